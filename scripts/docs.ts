@@ -1,0 +1,123 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { Policy } from "../src/core/config/policy.ts";
+import { Settings } from "../src/core/config/settings.ts";
+import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
+
+/**
+ * Writes the parts of the documents that are made from the code, between `<!-- name:start -->` and `<!-- name:end -->`.
+ * `node scripts/docs.ts` writes them, `--check` fails where one isn't current.
+ */
+const GENERATED = [
+  { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
+  { file: "README.md", name: "policy", render: () => renderSchema(Policy) },
+  { file: "README.md", name: "settings", render: () => renderSchema(Settings) },
+] as const;
+
+/** Every arrow between rooms, with the number of imports behind it; from the code, not from the table of what is allowed. */
+export function importArrows(): Map<string, number> {
+  const arrows = new Map<string, number>();
+  for (const file of sourceFiles()) {
+    for (const found of readImports(file)) {
+      const from = roomOf(file)?.name;
+      const to = found.target.kind === "file" ? roomOf(found.target.path)?.name : undefined;
+      if (from === undefined || to === undefined || from === to) continue;
+      arrows.set(`${from}>${to}`, (arrows.get(`${from}>${to}`) ?? 0) + 1);
+    }
+  }
+  return arrows;
+}
+
+function renderImports(): string {
+  const order = ROOMS.map((room) => room.name);
+  const files = sourceFiles();
+  const arrows = [...importArrows()].map(([arrow, count]) => ({
+    from: arrow.split(">")[0] ?? "",
+    to: arrow.split(">")[1] ?? "",
+    count,
+  }));
+  for (const { from, to } of arrows) {
+    if (order.indexOf(from) >= order.indexOf(to)) throw new Error(`the arrow ${from} → ${to} leads upwards`);
+  }
+  const rows = ROOMS.map((room) => {
+    const own = files.filter((file) => roomOf(file) === room).length;
+    const down = arrows.filter((arrow) => arrow.from === room.name).toSorted((a, b) => order.indexOf(a.to) - order.indexOf(b.to));
+    return `  ${room.name}["${room.name}<br/>${room.paths.join("<br/>")}<br/>${String(own)} files"]\n${down
+      .map((arrow) => `  ${arrow.from} -- ${String(arrow.count)} --> ${arrow.to}\n`)
+      .join("")}`;
+  });
+  return `\`\`\`mermaid\nflowchart TD\n${rows.join("")}\`\`\``;
+}
+
+type JsonSchema = {
+  type?: string;
+  const?: unknown;
+  enum?: unknown[];
+  pattern?: string;
+  default?: unknown;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+};
+
+function renderSchema(schema: z.ZodType): string {
+  const rows: string[] = ["| setting | value | default |", "| --- | --- | --- |"];
+  const walk = (node: JsonSchema, path: string, required: boolean): void => {
+    const object = node.properties === undefined ? node.anyOf?.find((option) => option.properties !== undefined) : node;
+    if (path !== "") {
+      const fallback =
+        node.default === undefined
+          ? required
+            ? "required"
+            : object === undefined
+              ? "none"
+              : ""
+          : `\`${JSON.stringify(node.default)}\``;
+      rows.push(`| \`${path}\` | ${valueOf(node)} | ${fallback} |`);
+    }
+    for (const [key, child] of Object.entries(object?.properties ?? {})) {
+      walk(child, path === "" ? key : `${path}.${key}`, object?.required?.includes(key) === true);
+    }
+    if (node.items?.properties !== undefined) walkItems(node.items, `${path}[]`);
+  };
+  const walkItems = (node: JsonSchema, path: string): void => {
+    for (const [key, child] of Object.entries(node.properties ?? {}))
+      walk(child, `${path}.${key}`, node.required?.includes(key) === true);
+  };
+  walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema, "", true);
+  return rows.join("\n");
+}
+
+function valueOf(node: JsonSchema): string {
+  if (node.const !== undefined) return `\`${JSON.stringify(node.const)}\``;
+  if (node.enum !== undefined) return node.enum.map((word) => `\`${String(word)}\``).join(" ");
+  if (node.anyOf !== undefined) return node.anyOf.map(valueOf).join(" or ");
+  if (node.pattern !== undefined) return PATTERNS[node.pattern] ?? "text";
+  if (node.type === "array") return `list of ${node.items?.properties === undefined ? valueOf(node.items ?? {}) : "entries"}`;
+  return node.type === "object" ? "entries below" : node.type === "string" ? "text" : (node.type ?? "text");
+}
+
+const PATTERNS: Record<string, string> = {
+  [String.raw`^\$\d{1,7}(?:\.\d{1,2})?\/month$`]: "dollars a month, `$200/month`",
+  [String.raw`^\$\d{1,5}(?:\.\d{1,2})?$`]: "dollars, `$15`",
+  [String.raw`^[A-Za-z0-9-]{1,39}\/[A-Za-z0-9._-]{1,100}$`]: "a repository, `acme/agent-runner`",
+  [String.raw`^[a-z0-9][a-z0-9._-]{0,62}$`]: "an environment's name",
+  [String.raw`^[\w.-]+\.ya?ml$`]: "a workflow's file name",
+};
+
+let stale = false;
+for (const { file, name, render } of GENERATED) {
+  const path = join(ROOT, file);
+  const text = readFileSync(path, "utf8");
+  const between = new RegExp(`(<!-- ${name}:start -->\n)[\\s\\S]*?(<!-- ${name}:end -->)`);
+  if (!between.test(text)) throw new Error(`${file} has no place for ${name}`);
+  const made = text.replace(between, (_, start: string, end: string) => `${start}${render()}\n${end}`);
+  if (made === text) continue;
+  if (process.argv.includes("--check")) {
+    console.error(`${file}: the part "${name}" is not what the code says; run \`npm run docs\``);
+    stale = true;
+  } else writeFileSync(path, made);
+}
+if (stale) process.exitCode = 1;
