@@ -1,0 +1,67 @@
+import type { Verification } from "../wire/contract.ts";
+import { redact } from "../wire/redact.ts";
+import { formatUsd, type MicroUsd } from "../wire/units.ts";
+import type { Brief } from "../task/brief.ts";
+import type { Plan } from "../plan/plan.ts";
+import { commitText, oneLine } from "./publishable.ts";
+
+export type Finished = {
+  readonly brief: Brief;
+  readonly plan: Plan;
+  readonly finalMessage: string | null;
+  readonly verification: readonly Verification[];
+  readonly modelCost: MicroUsd;
+  readonly credential: string;
+};
+
+export function pullRequestTitle(brief: Brief): string {
+  return oneLine(brief.issue.title, 200) || `Issue ${String(brief.issue.number)}`;
+}
+
+/**
+ * The commit's message. `[skip ci]` is ours alone to write: it stands where CI waits for a person, and foreign skip
+ * words have been taken out. GitHub signs the commit because neither author nor committer is sent.
+ */
+export function commitMessage(finished: Finished): string {
+  const { brief, plan } = finished;
+  const skip = plan.ci === "approved" ? " [skip ci]" : "";
+  return [
+    `${oneLine(brief.issue.title, 72) || `Issue ${String(brief.issue.number)}`}${skip}`,
+    "",
+    `Written by ${plan.route.harness} with ${plan.route.model} for issue ${String(brief.issue.number)}, asked for by ${brief.requester.login}.`,
+  ].join("\n");
+}
+
+/** GitHub takes 65,536 characters; what the model said is the only part that can be long. */
+const MAX_SAID = 10_000;
+
+export function pullRequestBody(finished: Finished): string {
+  const { brief, plan } = finished;
+  // Quoted line by line: a code block or heading the model leaves open ends with the quotation, not with our own words.
+  const said = commitText(redact(finished.finalMessage ?? "").slice(0, MAX_SAID)).replace(/^.*$/gm, (line) =>
+    `> ${line}`.trimEnd(),
+  );
+  const checks =
+    finished.verification.length === 0
+      ? "No check is configured (`verify` in `.github/agent-pool.yml`): nothing but the harness's word stands behind this."
+      : finished.verification
+          .map(
+            (check) =>
+              `- ${check.exitCode === 0 ? "passed" : `**failed** (${String(check.exitCode ?? "killed")})`}: \`${oneLine(check.command, 120).replaceAll("`", "'")}\``,
+          )
+          .join("\n");
+  const ci =
+    plan.ci === "approved"
+      ? "CI did not run: it would execute model-written code with this repository's secrets. Read the changes first, then push an empty commit to the branch to start it."
+      : null;
+  return [
+    `Closes #${String(brief.issue.number)}.`,
+    said === ">" ? null : said,
+    "### Checks",
+    checks,
+    ci,
+    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` for ${formatUsd(finished.modelCost)}. A model wrote this from the issue's text: review it as you would a stranger's.`,
+  ]
+    .filter((part) => part !== null && part !== "")
+    .join("\n\n");
+}

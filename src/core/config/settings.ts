@@ -1,0 +1,33 @@
+import { z } from "zod";
+
+const Command = z.string().min(1).max(1_000);
+
+/**
+ * A repository's own `.github/agent-pool.yml`: it may narrow what the owner's policy allows, never widen it.
+ * Read at the commit the work starts from.
+ */
+export const Settings = z.strictObject({
+  version: z.literal(1, { error: "should be 1" }),
+  /** Run once with package registries reachable, before any model is called. */
+  setup: z.array(Command, { error: "should be a list of shell commands" }).max(10).default([]),
+  /** What must pass for the work to count as verified. No network. */
+  verify: z.array(Command, { error: "should be a list of shell commands" }).max(10).default([]),
+  guards: z
+    .strictObject({
+      "max-files": z.number().int().min(1).max(500).default(50),
+      "max-kb": z.number().int().min(1).max(4_000).default(500),
+      protected: z.array(z.string().min(1).max(200)).max(100).default([]),
+    })
+    .default({ "max-files": 50, "max-kb": 500, protected: [] }),
+  draft: z.boolean({ error: "should be true or false" }).default(true),
+  /**
+   * `approved`: the commit carries `[skip ci]` until a person decides, because workflows on the branch would run
+   * model-written code with the repository's secrets. Default: `approved` in public repositories and for issues
+   * by people without write, `auto` elsewhere.
+   */
+  ci: z.enum(["approved", "auto"], { error: "should be approved or auto" }).optional(),
+});
+export type Settings = z.infer<typeof Settings>;
+
+/** What a repository without a settings file has. */
+export const DEFAULT_SETTINGS: Settings = Settings.parse({ version: 1 });

@@ -1,0 +1,23 @@
+import type { Size } from "../wire/contract.ts";
+import type { MicroUsd } from "../wire/units.ts";
+import type { Route, RouteReason } from "./route.ts";
+import type { SizeReason } from "./size.ts";
+
+/** What was decided before anything was spent: frozen before dispatch, never changed after. */
+export type Plan = {
+  readonly size: Size;
+  readonly confidence: number;
+  readonly sizeReasons: readonly SizeReason[];
+  readonly route: Route;
+  readonly routeReasons: readonly RouteReason[];
+  /** The most one attempt may spend on the model, reserved in full before it starts. */
+  readonly budget: MicroUsd;
+  /** The commit the work starts from, and its tree. Fixed by us: a job can't choose another base. */
+  readonly base: { readonly branch: string; readonly commit: string; readonly tree: string };
+  readonly runner: { readonly repository: string; readonly workflow: string };
+  readonly policyCommit: string;
+  readonly commands: { readonly setup: readonly string[]; readonly verify: readonly string[] };
+  readonly guards: { readonly maxFiles: number; readonly maxBytes: number; readonly protected: readonly string[] };
+  readonly draft: boolean;
+  readonly ci: "approved" | "auto";
+};

@@ -1,0 +1,83 @@
+import type { Effort, Harness, Provider, Size, Tier } from "../wire/contract.ts";
+import { err, ok, type Result } from "../wire/result.ts";
+import type { Failure } from "../wire/failure.ts";
+import type { Policy } from "../config/policy.ts";
+import type { Override } from "../task/command.ts";
+import { findModel } from "./catalog.ts";
+
+export type Route = {
+  readonly tier: Tier;
+  readonly harness: Harness;
+  readonly provider: Provider;
+  readonly model: string;
+  readonly effort: Effort | null;
+  readonly maxTurns: number;
+};
+
+/** A fact that led to the route. */
+export type RouteReason =
+  | { readonly fact: "starts-at"; readonly size: Size; readonly tier: Tier }
+  | { readonly fact: "asked-for"; readonly what: "tier" | "harness" | "model" | "effort"; readonly value: string }
+  | { readonly fact: "first-servable"; readonly tier: Tier; readonly provider: Provider };
+
+/** How long a harness may go on by turns; the budget usually ends it first. */
+const MAX_TURNS: Record<Tier, number> = { light: 40, standard: 60, frontier: 80 };
+
+/**
+ * Size and request → the route, by the owner's table: what a person asked for, else where the size starts, and of
+ * that tier the first choice that some credential of the pool can serve. Pure.
+ */
+export function routeOf(
+  policy: Policy,
+  size: Size,
+  use: Override,
+): Result<{ route: Route; reasons: readonly RouteReason[] }, Failure> {
+  const reasons: RouteReason[] = [];
+  const tier = tierOf(policy, size, use, reasons);
+  if (tier === "ask") return err({ reason: "too-big" });
+  for (const what of ["harness", "model", "effort"] as const) {
+    const value = use[what];
+    if (value !== undefined) reasons.push({ fact: "asked-for", what, value });
+  }
+  const providers = new Set(policy.pool.map((credential) => credential.provider));
+  for (const choice of policy.tiers[tier]) {
+    const row = findModel(choice.model);
+    if (row === undefined || !providers.has(row.provider)) continue;
+    if (use.harness !== undefined && choice.harness !== use.harness) continue;
+    if (use.model !== undefined && choice.model !== use.model) continue;
+    reasons.push({ fact: "first-servable", tier, provider: row.provider });
+    const effort = use.effort ?? choice.effort ?? null;
+    const route = { tier, harness: choice.harness, provider: row.provider, model: row.model, effort, maxTurns: MAX_TURNS[tier] };
+    return ok({ route, reasons });
+  }
+  const asked = [use.tier ?? tier, use.harness, use.model].filter((word) => word !== undefined).join(" ");
+  return err({ reason: "route-not-served", asked, served: servedRoutes(policy) });
+}
+
+/** A model that was asked for by name brings its tier with it. */
+function tierOf(policy: Policy, size: Size, use: Override, reasons: RouteReason[]): Tier | "ask" {
+  if (use.tier !== undefined) {
+    reasons.push({ fact: "asked-for", what: "tier", value: use.tier });
+    return use.tier;
+  }
+  if (use.model !== undefined) {
+    for (const tier of ["light", "standard", "frontier"] as const) {
+      if (policy.tiers[tier].some((choice) => choice.model === use.model)) return tier;
+    }
+  }
+  const start = policy.routing.start[size];
+  if (start !== "ask") reasons.push({ fact: "starts-at", size, tier: start });
+  return start;
+}
+
+/** `light claude-code claude-haiku-5-5`, one a choice, for an error that names what can be had. */
+export function servedRoutes(policy: Policy): string[] {
+  return (["light", "standard", "frontier"] as const).flatMap((tier) =>
+    policy.tiers[tier].map((choice) => `${tier} ${choice.harness} ${choice.model}`),
+  );
+}
+
+/** The models an owner's tiers name: what `/agent use` accepts. */
+export function servedModels(policy: Policy): string[] {
+  return [...new Set(Object.values(policy.tiers).flatMap((choices) => choices.map((choice) => choice.model)))];
+}

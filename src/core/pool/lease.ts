@@ -1,0 +1,15 @@
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../wire/units.ts";
+
+/** Time-boxes of a lease. Spans: points in time are the database's alone. */
+export const LEASE = {
+  /**
+   * How long an offered lease waits for its run to claim it. Hosted runners queued for 15 minutes and more on
+   * 2026-11-11; an offer consumes nothing but its reservation, so patience is cheap.
+   */
+  offerMs: 20 * MINUTE_MS,
+  /** How long the model may be called, from the claim. The workflow's own limit is 75 minutes. */
+  termMs: HOUR_MS,
+  /** After the deadline: the job's time to verify and to report. */
+  graceMs: 10 * MINUTE_MS,
+  heartbeatEveryMs: 20 * SECOND_MS,
+} as const;

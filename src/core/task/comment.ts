@@ -1,0 +1,200 @@
+import type { Verification } from "../wire/contract.ts";
+import { describe, type Failure } from "../wire/failure.ts";
+import type { TaskId } from "../wire/ids.ts";
+import { unreachable } from "../wire/result.ts";
+import { formatUsd, type MicroUsd } from "../wire/units.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { RouteReason } from "../plan/route.ts";
+import type { SizeReason } from "../plan/size.ts";
+import { describeViolation } from "../change/guards.ts";
+import { oneLine, publishable } from "../change/publishable.ts";
+import type { JudgedReason } from "./judge.ts";
+import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
+import { commentMarker } from "./markers.ts";
+
+export type AttemptView = {
+  readonly number: number;
+  readonly credential: string;
+  readonly runUrl: string | null;
+  readonly verdict: Verdict | null;
+  readonly why: JudgedReason | null;
+  readonly verification: readonly Verification[];
+  readonly modelCost: MicroUsd | null;
+  readonly runnerCost: MicroUsd | null;
+  /** "none" only in the demo without bubblewrap. */
+  readonly sandbox: "srt" | "none" | null;
+};
+
+/** Everything the one comment says, from the store. */
+export type TaskView = {
+  readonly task: TaskId;
+  readonly state: TaskState;
+  readonly failure: Failure | null;
+  readonly plan: Plan | null;
+  readonly attempts: readonly AttemptView[];
+  readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
+};
+
+/**
+ * The states in which the comment is brought up to date: before the run is dispatched, and at the end. The others pass
+ * in seconds, and each edit is a content-creating call, of which GitHub allows an installation 80 a minute. A task that
+ * must wait in `queued` says so as well (app/admit.ts).
+ */
+export function isWorthSaying(state: TaskState): boolean {
+  return state === "dispatching" || isTerminal(state);
+}
+
+/** The task's one comment. Pure; every foreign text in it has passed `publishable`. */
+export function renderComment(view: TaskView): string {
+  const sections = [commentMarker(view.task), `**agent-pool** · ${headline(view)}`];
+  if (view.failure !== null) sections.push(withoutFences(publishable(describe(view.failure))));
+  if (view.plan !== null) sections.push(planTable(view.plan));
+  if (view.attempts.length > 0) sections.push(attemptTable(view.attempts));
+  const ends = view.attempts.flatMap((attempt) => (attempt.why === null ? [] : [explain(attempt.why)]));
+  if (ends.length > 0) sections.push(...ends);
+  if (view.attempts.some((attempt) => attempt.sandbox === "none")) {
+    sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
+  }
+  if (view.plan !== null) sections.push(reasonList(view.plan));
+  return `${sections.join("\n\n")}\n`;
+}
+
+/** A failure's sentences hold values of others: none may open a code block that swallows what follows. */
+function withoutFences(text: string): string {
+  return text.replace(/^([ \t>]*)(`{3,}|~{3,})/gm, "$1\u200D$2");
+}
+
+function headline(view: TaskView): string {
+  const draft = view.pullRequest?.draft === true ? "draft " : "";
+  switch (view.state) {
+    case "planning":
+      return "reading the request";
+    case "queued":
+      return "waiting for a credential with room for this; it starts by itself";
+    case "dispatching":
+    case "awaiting":
+      return "started, waiting for a runner";
+    case "running":
+      return "at work";
+    case "judging":
+    case "committing":
+    case "branching":
+    case "opening":
+      return "done, opening the pull request";
+    case "solved":
+      return `${draft}pull request #${String(view.pullRequest?.number)} is ready for review`;
+    case "unsolved":
+      return "ended without a pull request";
+    case "refused":
+      return "not started";
+    case "stuck":
+      return "stuck, a person is needed";
+    default:
+      return unreachable(view.state);
+  }
+}
+
+function planTable(plan: Plan): string {
+  const { route } = plan;
+  const effort = route.effort === null ? "" : `, effort ${route.effort}`;
+  return [
+    "| size | tier | harness | model | budget |",
+    "| --- | --- | --- | --- | --- |",
+    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${formatUsd(plan.budget)} |`,
+  ].join("\n");
+}
+
+function attemptTable(attempts: readonly AttemptView[]): string {
+  return [
+    "| attempt | credential | verdict | checks | model cost | runner | run |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...attempts.map((attempt) => {
+      const passed = attempt.verification.filter((check) => check.exitCode === 0).length;
+      const checks =
+        attempt.verification.length === 0 ? "none" : `${String(passed)} of ${String(attempt.verification.length)} pass`;
+      const run = attempt.runUrl === null ? "" : `[run](${attempt.runUrl})`;
+      const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
+      const verdict = attempt.verdict ?? "";
+      return `| ${String(attempt.number)} | ${attempt.credential} | ${verdict} | ${attempt.verdict === null ? "" : checks} | ${money(attempt.modelCost)} | ${money(attempt.runnerCost)} | ${run} |`;
+    }),
+  ].join("\n");
+}
+
+function explain(why: JudgedReason): string {
+  switch (why.why) {
+    case "blocked":
+      return `The job ended without a result (\`${why.reason}\`): ${oneLine(why.detail, 400)} Mend that, then label the issue again.`;
+    case "ending":
+      return `The harness ended with \`${why.ending}\`${why.detail === null ? "" : `: ${oneLine(why.detail, 400)}`}. Label the issue again to retry, or comment \`/agent use frontier\`.`;
+    case "checks-failed":
+      return [
+        "The repository's own checks did not all pass on the result, so it was not published:",
+        ...why.failed.slice(0, 10).map((check) => `- \`${oneLine(check, 200).replaceAll("`", "'")}\``),
+        "",
+        "Comment `/agent use frontier` to try a stronger model.",
+      ].join("\n");
+    case "no-change":
+      return "The harness ended well and changed nothing. Say more precisely what should be different, then comment `/agent`.";
+    case "guards":
+      return [
+        "The result was not published, because of what it touches:",
+        ...why.violations.slice(0, 20).map((violation) => `- ${oneLine(describeViolation(violation), 300)}`),
+        "",
+        "Narrow the request, or widen `guards` in the repository's settings.",
+      ].join("\n");
+    case "branch-not-protected":
+      return `The runner repository's \`${oneLine(why.branch, 100)}\` is not protected: whoever can push there can read the pool's keys. Protect it, then label the issue again.`;
+    case "run-ended":
+      return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
+    case "deadline":
+      return "The job reported nothing before its lease ended. Label the issue again to retry.";
+    default:
+      return unreachable(why);
+  }
+}
+
+function reasonList(plan: Plan): string {
+  const reasons = [...plan.sizeReasons.map(sizeReason), ...plan.routeReasons.map(routeReason)];
+  return [
+    "<details><summary>Why this size and route</summary>",
+    "",
+    ...reasons.map((reason) => `- ${reason}`),
+    `- policy at \`${plan.policyCommit.slice(0, 7)}\`, work from \`${oneLine(plan.base.branch).replaceAll("`", "'")}\` at \`${plan.base.commit.slice(0, 7)}\``,
+    "",
+    "</details>",
+  ].join("\n");
+}
+
+export function sizeReason(reason: SizeReason): string {
+  switch (reason.fact) {
+    case "label":
+      return `size by label \`${reason.label}\``;
+    case "small-change-words":
+      return `smaller: the text says ${reason.words.map((word) => `"${word}"`).join(", ")}`;
+    case "broad-change-words":
+      return `larger: the text says ${reason.words.map((word) => `"${word}"`).join(", ")}`;
+    case "paths-named":
+      return `the text names ${String(reason.count)} file${reason.count === 1 ? "" : "s"}`;
+    case "tasks-listed":
+      return `the text lists ${String(reason.count)} task${reason.count === 1 ? "" : "s"}`;
+    case "stack-trace":
+      return "the text holds a stack trace";
+    case "nothing-known":
+      return "nothing in the text tells its size; small is assumed";
+    default:
+      return unreachable(reason);
+  }
+}
+
+export function routeReason(reason: RouteReason): string {
+  switch (reason.fact) {
+    case "starts-at":
+      return `size ${reason.size} starts at ${reason.tier}`;
+    case "asked-for":
+      return `${reason.what} ${reason.value} was asked for`;
+    case "first-servable":
+      return `the first ${reason.tier} route that the pool's ${reason.provider} credentials serve`;
+    default:
+      return unreachable(reason);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Change, EndingKind, Outcome } from "../wire/contract.ts";
+import { checkChanges, type Guards, type Violation } from "../change/guards.ts";
+import type { Verdict } from "./lifecycle.ts";
+
+/** Why an ended attempt was judged as it was. */
+export type JudgedReason =
+  | { readonly why: "blocked"; readonly reason: string; readonly detail: string }
+  | { readonly why: "ending"; readonly ending: EndingKind; readonly detail: string | null }
+  | { readonly why: "no-change" }
+  | { readonly why: "checks-failed"; readonly failed: readonly string[] }
+  | { readonly why: "guards"; readonly violations: readonly Violation[] }
+  | { readonly why: "branch-not-protected"; readonly branch: string }
+  | { readonly why: "run-ended"; readonly conclusion: string }
+  | { readonly why: "deadline" };
+
+export type Judgement =
+  | { readonly verdict: "solved"; readonly changes: readonly Change[] }
+  | { readonly verdict: Exclude<Verdict, "solved">; readonly why: JudgedReason };
+
+/**
+ * Outcome → verdict. The work tree decides, not the harness's word or exit code: without changes nothing was solved,
+ * and a harness that was cut short has solved it only where the repository's own checks say so. Pure.
+ */
+export function judge(outcome: Outcome, planned: { readonly guards: Guards; readonly verify: readonly string[] }): Judgement {
+  if (outcome.kind === "blocked") {
+    return { verdict: "failed", why: { why: "blocked", reason: outcome.reason, detail: outcome.detail } };
+  }
+  const { ending, verification } = outcome;
+  // Every planned command must have run and passed: one that is missing has proved nothing.
+  const failed = planned.verify.filter(
+    (command) => !verification.some((check) => check.command === command && check.exitCode === 0),
+  );
+  const cutShort = ending.kind !== "completed";
+  if (cutShort && (outcome.changes.length === 0 || planned.verify.length === 0 || failed.length > 0)) {
+    return { verdict: "failed", why: { why: "ending", ending: ending.kind, detail: ending.detail } };
+  }
+  if (outcome.changes.length === 0) return { verdict: "noChange", why: { why: "no-change" } };
+  if (failed.length > 0) return { verdict: "failed", why: { why: "checks-failed", failed } };
+  const checked = checkChanges(outcome.changes, planned.guards);
+  return checked.ok
+    ? { verdict: "solved", changes: checked.value }
+    : { verdict: "refused", why: { why: "guards", violations: checked.error } };
+}

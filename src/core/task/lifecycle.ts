@@ -1,0 +1,133 @@
+import { err, ok, type Result } from "../wire/result.ts";
+
+/**
+ * The two lifecycles, each one exhaustive table: a cell for every state and event, `null` = refused.
+ * The store writes `… where id = $1 and state = $2`, so the database refuses what a table refuses, and its check
+ * constraints list the same words (test/store/migrations.test.ts compares them).
+ *
+ *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging
+ *      │               │  ▲             │  │  └──────────────claim────────────────▲                │  │
+ *      │               │  └───expire────┴──│───────────────────┤ (awaiting)       │           accept reject
+ *    refuse          refuse              refuse               lose               lose              ▼  └─▶ unsolved
+ *      ▼               ▼                   ▼                   ▼                  ▼          committing
+ *   refused         refused             refused             unsolved           unsolved        commit
+ *                                                                                                ▼
+ *                                             solved ◀─open─ opening ◀─branch──────────────── branching
+ *
+ * `stick` leads from every working state to `stuck`: the task can't go on and says why; a person decides.
+ */
+export const TASK_STATES = [
+  "planning",
+  "queued",
+  "dispatching",
+  "awaiting",
+  "running",
+  "judging",
+  "committing",
+  "branching",
+  "opening",
+  "solved",
+  "unsolved",
+  "refused",
+  "stuck",
+] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+export const TASK_EVENTS = [
+  "plan",
+  "refuse",
+  "admit",
+  "dispatch",
+  "claim",
+  "expire",
+  "report",
+  "lose",
+  "accept",
+  "reject",
+  "commit",
+  "branch",
+  "open",
+  "stick",
+] as const;
+export type TaskEvent = (typeof TASK_EVENTS)[number];
+
+type Table<State extends string, Event extends string> = Record<State, Record<Event, State | null>>;
+
+const REFUSE_ALL = {
+  plan: null,
+  refuse: null,
+  admit: null,
+  dispatch: null,
+  claim: null,
+  expire: null,
+  report: null,
+  lose: null,
+  accept: null,
+  reject: null,
+  commit: null,
+  branch: null,
+  open: null,
+  stick: null,
+} as const satisfies Record<TaskEvent, null>;
+
+export const TASK_TRANSITIONS = {
+  planning: { ...REFUSE_ALL, plan: "queued", refuse: "refused", stick: "stuck" },
+  queued: { ...REFUSE_ALL, admit: "dispatching", refuse: "refused", stick: "stuck" },
+  // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost.
+  dispatching: {
+    ...REFUSE_ALL,
+    dispatch: "awaiting",
+    claim: "running",
+    refuse: "refused",
+    expire: "queued",
+    stick: "stuck",
+  },
+  awaiting: { ...REFUSE_ALL, dispatch: "awaiting", claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
+  running: { ...REFUSE_ALL, dispatch: "running", claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
+  judging: { ...REFUSE_ALL, accept: "committing", reject: "unsolved", stick: "stuck" },
+  committing: { ...REFUSE_ALL, commit: "branching", stick: "stuck" },
+  branching: { ...REFUSE_ALL, branch: "opening", stick: "stuck" },
+  opening: { ...REFUSE_ALL, open: "solved", stick: "stuck" },
+  solved: REFUSE_ALL,
+  unsolved: REFUSE_ALL,
+  refused: REFUSE_ALL,
+  stuck: REFUSE_ALL,
+} as const satisfies Table<TaskState, TaskEvent>;
+
+/** An attempt's states are its lease's: offered until claimed, held while the job runs, then one of two ends. */
+export const ATTEMPT_STATES = ["offered", "held", "settled", "lost"] as const;
+export type AttemptState = (typeof ATTEMPT_STATES)[number];
+
+export const ATTEMPT_EVENTS = ["claim", "report", "lose"] as const;
+export type AttemptEvent = (typeof ATTEMPT_EVENTS)[number];
+
+export const ATTEMPT_TRANSITIONS = {
+  offered: { claim: "held", report: null, lose: "lost" },
+  held: { claim: "held", report: "settled", lose: "lost" },
+  settled: { claim: null, report: null, lose: null },
+  lost: { claim: null, report: null, lose: null },
+} as const satisfies Table<AttemptState, AttemptEvent>;
+
+/** The app's judgement of an ended attempt. */
+export const VERDICTS = ["solved", "noChange", "failed", "refused", "lost"] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export type IllegalTransition = { readonly reason: "illegal-transition"; readonly state: string; readonly event: string };
+
+/** The state after `event`, or why there is none. Pure. */
+export function stepTask(state: TaskState, event: TaskEvent): Result<TaskState, IllegalTransition> {
+  const next = TASK_TRANSITIONS[state][event];
+  return next === null ? err({ reason: "illegal-transition", state, event }) : ok(next);
+}
+
+export function stepAttempt(state: AttemptState, event: AttemptEvent): Result<AttemptState, IllegalTransition> {
+  const next = ATTEMPT_TRANSITIONS[state][event];
+  return next === null ? err({ reason: "illegal-transition", state, event }) : ok(next);
+}
+
+/** True where no event leads on: nothing but a new request starts work on the issue again. */
+export function isTerminal(state: TaskState): boolean {
+  return Object.values(TASK_TRANSITIONS[state]).every((next) => next === null);
+}
+
+export const TERMINAL_TASK_STATES: readonly TaskState[] = TASK_STATES.filter(isTerminal);

@@ -1,0 +1,197 @@
+import { z } from "zod";
+
+/**
+ * The contract between the app and the Action that runs inside the dispatched job.
+ *
+ * `POST {PUBLIC_URL}/runs/{attempt}/claim`      Authorization: Bearer <GitHub OIDC token>    body ClaimRequest  → Claim
+ * `POST {PUBLIC_URL}/runs/{attempt}/heartbeat`  Authorization: Bearer <Claim.runToken>       body Heartbeat     → HeartbeatReply
+ * `POST {PUBLIC_URL}/runs/{attempt}/outcome`    Authorization: Bearer <Claim.runToken>       body Outcome       → OutcomeReply
+ *
+ * Answers: 200 with the body named above; otherwise `Refusal`. 400 not of the contract · 401 token missing, wrong or
+ * expired · 403 a valid token of something else · 404 no such attempt · 409 the attempt is not in a state that allows
+ * this (never retried) · 413 too large · 5xx or no answer: retry.
+ * Nothing the Action sends is a point in time: spans only, by its own monotonic clock.
+ */
+export const CONTRACT_VERSION = 1;
+
+/** The largest outcome the app reads, in bytes of JSON. The Action refuses to build a larger one. */
+export const MAX_OUTCOME_BYTES = 8 * 1024 * 1024;
+
+/** The audience of the OIDC token is the app's `PUBLIC_URL` without a trailing slash. */
+export function oidcAudience(publicUrl: string): string {
+  return publicUrl.replace(/\/+$/, "");
+}
+
+export const SIZES = ["xs", "s", "m", "l", "xl"] as const;
+export const Size = z.enum(SIZES);
+export type Size = z.infer<typeof Size>;
+
+export const TIERS = ["light", "standard", "frontier"] as const;
+export const Tier = z.enum(TIERS);
+export type Tier = z.infer<typeof Tier>;
+
+export const HARNESSES = ["claude-code"] as const;
+export const Harness = z.enum(HARNESSES);
+export type Harness = z.infer<typeof Harness>;
+
+export const PROVIDERS = ["anthropic"] as const;
+export const Provider = z.enum(PROVIDERS);
+export type Provider = z.infer<typeof Provider>;
+
+export const EFFORTS = ["low", "medium", "high"] as const;
+export const Effort = z.enum(EFFORTS);
+export type Effort = z.infer<typeof Effort>;
+
+/** A git object id of a SHA-1 repository, 40 lower-case hex digits. */
+export const ObjectId = z.string().regex(/^[0-9a-f]{40}$/);
+
+const count = z.number().int().nonnegative();
+
+/** Micro-dollars per million tokens, so that a token count times a price, over a million, is micro-dollars. */
+export const Price = z.strictObject({ input: count, output: count, cacheRead: count, cacheWrite: count });
+export type Price = z.infer<typeof Price>;
+
+export const ClaimRequest = z.strictObject({ contract: z.literal(CONTRACT_VERSION) });
+export type ClaimRequest = z.infer<typeof ClaimRequest>;
+
+export const Claim = z.strictObject({
+  contract: z.literal(CONTRACT_VERSION),
+  /** Good for this attempt's heartbeat and outcome alone. */
+  runToken: z.string(),
+  /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
+  deadlineMs: count,
+  heartbeatEveryMs: count,
+  brief: z.strictObject({ repository: z.string(), issue: count, title: z.string(), body: z.string() }),
+  /** `token` reads one repository, for one fetch, and is revoked before the sandbox starts. */
+  checkout: z.strictObject({ cloneUrl: z.url(), base: ObjectId, token: z.string() }),
+  route: z.strictObject({
+    tier: Tier,
+    harness: Harness,
+    provider: Provider,
+    model: z.string(),
+    effort: Effort.nullable(),
+    maxTurns: count.min(1),
+  }),
+  budget: z.strictObject({ microUsd: count, price: Price }),
+  /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
+  commands: z.strictObject({ setup: z.array(z.string()), verify: z.array(z.string()) }),
+  limits: z.strictObject({ maxFiles: count, maxBytes: count }),
+});
+export type Claim = z.infer<typeof Claim>;
+
+export const Usage = z.strictObject({
+  inputTokens: count,
+  outputTokens: count,
+  cacheReadTokens: count,
+  cacheWriteTokens: count,
+});
+export type Usage = z.infer<typeof Usage>;
+
+export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+
+export const PHASES = ["fetch", "setup", "harness", "verify", "report"] as const;
+export const Heartbeat = z.strictObject({
+  contract: z.literal(CONTRACT_VERSION),
+  phase: z.enum(PHASES),
+  modelCalls: count,
+  usage: Usage,
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;
+
+/** `stop`: the task was cancelled or the lease lost; the job ends and reports what it has. */
+export const HeartbeatReply = z.strictObject({ stop: z.boolean() });
+export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
+
+/** How a harness process ended. `completed` says nothing about the work tree. */
+export const ENDINGS = [
+  "completed",
+  "turnLimit",
+  "budgetExhausted",
+  "rateLimited",
+  "quotaExhausted",
+  "overloaded",
+  "authFailed",
+  "billing",
+  "modelNotFound",
+  "timedOut",
+  "crashed",
+  "providerError",
+] as const;
+export const EndingKind = z.enum(ENDINGS);
+export type EndingKind = z.infer<typeof EndingKind>;
+
+export const Ending = z.strictObject({
+  kind: EndingKind,
+  /** What the harness or provider said, cut to 2,000 characters; null when it said nothing. */
+  detail: z.string().max(2_000).nullable(),
+  turns: count.nullable(),
+  finalMessage: z.string().max(20_000).nullable(),
+});
+export type Ending = z.infer<typeof Ending>;
+
+/** One changed path, as `git add` would store it. `content` is base64; null only for a deletion. */
+export const Change = z.discriminatedUnion("status", [
+  z.strictObject({
+    status: z.enum(["added", "modified"]),
+    path: z.string().min(1).max(4_096),
+    /** Symlinks (120000) and submodules (160000) are reported so that the app can refuse them by name. */
+    mode: z.enum(["100644", "100755", "120000", "160000"]),
+    /** Git's id of the blob: the app computes it again from `content`. */
+    blob: ObjectId,
+    content: z.base64(),
+  }),
+  z.strictObject({ status: z.literal("deleted"), path: z.string().min(1).max(4_096) }),
+]);
+export type Change = z.infer<typeof Change>;
+
+export const Verification = z.strictObject({
+  command: z.string(),
+  /** null when it was killed at the deadline. */
+  exitCode: z.number().int().nullable(),
+  ms: count,
+});
+export type Verification = z.infer<typeof Verification>;
+
+/** Why a job ended before its harness did any work. Each is a fault of the set-up, not of the task. */
+export const BLOCKED_REASONS = [
+  "keyMissing",
+  "harnessUnavailable",
+  "sandboxUnavailable",
+  "fetchFailed",
+  "setupFailed",
+  "changesUnreadable",
+  "internal",
+] as const;
+
+export const Outcome = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("blocked"),
+    contract: z.literal(CONTRACT_VERSION),
+    reason: z.enum(BLOCKED_REASONS),
+    detail: z.string().max(2_000),
+    usage: Usage,
+    ms: count,
+  }),
+  z.strictObject({
+    kind: z.literal("ran"),
+    contract: z.literal(CONTRACT_VERSION),
+    ending: Ending,
+    /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
+    usage: Usage,
+    modelCalls: count,
+    estimated: z.boolean(),
+    harnessVersion: z.string().max(100),
+    /** "none" only where the demo runs the scripted model without bubblewrap. */
+    sandbox: z.enum(["srt", "none"]),
+    verification: z.array(Verification).max(20),
+    changes: z.array(Change).max(2_000),
+    ms: count,
+  }),
+]);
+export type Outcome = z.infer<typeof Outcome>;
+
+export const OutcomeReply = z.strictObject({ accepted: z.literal(true) });
+export type OutcomeReply = z.infer<typeof OutcomeReply>;
+
+export const Refusal = z.strictObject({ error: z.string(), fix: z.string() });
+export type Refusal = z.infer<typeof Refusal>;

@@ -1,0 +1,82 @@
+import { unreachable } from "./result.ts";
+
+/** Where and why a configuration file is wrong. `line` and `column` count from 1. */
+export type Problem = {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  readonly found: string;
+  readonly expected: string;
+};
+
+/**
+ * Every expected failure of the app: a value with the facts of the case. Wording is `describe`'s alone, and each
+ * sentence says what to do next.
+ */
+export type Failure =
+  | { readonly reason: "policy-missing"; readonly repository: string; readonly file: string }
+  | { readonly reason: "policy-unreadable"; readonly repository: string; readonly file: string }
+  | { readonly reason: "config-invalid"; readonly file: string; readonly problems: readonly Problem[] }
+  | { readonly reason: "repository-reserved"; readonly repository: string }
+  | { readonly reason: "runner-of-another-owner"; readonly runner: string; readonly owner: string }
+  | { readonly reason: "runner-not-installed"; readonly runner: string }
+  | { readonly reason: "runner-is-public"; readonly runner: string }
+  | { readonly reason: "environment-not-locked"; readonly credential: string; readonly runner: string; readonly branch: string }
+  | { readonly reason: "actor-may-not-start"; readonly login: string; readonly role: string }
+  | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
+  | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
+  | { readonly reason: "too-big" }
+  | { readonly reason: "base-unreadable"; readonly repository: string }
+  | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
+  | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
+  | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
+  | { readonly reason: "tries-used-up"; readonly step: string; readonly tries: number; readonly last: string };
+
+/** A failure as people read it, on the issue. Markdown, one paragraph or a list; no secret, no foreign text unescaped. */
+export function describe(failure: Failure): string {
+  switch (failure.reason) {
+    case "policy-missing":
+      return `There is no \`${failure.file}\` in \`${failure.repository}\`. Add it (six lines are enough: see the README), then label the issue again.`;
+    case "policy-unreadable":
+      return `\`${failure.file}\` in \`${failure.repository}\` can't be read. Install the App on \`${failure.repository}\` and keep the file under 100 kB of text, then label the issue again.`;
+    case "config-invalid":
+      return [
+        `\`${failure.file}\` is not valid, so nothing was started:`,
+        ...failure.problems
+          .slice(0, 20)
+          .map((p) => `- line ${String(p.line)}, column ${String(p.column)}, \`${p.path}\`: found ${p.found}; ${p.expected}`),
+        "",
+        "Correct the file on the default branch, then label the issue again.",
+      ].join("\n");
+    case "repository-reserved":
+      return `No task starts in \`${failure.repository}\`: it holds the pool's own configuration or workflow. Open the issue in the repository whose code should change.`;
+    case "runner-of-another-owner":
+      return `\`runner: ${failure.runner}\` belongs to another owner than \`${failure.owner}\`. Keys and code must stay with one owner: name a repository of \`${failure.owner}\` in the policy.`;
+    case "runner-not-installed":
+      return `The App is not installed on the runner repository \`${failure.runner}\`. Add that repository to the installation, then label the issue again.`;
+    case "runner-is-public":
+      return `The runner repository \`${failure.runner}\` is public, so anyone could read its runs. Make it private, then label the issue again.`;
+    case "environment-not-locked":
+      return `The environment \`${failure.credential}\` of \`${failure.runner}\` is missing, or open to other branches than \`${failure.branch}\`. In that repository's settings, under Environments, let exactly the branch \`${failure.branch}\` deploy to it ("Selected branches"), then label the issue again.`;
+    case "actor-may-not-start":
+      return `@${failure.login} has the role \`${failure.role}\` here. Someone with write access starts agent work: ask one of them to set the label.`;
+    case "command-unknown":
+      return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
+    case "route-not-served":
+      return `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
+    case "too-big":
+      return "This looks too big for one attempt. Split it into issues of one change each, or set a `size/l` label to have it tried as it is.";
+    case "base-unreadable":
+      return `\`${failure.repository}\` has no commit on its default branch to work from. Push one, then label the issue again.`;
+    case "budget-too-small":
+      return `This would reserve ${failure.neededUsd}, and the tightest budget is ${failure.budgetUsd} in all. Raise \`budget\` in the policy, or lower \`task.budget\`.`;
+    case "workflow-refused":
+      return `GitHub refused to start \`${failure.workflow}\` in \`${failure.runner}\`: ${failure.message}. Check that the file is on the default branch, declares \`workflow_dispatch\` with the inputs \`attempt\` and \`credential\`, and that Actions are enabled there.`;
+    case "github-refused":
+      return `GitHub refused \`${failure.route}\` with ${String(failure.status)}: ${failure.message}. Check the App's permissions and installation, then label the issue again.`;
+    case "tries-used-up":
+      return `Gave up on the step \`${failure.step}\` after ${String(failure.tries)} tries. The last error: ${failure.last}. Label the issue again to start over.`;
+    default:
+      return unreachable(failure);
+  }
+}

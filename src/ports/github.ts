@@ -1,0 +1,112 @@
+import type { Brief } from "#core/task/brief.ts";
+import type { Change } from "#core/wire/contract.ts";
+import type { AttemptId, InstallationId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
+import type { Result } from "#core/wire/result.ts";
+
+/**
+ * `unavailable`: try again, not before `retryAfterMs` where GitHub named a time.
+ * `refused`: GitHub answered, and trying again would get the same answer.
+ */
+export type GitHubFailure =
+  | {
+      readonly reason: "github-unavailable";
+      readonly route: string;
+      readonly message: string;
+      readonly retryAfterMs: number | null;
+      /** The token was revoked or has run out: the next try needs another. */
+      readonly tokenRefused: boolean;
+    }
+  | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string };
+
+type Answer<T> = Promise<Result<T, GitHubFailure>>;
+
+export type FileAt = { readonly text: string } | "missing" | "unreadable";
+
+/** The product repository and the owner's policy, each at one commit, from one read. */
+export type SetUp = {
+  readonly base: { readonly branch: string; readonly commit: string; readonly tree: string } | null;
+  readonly settings: FileAt;
+  /** null: the owner's `.github` repository doesn't exist or the App is not installed on it. */
+  readonly policy: { readonly commit: string; readonly file: FileAt } | null;
+};
+
+export type RunnerRepository = {
+  readonly id: RepositoryId;
+  readonly owner: string;
+  readonly name: string;
+  readonly private: boolean;
+  readonly defaultBranch: string;
+};
+
+export type WorkflowRun = {
+  readonly id: RunId;
+  readonly url: string;
+  readonly status: string;
+  readonly conclusion: string | null;
+};
+
+/** `permission` is what GitHub grants (`admin write read none`); `name` is how it calls the role, custom ones included. */
+export type Role = { readonly permission: string; readonly name: string; readonly userId: number };
+
+/** Where an issue and the code behind it live. */
+export type Place = Pick<Brief, "installation" | "owner" | "repository">;
+
+export type GitHub = {
+  readRole(place: Place, login: string): Answer<Role>;
+  readSetUp(place: Place): Answer<SetUp>;
+  /** By `owner/name`. undefined: the App is not installed on it. */
+  readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;
+  /** The branch rules of an environment; undefined when it is missing or not limited to selected branches. */
+  readDeploymentBranches(
+    installation: InstallationId,
+    runner: RunnerRepository,
+    environment: string,
+  ): Answer<readonly string[] | undefined>;
+  /** A token that reads this one repository and nothing else, for one fetch. */
+  mintFetchToken(place: Place): Answer<string>;
+  /** The address `git` fetches the repository from, without credentials. */
+  cloneUrl(place: Place): string;
+  /** The numeric id of our bot's account: the actor of the runs we dispatch, the author of our comments. */
+  readBot(place: Place): Answer<{ readonly id: number; readonly login: string }>;
+  /** Whether GitHub answers and knows the App's key. */
+  readApp(): Answer<{ readonly slug: string }>;
+
+  findComment(place: Place, issue: number, task: TaskId): Answer<number | undefined>;
+  createComment(place: Place, issue: number, body: string): Answer<number>;
+  updateComment(place: Place, comment: number, body: string): Answer<void>;
+
+  findRun(
+    installation: InstallationId,
+    runner: RunnerRepository,
+    workflow: string,
+    attempt: AttemptId,
+  ): Answer<WorkflowRun | undefined>;
+  readRun(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<WorkflowRun>;
+  dispatchRun(
+    installation: InstallationId,
+    runner: RunnerRepository,
+    workflow: string,
+    inputs: { readonly attempt: AttemptId; readonly credential: string },
+  ): Answer<{ readonly id: RunId; readonly url: string } | undefined>;
+  cancelRun(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<void>;
+
+  createCommit(
+    place: Place,
+    commit: { readonly message: string; readonly parent: string; readonly baseTree: string; readonly changes: readonly Change[] },
+  ): Answer<string>;
+  findBranch(place: Place, branch: string): Answer<string | undefined>;
+  createBranch(place: Place, branch: string, commit: string): Answer<void>;
+  findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;
+  openPullRequest(
+    place: Place,
+    pull: {
+      readonly title: string;
+      readonly body: string;
+      readonly head: string;
+      readonly base: string;
+      readonly draft: boolean;
+    },
+  ): Answer<PullRequest>;
+};
+
+export type PullRequest = { readonly number: number; readonly draft: boolean };

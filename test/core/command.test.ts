@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { addressesAgent, parseCommand, type Override } from "#core/task/command.ts";
+
+const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
+
+const RUNS: readonly [string, string, Override][] = [
+  ["alone", "/agent", {}],
+  ["with a tier", "/agent use frontier", { tier: "frontier" }],
+  ["with a harness", "/agent use claude-code", { harness: "claude-code" }],
+  ["with a model", "/agent use claude-opus-5-5", { model: "claude-opus-5-5" }],
+  ["with an effort", "/agent use high", { effort: "high" }],
+  ["with several words", "/agent use light claude-code low", { tier: "light", harness: "claude-code", effort: "low" }],
+  ["in the other order", "/agent use low claude-code light", { tier: "light", harness: "claude-code", effort: "low" }],
+  ["with a word twice, the last counts", "/agent use light frontier", { tier: "frontier" }],
+  ["in upper case", "/AGENT USE FRONTIER", { tier: "frontier" }],
+  ["with CRLF line ends", "Please.\r\n/agent use light\r\nThanks\r\n", { tier: "light" }],
+  ["on a later line", "I looked at it.\n\n/agent use light", { tier: "light" }],
+  ["indented by three spaces", "   /agent use light", { tier: "light" }],
+  ["with wide gaps", "/agent   use \t light  ", { tier: "light" }],
+  [
+    "below the quotation of an e-mail reply",
+    "On Tue, Ada wrote:\n> /agent use frontier\n>\n\n/agent use light\n",
+    { tier: "light" },
+  ],
+  ["after a closed code block", "```sh\nnpm test\n```\n/agent use light", { tier: "light" }],
+  ["after a code span of three backticks", "```npm test```\n/agent use light", { tier: "light" }],
+  ["the first of two", "/agent use light\n/agent use frontier", { tier: "light" }],
+];
+
+const NOTHING: readonly [string, string][] = [
+  ["an empty comment", ""],
+  ["a longer word", "/agentx use frontier"],
+  ["a path", "/agent/use"],
+  ["the middle of a sentence", "try /agent use frontier"],
+  ["a quotation", "> /agent use frontier"],
+  ["an indented quotation", "  > /agent"],
+  ["a quotation in a quotation", "> > /agent"],
+  ["a fenced block", "```\n/agent\n```"],
+  ["a tilde block", "~~~\n/agent\n~~~"],
+  ["a block that is never closed", "```\n/agent"],
+  ["a block whose language is named", "```sh\n/agent\n```"],
+  ["a block in which another seems to open", "```\n```js\n/agent\n```"],
+  ["a longer fence than the one inside it", "````\n```\n/agent\n```\n````"],
+  ["a block that other marks don't close", "```\n~~~\n/agent\n```"],
+  ["an indented block", "    /agent"],
+  ["a block indented by a tab", "\t/agent"],
+  ["a block indented by spaces and a tab", "  \t/agent"],
+  ["a code span", "`/agent`"],
+  ["a list item", "- /agent"],
+  ["an e-mail that only quotes", "Thanks!\n\nOn Tue, Ada wrote:\n> /agent use frontier\n"],
+];
+
+describe("command", () => {
+  it.each(RUNS)("runs %s", (_name, body, use) => {
+    const parsed = parseCommand(body, MODELS);
+
+    expect(parsed).toEqual({ ok: true, value: { kind: "run", use } });
+    expect(addressesAgent(body)).toBe(true);
+  });
+
+  it.each(NOTHING)("is not read in %s", (_name, body) => {
+    const parsed = parseCommand(body, MODELS);
+
+    expect(parsed).toBeUndefined();
+    expect(addressesAgent(body)).toBe(false);
+  });
+
+  it.each([
+    ["a word it doesn't know", "/agent use turbo", "turbo"],
+    ["a model that no tier names", "/agent use claude-haiku-9", "claude-haiku-9"],
+    ["a word that a good one stands before", "/agent use light turbo", "turbo"],
+  ])("names %s and what is valid", (_name, body, word) => {
+    const parsed = parseCommand(body, MODELS);
+
+    expect(parsed).toEqual({
+      ok: false,
+      error: {
+        reason: "command-unknown",
+        word,
+        valid: "`light`, `standard`, `frontier`, `claude-code`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`",
+      },
+    });
+  });
+
+  it.each([
+    ["a verb it doesn't know", "/agent stop", "stop"],
+    ["`use` without a word", "/agent use", "use"],
+    ["a tier without `use`", "/agent frontier", "frontier"],
+  ])("names the forms after %s", (_name, body, word) => {
+    const parsed = parseCommand(body, MODELS);
+
+    expect(parsed).toEqual({
+      ok: false,
+      error: { reason: "command-unknown", word, valid: "`/agent` or `/agent use WORD …`, with a tier, harness, model or effort" },
+    });
+  });
+});

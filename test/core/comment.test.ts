@@ -1,0 +1,421 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
+import { isWorthSaying, renderComment, type AttemptView, type TaskView } from "#core/task/comment.ts";
+import type { JudgedReason } from "#core/task/judge.ts";
+import { TASK_STATES } from "#core/task/lifecycle.ts";
+import { commentMarker } from "#core/task/markers.ts";
+import type { Failure } from "#core/wire/failure.ts";
+import { TaskId } from "#core/wire/ids.ts";
+import { MicroUsd } from "#core/wire/units.ts";
+import { makeBrief, makePlanRow } from "../kit/briefs.ts";
+
+/** `UPDATE_GOLDEN=1 npx vitest run test/core/comment.test.ts` writes the files; read them before they are committed. */
+const GOLDEN = join(import.meta.dirname, "golden");
+const UPDATE = process.env["UPDATE_GOLDEN"] === "1";
+
+const TASK = TaskId("1f0c2a9b-0000-4000-8000-00000000abcd");
+const PLAN = makePlanRow({
+  sizeReasons: [
+    { fact: "small-change-words", words: ["off-by-one", "typo"] },
+    { fact: "paths-named", count: 1 },
+    { fact: "tasks-listed", count: 2 },
+    { fact: "stack-trace" },
+  ],
+  routeReasons: [
+    { fact: "starts-at", size: "s", tier: "light" },
+    { fact: "asked-for", what: "effort", value: "high" },
+    { fact: "first-servable", tier: "light", provider: "anthropic" },
+  ],
+});
+const WIDE_PLAN = makePlanRow({
+  size: "l",
+  route: {
+    tier: "frontier",
+    harness: "claude-code",
+    provider: "anthropic",
+    model: "claude-opus-5-5",
+    effort: "high",
+    maxTurns: 80,
+  },
+  sizeReasons: [
+    { fact: "label", label: "size/l" },
+    { fact: "broad-change-words", words: ["rewrite"] },
+    { fact: "nothing-known" },
+  ],
+});
+
+function attempt(overrides: Partial<AttemptView> = {}): AttemptView {
+  return {
+    number: 1,
+    credential: "platform-api",
+    runUrl: null,
+    verdict: null,
+    why: null,
+    verification: [],
+    modelCost: null,
+    runnerCost: null,
+    sandbox: null,
+    ...overrides,
+  };
+}
+
+const RUN = {
+  runUrl: "https://github.com/acme/agent-runner/actions/runs/7",
+  modelCost: MicroUsd(123_400),
+  runnerCost: MicroUsd(12_000),
+  sandbox: "srt",
+} as const;
+
+function view(overrides: Partial<TaskView>): TaskView {
+  return { task: TASK, state: "queued", failure: null, plan: null, attempts: [], pullRequest: null, ...overrides };
+}
+
+function ended(why: JudgedReason): TaskView {
+  return view({
+    state: "unsolved",
+    plan: PLAN,
+    attempts: [
+      attempt({ ...RUN, verdict: why.why === "guards" ? "refused" : why.why === "no-change" ? "noChange" : "failed", why }),
+    ],
+  });
+}
+
+const WHYS: Record<JudgedReason["why"], JudgedReason> = {
+  blocked: { why: "blocked", reason: "keyMissing", detail: "AGENT_POOL_KEY is empty in the environment platform-api." },
+  ending: { why: "ending", ending: "budgetExhausted", detail: "The budget of $5.00 is used up" },
+  "no-change": { why: "no-change" },
+  "branch-not-protected": { why: "branch-not-protected", branch: "main" },
+  "checks-failed": { why: "checks-failed", failed: ["npm test", "npm run `lint`"] },
+  guards: {
+    why: "guards",
+    violations: [
+      { guard: "protected", path: ".github/workflows/ci.yml", pattern: ".github/workflows/**" },
+      { guard: "too-many-files", files: 51, max: 50 },
+    ],
+  },
+  "run-ended": { why: "run-ended", conclusion: "startup_failure" },
+  deadline: { why: "deadline" },
+};
+
+const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: R }> } = {
+  "policy-missing": { reason: "policy-missing", repository: "acme/.github", file: ".github/agent-pool.yml" },
+  "policy-unreadable": { reason: "policy-unreadable", repository: "acme/.github", file: ".github/agent-pool.yml" },
+  "config-invalid": {
+    reason: "config-invalid",
+    file: "acme/.github: .github/agent-pool.yml",
+    problems: [
+      { path: "budget", line: 6, column: 1, found: "`200`", expected: 'should be an amount a month, like "$200/month"' },
+      {
+        path: "bugdet",
+        line: 7,
+        column: 1,
+        found: "`5`",
+        expected: "`bugdet` is not a setting; check its spelling or remove it",
+      },
+    ],
+  },
+  "repository-reserved": { reason: "repository-reserved", repository: "acme/agent-runner" },
+  "runner-of-another-owner": { reason: "runner-of-another-owner", runner: "evil/agent-runner", owner: "acme" },
+  "runner-not-installed": { reason: "runner-not-installed", runner: "acme/agent-runner" },
+  "runner-is-public": { reason: "runner-is-public", runner: "acme/agent-runner" },
+  "environment-not-locked": {
+    reason: "environment-not-locked",
+    credential: "platform-api",
+    runner: "acme/agent-runner",
+    branch: "main",
+  },
+  "actor-may-not-start": { reason: "actor-may-not-start", login: "passer-by", role: "triage" },
+  "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
+  "route-not-served": {
+    reason: "route-not-served",
+    asked: "light claude-opus-5-5",
+    served: ["light claude-code claude-haiku-5-5"],
+  },
+  "too-big": { reason: "too-big" },
+  "base-unreadable": { reason: "base-unreadable", repository: "acme/web" },
+  "budget-too-small": { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
+  "workflow-refused": {
+    reason: "workflow-refused",
+    runner: "acme/agent-runner",
+    workflow: "agent-pool.yml",
+    message: "Not Found",
+  },
+  "github-refused": {
+    reason: "github-refused",
+    route: "POST /repos/{owner}/{repo}/pulls",
+    status: 422,
+    message: "Validation Failed",
+  },
+  "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
+};
+
+const COMMENTS: Readonly<Record<string, TaskView>> = {
+  planning: view({ state: "planning" }),
+  queued: view({ plan: PLAN }),
+  dispatching: view({ state: "dispatching", plan: WIDE_PLAN, attempts: [attempt()] }),
+  solved: view({
+    state: "solved",
+    plan: PLAN,
+    attempts: [attempt({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, ms: 1 }] })],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "solved-in-the-demo": view({
+    state: "solved",
+    plan: PLAN,
+    attempts: [attempt({ ...RUN, verdict: "solved", sandbox: "none" })],
+    pullRequest: { number: 13, draft: false },
+  }),
+  stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], attempts: [attempt(RUN)] }),
+  ...Object.fromEntries(Object.values(WHYS).map((why) => [`unsolved-${why.why}`, ended(why)])),
+  ...Object.fromEntries(
+    Object.values(FAILURES).map((failure) => [`refused-${failure.reason}`, view({ state: "refused", failure })]),
+  ),
+};
+
+function finished(overrides: Partial<Finished> = {}): Finished {
+  return {
+    brief: makeBrief(12),
+    plan: PLAN,
+    finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
+    verification: [{ command: "npm test", exitCode: 0, ms: 1 }],
+    modelCost: MicroUsd(123_400),
+    credential: "platform-api",
+    ...overrides,
+  };
+}
+
+const PULLS: Readonly<Record<string, Finished>> = {
+  "pull-request": finished(),
+  "pull-request-without-checks": finished({ verification: [], finalMessage: null }),
+  "pull-request-whose-ci-waits": finished({ plan: { ...PLAN, ci: "approved" } }),
+  "pull-request-with-a-killed-check": finished({
+    verification: [
+      { command: "npm test", exitCode: null, ms: 1 },
+      { command: "npm run `lint`", exitCode: 2, ms: 1 },
+    ],
+  }),
+};
+
+function golden(name: string, text: string): string {
+  const file = join(GOLDEN, `${name}.md`);
+  if (UPDATE) {
+    mkdirSync(GOLDEN, { recursive: true });
+    writeFileSync(file, text);
+  }
+  return readFileSync(file, "utf8");
+}
+
+describe("comment", () => {
+  it.each(Object.entries(COMMENTS))("%s reads as its golden file", (name, shown) => {
+    const text = renderComment(shown);
+
+    expect(text).toBe(golden(`comment-${name}`, text));
+  });
+
+  it.each(TASK_STATES)("has a headline for %s, below its marker", (state) => {
+    const text = renderComment(view({ state, pullRequest: { number: 1, draft: true } }));
+
+    expect(text).toMatch(new RegExp(String.raw`^${commentMarker(TASK)}\n\n\*\*agent-pool\*\* · [a-z].+\n`));
+  });
+
+  it("is worth an edit before the run and at the end alone", () => {
+    const states = TASK_STATES.filter(isWorthSaying);
+
+    expect(states).toEqual(["dispatching", "solved", "unsolved", "refused", "stuck"]);
+  });
+});
+
+describe("pull request", () => {
+  it.each(Object.entries(PULLS))("%s reads as its golden file", (name, done) => {
+    const text = `# ${pullRequestTitle(done.brief)}\n\n${pullRequestBody(done)}\n`;
+
+    expect(text).toBe(golden(name, text));
+  });
+
+  it("takes its title from the issue, without effect and on one line", () => {
+    const brief = makeBrief(12);
+
+    const title = pullRequestTitle({
+      ...brief,
+      issue: { ...brief.issue, title: "Fix @admin's page [skip ci]\n![x](https://evil.test)" },
+    });
+
+    expect(title).toBe("Fix @\u200Dadmin's page x");
+  });
+
+  it.each(["", "[skip ci]", "<!-- x -->"])("has a title and a commit even for an issue called %j", (name) => {
+    const brief = makeBrief(12);
+    const done = finished({ brief: { ...brief, issue: { ...brief.issue, title: name } } });
+
+    const [title, message] = [pullRequestTitle(done.brief), commitMessage(done)];
+
+    expect(title).toBe("Issue 12");
+    expect(message).toMatch(/^Issue 12\n\nWritten by /);
+  });
+
+  it.each([
+    ["auto", "The last page is missing"],
+    ["approved", "The last page is missing [skip ci]"],
+  ] as const)("writes [skip ci] itself, and only where CI waits: %s", (ci, subject) => {
+    const message = commitMessage(finished({ plan: { ...PLAN, ci } }));
+
+    expect(message).toBe(`${subject}\n\nWritten by claude-code with claude-haiku-5-5 for issue 12, asked for by maintainer.`);
+  });
+
+  it("ends whatever the model leaves open with the quotation of it", () => {
+    const body = pullRequestBody(finished({ finalMessage: "# Checks\n- passed\n```\n<details>" }));
+
+    const quoted = body.split("\n").filter((line) => line.startsWith(">"));
+    expect(quoted).toEqual(["> # Checks", "> - passed", "> ```", "> &lt;details>"]);
+    expect(body).toMatch(/\n\n### Checks\n\n- passed: `npm test`\n\n/);
+  });
+
+  it("cuts no secret in the model's last words to a length that no longer looks like one", () => {
+    const body = pullRequestBody(finished({ finalMessage: `${"x ".repeat(4_995)}ghp_${"aB3".repeat(12)}` }));
+
+    expect(body).not.toContain("ghp_");
+  });
+
+  it("keeps a very long last word within what GitHub takes", () => {
+    const body = pullRequestBody(finished({ finalMessage: "@a ".repeat(20_000) }));
+
+    expect(body.length).toBeLessThan(65_536);
+  });
+});
+
+/** Foreign text: what issue, model, provider, repository and configuration may have written into a fact. */
+const hostile = fc
+  .array(
+    fc.constantFrom(
+      "![x](https://evil.test/a)",
+      "[a](http://evil.test)",
+      "<!-- agent-pool:task:00000000-0000-4000-8000-000000000000 -->",
+      "<!--",
+      "-->",
+      "@admin",
+      "@acme/team ",
+      "`",
+      "```",
+      "\n",
+      "\n```\n",
+      "<img src=x>",
+      "fixes #1",
+      "/agent",
+      "\n/agent use frontier",
+      "|",
+      "https://evil.test/x",
+      "words ",
+      "&#64;admin",
+      "![",
+      "](",
+      "_",
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join(""));
+
+const MENTION = /(?:^|[^A-Za-z0-9])@[A-Za-z0-9]/m;
+
+function expectHarmless(text: string): void {
+  expect(text).not.toContain("![");
+  expect(text.match(/<!--/g) ?? []).toHaveLength(0);
+  expect(text).not.toMatch(MENTION);
+  expect(text).not.toMatch(/\]\((?!https:\/\/github\.com\/)/);
+  expect(text).not.toMatch(/<(?!\/?(?:details|summary)>)[a-z/!]/i);
+  expect(text).not.toMatch(/^\s*\/agent/m);
+}
+
+describe("foreign text", () => {
+  it("injects nothing into a comment by how an attempt ended", () => {
+    const why = fc.oneof(
+      hostile.map((detail): JudgedReason => ({ why: "blocked", reason: "setupFailed", detail })),
+      hostile.map((detail): JudgedReason => ({ why: "ending", ending: "crashed", detail })),
+      fc.array(hostile, { maxLength: 3 }).map((failed): JudgedReason => ({ why: "checks-failed", failed })),
+      hostile.map((path): JudgedReason => ({
+        why: "guards",
+        violations: [
+          { guard: "protected", path, pattern: path },
+          { guard: "symlink", path },
+        ],
+      })),
+      hostile.map((conclusion): JudgedReason => ({ why: "run-ended", conclusion })),
+    );
+    fc.assert(
+      fc.property(why, (reason) => {
+        const text = renderComment(ended(reason));
+
+        const [marker, ...rest] = text.split("\n");
+        expect(marker).toBe(commentMarker(TASK));
+        expectHarmless(rest.join("\n"));
+        expect(text).toContain("<details><summary>Why this size and route</summary>");
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("injects nothing into a comment by why the work was refused", () => {
+    const failure = fc.oneof(
+      fc.tuple(hostile, hostile).map(([path, found]): Failure => ({
+        reason: "config-invalid",
+        file: "f.yml",
+        problems: [{ path, line: 1, column: 1, found: `\`${JSON.stringify(found)}\``, expected: `\`${path}\` is not a setting` }],
+      })),
+      hostile.map((message): Failure => ({ reason: "github-refused", route: "POST /x", status: 422, message })),
+      hostile.map((message): Failure => ({
+        reason: "workflow-refused",
+        runner: "acme/runner",
+        workflow: "agent-pool.yml",
+        message,
+      })),
+      hostile.map((word): Failure => ({ reason: "command-unknown", word, valid: "`light`" })),
+      hostile.map((last): Failure => ({ reason: "tries-used-up", step: "opening", tries: 3, last })),
+      hostile.map((login): Failure => ({ reason: "actor-may-not-start", login, role: login })),
+      hostile.map((asked): Failure => ({ reason: "route-not-served", asked, served: [asked] })),
+    );
+    fc.assert(
+      fc.property(failure, (reason) => {
+        const text = renderComment(view({ state: "refused", failure: reason }));
+
+        expectHarmless(text.split("\n").slice(1).join("\n"));
+        expect(text).not.toMatch(/^[ >]*(?:```|~~~)/m);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("injects nothing into a pull request by title, last words or commands", () => {
+    fc.assert(
+      fc.property(hostile, hostile, hostile, (title, finalMessage, command) => {
+        const brief = makeBrief(12);
+        const done = finished({
+          brief: { ...brief, issue: { ...brief.issue, title } },
+          finalMessage,
+          verification: [{ command, exitCode: 1, ms: 1 }],
+        });
+
+        const body = pullRequestBody(done);
+
+        expectHarmless(pullRequestTitle(done.brief));
+        expectHarmless(body.replace("Asked for by @maintainer.", ""));
+        expect(body.match(/\b(?:closes|fixes) #\d+/gi)).toEqual(["Closes #12"]);
+        expect(body.split("\n").filter((line) => /^ {0,3}(?:```|~~~)/.test(line))).toEqual([]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe("golden files", () => {
+  it("are all compared with something", () => {
+    const files = readdirSync(GOLDEN).toSorted();
+
+    const expected = [
+      ...Object.keys(COMMENTS).map((name) => `comment-${name}.md`),
+      ...Object.keys(PULLS).map((name) => `${name}.md`),
+    ].toSorted();
+    expect(files).toEqual(expected);
+  });
+});

@@ -1,0 +1,291 @@
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "#core/config/parse.ts";
+import { Policy } from "#core/config/policy.ts";
+import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
+import type { Problem } from "#core/wire/failure.ts";
+
+/** DESIGN.md §8, as it stands there. */
+const SIX_LINES = `version: 1
+pool:
+  - name: platform-api            # the alias people see, and the environment that holds AGENT_POOL_KEY
+    provider: anthropic
+runner: acme/agent-runner
+budget: $200/month
+`;
+
+const MODELS = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5";
+
+function policyWith(line: string): string {
+  return `${SIX_LINES}${line}\n`;
+}
+
+/** Name, text, and each problem as `path line:column found → expected`. */
+const BROKEN: readonly [string, string, readonly string[]][] = [
+  [
+    "an unknown key",
+    policyWith("bugdet: $5/month"),
+    ['bugdet 7:1 `"$5/month"` → `bugdet` is not a setting; check its spelling or remove it'],
+  ],
+  [
+    "two unknown keys",
+    policyWith("strategy: paced\nteams: 3"),
+    [
+      'strategy 7:1 `"paced"` → `strategy` is not a setting; check its spelling or remove it',
+      "teams 8:1 `3` → `teams` is not a setting; check its spelling or remove it",
+    ],
+  ],
+  [
+    "an unknown key of a pool entry",
+    SIX_LINES.replace("    provider: anthropic", "    provider: anthropic\n    ower: ada"),
+    ['pool.0.ower 5:5 `"ada"` → `ower` is not a setting; check its spelling or remove it'],
+  ],
+  [
+    "an unknown tier",
+    policyWith("tiers:\n  turbo: []"),
+    ["tiers.turbo 8:3 `[]` → `turbo` is not a setting; check its spelling or remove it"],
+  ],
+  [
+    "a size that starts at an unknown tier",
+    policyWith("routing: { start: { m: turbo } }"),
+    ['routing.start.m 7:21 `"turbo"` → should be one of light, standard, frontier or ask'],
+  ],
+  [
+    "a budget that is a number",
+    SIX_LINES.replace("$200/month", "200"),
+    ['budget 6:1 `200` → should be an amount a month, like "$200/month"'],
+  ],
+  [
+    "a budget of a week",
+    SIX_LINES.replace("$200/month", "$200/week"),
+    ['budget 6:1 `"$200/week"` → should be an amount a month, like "$200/month"'],
+  ],
+  [
+    "a budget below zero",
+    SIX_LINES.replace("$200/month", "$-5/month"),
+    ['budget 6:1 `"$-5/month"` → should be an amount a month, like "$200/month"'],
+  ],
+  [
+    "no budget",
+    SIX_LINES.replace("budget: $200/month\n", ""),
+    ['budget 1:1 nothing → should be an amount a month, like "$200/month"'],
+  ],
+  [
+    "a task's budget by the month",
+    policyWith("task: { budget: $5/month }"),
+    ['task.budget 7:9 `"$5/month"` → should be an amount in dollars, like "$15"'],
+  ],
+  [
+    "a name used twice",
+    SIX_LINES.replace("runner:", "  - { name: platform-api, provider: anthropic }\nrunner:"),
+    ['pool 2:1 `[{"name":"platform-api","provider":"anthropic"},{"name":"…` → should name each credential once'],
+  ],
+  [
+    "a name in capitals",
+    SIX_LINES.replace("name: platform-api ", "name: Platform"),
+    ['pool.0.name 3:5 `"Platform"` → should be lower-case letters, digits, `.`, `_` or `-`, at most 63'],
+  ],
+  [
+    "an empty pool",
+    SIX_LINES.replace(/pool:[\s\S]*?runner/, "pool: []\nrunner"),
+    ["pool 2:1 `[]` → should list at least one credential"],
+  ],
+  [
+    "a pool that is a word",
+    SIX_LINES.replace(/pool:[\s\S]*?runner/, "pool: all\nrunner"),
+    ['pool 2:1 `"all"` → Invalid input: expected array, received string'],
+  ],
+  [
+    "a provider it doesn't know",
+    SIX_LINES.replace("provider: anthropic", "provider: acme"),
+    ['pool.0.provider 4:5 `"acme"` → Invalid input: expected "anthropic"'],
+  ],
+  [
+    "a kind it doesn't serve",
+    SIX_LINES.replace("    provider: anthropic", "    provider: anthropic\n    kind: seat"),
+    ['pool.0.kind 5:5 `"seat"` → should be "api-key", the one kind served so far'],
+  ],
+  [
+    "a model without a price",
+    policyWith("tiers:\n  light:\n    - harness: claude-code\n      model: gpt-9"),
+    [`tiers.light.0.model 10:7 \`"gpt-9"\` → should be a model with a known price: ${MODELS}`],
+  ],
+  [
+    "a runner that is no repository",
+    SIX_LINES.replace("acme/agent-runner", "agent-runner"),
+    ['runner 5:1 `"agent-runner"` → should be a repository, like "acme/agent-runner"'],
+  ],
+  ["another version", SIX_LINES.replace("version: 1", "version: 2"), ["version 1:1 `2` → should be 1"]],
+  ["no version", SIX_LINES.replace("version: 1\n", ""), ["version 1:1 nothing → should be 1"]],
+  ["a key written twice", policyWith("budget: $5/month"), ["(file) 7:1 text that is not YAML → Map keys must be unique"]],
+  ["tabs", "version: 1\npool:\n\t- name: a\n", ["(file) 3:1 text that is not YAML → Tabs are not allowed as indentation"]],
+  [
+    "a bracket that is not closed",
+    "version: [1\n",
+    ["(file) 2:1 text that is not YAML → Flow sequence in block collection must be sufficiently indented and end with a ]"],
+  ],
+  [
+    "a second document",
+    `${SIX_LINES}---\nversion: 1\n`,
+    ["(file) 7:1 text that is not YAML → Source contains multiple documents; please use YAML.parseAllDocuments()"],
+  ],
+  ["nothing at all", "", ["(file) 1:1 `null` → Invalid input: expected object, received null"]],
+  ["a sentence", "please pool my keys", ['(file) 1:1 `"please pool my keys"` → Invalid input: expected object, received string']],
+  [
+    "an alias",
+    policyWith("task: &a { budget: $5 }\nrouting: *a"),
+    ["(file) 8:10 `*a` → aliases are not read here; write the value out"],
+  ],
+  ["an alias of nothing", policyWith("task: *a"), ["(file) 7:7 `*a` → aliases are not read here; write the value out"]],
+  [
+    "an alias bomb",
+    `a: &a [x,x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 8 }, (_, index) => `${String.fromCodePoint(98 + index)}: &${String.fromCodePoint(98 + index)} [${`*${String.fromCodePoint(97 + index)},`.repeat(9)}*a]`).join("\n")}\n`,
+    ["(file) 2:8 `*a` → aliases are not read here; write the value out"],
+  ],
+];
+
+const SETTINGS_BROKEN: readonly [string, string, readonly string[]][] = [
+  ["a setup that is one command", "version: 1\nsetup: npm ci\n", ['setup 2:1 `"npm ci"` → should be a list of shell commands']],
+  ["a draft that is a word", "version: 1\ndraft: sometimes\n", ['draft 2:1 `"sometimes"` → should be true or false']],
+  ["a ci that is a switch", "version: 1\nci: true\n", ["ci 2:1 `true` → should be approved or auto"]],
+  [
+    "a guard of another name",
+    "version: 1\nguards: { max-file: 3 }\n",
+    ["guards.max-file 2:11 `3` → `max-file` is not a setting; check its spelling or remove it"],
+  ],
+  [
+    "more files than may be",
+    "version: 1\nguards:\n  max-files: 9999\n",
+    ["guards.max-files 3:3 `9999` → Too big: expected number to be <=500"],
+  ],
+];
+
+function problemsOf(parsed: ReturnType<typeof parseConfig>): string[] {
+  const show = (p: Problem) => `${p.path} ${String(p.line)}:${String(p.column)} ${p.found} → ${p.expected}`;
+  return parsed.ok ? [] : parsed.error.problems.map(show);
+}
+
+describe("policy", () => {
+  it("of six lines has a default for everything else", () => {
+    const parsed = parseConfig("policy", SIX_LINES, Policy);
+
+    expect(parsed).toEqual({
+      ok: true,
+      value: {
+        version: 1,
+        pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
+        runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
+        budget: 200_000_000,
+        tiers: {
+          light: [{ harness: "claude-code", model: "claude-haiku-5-5" }],
+          standard: [{ harness: "claude-code", model: "claude-sonnet-5-5" }],
+          frontier: [{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }],
+        },
+        routing: { start: { xs: "light", s: "light", m: "standard", l: "frontier", xl: "ask" } },
+        task: { budget: 5_000_000 },
+      },
+    });
+  });
+
+  it("takes every setting there is", () => {
+    const text = policyWith(`tiers:
+  light: [{ harness: claude-code, model: claude-sonnet-5-5, effort: low }]
+routing: { start: { xl: frontier } }
+task: { budget: $1.50 }`).replace("runner: acme/agent-runner", "runner: { repository: acme/agent-runner, workflow: pool.yaml }");
+
+    const parsed = parseConfig("policy", text, Policy);
+
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: {
+        runner: { repository: "acme/agent-runner", workflow: "pool.yaml" },
+        tiers: { light: [{ model: "claude-sonnet-5-5", effort: "low" }], standard: [{ model: "claude-sonnet-5-5" }] },
+        routing: { start: { xs: "light", xl: "frontier" } },
+        task: { budget: 1_500_000 },
+      },
+    });
+  });
+
+  it.each([
+    ["$0.01/month", 10_000],
+    ["$1/month", 1_000_000],
+    ["$19.99/month", 19_990_000],
+    ["$9999999.99/month", 9_999_999_990_000],
+  ])("reads a budget of %s to the cent", (budget, micro) => {
+    const parsed = parseConfig("policy", SIX_LINES.replace("$200/month", budget), Policy);
+
+    expect(parsed).toMatchObject({ ok: true, value: { budget: micro } });
+  });
+
+  it.each(BROKEN)("with %s is refused with place, finding and remedy", (_name, text, problems) => {
+    const parsed = parseConfig("acme/.github: .github/agent-pool.yml", text, Policy);
+
+    expect(parsed).toMatchObject({
+      ok: false,
+      error: { reason: "config-invalid", file: "acme/.github: .github/agent-pool.yml" },
+    });
+    expect(problemsOf(parsed)).toEqual(problems);
+  });
+
+  it("of nothing but brackets is refused like any other", () => {
+    const parsed = parseConfig("policy", "[".repeat(20_000), Policy);
+
+    expect(parsed).toMatchObject({
+      ok: false,
+      error: { problems: [{ path: "(file)", line: 1, expected: "should not be nested deeper than the settings are" }] },
+    });
+  });
+
+  it("names every problem of a file, not the first alone", () => {
+    const parsed = parseConfig("policy", "version: 2\npool: []\nrunner: x\nbudget: 1\nfoo: 1\n", Policy);
+
+    expect(problemsOf(parsed).map((problem) => problem.split(" ")[0])).toEqual(["version", "pool", "runner", "budget", "foo"]);
+  });
+});
+
+describe("settings", () => {
+  it("have defaults for everything but their version", () => {
+    const parsed = parseConfig("settings", "version: 1\n", Settings);
+
+    expect(parsed).toEqual({
+      ok: true,
+      value: { version: 1, setup: [], verify: [], guards: { "max-files": 50, "max-kb": 500, protected: [] }, draft: true },
+    });
+    expect(parsed).toEqual({ ok: true, value: DEFAULT_SETTINGS });
+  });
+
+  it("take the design's example", () => {
+    const text = `version: 1
+setup:  [npm ci --ignore-scripts]  # registries open, no model yet
+verify: [npm test]
+guards: { max-files: 50, max-kb: 500, protected: ["migrations/**"] }
+draft: true
+ci: auto
+`;
+
+    const parsed = parseConfig("settings", text, Settings);
+
+    expect(parsed).toEqual({
+      ok: true,
+      value: {
+        version: 1,
+        setup: ["npm ci --ignore-scripts"],
+        verify: ["npm test"],
+        guards: { "max-files": 50, "max-kb": 500, protected: ["migrations/**"] },
+        draft: true,
+        ci: "auto",
+      },
+    });
+  });
+
+  it("keep the other guards' defaults where one is set", () => {
+    const parsed = parseConfig("settings", "version: 1\nguards: { max-files: 3 }\n", Settings);
+
+    expect(parsed).toMatchObject({ ok: true, value: { guards: { "max-files": 3, "max-kb": 500, protected: [] } } });
+  });
+
+  it.each(SETTINGS_BROKEN)("with %s are refused", (_name, text, problems) => {
+    const parsed = parseConfig("acme/web: .github/agent-pool.yml", text, Settings);
+
+    expect(problemsOf(parsed)).toEqual(problems);
+  });
+});

@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CATALOG, findModel } from "#core/plan/catalog.ts";
+import { RUNNER_MINUTE, settlement } from "#core/pool/ledger.ts";
+import { costOf } from "#core/wire/cost.ts";
+import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
+import { formatUsd, MicroUsd } from "#core/wire/units.ts";
+
+function priceOf(model: string) {
+  const row = findModel(model);
+  if (row === undefined) throw new Error(model);
+  return row.price;
+}
+
+function usage(inputTokens: number, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0): Usage {
+  return { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens };
+}
+
+/** Worked out by hand from the price lists: tokens × dollars per million. */
+const INVOICES: readonly [string, Usage, number][] = [
+  ["claude-sonnet-5-5", usage(1_000_000), 2_000_000],
+  ["claude-sonnet-5-5", usage(0, 1_000_000), 10_000_000],
+  ["claude-sonnet-5-5", usage(0, 0, 1_000_000), 100_000],
+  ["claude-sonnet-5-5", usage(0, 0, 0, 1_000_000), 2_500_000],
+  ["claude-sonnet-5-5", usage(12_345, 6_789, 234_567, 45_678), 24_690 + 67_890 + 23_457 + 114_195],
+  ["claude-opus-5-5", usage(100_000, 20_000, 900_000, 50_000), 400_000 + 400_000 + 180_000 + 250_000],
+  ["claude-haiku-5-5", usage(3, 1, 1, 1), 5],
+  ["claude-haiku-5-5", usage(1), 1],
+  ["claude-haiku-5-5", usage(2), 1],
+  ["claude-haiku-5-5", usage(0, 0, 1), 1],
+  ["claude-haiku-5-5", NO_USAGE, 0],
+];
+
+describe("cost", () => {
+  it.each(INVOICES)("of %s for %o is %i micro-dollars", (model, used, micro) => {
+    const cost = costOf(used, priceOf(model));
+
+    expect(cost).toBe(micro);
+  });
+
+  it("is rounded up once, not once a kind of token", () => {
+    const cost = costOf(usage(1, 1, 1, 1), { input: 250_000, output: 250_000, cacheRead: 250_000, cacheWrite: 250_000 });
+
+    expect(cost).toBe(1);
+  });
+
+  it("is exact where floating point would not be", () => {
+    const cost = costOf(usage(9_007_199_254_740_991), { input: 999_999, output: 0, cacheRead: 0, cacheWrite: 0 });
+
+    expect(cost).toBe(Number((9_007_199_254_740_991n * 999_999n + 999_999n) / 1_000_000n));
+  });
+
+  it("is a whole number, never below the exact sum and never a unit above it", () => {
+    const count = fc.nat(10_000_000_000);
+    const price = fc.record({
+      input: fc.nat(100_000_000),
+      output: fc.nat(100_000_000),
+      cacheRead: fc.nat(100_000_000),
+      cacheWrite: fc.nat(100_000_000),
+    });
+    fc.assert(
+      fc.property(
+        fc.record({ inputTokens: count, outputTokens: count, cacheReadTokens: count, cacheWriteTokens: count }),
+        price,
+        (used, row) => {
+          const cost = costOf(used, row);
+
+          const exact = (["input", "output", "cacheRead", "cacheWrite"] as const).reduce(
+            (sum, kind) => sum + BigInt(used[`${kind}Tokens`]) * BigInt(row[kind]),
+            0n,
+          );
+          expect(Number.isSafeInteger(cost)).toBe(true);
+          expect(BigInt(cost) * 1_000_000n >= exact).toBe(true);
+          expect(BigInt(cost) * 1_000_000n - exact < 1_000_000n).toBe(true);
+        },
+      ),
+    );
+  });
+});
+
+describe("ledger", () => {
+  it.each([
+    [0, 1],
+    [1, 1],
+    [60_000, 1],
+    [60_001, 2],
+    [3_599_999, 60],
+  ])("takes a job of %i ms for %i minutes of a runner", (ms, minutes) => {
+    const entries = settlement({ usage: NO_USAGE, estimated: false, ms }, priceOf("claude-haiku-5-5"));
+
+    expect(entries[1]).toEqual({ kind: "runner", amount: minutes * RUNNER_MINUTE, minutes });
+  });
+
+  it("keeps the usage with its price, and whether it was estimated", () => {
+    const used = usage(1_000, 500);
+
+    const entries = settlement({ usage: used, estimated: true, ms: 90_000 }, priceOf("claude-sonnet-5-5"));
+
+    expect(entries).toEqual([
+      { kind: "model", amount: 7_000, usage: used, estimated: true },
+      { kind: "runner", amount: 12_000, minutes: 2 },
+    ]);
+  });
+});
+
+describe("catalog", () => {
+  it.each(CATALOG.map((row) => [row.model, row] as const))("prices %s with source and date", (_model, row) => {
+    const { price } = row;
+
+    expect(Object.values(price).every((each) => Number.isSafeInteger(each) && each > 0)).toBe(true);
+    expect(price.cacheRead).toBeLessThan(price.input);
+    expect(price.output).toBeGreaterThan(price.input);
+    expect(row.effective).toMatch(/^\d{4}-\d{2}-\d{2}$/);
+    expect(row.source).not.toBe("");
+  });
+
+  it("names each model once, and knows no other", () => {
+    const names = CATALOG.map((row) => row.model);
+
+    expect(new Set(names).size).toBe(names.length);
+    expect(findModel("claude-opus-9")).toBeUndefined();
+  });
+});
+
+describe("formatUsd", () => {
+  it.each([
+    [0, "$0.00"],
+    [1, "<$0.0001"],
+    [99, "<$0.0001"],
+    [100, "$0.0001"],
+    [12_300, "$0.0123"],
+    [120_000, "$0.12"],
+    [123_000, "$0.123"],
+    [1_000_000, "$1.00"],
+    [1_234_567, "$1.2346"],
+    [5_000_000, "$5.00"],
+    [3_000_000_000, "$3000.00"],
+    [9_999_999_990_000, "$9999999.99"],
+  ])("shows %i as %s", (micro, shown) => {
+    const text = formatUsd(MicroUsd(micro));
+
+    expect(text).toBe(shown);
+  });
+
+  it("never shows an amount as nothing", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000_000_000 }), (micro) => {
+        expect(formatUsd(MicroUsd(micro))).not.toMatch(/^\$0\.0+$/);
+        expect(formatUsd(MicroUsd(micro))).toMatch(/^<?\$\d+\.\d{2,4}$/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { describe as say, type Failure } from "#core/wire/failure.ts";
+
+type Reason = Failure["reason"];
+
+/** One of each: a reason without a row here does not compile. */
+const FAILURES: {
+  readonly [R in Reason]: {
+    readonly failure: Extract<Failure, { reason: R }>;
+    readonly facts: readonly string[];
+    readonly next: RegExp;
+  };
+} = {
+  "policy-missing": {
+    failure: { reason: "policy-missing", repository: "acme/.github", file: "f.yml" },
+    facts: ["acme/.github", "f.yml"],
+    next: /Add it .* then label the issue again/,
+  },
+  "policy-unreadable": {
+    failure: { reason: "policy-unreadable", repository: "acme/.github", file: "f.yml" },
+    facts: ["acme/.github", "f.yml"],
+    next: /Install the App .* then label the issue again/,
+  },
+  "config-invalid": {
+    failure: {
+      reason: "config-invalid",
+      file: "f.yml",
+      problems: [{ path: "pool.0.name", line: 3, column: 5, found: "`X`", expected: "should be lower case" }],
+    },
+    facts: ["f.yml", "line 3, column 5", "pool.0.name", "`X`", "should be lower case"],
+    next: /Correct the file on the default branch/,
+  },
+  "repository-reserved": {
+    failure: { reason: "repository-reserved", repository: "acme/agent-runner" },
+    facts: ["acme/agent-runner"],
+    next: /Open the issue in the repository whose code should change/,
+  },
+  "runner-of-another-owner": {
+    failure: { reason: "runner-of-another-owner", runner: "evil/runner", owner: "acme" },
+    facts: ["evil/runner", "acme"],
+    next: /name a repository of `acme`/,
+  },
+  "runner-not-installed": {
+    failure: { reason: "runner-not-installed", runner: "acme/runner" },
+    facts: ["acme/runner"],
+    next: /Add that repository to the installation/,
+  },
+  "runner-is-public": {
+    failure: { reason: "runner-is-public", runner: "acme/runner" },
+    facts: ["acme/runner"],
+    next: /Make it private/,
+  },
+  "environment-not-locked": {
+    failure: { reason: "environment-not-locked", credential: "platform-api", runner: "acme/runner", branch: "main" },
+    facts: ["platform-api", "acme/runner", "main"],
+    next: /let exactly the branch `main` deploy to it/,
+  },
+  "actor-may-not-start": {
+    failure: { reason: "actor-may-not-start", login: "eve", role: "triage" },
+    facts: ["eve", "triage"],
+    next: /ask one of them to set the label/,
+  },
+  "command-unknown": {
+    failure: { reason: "command-unknown", word: "turbo", valid: "`light`" },
+    facts: ["turbo"],
+    next: /Valid: `light`/,
+  },
+  "route-not-served": {
+    failure: { reason: "route-not-served", asked: "light x", served: ["light y"] },
+    facts: ["light x", "light y"],
+    next: /Ask for one of these, or add it to `tiers`/,
+  },
+  "too-big": { failure: { reason: "too-big" }, facts: [], next: /Split it .* or set a `size\/l` label/ },
+  "base-unreadable": {
+    failure: { reason: "base-unreadable", repository: "acme/web" },
+    facts: ["acme/web"],
+    next: /Push one, then label the issue again/,
+  },
+  "budget-too-small": {
+    failure: { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
+    facts: ["$5.00", "$3.00"],
+    next: /Raise `budget` in the policy, or lower `task\.budget`/,
+  },
+  "workflow-refused": {
+    failure: { reason: "workflow-refused", runner: "acme/runner", workflow: "agent-pool.yml", message: "Not Found" },
+    facts: ["acme/runner", "agent-pool.yml", "Not Found"],
+    next: /Check that the file is on the default branch/,
+  },
+  "github-refused": {
+    failure: { reason: "github-refused", route: "POST /x", status: 403, message: "Forbidden" },
+    facts: ["POST /x", "403", "Forbidden"],
+    next: /Check the App's permissions/,
+  },
+  "tries-used-up": {
+    failure: { reason: "tries-used-up", step: "opening", tries: 12, last: "timeout" },
+    facts: ["opening", "12", "timeout"],
+    next: /Label the issue again to start over/,
+  },
+};
+
+describe("failure", () => {
+  it.each(Object.entries(FAILURES))("%s names the facts and what to do next", (_reason, { failure, facts, next }) => {
+    const text = say(failure);
+
+    expect(facts.filter((fact) => !text.includes(fact))).toEqual([]);
+    expect(text).toMatch(next);
+    expect(text).toMatch(/\.$/);
+  });
+
+  it("lists every problem of a file on its own line", () => {
+    const problem = { path: "a", line: 1, column: 1, found: "`1`", expected: "should be 2" };
+
+    const text = say({ reason: "config-invalid", file: "f.yml", problems: [problem, { ...problem, line: 2 }] });
+
+    expect(text.match(/^- line \d/gm)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { gitBlobId } from "#core/change/guards.ts";
+import { judge, type Judgement } from "#core/task/judge.ts";
+import {
+  BLOCKED_REASONS,
+  ENDINGS,
+  NO_USAGE,
+  type Change,
+  type EndingKind,
+  type Outcome,
+  type Verification,
+} from "#core/wire/contract.ts";
+
+const GUARDS = { maxFiles: 50, maxBytes: 1_000, protected: [] };
+
+function write(path: string): Change {
+  const content = Buffer.from("x\n");
+  return { status: "added", path, mode: "100644", blob: gitBlobId(content), content: content.toString("base64") };
+}
+
+const GOOD = [write("src/a.ts")];
+const BAD = [write(".github/workflows/ci.yml")];
+const PASS: Verification = { command: "npm test", exitCode: 0, ms: 1 };
+const FAIL: Verification = { command: "npm run lint", exitCode: 1, ms: 1 };
+const KILLED: Verification = { command: "npm run e2e", exitCode: null, ms: 1 };
+
+function ran(
+  ending: EndingKind,
+  changes: readonly Change[],
+  verification: readonly Verification[],
+  detail: string | null = null,
+): Outcome {
+  return {
+    kind: "ran",
+    contract: 1,
+    ending: { kind: ending, detail, turns: 3, finalMessage: "All done, all tests pass!" },
+    usage: NO_USAGE,
+    modelCalls: 1,
+    estimated: false,
+    harnessVersion: "1",
+    sandbox: "srt",
+    verification: [...verification],
+    changes: [...changes],
+    ms: 1,
+  };
+}
+
+const solved: Judgement = { verdict: "solved", changes: GOOD };
+const noChange: Judgement = { verdict: "noChange", why: { why: "no-change" } };
+const failing = (...failed: string[]): Judgement => ({ verdict: "failed", why: { why: "checks-failed", failed } });
+const cut = (ending: EndingKind): Judgement => ({ verdict: "failed", why: { why: "ending", ending, detail: null } });
+const guarded: Judgement = {
+  verdict: "refused",
+  why: { why: "guards", violations: [{ guard: "protected", path: ".github/workflows/ci.yml", pattern: ".github/workflows/**" }] },
+};
+
+const COMPLETED: readonly [string, readonly Change[], readonly Verification[], Judgement][] = [
+  ["changes and checks that pass", GOOD, [PASS, PASS], solved],
+  ["changes and no check", GOOD, [], solved],
+  ["changes and a check that fails", GOOD, [PASS, FAIL], failing("npm run lint")],
+  ["changes and a check that was killed", GOOD, [KILLED], failing("npm run e2e")],
+  ["changes and several checks that fail", GOOD, [FAIL, KILLED], failing("npm run lint", "npm run e2e")],
+  ["no change and checks that pass", [], [PASS], noChange],
+  ["no change and a check that fails", [], [FAIL], noChange],
+  ["no change and no check", [], [], noChange],
+  ["changes that the guards refuse", BAD, [PASS], guarded],
+  ["changes that the guards refuse and no check", BAD, [], guarded],
+  ["changes that fail and that the guards refuse", BAD, [FAIL], failing("npm run lint")],
+];
+
+/** What was planned is what the outcome says was run, unless a test plans more. */
+function judged(
+  outcome: Outcome,
+  verify = outcome.kind === "ran" ? outcome.verification.map((check) => check.command) : [],
+): Judgement {
+  return judge(outcome, { guards: GUARDS, verify });
+}
+
+const CUT = ENDINGS.filter((ending) => ending !== "completed");
+
+describe("judge", () => {
+  it.each([
+    ["none of the planned checks", [], ["npm test"], failing("npm test")],
+    ["one of two planned checks", [PASS], ["npm test", "npm run lint"], failing("npm run lint")],
+    ["another check than the planned one", [PASS], ["npm run e2e"], failing("npm run e2e")],
+  ])("a job that reports %s has proved nothing of the rest", (_name, verification, verify, expected) => {
+    expect(judged(ran("completed", GOOD, verification), verify)).toEqual(expected);
+  });
+
+  it.each(COMPLETED)("a harness that completed with %s", (_name, changes, verification, expected) => {
+    const judgement = judged(ran("completed", changes, verification));
+
+    expect(judgement).toEqual(expected);
+  });
+
+  it.each(CUT)("takes work cut short by %s for solved only where the repository's own checks pass", (ending) => {
+    const judgements = [
+      judged(ran(ending, GOOD, [PASS])),
+      judged(ran(ending, GOOD, [])),
+      judged(ran(ending, GOOD, [PASS, FAIL])),
+      judged(ran(ending, GOOD, [KILLED])),
+      judged(ran(ending, [], [PASS])),
+      judged(ran(ending, [], [])),
+      judged(ran(ending, BAD, [PASS])),
+    ];
+
+    expect(judgements).toEqual([solved, cut(ending), cut(ending), cut(ending), cut(ending), cut(ending), guarded]);
+  });
+
+  it("passes on what the harness said of its end", () => {
+    const judgement = judged(ran("crashed", [], [], "out of memory"));
+
+    expect(judgement).toMatchObject({ why: { ending: "crashed", detail: "out of memory" } });
+  });
+
+  it.each(BLOCKED_REASONS)("takes a job that %s blocked for failed, saying so", (reason) => {
+    const judgement = judged({ kind: "blocked", contract: 1, reason, detail: "because", usage: NO_USAGE, ms: 1 });
+
+    expect(judgement).toEqual({ verdict: "failed", why: { why: "blocked", reason, detail: "because" } });
+  });
+});

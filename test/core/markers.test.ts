@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { approach, EFFECTS } from "#core/task/effects.ts";
+import { branchName, commentMarker, parseCommentMarker, parseRunTitle, runTitle } from "#core/task/markers.ts";
+import { publishable } from "#core/change/publishable.ts";
+import { AttemptId, TaskId } from "#core/wire/ids.ts";
+
+const ID = "1f0c2a9b-0000-4000-8000-00000000abcd";
+
+describe("markers", () => {
+  it("find the task of a comment again, whatever stands below", () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.string(), (id, text) => {
+        const found = parseCommentMarker(`${commentMarker(TaskId(id))}\n\n${text}`);
+
+        expect(found).toBe(id);
+      }),
+    );
+  });
+
+  it("find the attempt of a run again", () => {
+    fc.assert(
+      fc.property(fc.uuid(), (id) => {
+        const found = parseRunTitle(runTitle(AttemptId(id)));
+
+        expect(found).toBe(id);
+      }),
+    );
+  });
+
+  it.each([
+    "",
+    "agent-pool",
+    `agent-pool ${ID} `,
+    `x agent-pool ${ID}`,
+    `agent-pool ${ID}\nx`,
+    "agent-pool 1234",
+    `Agent-Pool ${ID}`,
+  ])("take %j for no run of ours", (title) => {
+    const found = parseRunTitle(title);
+
+    expect(found).toBeUndefined();
+  });
+
+  it.each(["", "a comment", "<!-- agent-pool:task: -->", "<!-- agent-pool:task:1234 -->", `agent-pool:task:${ID}`])(
+    "take %j for no comment of ours",
+    (body) => {
+      const found = parseCommentMarker(body);
+
+      expect(found).toBeUndefined();
+    },
+  );
+
+  it("do not survive in a text that is published", () => {
+    const out = publishable(`a ${commentMarker(TaskId(ID))} b`);
+
+    expect(parseCommentMarker(out)).toBeUndefined();
+  });
+
+  it("name one branch a task, by issue and id", () => {
+    const name = branchName(12, TaskId(ID));
+
+    expect(name).toBe("agent-pool/issue-12-1f0c2a9b");
+  });
+
+  it("name a branch that git takes", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1 }), fc.uuid(), (issue, id) => {
+        const name = branchName(issue, TaskId(id));
+
+        expect(name).toMatch(/^agent-pool\/issue-\d+-[0-9a-f]{8}$/);
+      }),
+    );
+  });
+});
+
+describe("effects", () => {
+  it.each([
+    [1, "act"],
+    [2, "look-then-wait"],
+    [3, "look-then-act"],
+    [4, "look-then-wait"],
+    [5, "look-then-act"],
+  ] as const)("on try %i: %s", (tries, expected) => {
+    const how = approach(tries);
+
+    expect(how).toBe(expected);
+  });
+
+  it("are routes that write, each named once", () => {
+    const routes = Object.values(EFFECTS);
+
+    expect(new Set(routes).size).toBe(routes.length);
+    expect(routes.filter((route) => !/^(?:POST|PATCH|PUT|DELETE) \//.test(route))).toEqual([]);
+  });
+});

@@ -1,0 +1,39 @@
+/** Compiled by `npm run types`, never run: each line below an expected error must go on being one. */
+import { stepAttempt, stepTask } from "#core/task/lifecycle.ts";
+import { branchName, commentMarker, runTitle } from "#core/task/markers.ts";
+import { fits, type Window } from "#core/pool/windows.ts";
+import { AttemptId, CredentialName, type OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
+import { EpochMs, formatUsd, MicroUsd } from "#core/wire/units.ts";
+
+const task = TaskId("t");
+const attempt = AttemptId("a");
+declare const window: Window;
+
+commentMarker(task);
+runTitle(attempt);
+branchName(1, task);
+formatUsd(MicroUsd(1));
+fits(window, MicroUsd(1));
+
+// @ts-expect-error an attempt is no task
+commentMarker(attempt);
+// @ts-expect-error a bare string is no task
+commentMarker("t");
+// @ts-expect-error a task is no attempt
+runTitle(task);
+// @ts-expect-error a credential's name is no task
+branchName(1, CredentialName("c"));
+// @ts-expect-error a repository is no owner
+export const owner: OwnerId = RepositoryId(1);
+// @ts-expect-error a bare number is no owner
+export const bare: OwnerId = 1;
+// @ts-expect-error a point in time is no money
+formatUsd(EpochMs(1));
+// @ts-expect-error a bare number is no money
+fits(window, 1);
+// @ts-expect-error no such state
+stepTask("sleeping", "plan");
+// @ts-expect-error no such event
+stepTask("planning", "sleep");
+// @ts-expect-error an attempt knows no such event
+stepAttempt("offered", "admit");
