@@ -1,0 +1,89 @@
+import { createAppAuth } from "@octokit/auth-app";
+import { Octokit } from "@octokit/rest";
+import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import type { GitHubFailure } from "#ports/github.ts";
+
+export type GitHubApp = { readonly appId: number; readonly privateKey: string; readonly apiUrl: string };
+
+/** A call's longest wait. GitHub itself ends a request after 10 s; the rest is the network's. */
+const TIMEOUT_MS = 30 * SECOND_MS;
+
+/**
+ * Octokit without Probot's throttle: that one spaces comments three seconds apart, and makes one task wait in memory for
+ * another's. Here a limit is a failure with a time, and waiting is the queue's.
+ */
+export function connectApp(app: GitHubApp): Octokit {
+  return new Octokit({
+    ...common(app),
+    authStrategy: createAppAuth,
+    auth: { appId: app.appId, privateKey: app.privateKey },
+  });
+}
+
+/** A client under one short-lived token. */
+export function connectToken(app: GitHubApp, token: string): Octokit {
+  return new Octokit({ ...common(app), auth: token });
+}
+
+/** Octokit's own log is off: it writes to the console, and what goes wrong is a failure that we log. */
+function common(app: GitHubApp) {
+  const silent = () => undefined;
+  return {
+    baseUrl: app.apiUrl,
+    userAgent: "agent-pool",
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+  };
+}
+
+export function timeout(): { signal: AbortSignal } {
+  return { signal: AbortSignal.timeout(TIMEOUT_MS) };
+}
+
+/** Runs one call and turns what it throws into a failure that says whether trying again makes sense. */
+export async function answer<T>(route: string, call: () => Promise<T>): Promise<Result<T, GitHubFailure>> {
+  try {
+    return ok(await call());
+  } catch (error) {
+    return err(toFailure(route, error));
+  }
+}
+
+function toFailure(route: string, error: unknown): GitHubFailure {
+  const message = error instanceof Error ? error.message.slice(0, 300) : "unknown error";
+  const status = readNumber(error, "status");
+  const headers = readHeaders(error);
+  // Octokit gives a request that got no answer at all status 500 and no response.
+  if (status === undefined || status >= 500 || status === 408) {
+    return { reason: "github-unavailable", route, message, retryAfterMs: null, tokenRefused: false };
+  }
+  const limited = status === 429 || (status === 403 && /rate limit|abuse/i.test(message));
+  if (limited) return { reason: "github-unavailable", route, message, retryAfterMs: retryAfterMs(headers), tokenRefused: false };
+  // A token that was revoked or has just run out: the next try mints another (tokens.ts drops what was refused).
+  if (status === 401) return { reason: "github-unavailable", route, message, retryAfterMs: SECOND_MS, tokenRefused: true };
+  return { reason: "github-refused", route, status, message };
+}
+
+/** GitHub asks for at least a minute where it names no time. Source: its guide to secondary rate limits. */
+function retryAfterMs(headers: Readonly<Record<string, unknown>>): number {
+  const seconds = Number(headers["retry-after"]);
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * SECOND_MS;
+  const reset = Number(headers["x-ratelimit-reset"]);
+  const date = Date.parse(String(headers["date"]));
+  if (headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset) && Number.isFinite(date)) {
+    return Math.max(SECOND_MS, reset * SECOND_MS - date);
+  }
+  return MINUTE_MS;
+}
+
+function readNumber(error: unknown, key: string): number | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
+  const value: unknown = Reflect.get(error, key);
+  return typeof value === "number" ? value : undefined;
+}
+
+function readHeaders(error: unknown): Readonly<Record<string, unknown>> {
+  const response: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "response") : undefined;
+  const headers: unknown = typeof response === "object" && response !== null ? Reflect.get(response, "headers") : undefined;
+  return typeof headers === "object" && headers !== null ? Object.fromEntries(Object.entries(headers)) : {};
+}

@@ -1,0 +1,277 @@
+import type { Octokit } from "@octokit/rest";
+import { RepositoryId, RunId, type InstallationId } from "#core/wire/ids.ts";
+import { MINUTE_MS } from "#core/wire/units.ts";
+import { POLICY_REPOSITORY } from "#core/config/policy.ts";
+import { EFFECTS } from "#core/task/effects.ts";
+import { parseCommentMarker, runTitle } from "#core/task/markers.ts";
+import { ok, type Result } from "#core/wire/result.ts";
+import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
+import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
+import { createCommit } from "./commit.ts";
+import { createMemory } from "./memory.ts";
+import { readSetUp } from "./set-up.ts";
+import { createTokens, type Purpose } from "./tokens.ts";
+
+/** A role taken away, or a lock opened, is noticed within this time. */
+const REMEMBERED_MS = 5 * MINUTE_MS;
+
+type Bot = { readonly id: number; readonly login: string };
+
+/** GitHub as the app uses it: one method a thing it must know or do, each under the narrowest token that allows it. */
+export function createGitHub(app: GitHubApp): GitHub {
+  const octokit = connectApp(app);
+  const tokens = createTokens(app, octokit);
+  const memory = createMemory(REMEMBERED_MS);
+  let bot: Bot | undefined;
+
+  /** The one door to GitHub under a token: what is done with it is tried once, and a token that GitHub refuses is dropped. */
+  async function under<T>(
+    purpose: Purpose,
+    work: (client: Octokit) => Promise<Result<T, GitHubFailure>>,
+  ): Promise<Result<T, GitHubFailure>> {
+    const opened = await tokens.use(purpose);
+    if (!opened.ok) return opened;
+    const done = await work(opened.value.client);
+    if (!done.ok && done.error.reason === "github-unavailable" && done.error.tokenRefused) tokens.forget(purpose.installation);
+    return done;
+  }
+
+  /** One call under a purpose's token. */
+  async function call<T>(
+    purpose: Purpose,
+    route: string,
+    request: (client: Octokit) => Promise<{ data: T; status: number }>,
+  ): Promise<Result<T, GitHubFailure>> {
+    return under(purpose, (client) => answer(route, async () => (await request(client)).data));
+  }
+
+  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
+  const ofRunner = (runner: RunnerRepository) => ({ owner: runner.owner, repo: runner.name });
+
+  return {
+    async readRole(place, login) {
+      const route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
+      return memory.recall(`role ${String(place.repository.id)} ${login}`, async () => {
+        const read = await call(await readPurpose(place), route, (client) =>
+          client.request(route, { ...at(place), username: login, request: timeout() }),
+        );
+        if (!read.ok) return read;
+        const { permission, role_name: name, user } = read.value;
+        return ok({ permission, name, userId: Number(user?.id) });
+      });
+    },
+
+    async readSetUp(place) {
+      return under(await readPurpose(place), (client) => readSetUp(client, place.owner.login, place.repository.name));
+    },
+
+    async readRunner(installation, repository) {
+      const name = repository.slice(repository.indexOf("/") + 1);
+      const opened = await tokens.use(runnerPurpose(installation, name));
+      if (!opened.ok) {
+        const missing = opened.error.reason === "github-refused" && [404, 422].includes(opened.error.status);
+        return missing ? ok(undefined) : opened;
+      }
+      const found = opened.value.token.repositories.find((each) => each.name.toLowerCase() === name.toLowerCase());
+      return ok(found === undefined ? undefined : { ...found, id: RepositoryId(found.id) });
+    },
+
+    async readDeploymentBranches(installation, runner, environment) {
+      const route = "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies";
+      return memory.recall(`branches ${String(runner.id)} ${environment}`, async () => {
+        // 404 says either: no such environment, or one not limited to selected branches. Source: safe-settings#746.
+        const read = await call(runnerPurpose(installation, runner.name), route, (client) =>
+          client.request(route, { ...ofRunner(runner), environment_name: environment, request: timeout() }),
+        );
+        if (!read.ok) return read.error.reason === "github-refused" && read.error.status === 404 ? ok(undefined) : read;
+        return ok(read.value.branch_policies.map((policy) => `${policy.type ?? "branch"}:${policy.name ?? ""}`));
+      });
+    },
+
+    async mintFetchToken(place) {
+      const minted = await tokens.mint({
+        installation: place.installation,
+        repositoryIds: [place.repository.id],
+        permissions: { contents: "read", metadata: "read" },
+      });
+      return minted.ok ? ok(minted.value.value) : minted;
+    },
+
+    cloneUrl(place) {
+      const web = app.apiUrl
+        .replace(/\/api\/v3\/?$/, "")
+        .replace("://api.github.com", "://github.com")
+        .replace(/\/$/, "");
+      return `${web}/${place.owner.login}/${place.repository.name}.git`;
+    },
+
+    async readBot(place) {
+      if (bot !== undefined) return ok(bot);
+      const self = await readApp();
+      if (!self.ok) return self;
+      const route = "GET /users/{username}";
+      const user = await call(await readPurpose(place), route, (client) =>
+        client.request(route, { username: `${self.value.slug}[bot]`, request: timeout() }),
+      );
+      if (!user.ok) return user;
+      const found = { id: Number(user.value.id), login: user.value.login };
+      bot = found;
+      return ok(found);
+    },
+
+    readApp,
+
+    async findComment(place, issue, task) {
+      const self = await this.readBot(place);
+      if (!self.ok) return self;
+      const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
+      const pages = await under(writePurpose(place), (client) =>
+        answer(route, () => client.paginate(route, { ...at(place), issue_number: issue, per_page: 100 })),
+      );
+      if (!pages.ok) return pages;
+      const mine = pages.value.find(
+        (comment) => Number(comment.user?.id) === self.value.id && parseCommentMarker(comment.body ?? "") === task,
+      );
+      return ok(mine === undefined ? undefined : mine.id);
+    },
+
+    async createComment(place, issue, body) {
+      const made = await call(writePurpose(place), EFFECTS.createComment, (client) =>
+        client.request(EFFECTS.createComment, { ...at(place), issue_number: issue, body, request: timeout() }),
+      );
+      if (!made.ok) return made;
+      // Our own comment tells who we are: two calls less before the first claim.
+      if (made.value.user !== null) bot = { id: Number(made.value.user.id), login: made.value.user.login };
+      return ok(Number(made.value.id));
+    },
+
+    async updateComment(place, comment, body) {
+      const done = await call(writePurpose(place), EFFECTS.updateComment, (client) =>
+        client.request(EFFECTS.updateComment, { ...at(place), comment_id: comment, body, request: timeout() }),
+      );
+      return done.ok ? ok(undefined) : done;
+    },
+
+    async findRun(installation, runner, workflow, attempt) {
+      const route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
+      const listed = await call(runnerPurpose(installation, runner.name), route, (client) =>
+        client.request(route, {
+          ...ofRunner(runner),
+          workflow_id: workflow,
+          event: "workflow_dispatch",
+          per_page: 100,
+          request: timeout(),
+        }),
+      );
+      if (!listed.ok) return listed;
+      // Two runs of one attempt can exist after an answer was lost; the oldest is the one, the other finds its claim taken.
+      const named = listed.value.workflow_runs.filter((run) => run.display_title === runTitle(attempt));
+      const oldest = named.toSorted((a, b) => Number(a.id) - Number(b.id))[0];
+      return ok(oldest === undefined ? undefined : toRun(oldest));
+    },
+
+    async readRun(installation, runner, run) {
+      const route = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
+      const read = await call(runnerPurpose(installation, runner.name), route, (client) =>
+        client.request(route, { ...ofRunner(runner), run_id: run, request: timeout() }),
+      );
+      return read.ok ? ok(toRun(read.value)) : read;
+    },
+
+    async dispatchRun(installation, runner, workflow, inputs) {
+      const done = await call(runnerPurpose(installation, runner.name), EFFECTS.dispatchRun, (client) =>
+        client.request(EFFECTS.dispatchRun, {
+          ...ofRunner(runner),
+          workflow_id: workflow,
+          ref: runner.defaultBranch,
+          inputs,
+          // Answered with the run's id since 2026-02-19; before, and on older servers, with nothing.
+          return_run_details: true,
+          request: timeout(),
+        }),
+      );
+      if (!done.ok) return done;
+      const id: unknown = typeof done.value === "object" ? Reflect.get(done.value, "workflow_run_id") : undefined;
+      const url: unknown = typeof done.value === "object" ? Reflect.get(done.value, "html_url") : undefined;
+      return ok(typeof id === "number" && typeof url === "string" ? { id: RunId(id), url } : undefined);
+    },
+
+    async cancelRun(installation, runner, run) {
+      const done = await call(runnerPurpose(installation, runner.name), EFFECTS.cancelRun, (client) =>
+        client.request(EFFECTS.cancelRun, { ...ofRunner(runner), run_id: run, request: timeout() }),
+      );
+      return done.ok ? ok(undefined) : done;
+    },
+
+    async createCommit(place, commit) {
+      return under(writePurpose(place), (client) => createCommit(client, at(place), commit));
+    },
+
+    async findBranch(place, branch) {
+      const route = "GET /repos/{owner}/{repo}/git/ref/{ref}";
+      const read = await call(writePurpose(place), route, (client) =>
+        client.request(route, { ...at(place), ref: `heads/${branch}`, request: timeout() }),
+      );
+      if (!read.ok) return read.error.reason === "github-refused" && read.error.status === 404 ? ok(undefined) : read;
+      return ok(read.value.object.sha);
+    },
+
+    async createBranch(place, branch, commit) {
+      const made = await call(writePurpose(place), EFFECTS.createBranch, (client) =>
+        client.request(EFFECTS.createBranch, { ...at(place), ref: `refs/heads/${branch}`, sha: commit, request: timeout() }),
+      );
+      return made.ok ? ok(undefined) : made;
+    },
+
+    async findPullRequest(place, head) {
+      const route = "GET /repos/{owner}/{repo}/pulls";
+      const listed = await call(writePurpose(place), route, (client) =>
+        client.request(route, { ...at(place), head: `${place.owner.login}:${head}`, state: "all", request: timeout() }),
+      );
+      if (!listed.ok) return listed;
+      const found = listed.value.at(-1);
+      return ok(found === undefined ? undefined : { number: found.number, draft: found.draft === true });
+    },
+
+    async openPullRequest(place, pull) {
+      const made = await call(writePurpose(place), EFFECTS.openPullRequest, (client) =>
+        client.request(EFFECTS.openPullRequest, { ...at(place), ...pull, request: timeout() }),
+      );
+      return made.ok ? ok({ number: made.value.number, draft: made.value.draft === true }) : made;
+    },
+  };
+
+  async function readApp(): Promise<Result<{ slug: string }, GitHubFailure>> {
+    const route = "GET /app";
+    const read = await answer(route, () => octokit.request(route, { request: timeout() }));
+    return read.ok ? ok({ slug: read.value.data?.slug ?? "" }) : read;
+  }
+
+  /** The product repository and the policy's; where the App isn't installed on the latter, the product repository alone. */
+  async function readPurpose(place: Place): Promise<Purpose> {
+    const both: Purpose = {
+      installation: place.installation,
+      repositories: [place.repository.name, POLICY_REPOSITORY],
+      permissions: { contents: "read", metadata: "read" },
+    };
+    const opened = await tokens.use(both);
+    if (opened.ok || opened.error.reason === "github-unavailable") return both;
+    return { ...both, repositories: [place.repository.name] };
+  }
+}
+
+function writePurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { contents: "write", issues: "write", pull_requests: "write", metadata: "read" },
+  };
+}
+
+function runnerPurpose(installation: InstallationId, name: string): Purpose {
+  return { installation, repositories: [name], permissions: { actions: "write", metadata: "read" } };
+}
+
+function toRun(run: { id: number | bigint; html_url: string; status: string | null; conclusion: string | null }): WorkflowRun {
+  return { id: RunId(Number(run.id)), url: run.html_url, status: run.status ?? "unknown", conclusion: run.conclusion };
+}

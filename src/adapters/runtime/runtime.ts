@@ -1,0 +1,17 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { Log, Runtime } from "#ports/runtime.ts";
+import { createVerifier } from "./identity.ts";
+
+export function createRuntime(options: { log: Log; oidcIssuer: string; publicUrl: string }): Runtime {
+  const hash = (text: string) => createHash("sha256").update(text).digest("hex");
+  return {
+    log: options.log,
+    newId: () => randomUUID(),
+    newRunToken() {
+      const token = `aprun_${randomBytes(32).toString("base64url")}`;
+      return { token, hash: hash(token) };
+    },
+    hash,
+    verifyIdentity: createVerifier(options.oidcIssuer, options.publicUrl),
+  };
+}

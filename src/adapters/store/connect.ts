@@ -1,0 +1,38 @@
+import { PGlite } from "@electric-sql/pglite";
+import { Kysely, PGliteDialect, PostgresDialect } from "kysely";
+import { Pool, TypeOverrides } from "pg";
+import { guardDirectory } from "./guard.ts";
+import type { Schema } from "./schema.ts";
+
+export type Connection = { readonly db: Kysely<Schema>; readonly close: () => Promise<void> };
+
+/** Postgres' bigint (OID 20) as a number: every one of ours is an id, a time or micro-dollars, all below 2^53. */
+const INT8 = 20;
+const toNumber = (text: string) => Number(text);
+
+/** A real server, shared by any number of processes. */
+export function connectPostgres(url: string): Connection {
+  const types = new TypeOverrides();
+  types.setTypeParser(INT8, toNumber);
+  const pool = new Pool({ connectionString: url, max: 10, types });
+  // An idle connection that the server ends would otherwise be an uncaught exception; the next query gets a new one.
+  pool.on("error", () => undefined);
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  return { db, close: () => db.destroy() };
+}
+
+/** The embedded default: PGlite in a folder of this process alone. `":memory:"` leaves nothing behind. */
+export async function connectEmbedded(directory: string): Promise<Connection> {
+  const memory = directory === ":memory:";
+  const guard = memory ? undefined : await guardDirectory(directory);
+  const pglite = await PGlite.create({ ...(memory ? {} : { dataDir: `${directory}/postgres` }), parsers: { [INT8]: toNumber } });
+  const db = new Kysely<Schema>({ dialect: new PGliteDialect({ pglite }) });
+  return {
+    db,
+    async close() {
+      await db.destroy();
+      if (!pglite.closed) await pglite.close();
+      await guard?.[Symbol.asyncDispose]();
+    },
+  };
+}

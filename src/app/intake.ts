@@ -1,0 +1,128 @@
+import { z } from "zod";
+import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import { cleanText, type Brief } from "#core/task/brief.ts";
+import { addressesAgent } from "#core/task/command.ts";
+import { parseRunTitle } from "#core/task/markers.ts";
+import type { DeliveryEvent } from "#ports/store.ts";
+import type { Deps } from "./deps.ts";
+
+/** The label that asks for agent work. */
+export const TRIGGER_LABEL = "agent";
+
+const Account = z.object({ id: z.number(), login: z.string(), type: z.enum(["User", "Bot", "Organization"]).catch("Bot") });
+const Repository = z.object({
+  id: z.number(),
+  name: z.string(),
+  private: z.boolean(),
+  default_branch: z.string(),
+  archived: z.boolean().optional(),
+  owner: z.object({ id: z.number(), login: z.string() }),
+});
+const Installation = z.object({ id: z.number() });
+const Issue = z.object({
+  number: z.number(),
+  title: z.string(),
+  user: z.object({ id: z.number(), login: z.string() }).nullable(),
+  body: z.string().nullable(),
+  state: z.string().optional(),
+  labels: z.array(z.object({ name: z.string() })).optional(),
+  pull_request: z.unknown().optional(),
+});
+
+const IssueEvent = z.object({
+  action: z.string(),
+  label: z.object({ name: z.string() }).optional(),
+  issue: Issue,
+  comment: z.object({ body: z.string() }).optional(),
+  repository: Repository,
+  installation: Installation,
+  sender: Account,
+});
+const RunEvent = z.object({
+  action: z.literal("completed"),
+  workflow_run: z.object({ id: z.number(), display_title: z.string(), conclusion: z.string().nullable() }),
+  repository: Repository,
+  installation: Installation,
+});
+
+/**
+ * A webhook as it arrives → the event it is for us, or undefined: most are not ours. What we keep of a payload is what a
+ * task needs, frozen here: later edits of the issue change nothing. Pure.
+ */
+export function readDelivery(name: string, payload: unknown): DeliveryEvent | undefined {
+  if (name === "issues" || name === "issue_comment") {
+    const parsed = IssueEvent.safeParse(payload);
+    return parsed.success ? readRequest(name, parsed.data) : undefined;
+  }
+  if (name === "workflow_run") {
+    const parsed = RunEvent.safeParse(payload);
+    if (!parsed.success) return undefined;
+    const { workflow_run: run, installation } = parsed.data;
+    const attempt = parseRunTitle(run.display_title);
+    if (attempt === undefined) return undefined;
+    return {
+      kind: "run-ended",
+      installation: InstallationId(installation.id),
+      attempt,
+      run: RunId(run.id),
+      conclusion: run.conclusion ?? "unknown",
+    };
+  }
+  return undefined;
+}
+
+function readRequest(name: "issues" | "issue_comment", event: z.infer<typeof IssueEvent>): DeliveryEvent | undefined {
+  const { issue, repository, sender } = event;
+  // Bots and Apps never start work: ours included, whose own comments and labels come back as events.
+  if (sender.type !== "User") return undefined;
+  if (issue.pull_request !== undefined || issue.state === "closed" || repository.archived === true) return undefined;
+  const labels = (issue.labels ?? []).map((label) => label.name);
+  // Cleaned before it is looked at: a command nobody can see commands nothing.
+  const comment = cleanText(event.comment?.body ?? "");
+  const asked =
+    name === "issue_comment"
+      ? event.action === "created" && addressesAgent(comment)
+      : (event.action === "labeled" && event.label?.name === TRIGGER_LABEL) ||
+        (event.action === "opened" && labels.includes(TRIGGER_LABEL));
+  if (!asked) return undefined;
+  const brief: Brief = {
+    installation: InstallationId(event.installation.id),
+    owner: { id: OwnerId(repository.owner.id), login: repository.owner.login },
+    repository: {
+      id: RepositoryId(repository.id),
+      name: repository.name,
+      private: repository.private,
+      defaultBranch: repository.default_branch,
+    },
+    issue: { number: issue.number, title: cleanText(issue.title), body: cleanText(issue.body ?? ""), labels },
+    // A deleted account has become GitHub's "ghost", who has no role anywhere.
+    author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
+    requester: { id: ActorId(sender.id), login: sender.login, kind: sender.type },
+    comment: name === "issue_comment" ? comment : null,
+  };
+  return { kind: "request", brief };
+}
+
+/** Records a delivery that concerns us: one insert, after which GitHub is answered. */
+export async function intake(
+  deps: Pick<Deps, "store" | "runtime">,
+  allowedOwners: readonly string[],
+  delivery: { id: string; name: string; payload: unknown },
+): Promise<boolean> {
+  const event = readDelivery(delivery.name, delivery.payload);
+  if (event === undefined) return false;
+  const owner = readOwner(delivery.payload);
+  if (owner === undefined) return false;
+  if (allowedOwners.length > 0 && !allowedOwners.includes(owner.login.toLowerCase())) {
+    deps.runtime.log.warn({ owner: owner.login }, "an owner outside ALLOWED_OWNERS has the App installed; its event is ignored");
+    return false;
+  }
+  return deps.store.recordDelivery({ id: DeliveryId(delivery.id), owner: OwnerId(owner.id), event });
+}
+
+function readOwner(payload: unknown): { id: number; login: string } | undefined {
+  const parsed = z
+    .object({ repository: z.object({ owner: z.object({ id: z.number(), login: z.string() }) }) })
+    .safeParse(payload);
+  return parsed.success ? parsed.data.repository.owner : undefined;
+}

@@ -1,0 +1,93 @@
+import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
+import type { Change } from "#core/wire/contract.ts";
+import { MicroUsd } from "#core/wire/units.ts";
+import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
+import { branchName } from "#core/task/markers.ts";
+import type { AttemptRow, ClaimedTask } from "#ports/store.ts";
+import type { Deps, Next } from "./deps.ts";
+
+/** committing → branching. A commit made twice is only an object nobody sees: nothing to look for first. */
+export async function commit(deps: Deps, task: ClaimedTask, attempt: AttemptRow): Promise<Next> {
+  const { plan, changes, finished } = finish(task, attempt);
+  const made = await deps.github.createCommit(task.brief, {
+    message: commitMessage(finished),
+    parent: plan.base.commit,
+    baseTree: plan.base.tree,
+    changes,
+  });
+  return made.ok ? { go: "commit", patch: { commit: made.value } } : { failed: made.error };
+}
+
+/** branching → opening. */
+export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
+  const { brief, commit: sha } = task;
+  if (sha === null) throw new Error(`task ${task.id} has no commit to branch at`);
+  const name = branchName(brief.issue.number, task.id);
+  const how = approach(task.tries);
+  if (how !== "act") {
+    const found = await deps.github.findBranch(brief, name);
+    if (!found.ok) return { failed: found.error };
+    if (found.value === sha) return { go: "branch" };
+    if (how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
+  }
+  const made = await deps.github.createBranch(brief, name, sha);
+  if (made.ok) return { go: "branch" };
+  // 422 "Reference already exists" is how GitHub tells of a try whose answer was lost.
+  const there = made.error.reason === "github-refused" ? await deps.github.findBranch(brief, name) : undefined;
+  return there?.ok === true && there.value === sha ? { go: "branch" } : { failed: made.error };
+}
+
+/** opening → solved. */
+export async function open(deps: Deps, task: ClaimedTask, attempt: AttemptRow): Promise<Next> {
+  const { github } = deps;
+  const { brief } = task;
+  const { plan, finished } = finish(task, attempt);
+  const head = branchName(brief.issue.number, task.id);
+  const how = approach(task.tries);
+  if (how !== "act") {
+    const found = await github.findPullRequest(brief, head);
+    if (!found.ok) return { failed: found.error };
+    if (found.value !== undefined) return { go: "open", patch: { pullRequest: found.value } };
+    if (how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
+  }
+  const pull = {
+    title: pullRequestTitle(brief),
+    body: pullRequestBody(finished),
+    head,
+    base: plan.base.branch,
+    draft: plan.draft,
+  };
+  const opened = await github.openPullRequest(brief, pull);
+  if (opened.ok) return { go: "open", patch: { pullRequest: opened.value } };
+  // Private repositories of some plans have no drafts, and no call tells. Source: OpenHands#6560, SWE-agent#179.
+  if (
+    plan.draft &&
+    opened.error.reason === "github-refused" &&
+    /draft pull requests are not supported/i.test(opened.error.message)
+  ) {
+    const plain = await github.openPullRequest(brief, { ...pull, title: `[draft] ${pull.title}`, draft: false });
+    if (plain.ok) return { go: "open", patch: { pullRequest: plain.value } };
+    return { failed: plain.error };
+  }
+  const there = opened.error.reason === "github-refused" ? await github.findPullRequest(brief, head) : undefined;
+  if (there?.ok === true && there.value !== undefined) return { go: "open", patch: { pullRequest: there.value } };
+  return { failed: opened.error };
+}
+
+function finish(
+  task: ClaimedTask,
+  attempt: AttemptRow,
+): { plan: Finished["plan"]; changes: readonly Change[]; finished: Finished } {
+  const { plan, brief } = task;
+  const { outcome } = attempt;
+  if (plan === null || outcome?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
+  const finished: Finished = {
+    brief,
+    plan,
+    finalMessage: outcome.ending.finalMessage,
+    verification: outcome.verification,
+    modelCost: attempt.costs.model ?? MicroUsd(0),
+    credential: attempt.credential,
+  };
+  return { plan, changes: outcome.changes, finished };
+}

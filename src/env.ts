@@ -1,0 +1,110 @@
+import { createPrivateKey } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { err, ok, type Result } from "#core/wire/result.ts";
+
+/** A variable that is wrong or missing: one line, and what would be right. */
+export type EnvProblem = { readonly variable: string; readonly problem: string };
+
+const Url = z.url({ protocol: /^https?$/, error: "should be an address like https://agents.example.com" });
+
+/** What the app is told by its environment. The only reader of `process.env` is main.ts, which hands it in here. */
+const Env = z.object({
+  APP_ID: z.coerce.number({ error: "should be the App's numeric id" }).int().positive(),
+  PRIVATE_KEY: z.string().min(1).optional(),
+  PRIVATE_KEY_PATH: z.string().min(1).optional(),
+  WEBHOOK_SECRET: z.string({ error: "is not set; it is the secret in the App's settings" }).min(1),
+  PUBLIC_URL: Url,
+  PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+  HOST: z.string().default("0.0.0.0"),
+  DATABASE_URL: z.string().min(1).optional(),
+  AGENT_POOL_DATA: z.string().min(1).default("./.agent-pool"),
+  GITHUB_API_URL: Url.default("https://api.github.com"),
+  OIDC_ISSUER: Url.default("https://token.actions.githubusercontent.com"),
+  ALLOWED_OWNERS: z.string().default(""),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+});
+
+export type Config = {
+  readonly appId: number;
+  readonly privateKey: string;
+  readonly webhookSecret: string;
+  readonly publicUrl: string;
+  readonly port: number;
+  readonly host: string;
+  readonly store: { readonly databaseUrl: string } | { readonly directory: string };
+  readonly apiUrl: string;
+  readonly oidcIssuer: string;
+  /** Logins in lower case; empty = every owner that installs the App. */
+  readonly allowedOwners: readonly string[];
+  readonly logLevel: z.infer<typeof Env>["LOG_LEVEL"];
+};
+
+export function readEnv(variables: Readonly<Record<string, string | undefined>>): Result<Config, EnvProblem> {
+  // An empty variable is one that isn't set: how shells and CI pass "nothing".
+  const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = Env.safeParse(present);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const variable = String(issue?.path[0] ?? "environment");
+    const problem = variable in present ? (issue?.message ?? "is not valid") : missing(variable);
+    return err({ variable, problem });
+  }
+  const env = parsed.data;
+  const privateKey = readKey(env);
+  if (!privateKey.ok) return privateKey;
+  return ok({
+    appId: env.APP_ID,
+    privateKey: privateKey.value,
+    webhookSecret: env.WEBHOOK_SECRET,
+    publicUrl: env.PUBLIC_URL.replace(/\/+$/, ""),
+    port: env.PORT,
+    host: env.HOST,
+    store: env.DATABASE_URL === undefined ? { directory: env.AGENT_POOL_DATA } : { databaseUrl: env.DATABASE_URL },
+    apiUrl: env.GITHUB_API_URL.replace(/\/+$/, ""),
+    oidcIssuer: env.OIDC_ISSUER,
+    allowedOwners: env.ALLOWED_OWNERS.split(/[\s,]+/)
+      .filter(Boolean)
+      .map((login) => login.toLowerCase()),
+    logLevel: env.LOG_LEVEL,
+  });
+}
+
+function missing(variable: string): string {
+  const what: Record<string, string> = {
+    APP_ID: "the App's numeric id, on its settings page",
+    WEBHOOK_SECRET: "the webhook secret of the App's settings page",
+    PUBLIC_URL: "the address by which GitHub and the runners reach this app, like https://agents.example.com",
+  };
+  return `is not set; it is ${what[variable] ?? "needed"}`;
+}
+
+function readKey(env: z.infer<typeof Env>): Result<string, EnvProblem> {
+  let key = env.PRIVATE_KEY;
+  if (key === undefined) {
+    if (env.PRIVATE_KEY_PATH === undefined) {
+      return err({
+        variable: "PRIVATE_KEY",
+        problem: "is not set, nor is PRIVATE_KEY_PATH; one of them gives the App's private key (PEM)",
+      });
+    }
+    try {
+      key = readFileSync(env.PRIVATE_KEY_PATH, "utf8");
+    } catch {
+      return err({ variable: "PRIVATE_KEY_PATH", problem: `names a file that can't be read: ${env.PRIVATE_KEY_PATH}` });
+    }
+  }
+  // Environment files often carry the key on one line, with `\n` written out, or in base64.
+  const text = key.includes("-----BEGIN") ? key.replaceAll("\\n", "\n") : Buffer.from(key, "base64").toString("utf8");
+  const variable = env.PRIVATE_KEY === undefined ? "PRIVATE_KEY_PATH" : "PRIVATE_KEY";
+  if (!isPrivateKey(text)) return err({ variable, problem: "is not a PEM private key (it should begin with -----BEGIN)" });
+  return ok(text);
+}
+
+function isPrivateKey(text: string): boolean {
+  try {
+    return createPrivateKey(text).type === "private";
+  } catch {
+    return false;
+  }
+}
