@@ -1,0 +1,257 @@
+import { timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { performance } from "node:perf_hooks";
+import { type Dispatcher } from "undici";
+import type { Price, Usage } from "#core/wire/contract.ts";
+import { type Allowance, estimateInput, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
+import { parseModelCall } from "./gateway-request.ts";
+import { makeJsonMeter, makeSseMeter, type Meter, parseRecord, record, textOf } from "./meter.ts";
+
+/**
+ * The key gateway: a loopback reverse proxy in the Action's own process. The sandbox holds a dummy; only here does it
+ * become the leased key, and only for this attempt's model, endpoints, budget and time. The one place that knows what
+ * was used.
+ */
+export type GatewaySettings = {
+  /** The real key. Never logged, never in an answer. */
+  readonly key: string;
+  /** What the sandbox presents instead; random per run. */
+  readonly dummy: string;
+  readonly upstream: URL;
+  readonly model: string;
+  readonly budgetMicroUsd: number;
+  readonly price: Price;
+  /** By `performance.now()`: no one can move this clock. */
+  readonly deadline: number;
+  readonly dispatcher: Dispatcher;
+};
+
+/** What the provider or the gateway last refused, as the gateway saw it: harness output alone can't be trusted to say so. */
+export type GatewayFacts = {
+  readonly usage: Usage;
+  readonly modelCalls: number;
+  readonly estimated: boolean;
+  readonly refusedForBudget: boolean;
+  readonly refusedForTime: boolean;
+  /** HTTP status and error type of the last failed call; null after a success. */
+  readonly lastError: { readonly status: number; readonly type: string; readonly message: string } | null;
+};
+
+export type Gateway = AsyncDisposable & {
+  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy (notes: runner-sandbox §2). */
+  readonly address: string;
+  /** Model calls pass only while open: not during `setup`, not during verification. */
+  setOpen(open: boolean): void;
+  facts(): GatewayFacts;
+};
+
+const HOST = "127.0.0.2";
+/** Anthropic's own limit for a request (32 MB, docs "Errors", read 2026-09-30). */
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+const MAX_RETRY_AFTER_S = 60;
+/** The CLI's own limit for a call is 600 s; the gateway waits no shorter, so that the CLI decides. */
+const HEADERS_TIMEOUT_MS = 600_000;
+const IDLE_TIMEOUT_MS = 300_000;
+
+const DROPPED_REQUEST_HEADERS = new Set([
+  "host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length",
+  "accept-encoding", "authorization", "x-api-key", "cookie", "proxy-authorization", "proxy-connection", "via", "forwarded",
+]); // prettier-ignore
+const DROPPED_RESPONSE_HEADERS = new Set([
+  "connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "content-length", "content-encoding", "set-cookie",
+  "retry-after", "x-should-retry",
+]); // prettier-ignore
+
+type State = GatewaySettings & {
+  readonly allowance: Allowance;
+  open: boolean;
+  refusedForBudget: boolean;
+  refusedForTime: boolean;
+  lastError: GatewayFacts["lastError"];
+};
+
+/** Starts listening. Effects: one loopback port until disposed. */
+export async function startGateway(settings: GatewaySettings): Promise<Gateway> {
+  const allowance = makeAllowance(settings.budgetMicroUsd, settings.price);
+  const state: State = { ...settings, allowance, open: false, refusedForBudget: false, refusedForTime: false, lastError: null };
+  const server = createServer({ requestTimeout: 0, headersTimeout: 30_000 }, (request, response) => {
+    answer(state, request, response).catch(() => {
+      if (!response.headersSent) refuse(response, 502, "gateway_error", "the gateway failed");
+      else response.destroy();
+    });
+  });
+  server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\n\r\n"));
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `${HOST}:${port}`,
+    setOpen: (open) => void (state.open = open),
+    facts: () => ({
+      usage: allowance.usage,
+      modelCalls: allowance.calls,
+      estimated: allowance.estimated,
+      refusedForBudget: state.refusedForBudget,
+      refusedForTime: state.refusedForTime,
+      lastError: state.lastError,
+    }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function answer(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = (request.url ?? "/").split("?", 1)[0];
+  if (request.method === "GET" && path === "/healthz") return void response.writeHead(200).end("ok\n");
+  const counting = path === "/v1/messages/count_tokens";
+  if (request.method !== "POST" || !(counting || path === "/v1/messages"))
+    return refuse(response, 404, "not_found_error", "no such route");
+  const header = dummyHeader(request.headers, state.dummy);
+  if (header === undefined) return refuse(response, 401, "authentication_error", "not this run's key");
+  // Read before any further refusal: closing a socket with unread bytes resets it, and the client never sees the answer.
+  const bytes = await readBody(request);
+  if (bytes === undefined) return refuse(response, 413, "request_too_large", "the body is too large");
+  if (!state.open) return refuse(response, 403, "not_open", "no model calls in this phase");
+  if (performance.now() >= state.deadline) {
+    state.refusedForTime = true;
+    return refuse(response, 403, "deadline_passed", "the lease's time is over");
+  }
+  if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
+    return refuse(response, 400, "invalid_request_error", "send the body unencoded");
+  const call = parseModelCall(bytes, state.model);
+  if (!call.ok)
+    return refuse(response, call.error.type === "invalid_request_error" ? 400 : 403, call.error.type, call.error.message);
+  if (!counting && call.value.maxTokens === 0) return refuse(response, 400, "invalid_request_error", "max_tokens is missing");
+
+  const input = estimateInput(bytes.length);
+  const headers = toUpstreamHeaders(request.headers, header, state.key);
+  const target = `${state.upstream.pathname.replace(/\/$/, "")}${request.url ?? ""}`;
+  const aborter = new AbortController();
+  response.once("close", () => aborter.abort());
+  const send = (): Promise<Dispatcher.ResponseData> =>
+    state.dispatcher.request({
+      origin: state.upstream.origin, path: target, method: "POST", headers, body: call.value.body, signal: aborter.signal,
+      headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
+    }); // prettier-ignore
+  if (counting) return relay(state, response, await send(), undefined);
+
+  const worst = worstCase(input, call.value.maxTokens, state.price);
+  if (!reserve(state.allowance, worst)) {
+    state.refusedForBudget = true;
+    return refuse(response, 403, "budget_exhausted", "the attempt's budget doesn't cover another call");
+  }
+  state.allowance.calls += 1;
+  let meter: Meter | undefined = makeSseMeter(input);
+  try {
+    const upstream = await send();
+    if (upstream.statusCode !== 200) meter = undefined;
+    else if (!String(upstream.headers["content-type"]).includes("text/event-stream")) meter = makeJsonMeter(input);
+    await relay(state, response, upstream, meter);
+  } catch (cause) {
+    // Never connected, so never billed. Anything later may be: then the estimate stands.
+    if (isConnectFailure(cause)) meter = undefined;
+    state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
+    if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
+    else response.destroy();
+  } finally {
+    settle(state.allowance, worst, meter?.end());
+  }
+}
+
+/** Passes the provider's answer on as it arrives. Rate-limit headers pass; retries are told off: the app does the failover. */
+async function relay(
+  state: State,
+  response: ServerResponse,
+  upstream: Dispatcher.ResponseData,
+  meter: Meter | undefined,
+): Promise<void> {
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(upstream.headers)) {
+    if (value !== undefined && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
+  }
+  if (upstream.statusCode >= 400) {
+    headers["x-should-retry"] = "false";
+    const seconds = Number(upstream.headers["retry-after"]);
+    if (seconds > 0) headers["retry-after"] = String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S));
+  } else state.lastError = null;
+  const errorBody: Uint8Array[] = [];
+  response.writeHead(upstream.statusCode, headers);
+  response.flushHeaders();
+  for await (const chunk of upstream.body as AsyncIterable<Uint8Array>) {
+    meter?.read(chunk);
+    if (upstream.statusCode >= 400 && errorBody.length < 64) errorBody.push(chunk);
+    if (!response.write(chunk)) await drained(response);
+  }
+  if (upstream.statusCode >= 400) state.lastError = toError(upstream.statusCode, Buffer.concat(errorBody).toString("utf8"));
+  response.end();
+}
+
+function toError(status: number, body: string): GatewayFacts["lastError"] {
+  const error = record(parseRecord(body)?.["error"]);
+  return { status, type: textOf(error?.["type"]).slice(0, 100), message: textOf(error?.["message"]).slice(0, 500) };
+}
+
+/** Resolves on drain or close: a client that went away must not leave the loop waiting. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    if (response.destroyed) resolve();
+    else response.once("drain", done).once("close", done);
+  });
+}
+
+/** Which header carries the dummy. SDK 1.12 sends the key as `Authorization: Bearer`, Claude Code as `x-api-key`. */
+function dummyHeader(headers: IncomingHttpHeaders, dummy: string): "x-api-key" | "authorization" | undefined {
+  const key = headers["x-api-key"];
+  if (typeof key === "string" && same(key, dummy)) return "x-api-key";
+  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
+  return undefined;
+}
+
+function same(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function toUpstreamHeaders(
+  from: IncomingHttpHeaders,
+  header: "x-api-key" | "authorization",
+  key: string,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(from)) {
+    if (typeof value === "string" && !DROPPED_REQUEST_HEADERS.has(name)) headers[name] = value;
+  }
+  headers["accept-encoding"] = "identity";
+  headers[header] = header === "authorization" ? `Bearer ${key}` : key;
+  return headers;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function refuse(response: ServerResponse, status: number, type: string, message: string): void {
+  response.writeHead(status, { "content-type": "application/json", "x-should-retry": "false", connection: "close" });
+  response.end(JSON.stringify({ type: "error", error: { type, message } }));
+}
+
+function isConnectFailure(cause: unknown): boolean {
+  const code = (cause as { code?: unknown } | null)?.code;
+  return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"].includes(
+    String(code),
+  );
+}

@@ -1,0 +1,101 @@
+import type { Ending, EndingKind } from "#core/wire/contract.ts";
+import { parseRecord, textOf } from "../meter.ts";
+import type { Ended } from "../process.ts";
+import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
+
+/**
+ * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
+ */
+export const claudeCode: Harness = { tool: "claude-code", provider: "anthropic", command: toCommand, readEnding };
+
+/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
+const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
+/** The CLI asks for up to 128,000 output tokens a call; the gateway must reserve them all, so a small budget buys small answers. */
+const MAX_OUTPUT_TOKENS = 32_000;
+const MIN_OUTPUT_TOKENS = 4_000;
+/** Of the budget, the share that one call's output may reserve. */
+const OUTPUT_SHARE = 4;
+
+function toCommand(run: HarnessRun): HarnessCommand {
+  const { route } = run;
+  const args = [
+    run.executable, "-p", "--output-format", "stream-json", "--verbose", "--model", route.model,
+    // srt is the sandbox and no one is there to ask.
+    "--dangerously-skip-permissions", "--max-turns", String(run.maxTurns), ...IGNORE_CHECKOUT,
+    "--disallowedTools", "WebSearch,WebFetch",
+    ...(route.effort === null ? [] : ["--effort", route.effort]),
+    ...(run.guide === undefined ? [] : ["--append-system-prompt-file", run.guide]),
+    ...(run.resume ? ["--resume", run.session] : ["--session-id", run.session]),
+  ]; // prettier-ignore
+  const env = {
+    ANTHROPIC_BASE_URL: `http://${run.gateway}`,
+    ANTHROPIC_API_KEY: run.dummy,
+    CLAUDE_CONFIG_DIR: `${run.home}/claude`,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    CLAUDE_CODE_MAX_RETRIES: "2",
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),
+    DISABLE_AUTOUPDATER: "1",
+    // The CLI refuses to skip permissions as root unless told that it is contained.
+    ...(process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}),
+  };
+  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run.prompt };
+}
+
+/** Output tokens a call may ask for, so that one call reserves no more than a quarter of the budget. */
+export function maxOutputTokens(budget: HarnessRun["budget"]): number {
+  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
+  const affordable = Math.floor((budget.microUsd * 1_000_000) / budget.price.output / OUTPUT_SHARE);
+  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
+}
+
+/**
+ * How the process ended, by its stream, exit code and whether we killed it. Pure. `subtype` stays "success" on API
+ * errors: `is_error` decides. Whether the work tree changed is not asked here.
+ */
+export function readEnding(ended: Pick<Ended, "stdout" | "exitCode" | "killed" | "stderr">): Ending {
+  let result: Record<string, unknown> | undefined;
+  let hint = "";
+  for (const line of ended.stdout.toString("utf8").split("\n")) {
+    // Only these two kinds matter, and a stream can hold megabytes of others. Lines that are no JSON are skipped.
+    if (!line.includes('"result"') && !line.includes('"error"')) continue;
+    const event = parseRecord(line);
+    if (event?.["type"] === "result") result = event;
+    else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
+  }
+  if (result === undefined) {
+    const detail = ended.stderr.trim().slice(-2_000) || null;
+    return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
+  }
+  const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
+  const text = textOf(result["result"]);
+  const kind = toKind(result, text, hint);
+  if (kind === "completed") return { kind, detail: null, turns, finalMessage: text.slice(0, 20_000) };
+  const errors: readonly unknown[] = Array.isArray(result["errors"]) ? result["errors"] : [];
+  const said = [text, ...errors.map(textOf)].filter((it) => it !== "");
+  return { kind, detail: said.join("\n").slice(0, 2_000) || null, turns, finalMessage: null };
+}
+
+function toKind(result: Record<string, unknown>, text: string, hint: string): EndingKind {
+  if (result["subtype"] === "error_max_turns") return "turnLimit";
+  if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
+  if (result["is_error"] !== true) return "completed";
+  const status = typeof result["api_error_status"] === "number" ? result["api_error_status"] : 0;
+  const type = textOf(result["api_error_type"]);
+  if (type === "budget_exhausted") return "budgetExhausted"; // the gateway's own words
+  if (type === "deadline_passed") return "timedOut";
+  if (result["api_error"] === "usage_limit_reached" || (status === 429 && /hit your .*limit/i.test(text)))
+    return "quotaExhausted";
+  if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text))
+    return "billing";
+  if (status === 429 || (status === 0 && hint === "rate_limit")) return "rateLimited";
+  if (status === 401 || status === 403 || (status === 0 && hint === "authentication_failed")) return "authFailed";
+  if (
+    status === 404 ||
+    hint === "model_not_found" ||
+    (status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text))
+  )
+    return "modelNotFound";
+  if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text))
+    return "overloaded";
+  return "providerError";
+}

@@ -1,0 +1,60 @@
+import type { Claim, Ending, EndingKind, Provider } from "#core/wire/contract.ts";
+import type { Ended } from "../process.ts";
+import type { GatewayFacts } from "../gateway.ts";
+import type { ToolId } from "../tools.ts";
+
+/** One coding agent's command-line program, as the Action drives it. Adding one: a file here, a row in table.ts, its pin in tools.ts. */
+export type Harness = {
+  readonly tool: ToolId;
+  /** The wire format it speaks, and so the gateway it needs. */
+  readonly provider: Provider;
+  command(run: HarnessRun): HarnessCommand;
+  readEnding(ended: Ended): Ending;
+};
+
+export type HarnessRun = {
+  readonly executable: string;
+  /** `127.0.0.2:<port>` */
+  readonly gateway: string;
+  readonly dummy: string;
+  readonly home: string;
+  readonly route: Claim["route"];
+  readonly budget: Claim["budget"];
+  readonly maxTurns: number;
+  /** A UUID of this run's own. `resume` continues the session it named before. */
+  readonly session: string;
+  readonly resume: boolean;
+  /** A file of further instructions, or undefined. */
+  readonly guide: string | undefined;
+  readonly prompt: string;
+};
+
+export type HarnessCommand = { readonly line: string; readonly env: Readonly<Record<string, string>>; readonly input: string };
+
+/** What the gateway must have seen for an ending to be believed: HTTP statuses of the provider's last answer. */
+const EVIDENCE: Partial<Record<EndingKind, readonly number[]>> = {
+  authFailed: [401, 403],
+  billing: [400, 402, 403],
+  rateLimited: [429],
+  quotaExhausted: [429],
+  overloaded: [503, 529],
+  modelNotFound: [400, 404],
+};
+
+/**
+ * An ending as reported. What a harness prints can be forged by what it runs, and some endings cool a credential down:
+ * those stand only where the gateway saw the provider say so. The gateway's own refusals are known to it alone.
+ */
+export function confirmEnding(ending: Ending, facts: GatewayFacts): Ending {
+  if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
+  if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
+  if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
+  const evidence = EVIDENCE[ending.kind];
+  if (evidence === undefined || (facts.lastError !== null && evidence.includes(facts.lastError.status))) return ending;
+  return { ...ending, kind: "providerError" };
+}
+
+/** A word of a shell command line. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,6 @@
+import type { Harness as HarnessId } from "#core/wire/contract.ts";
+import { claudeCode } from "./claude-code.ts";
+import type { Harness } from "./harness.ts";
+
+/** Every harness the contract names. Does not compile while one is missing. */
+export const HARNESS = { "claude-code": claudeCode } as const satisfies Record<HarnessId, Harness>;

@@ -1,0 +1,103 @@
+import { tmpdir } from "node:os";
+import { delimiter, dirname } from "node:path";
+import * as core from "@actions/core";
+import { z } from "zod";
+import { err, ok, type Result } from "#core/wire/result.ts";
+
+/**
+ * Everything the Action is told: its inputs and the runner's environment. The only reader of `process.env`.
+ */
+export type Inputs = {
+  readonly attempt: string;
+  /** Without a trailing slash; also the audience of the OIDC token. */
+  readonly appUrl: string;
+  /** Empty when the environment has no `AGENT_POOL_KEY`: GitHub makes a missing environment, empty. */
+  readonly key: string;
+  readonly baseUrl: URL;
+  readonly surroundings: Surroundings;
+};
+
+export type Surroundings = {
+  readonly path: string;
+  /** The runner's own temporary folder, deleted after the job. Never readable in the sandbox. */
+  readonly temp: string;
+  readonly toolCache: string;
+  /** Folders of the runner that a sandboxed process must not read: other jobs' checkouts, the runner's credentials. */
+  readonly hidden: readonly string[];
+  readonly githubApiUrl: string;
+  /** Proxy, certificate and npm registry settings, passed on to what must use the network outside the sandbox. */
+  readonly network: Readonly<Record<string, string>>;
+  /** Set by the demo's runner alone, for its scripted model, where bubblewrap can't run. */
+  readonly unsandboxed: boolean;
+};
+
+const Given = z.object({
+  attempt: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
+  appUrl: z.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
+  key: z.string().max(10_000).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters"),
+  baseUrl: z.string().refine((it) => isSafeUrl(it), "must be the provider's https address"),
+}); // prettier-ignore
+
+const NETWORK =
+  /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
+
+/**
+ * Reads and checks all inputs. Effects: masks the key in the log first of all, then removes it from `process.env`
+ * (the children's environments are built from scratch anyway).
+ */
+export function readInputs(): Result<Inputs, string> {
+  const key = core.getInput("key");
+  if (key !== "") core.setSecret(key);
+  delete process.env["INPUT_KEY"];
+  const given = Given.safeParse({
+    attempt: core.getInput("attempt"),
+    appUrl: core.getInput("app-url").replace(/\/+$/, ""),
+    key,
+    baseUrl: core.getInput("base-url") || "https://api.anthropic.com",
+  });
+  if (!given.success) {
+    const issue = given.error.issues[0];
+    return err(`The input \`${toInputName(issue?.path)}\` ${issue?.message ?? "is not valid"}.`);
+  }
+  const baseUrl = new URL(given.data.baseUrl);
+  return ok({ ...given.data, baseUrl, surroundings: readSurroundings(process.env, baseUrl) });
+}
+
+/** Pure, but for the operating system's temporary folder. */
+export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL): Surroundings {
+  const temp = env["RUNNER_TEMP"] || tmpdir();
+  const network: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && NETWORK.test(name)) network[name] = value;
+  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], runnerRoot(env["RUNNER_TEMP"])];
+  return {
+    // Behind the job's own choice of Node stands the one that runs this Action.
+    path: [env["PATH"] || "/usr/bin:/bin", dirname(process.execPath)].join(delimiter),
+    temp,
+    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
+    hidden: hidden.filter((it): it is string => it !== undefined && it !== "" && it !== "/"),
+    githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
+    network,
+    // Only together with a model on this machine: no real key or provider is ever used outside a sandbox.
+    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && isLoopback(baseUrl.hostname),
+  };
+}
+
+/** `<root>/_work/_temp` → `<root>`, where a self-hosted runner keeps `.credentials`. */
+function runnerRoot(temp: string | undefined): string | undefined {
+  return temp?.endsWith("/_work/_temp") ? temp.slice(0, -"/_work/_temp".length) : undefined;
+}
+
+/** HTTPS without user or password; plain HTTP on this machine only (the playground). */
+export function isSafeUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || url.username !== "" || url.password !== "") return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function toInputName(path: readonly PropertyKey[] | undefined): string {
+  return String(path?.[0] ?? "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,171 @@
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as core from "@actions/core";
+import { type Dispatcher, EnvHttpProxyAgent } from "undici";
+import { type Claim, CONTRACT_VERSION, type Heartbeat, NO_USAGE, type Outcome } from "#core/wire/contract.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { SECOND_MS } from "#core/wire/units.ts";
+import { type AppClient, makeAppClient } from "./app-client.ts";
+import { type Prepared, runAttempt } from "./attempt.ts";
+import { blocked, type Blocked, messageOf } from "./failure.ts";
+import type { Gateway } from "./gateway.ts";
+import { HARNESS } from "./harness/table.ts";
+import { type Inputs, readInputs } from "./inputs.ts";
+import { type Log, makeLog } from "./log.ts";
+import { type Pending, report, savePending, startHeartbeats, toBlocked, toReportable } from "./report.ts";
+import { makeBareRunner, makeSandbox, proveSandbox } from "./sandbox.ts";
+import { installTool } from "./tools.ts";
+import { makeWorkspace, type Workspace } from "./workspace.ts";
+
+/** GitHub's cancel: SIGINT, 7.5 s, SIGTERM, 2.5 s, kill (docs "Workflow cancellation", 2026-09-30). */
+const CANCEL_REPORT_MS = 4 * SECOND_MS;
+
+/** The main step: ready what is needed, claim the attempt, do it, report it. */
+async function main(): Promise<void> {
+  const log = makeLog();
+  const inputs = readInputs();
+  if (!inputs.ok) return core.setFailed(inputs.error);
+  const dispatcher = new EnvHttpProxyAgent();
+  await using workspace = await makeWorkspace(inputs.value.surroundings.temp);
+  const ready = await prepare(inputs.value, workspace, log);
+
+  const claimed = await claim(inputs.value, dispatcher);
+  if (!claimed.ok) return core.setFailed(claimed.error);
+  log("claimed", { tier: claimed.value.answer.route.tier, model: claimed.value.answer.route.model });
+  const said = await runClaimed({ inputs: inputs.value, workspace, ready, dispatcher, log, ...claimed.value });
+  if (!said.ok) core.setFailed(said.error);
+  await dispatcher.close();
+}
+
+/** Harness and sandbox, before the claim: a runner that can't do the work spends nothing. A fault is told to the app after the claim. */
+async function prepare(inputs: Inputs, workspace: Workspace, log: Log): Promise<Result<Prepared, Blocked>> {
+  if (inputs.key === "") {
+    return err(
+      blocked(
+        "keyMissing",
+        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings.",
+      ),
+    );
+  }
+  const harness = HARNESS["claude-code"];
+  const tool = await installTool(harness.tool, inputs.surroundings);
+  if (!tool.ok) return tool;
+  log("harness ready", { version: tool.value.version });
+  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
+  if (inputs.surroundings.unsandboxed) {
+    log("NO SANDBOX: the playground's scripted model only");
+    return ok({ workspace, sandbox: makeBareRunner(deps), harness, tool: tool.value });
+  }
+  const srt = await installTool("srt", inputs.surroundings);
+  if (!srt.ok) return srt;
+  const sandbox = makeSandbox(deps, srt.value);
+  const proven = await proveSandbox(sandbox, deps);
+  if (!proven.ok) return proven;
+  log("sandbox proven", { version: srt.value.version });
+  return ok({ workspace, sandbox, harness, tool: tool.value });
+}
+
+type Claimed = { readonly client: AppClient; readonly answer: Claim; readonly claimedAt: number };
+
+async function claim(inputs: Inputs, dispatcher: Dispatcher): Promise<Result<Claimed, string>> {
+  const client = makeAppClient({
+    appUrl: inputs.appUrl,
+    attempt: inputs.attempt,
+    dispatcher,
+    sleep,
+    now: () => performance.now(),
+  });
+  let token: string;
+  try {
+    token = await core.getIDToken(inputs.appUrl);
+  } catch (cause) {
+    return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
+  }
+  const answer = await client.claim(token);
+  const claimedAt = performance.now();
+  if (!answer.ok) return err(`The app did not give this job its attempt: ${answer.error.message}`);
+  core.setSecret(answer.value.runToken);
+  core.setSecret(answer.value.checkout.token);
+  return ok({ client, answer: answer.value, claimedAt });
+}
+
+type ClaimedRun = Claimed & {
+  readonly inputs: Inputs;
+  readonly workspace: Workspace;
+  readonly ready: Result<Prepared, Blocked>;
+  readonly dispatcher: Dispatcher;
+  readonly log: Log;
+};
+
+/** From here on the app waits for an outcome: whatever happens, one is sent, by this step or by the post step. */
+async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
+  const { inputs, client, answer, claimedAt, ready, log } = run;
+  const path = join(inputs.surroundings.temp, `agent-pool-${inputs.attempt}.json`);
+  const stopping = new AbortController();
+  let phase: Heartbeat["phase"] = "fetch";
+  let gateway: Gateway | undefined;
+  const usage = (): Pending["usage"] => gateway?.facts().usage ?? NO_USAGE;
+  const pending = (): Pending => ({
+    appUrl: inputs.appUrl,
+    attempt: inputs.attempt,
+    runToken: answer.runToken,
+    usage: usage(),
+    ms: Math.round(performance.now() - claimedAt),
+    outcome: null,
+  });
+  await savePending(path, pending());
+  core.saveState("pending", path);
+
+  let cancelled = false;
+  const cancel = (): void => {
+    cancelled = true;
+    log("cancelled");
+    stopping.abort();
+  };
+  process.once("SIGINT", cancel).once("SIGTERM", cancel);
+  const beat = (): Heartbeat => {
+    if (gateway !== undefined && !stopping.signal.aborted && phase !== "report")
+      void savePending(path, pending()).catch(() => {});
+    return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage: usage() };
+  };
+  const stop = (reason: string): void => {
+    log("stopping", { reason });
+    stopping.abort();
+  };
+
+  let outcome: Outcome;
+  {
+    await using _beats = startHeartbeats(client, answer.runToken, answer.heartbeatEveryMs, beat, stop);
+    const onPhase = (next: Heartbeat["phase"], its?: Gateway): void => {
+      phase = next;
+      gateway = its ?? gateway;
+    };
+    const ran = ready.ok
+      ? await runAttempt({ ...run, ...ready.value, claim: answer, stopping: stopping.signal, onPhase })
+      : ready;
+    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, usage(), performance.now() - claimedAt), [
+      inputs.key,
+      answer.runToken,
+      answer.checkout.token,
+    ]);
+  }
+  const signal = cancelled ? AbortSignal.timeout(CANCEL_REPORT_MS) : undefined;
+  const sent = await report(client, path, { ...pending(), outcome }, signal);
+  if (!sent.ok) return err(`The outcome could not be delivered: ${sent.error.message}`);
+  log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
+  return outcome.kind === "blocked" ? err(`${outcome.reason}: ${firstLine(outcome.detail)}`) : ok(undefined);
+}
+
+/** Further lines may be the output of the repository's own commands, which this log must not show. */
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
+}
+
+// The seam: a defect ends the step here; the post step then tells the app.
+try {
+  await main();
+} catch (cause) {
+  core.setFailed(`A defect of the Action: ${messageOf(cause)}`);
+}
+process.exit(process.exitCode ?? 0);

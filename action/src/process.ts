@@ -1,0 +1,136 @@
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** One child process: its whole environment is given, nothing is inherited. */
+export type Command = {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly input?: string | Buffer;
+  /** By `performance.now()`. */
+  readonly until: number;
+  readonly signal?: AbortSignal | undefined;
+  /** The most kept of stdout and of stderr; of more, the end is kept. */
+  readonly keepBytes?: number;
+};
+
+export type Ended = {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** We ended it: at its time limit, or because the job stops. */
+  readonly killed: boolean;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  readonly ms: number;
+};
+
+const KEEP_BYTES = 32 * 1024 * 1024;
+/** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running (notes: runner-sandbox T5). */
+const GRACE_MS = 5_000;
+
+/** Runs a command to its end. Never throws: a program that can't be started ends with exit code 127. */
+export async function run(command: Command): Promise<Ended> {
+  const started = performance.now();
+  const child = spawn(command.file, command.args, { cwd: command.cwd, env: command.env, stdio: "pipe", detached: true });
+  const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
+  const stderr = makeTail(Math.min(command.keepBytes ?? KEEP_BYTES, 64 * 1024));
+  child.stdout.on("data", stdout.add);
+  child.stderr.on("data", stderr.add);
+  child.stdin.on("error", () => {}); // it may end without reading its input
+  child.stdin.end(command.input ?? "");
+
+  let killed = false;
+  let killing: Promise<void> | undefined;
+  const stop = (): void => {
+    killed = true;
+    if (child.pid !== undefined) killing ??= endTree(child.pid, () => child.exitCode !== null || child.signalCode !== null);
+  };
+  const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
+  command.signal?.addEventListener("abort", stop, { once: true });
+  if (command.signal?.aborted) stop();
+
+  const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once("error", (error) => {
+      stderr.add(Buffer.from(error.message));
+      resolve({ code: 127, signal: null });
+    });
+    child.once("close", (code, signal) => resolve({ code, signal }));
+    // A grandchild may hold the pipes open for ever after its parent's end.
+    child.once("exit", (code, signal) => setTimeout(() => resolve({ code, signal }), 2 * GRACE_MS).unref());
+  });
+  clearTimeout(timer);
+  command.signal?.removeEventListener("abort", stop);
+  await killing;
+  const ms = Math.round(performance.now() - started);
+  return { exitCode: end.code, signal: end.signal, killed, stdout: stdout.read(), stderr: stderr.read().toString("utf8"), ms };
+}
+
+/** SIGTERM, five seconds, then the sandboxes by pid (`--die-with-parent` takes what is inside), then the rest. */
+async function endTree(pid: number, ended: () => boolean): Promise<void> {
+  const family = await descendants(pid);
+  kill(pid, "SIGTERM");
+  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
+  const later = ended() ? [] : await descendants(pid);
+  for (const child of [...family, ...later]) if (await isSame(child)) kill(child.pid, "SIGKILL");
+  kill(pid, "SIGKILL");
+  kill(-pid, "SIGKILL");
+}
+
+type Relative = { readonly pid: number; readonly start: string };
+
+/** All processes below one, from /proc. The start time guards against a pid used again meanwhile. */
+async function descendants(root: number): Promise<Relative[]> {
+  const parents = new Map<number, number>();
+  const starts = new Map<number, string>();
+  for (const name of await readdir("/proc").catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readStat(Number(name));
+    if (stat === undefined) continue;
+    parents.set(Number(name), stat.parent);
+    starts.set(Number(name), stat.start);
+  }
+  const isBelow = (pid: number): boolean => {
+    for (let at = parents.get(pid), hops = 0; at !== undefined && at > 1 && hops < 1_000; at = parents.get(at), hops += 1)
+      if (at === root) return true;
+    return false;
+  };
+  return [...parents.keys()].filter(isBelow).map((pid) => ({ pid, start: starts.get(pid) ?? "" }));
+}
+
+async function isSame(relative: Relative): Promise<boolean> {
+  return (await readStat(relative.pid))?.start === relative.start;
+}
+
+/** `pid (name) state ppid … starttime`: the name may hold spaces and parentheses, so fields count from the last ")". */
+async function readStat(pid: number): Promise<{ parent: number; start: string } | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return fields.length < 20 ? undefined : { parent: Number(fields[1]), start: fields[19] ?? "" };
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Already gone.
+  }
+}
+
+function makeTail(limit: number): { add: (chunk: Buffer) => void; read: () => Buffer } {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  return {
+    add(chunk) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > 2 * limit) {
+        chunks = [Buffer.concat(chunks).subarray(-limit)];
+        bytes = limit;
+      }
+    },
+    read: () => Buffer.concat(chunks).subarray(-limit),
+  };
+}

@@ -1,0 +1,130 @@
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import {
+  CONTRACT_VERSION,
+  type Heartbeat,
+  MAX_OUTCOME_BYTES,
+  Outcome,
+  type Usage,
+  Usage as UsageSchema,
+} from "#core/wire/contract.ts";
+import { redact } from "#core/wire/redact.ts";
+import { ok, err, type Result } from "#core/wire/result.ts";
+import type { AppClient, AppFailure } from "./app-client.ts";
+import type { Blocked } from "./failure.ts";
+
+/** What the post step needs when the main step ended without reporting. Kept in a file that only this user can read. */
+export const Pending = z.strictObject({
+  appUrl: z.string(),
+  attempt: z.string(),
+  runToken: z.string(),
+  usage: UsageSchema,
+  ms: z.number(),
+  outcome: Outcome.nullable(),
+});
+export type Pending = z.infer<typeof Pending>;
+
+/** Effects: replaces the file in one step, so that a killed job leaves the old one or the new one. */
+export async function savePending(path: string, pending: Pending): Promise<void> {
+  const fresh = `${path}.new`;
+  await writeFile(fresh, JSON.stringify(pending), { mode: 0o600 });
+  await rename(fresh, path);
+}
+
+/** Undefined when there is none, which is how a job that has reported leaves it. */
+export async function readPending(path: string): Promise<Pending | undefined> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = Pending.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+export function toBlocked(fault: Blocked, usage: Usage, ms: number): Outcome {
+  return {
+    kind: "blocked",
+    contract: CONTRACT_VERSION,
+    reason: fault.reason,
+    detail: fault.detail.slice(0, 2_000),
+    usage,
+    ms: Math.round(ms),
+  };
+}
+
+/** An outcome as it may leave the machine: known secrets out of every text, and no larger than the app reads. Pure. */
+export function toReportable(outcome: Outcome, secrets: readonly string[]): Outcome {
+  const clean = (text: string, limit: number): string => redact(text, secrets).slice(0, limit);
+  if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2_000) };
+  // The app knows no key and could only look for shapes: what holds one of ours doesn't leave this machine.
+  const leaks = outcome.changes.filter((change) => {
+    const text =
+      change.status === "deleted" ? change.path : `${change.path}\n${Buffer.from(change.content, "base64").toString("utf8")}`;
+    return redact(text, secrets) !== redact(text);
+  });
+  if (leaks.length > 0) {
+    const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
+    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome.usage, outcome.ms);
+  }
+  const { detail, finalMessage } = outcome.ending;
+  const ending = {
+    ...outcome.ending,
+    detail: detail && clean(detail, 2_000),
+    finalMessage: finalMessage && clean(finalMessage, 20_000),
+  };
+  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 2_000) }));
+  const reportable: Outcome = { ...outcome, ending, verification };
+  const bytes = Buffer.byteLength(JSON.stringify(reportable));
+  if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;
+  const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
+  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome.usage, outcome.ms);
+}
+
+/**
+ * Sends an outcome; the app takes the same one twice without harm. The file goes only once it was taken.
+ * Errors: the app's refusal, or no answer within its client's patience.
+ */
+export async function report(
+  client: AppClient,
+  path: string,
+  pending: Pending & { outcome: Outcome },
+  signal?: AbortSignal,
+): Promise<Result<void, AppFailure>> {
+  await savePending(path, pending);
+  const answer = await client.outcome(pending.runToken, pending.outcome, signal);
+  // 409: this outcome, or the lease's end, is known there already. Sending it again from the post step changes nothing.
+  if (answer.ok || answer.error.reason === "refused") await rm(path, { force: true });
+  return answer.ok ? ok(undefined) : err(answer.error);
+}
+
+export type Heartbeats = AsyncDisposable;
+
+/**
+ * Tells the app every `everyMs` that the job lives, until disposed. A `stop` or a refusal (409: the lease is lost)
+ * calls `onStop` once; an unreachable app is left alone, the deadline bounds it.
+ */
+export function startHeartbeats(
+  client: AppClient,
+  runToken: string,
+  everyMs: number,
+  beat: () => Heartbeat,
+  onStop: (reason: string) => void,
+): Heartbeats {
+  const ended = new AbortController();
+  const loop = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      const answer = await client.heartbeat(runToken, beat());
+      if (answer.ok ? answer.value.stop : answer.error.reason === "refused") {
+        if (!ended.signal.aborted) onStop(answer.ok ? "the app said stop" : "the app refused the heartbeat");
+        return;
+      }
+      await sleep(everyMs, undefined, { signal: ended.signal }).catch(() => {});
+    }
+  };
+  const done = loop();
+  return {
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await done;
+    },
+  };
+}

@@ -1,0 +1,251 @@
+import { randomBytes } from "node:crypto";
+import { access, constants, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { delimiter, dirname, join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { SECOND_MS } from "#core/wire/units.ts";
+import { blocked, type Blocked } from "./failure.ts";
+import type { Surroundings } from "./inputs.ts";
+import { type Ended, run } from "./process.ts";
+import { parseRecord } from "./meter.ts";
+import type { Tool } from "./tools.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** Where everything the model or the repository can influence runs. */
+export type Sandbox = {
+  readonly kind: "srt" | "none";
+  run(command: SandboxedCommand): Promise<Ended>;
+};
+
+export type SandboxedCommand = {
+  /** A shell command line. */
+  readonly line: string;
+  readonly reach: Reach;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly until: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly keepBytes?: number;
+};
+
+/** What the command may talk to: the gateway alone, package registries alone, or nothing. */
+export type Reach =
+  | { readonly to: "gateway"; readonly address: string }
+  | { readonly to: "registries" }
+  | { readonly to: "nothing" };
+
+export type SandboxDeps = {
+  readonly surroundings: Surroundings;
+  readonly workspace: Workspace;
+  readonly toolFolders: readonly string[];
+};
+
+/** Hosts that hand out packages by name; open only during `setup`, before any model call. */
+export const REGISTRIES: readonly string[] = [
+  "registry.npmjs.org", "registry.yarnpkg.com", "pypi.org", "files.pythonhosted.org", "index.crates.io", "static.crates.io",
+  "proxy.golang.org", "sum.golang.org", "rubygems.org", "index.rubygems.org", "repo.maven.apache.org", "repo1.maven.org",
+  "plugins.gradle.org", "services.gradle.org", "api.nuget.org", "repo.packagist.org", "hex.pm", "repo.hex.pm",
+]; // prettier-ignore
+
+const HIDDEN = ["/home", "/root", "/mnt", "/media", "/srv", "/tmp", "/var/tmp", "/run"];
+
+/** Builds the sandbox on srt (bubblewrap, seccomp and its filtering proxy). Settings: notes/runner-sandbox.md §2. */
+export function makeSandbox(deps: SandboxDeps, srt: Tool): Sandbox {
+  const { workspace } = deps;
+  return {
+    kind: "srt",
+    async run(command) {
+      const settings = join(workspace.hidden, `srt-${randomBytes(6).toString("hex")}.json`);
+      await writeFile(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 0o600 });
+      // srt's TMPDIR holds the sockets of its own bridge: hidden by denyRead, all networking fails silently (T1).
+      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
+      const args = [srt.executable, "--settings", settings, "-c", command.line];
+      return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
+    },
+  };
+}
+
+/** No sandbox at all: the playground's scripted model only (see `Surroundings.unsandboxed`). */
+export function makeBareRunner(deps: SandboxDeps): Sandbox {
+  const { workspace } = deps;
+  return {
+    kind: "none",
+    run: (command) =>
+      run({
+        ...toRun(command),
+        file: "/bin/bash",
+        args: ["-c", command.line],
+        cwd: workspace.repo,
+        env: { ...baseEnv(deps, command), TMPDIR: workspace.tmp },
+      }),
+  };
+}
+
+function toRun(command: SandboxedCommand): Pick<Parameters<typeof run>[0], "until" | "signal" | "input" | "keepBytes"> {
+  const { until, signal, input, keepBytes } = command;
+  return { until, signal, ...(input === undefined ? {} : { input }), ...(keepBytes === undefined ? {} : { keepBytes }) };
+}
+
+/** The whole environment of a sandboxed command: nothing is inherited, and no value here is a secret. */
+function baseEnv(deps: SandboxDeps, command: SandboxedCommand): Record<string, string> {
+  const { path, network } = deps.surroundings;
+  // A company's own certificate authority is needed to install packages; proxies and registry tokens stay outside.
+  const trust =
+    command.reach.to === "registries"
+      ? Object.entries(network).filter(([name]) => /cert|_cainfo$/i.test(name) && !/^npm_/i.test(name))
+      : [];
+  return {
+    PATH: path,
+    HOME: deps.workspace.home,
+    LANG: "C.UTF-8",
+    TERM: "dumb",
+    CI: "true",
+    ...Object.fromEntries(trust),
+    ...command.env,
+  };
+}
+
+function toSettings(deps: SandboxDeps, srt: Tool, reach: Reach): unknown {
+  const { workspace, surroundings } = deps;
+  const allowedDomains =
+    reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
+  const readable = [
+    workspace.repo,
+    workspace.home,
+    workspace.tmp,
+    workspace.given,
+    workspace.sockets,
+    srt.folder,
+    ...deps.toolFolders,
+  ];
+  // Programs may be installed below /home or the runner's own folder; what is on the PATH holds programs, not secrets.
+  const programs = surroundings.path.split(delimiter).filter((it) => it.startsWith("/"));
+  return {
+    network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
+    filesystem: {
+      denyRead: [...new Set([...HIDDEN, ...surroundings.hidden])],
+      allowRead: [...new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
+      allowWrite: [workspace.repo, workspace.home, workspace.tmp],
+      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
+      denyWrite: [join(workspace.repo, ".git"), join(workspace.repo, ".github")],
+    },
+  };
+}
+
+/** Node with its npm: `…/bin/node` → `…`, unless that is the system's own root or /usr. */
+function nodeHome(): string {
+  const bin = dirname(process.execPath);
+  return bin.endsWith("/bin") && bin.split("/").length > 3 ? dirname(bin) : bin;
+}
+
+/** The tools that set-up actions installed. Never the temporary folder that stands in for a missing tool cache. */
+function toolCaches(surroundings: Surroundings): string[] {
+  return surroundings.toolCache === surroundings.temp ? [] : [surroundings.toolCache];
+}
+
+const SYSTEM_TOOLS = ["bwrap", "socat", "rg"] as const;
+
+/**
+ * Proves the sandbox before anything is spent: srt starts, a listener in the gateway's place answers through it, and
+ * another port of this machine, the Action's files and its processes' environments are out of reach. In claude-code-action#1547 the sandbox
+ * failed on every command and the job still said success; here no proof means no run.
+ * Errors: sandboxUnavailable.
+ */
+export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise<Result<void, Blocked>> {
+  const missing = await missingPrograms(deps.surroundings.path);
+  if (missing.length > 0) {
+    return err(
+      blocked(
+        "sandboxUnavailable",
+        `Missing on the runner: ${missing.join(", ")}. Run \`sudo apt-get install -y bubblewrap socat ripgrep\` before this step.`,
+      ),
+    );
+  }
+  const canary = join(deps.workspace.hidden, "canary");
+  await writeFile(canary, "canary", { mode: 0o644 });
+  await using allowed = await listen();
+  await using other = await listen();
+  const facts = { gateway: allowed.address, other: other.address, canary, pid: process.pid };
+  const ended = await sandbox.run({
+    line: `'${process.execPath}' --input-type=module -`,
+    input: `const facts = ${JSON.stringify(facts)};\n${PROBE}`,
+    env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
+    reach: { to: "gateway", address: allowed.address },
+    until: performance.now() + 30 * SECOND_MS,
+  });
+  const seen = parseRecord(ended.stdout.toString("utf8").trim());
+  if (seen === undefined) {
+    const said = ended.stderr.trim().split("\n").slice(-3).join(" ").slice(0, 600);
+    return err(
+      blocked(
+        "sandboxUnavailable",
+        `The sandbox did not start (exit ${String(ended.exitCode)}): ${said}. On ubuntu-24.04 run \`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\` before this step.`,
+      ),
+    );
+  }
+  const wrong = Object.entries(EXPECTED).filter(([name, value]) => seen[name] !== value);
+  if (wrong.length === 0) return ok(undefined);
+  return err(
+    blocked(
+      "sandboxUnavailable",
+      `The sandbox is not tight: ${wrong.map(([name]) => `${name} = ${String(seen[name])}`).join(", ")}.`,
+    ),
+  );
+}
+
+const EXPECTED = { gateway: true, otherByProxy: false, otherDirect: false, outside: false, canary: false, environ: false };
+
+/** Runs inside. Each value says whether something was possible. */
+const PROBE = `
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+const get = (url) => fetch(url, { signal: AbortSignal.timeout(5000) }).then((it) => it.status === 200, () => false);
+const open = (port, host) => new Promise((done) => {
+  const socket = connect({ port, host, timeout: 3000 });
+  const end = (it) => { socket.destroy(); done(it); };
+  socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
+});
+const read = (path, test) => { try { return test(readFileSync(path, "utf8")); } catch { return false; } };
+const [host, port] = facts.other.split(":");
+console.log(JSON.stringify({
+  gateway: await get("http://" + facts.gateway + "/healthz"),
+  otherByProxy: await get("http://" + facts.other + "/"),
+  otherDirect: await open(Number(port), host),
+  outside: await open(443, "1.1.1.1"),
+  canary: read(facts.canary, () => true),
+  environ: read("/proc/" + facts.pid + "/environ", (it) => /RUNNER_|GITHUB_|ACTIONS_/.test(it)),
+}));
+`;
+
+/** Answers 200 to anything, on the address family of the gateway. */
+async function listen(): Promise<AsyncDisposable & { readonly address: string }> {
+  const server = createServer((_request, response) => void response.end("ok"));
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `127.0.0.2:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function missingPrograms(path: string): Promise<string[]> {
+  const folders = path.split(delimiter);
+  const found = await Promise.all(
+    SYSTEM_TOOLS.map(async (name) => {
+      for (const folder of folders) {
+        const there = await access(join(folder, name), constants.X_OK).then(
+          () => true,
+          () => false,
+        );
+        if (there) return true;
+      }
+      return false;
+    }),
+  );
+  return SYSTEM_TOOLS.filter((_, at) => !found[at]);
+}

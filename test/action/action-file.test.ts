@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { array, assert, constant, oneof, property, string } from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+import { containing } from "./kit/matchers.ts";
+import { parse } from "yaml";
+import { isSafeUrl, readInputs, readSurroundings } from "../../action/src/inputs.ts";
+import { renderPrompt, renderRepair } from "../../action/src/prompt.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const GIVEN = {
+  INPUT_ATTEMPT: "a-1",
+  "INPUT_APP-URL": "https://pool.example/",
+  INPUT_KEY: "sk-ant-api03-x",
+  "INPUT_BASE-URL": "",
+};
+
+describe("the Action's file", () => {
+  test("starts the bundle that its sources give", () => {
+    expect(execFileSync(process.execPath, ["scripts/build-action.ts", "--check"], { cwd: ROOT, encoding: "utf8" })).toContain(
+      "is current",
+    );
+  });
+
+  test("names the inputs that are read, each with its meaning", async () => {
+    const file = parse(await readFile(`${ROOT}/action/action.yml`, "utf8")) as {
+      inputs: Record<string, { description: string }>;
+      runs: object;
+    };
+    const source = await readFile(`${ROOT}/action/src/inputs.ts`, "utf8");
+    const read = new Set([...source.matchAll(/getInput\("([a-z-]+)"\)/g)].map((it) => it[1]));
+
+    expect(new Set(Object.keys(file.inputs))).toEqual(read);
+    expect(Object.values(file.inputs).every((it) => it.description.length > 20)).toBe(true);
+    expect(file.runs).toEqual({ using: "node24", main: "dist/main.mjs", post: "dist/post.mjs", "post-if": "always()" });
+  });
+});
+
+describe("the inputs", () => {
+  afterEach(() => {
+    for (const name of Object.keys(GIVEN)) delete process.env[name];
+  });
+
+  test("are read once, and the key is gone from the environment", () => {
+    Object.assign(process.env, GIVEN);
+
+    const inputs = readInputs();
+
+    expect(inputs).toMatchObject({ ok: true, value: { attempt: "a-1", appUrl: "https://pool.example", key: "sk-ant-api03-x" } });
+    expect(process.env["INPUT_KEY"]).toBeUndefined();
+  });
+
+  test.each([
+    [{ INPUT_ATTEMPT: "../../x" }, "`attempt`"],
+    [{ "INPUT_APP-URL": "http://pool.example" }, "`app-url`"],
+    [{ "INPUT_BASE-URL": "https://user:pw@api.example" }, "`base-url`"],
+  ])("are refused by name: %o", (change, name) => {
+    Object.assign(process.env, GIVEN, change);
+
+    expect(readInputs()).toMatchObject({ ok: false, error: containing(name) });
+  });
+
+  test("know plain HTTP on this machine only", () => {
+    const urls = [
+      "https://a.example",
+      "http://127.0.0.1:1",
+      "http://localhost:1",
+      "http://a.example",
+      "http://127.0.0.1.evil.example",
+      "file:///etc/passwd",
+      "x",
+    ];
+
+    expect(urls.map(isSafeUrl)).toEqual([true, true, true, false, false, false, false]);
+  });
+
+  test("never leave out the sandbox for a provider elsewhere", () => {
+    const env = { AGENT_POOL_UNSANDBOXED: "playground" };
+
+    expect(readSurroundings(env, new URL("https://api.anthropic.com")).unsandboxed).toBe(false);
+    expect(readSurroundings(env, new URL("http://127.0.0.1:1")).unsandboxed).toBe(true);
+  });
+});
+
+describe("the prompt", () => {
+  test("keeps foreign text between its two fences, whatever it holds", () => {
+    const fence = "=====0123456789abcdef01234567=====";
+    const part = oneof(constant(fence), string(), constant(`\n${fence}\n`));
+
+    assert(
+      property(
+        array(part).map((it) => it.join("")),
+        (body) => {
+          const lines = renderPrompt({ repository: "a/b", issue: 1, title: body, body }, [], fence)
+            .split("\n")
+            .filter((it) => it === fence);
+          const repair = renderRepair("npm test", body, fence)
+            .split("\n")
+            .filter((it) => it === fence);
+
+          expect([lines.length, repair.length]).toEqual([2, 2]);
+        },
+      ),
+    );
+  });
+});

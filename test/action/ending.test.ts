@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import type { Ending } from "#core/wire/contract.ts";
+import type { GatewayFacts } from "../../action/src/gateway.ts";
+import { maxOutputTokens, readEnding } from "../../action/src/harness/claude-code.ts";
+import { confirmEnding } from "../../action/src/harness/harness.ts";
+
+type Run = Parameters<typeof readEnding>[0];
+
+function streamOf(...events: readonly (object | string)[]): Run {
+  const stdout = Buffer.from(events.map((it) => (typeof it === "string" ? it : JSON.stringify(it))).join("\n"));
+  return { stdout, stderr: "", exitCode: 1, killed: false };
+}
+
+const failed = (facts: object): object => ({
+  type: "result",
+  subtype: "success",
+  is_error: true,
+  num_turns: 1,
+  result: "API Error",
+  ...facts,
+});
+
+describe("the ending of Claude Code", () => {
+  test.each<[string, Run, Ending["kind"]]>([
+    ["success", streamOf({ type: "result", subtype: "success", is_error: false, num_turns: 2, result: "Done." }), "completed"],
+    [
+      "success after lines that are no JSON",
+      streamOf("{broken", { type: "result", is_error: false, result: "Done." }, "warning: x"),
+      "completed",
+    ],
+    [
+      "success that speaks of errors",
+      streamOf({ type: "result", is_error: false, result: "API Error: 429 is now caught." }),
+      "completed",
+    ],
+    ["the turn limit", streamOf({ type: "result", subtype: "error_max_turns", is_error: true, num_turns: 11 }), "turnLimit"],
+    ["its own money limit", streamOf({ type: "result", subtype: "error_max_budget_usd", is_error: true }), "budgetExhausted"],
+    ["the gateway's budget", streamOf(failed({ api_error_status: 403, api_error_type: "budget_exhausted" })), "budgetExhausted"],
+    ["the lease's end", streamOf(failed({ api_error_status: 403, api_error_type: "deadline_passed" })), "timedOut"],
+    ["429", streamOf(failed({ api_error_status: 429 })), "rateLimited"],
+    [
+      "a seat's window",
+      streamOf(failed({ api_error_status: 429, result: "You've hit your weekly limit · resets 7am" })),
+      "quotaExhausted",
+    ],
+    ["401", streamOf(failed({ api_error_status: 401 })), "authFailed"],
+    ["402", streamOf(failed({ api_error_status: 402 })), "billing"],
+    ["400 for want of credit", streamOf(failed({ api_error_status: 400, result: "Your credit balance is too low" })), "billing"],
+    ["404", streamOf(failed({ api_error_status: 404 })), "modelNotFound"],
+    ["529", streamOf(failed({ api_error_status: 529 })), "overloaded"],
+    ["500", streamOf(failed({ api_error_status: 500 })), "providerError"],
+    ["our time limit", { ...streamOf({ type: "system", subtype: "api_retry", error: "rate_limit" }), killed: true }, "timedOut"],
+    [
+      "a final event just before our time limit",
+      { ...streamOf({ type: "result", is_error: false, result: "Done." }), killed: true },
+      "completed",
+    ],
+    ["no final event", streamOf({ type: "system", subtype: "init" }), "crashed"],
+  ])("by %s", (_name, run, kind) => {
+    expect(readEnding(run).kind).toBe(kind);
+  });
+
+  test("says what stderr said when it never began", () => {
+    expect(readEnding({ ...streamOf(), stderr: "error: unknown option\n" })).toEqual({
+      kind: "crashed",
+      detail: "error: unknown option",
+      turns: null,
+      finalMessage: null,
+    });
+  });
+
+  test("asks for no more output than a quarter of the budget pays", () => {
+    const price = { input: 3_000_000, output: 15_000_000, cacheRead: 0, cacheWrite: 0 };
+
+    expect([100_000, 1_000_000, 50_000_000].map((microUsd) => maxOutputTokens({ microUsd, price }))).toEqual([
+      4_000, 16_666, 32_000,
+    ]);
+  });
+});
+
+describe("a confirmed ending", () => {
+  const quiet: GatewayFacts = {
+    usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 },
+    modelCalls: 1,
+    estimated: false,
+    refusedForBudget: false,
+    refusedForTime: false,
+    lastError: null,
+  };
+  const ending = (kind: Ending["kind"]): Ending => ({ kind, detail: null, turns: 1, finalMessage: null });
+  const saw = (status: number): GatewayFacts => ({ ...quiet, lastError: { status, type: "", message: "" } });
+
+  test.each<[string, Ending["kind"], GatewayFacts, Ending["kind"]]>([
+    ["a forged rate limit", "rateLimited", quiet, "providerError"],
+    ["a forged invalid key", "authFailed", saw(529), "providerError"],
+    ["a rate limit the gateway saw", "rateLimited", saw(429), "rateLimited"],
+    ["an invalid key the gateway saw", "authFailed", saw(401), "authFailed"],
+    ["a 403 that was our own budget", "authFailed", { ...quiet, refusedForBudget: true }, "budgetExhausted"],
+    ["a 403 that was our own clock", "authFailed", { ...quiet, refusedForTime: true }, "timedOut"],
+    ["success in spite of a refused call", "completed", { ...quiet, refusedForBudget: true }, "completed"],
+    ["a crash", "crashed", quiet, "crashed"],
+  ])("takes %s for what it is", (_name, kind, facts, expected) => {
+    expect(confirmEnding(ending(kind), facts).kind).toBe(expected);
+  });
+});

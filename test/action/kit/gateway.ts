@@ -1,0 +1,53 @@
+import { Agent, request } from "undici";
+import { type Gateway, type GatewaySettings, startGateway } from "../../../action/src/gateway.ts";
+import { type Model, type Reply, startModel } from "./model.ts";
+
+export const KEY = "sk-ant-api03-the-real-key";
+export const DUMMY = "sk-ant-api03-dummy";
+export const MODEL = "claude-sonnet-5-5";
+const PRICE = { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000 };
+export const CALL = { model: MODEL, max_tokens: 100, messages: [{ role: "user", content: "hello" }] };
+
+type GatewaySet = AsyncDisposable & { readonly model: Model; readonly gateway: Gateway };
+
+export async function setUp(reply: Reply, settings: Partial<GatewaySettings> = {}): Promise<GatewaySet> {
+  const model = await startModel(reply);
+  const dispatcher = new Agent();
+  const upstream = model.url;
+  const gateway = await startGateway({
+    key: KEY, dummy: DUMMY, upstream, model: MODEL, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000, dispatcher, ...settings,
+  }); // prettier-ignore
+  gateway.setOpen(true);
+  return {
+    model,
+    gateway,
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]();
+      await dispatcher.destroy();
+      await model[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Answer = {
+  readonly status: number;
+  readonly type: string | undefined;
+  readonly headers: Record<string, unknown>;
+  readonly text: string;
+};
+
+export async function post(
+  { gateway }: GatewaySet,
+  body: unknown,
+  headers: Record<string, string> = { "x-api-key": DUMMY },
+  path = "/v1/messages?beta=true",
+): Promise<Answer> {
+  const answer = await request(`http://${gateway.address}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  const text = await answer.body.text();
+  const parsed = text.startsWith("{") ? (JSON.parse(text) as { error?: { type?: string } }) : {};
+  return { status: answer.statusCode, type: parsed.error?.type, headers: answer.headers, text };
+}

@@ -1,0 +1,226 @@
+import { readdir } from "node:fs/promises";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Outcome } from "#core/wire/contract.ts";
+import { CHECKOUT_TOKEN, RUN_TOKEN } from "./kit/app.ts";
+import { containing, matching } from "./kit/matchers.ts";
+import { type Reply, sendError, sendStream, turnOf } from "./kit/model.ts";
+import { KEY, setStage } from "./kit/stage.ts";
+import { installed, requireSandbox } from "./kit/tool-cache.ts";
+
+const bash = (command: string): { tool: string; input: Record<string, unknown> } => ({
+  tool: "Bash",
+  input: { command, description: "work" },
+});
+const edit: Reply = (response, { body }) =>
+  sendStream(response, turnOf(body) === 0 ? bash("echo new > a.txt; cp AGENTS.md b.md") : { text: "Made it new." });
+
+describe("the job", { timeout: 90_000 }, () => {
+  beforeAll(async () => {
+    requireSandbox();
+    await installed("claude-code");
+    await installed("srt");
+  }, 300_000);
+
+  test("claims, works, verifies and reports, and leaves nothing on the machine", async () => {
+    await using stage = await setStage({
+      reply: edit,
+      setup: ["touch ~/set-up"],
+      verify: ["test -e ~/set-up", "grep -q new a.txt"],
+    });
+
+    const job = await stage.run();
+
+    expect(job.status).toBe(0);
+    const [outcome] = stage.app.outcomes;
+    expect(Outcome.parse(outcome)).toMatchObject({
+      kind: "ran", ending: { kind: "completed", turns: 2, finalMessage: "Made it new." }, sandbox: "srt", modelCalls: 2, estimated: false, harnessVersion: "claude-code 2.1.330",
+      usage: { inputTokens: 200, outputTokens: 84, cacheReadTokens: 20, cacheWriteTokens: 10 }, verification: [{ exitCode: 0 }, { exitCode: 0 }],
+      changes: [{ path: "a.txt", status: "modified", content: Buffer.from("new\n").toString("base64") }, { path: "b.md", status: "added" }],
+    }); // prettier-ignore
+    expect(stage.app.events).toEqual(["claim", "git", "revoke", "outcome"]);
+    expect(stage.app.heartbeats.map((it) => it.phase)).toContain("harness");
+    expect(stage.model.seen.every((it) => it.headers["x-api-key"] === KEY)).toBe(true);
+    expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Write British English.");
+    expect(await readdir(stage.temp)).toEqual(["state"]);
+    expect(job.post).toBe("");
+  });
+
+  test("writes neither secrets nor the issue, the code or the model's words into its log", async () => {
+    await using stage = await setStage({ reply: edit, verify: ["cat a.txt; exit 3"] });
+
+    const { log } = await stage.run();
+
+    const shown = log.split("\n").filter((line) => !line.startsWith("::add-mask::")).join("\n"); // prettier-ignore
+    for (const secret of [KEY, RUN_TOKEN, CHECKOUT_TOKEN, "THE-ISSUE-TEXT", "Made it new", "a.txt"])
+      expect(shown).not.toContain(secret);
+    for (const secret of [KEY, RUN_TOKEN, CHECKOUT_TOKEN]) expect(log).toContain(`::add-mask::${secret}`);
+  });
+
+  test("keeps every secret of the runner out of what the harness runs", async () => {
+    const probe =
+      "(env; cat /proc/*/environ; cat ~/../hidden/* ../hidden/*; ls -la ../.. ; cat ../../agent-pool-attempt-1.json; git config --list; git remote -v) > seen.txt 2>&1";
+    await using stage = await setStage({
+      reply: (response, { body }) => sendStream(response, turnOf(body) === 0 ? bash(probe) : { text: "Done." }),
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    const change = outcome?.kind === "ran" ? outcome.changes[0] : undefined;
+    const seen =
+      change !== undefined && change.status !== "deleted" ? Buffer.from(change.content, "base64").toString("utf8") : "";
+    expect(seen).toContain("ANTHROPIC_API_KEY=sk-ant-api03-dummy-");
+    for (const secret of [KEY, RUN_TOKEN, CHECKOUT_TOKEN, "ghs_jobToken", "oidc-request-token", "INPUT_"])
+      expect(seen).not.toContain(secret);
+  });
+
+  test("repairs once, in the same session, what its verification finds", async () => {
+    const reply: Reply = (response, { body }) => {
+      const repairing = JSON.stringify(body["messages"]).includes("fails after your change");
+      const steps = repairing
+        ? [undefined, bash("echo better > a.txt"), { text: "Repaired." }]
+        : [bash("echo wrong > a.txt"), { text: "Made it." }];
+      sendStream(response, steps[turnOf(body)] ?? { text: "Done." });
+    };
+    await using stage = await setStage({ reply, verify: ["grep -q better a.txt || { echo it says wrong; exit 4; }"] });
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([
+      { ending: { kind: "completed", turns: 4, finalMessage: "Repaired." }, verification: [{ exitCode: 0 }], modelCalls: 4 },
+    ]);
+    expect(JSON.stringify(stage.model.seen.at(-1)?.body)).toContain("it says wrong");
+  });
+
+  test.each([
+    ["a rate limit of the provider", 429, "rate_limit_error", "rateLimited"],
+    ["an invalid key", 401, "authentication_error", "authFailed"],
+    ["an overloaded provider", 529, "overloaded_error", "overloaded"],
+  ])("reports %s at once, as what it is", async (_name, status, type, kind) => {
+    await using stage = await setStage({ reply: (response) => sendError(response, status, type) });
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([{ kind: "ran", ending: { kind }, changes: [], verification: [] }]);
+    expect(stage.model.seen.length).toBeLessThanOrEqual(2);
+  });
+
+  test("stops at the budget and reports what was done before", async () => {
+    // 4,000 output tokens are reserved for a call (60,000 micro-dollars), and about 16,000 of input (61,000).
+    await using stage = await setStage({ reply: edit, microUsd: 125_000 });
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([{ ending: { kind: "budgetExhausted" } }]);
+  });
+
+  test("stops a hanging harness in time to report within its lease", async () => {
+    await using stage = await setStage({ reply: () => {}, deadlineMs: 8_000 });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ kind: "ran", ending: { kind: "timedOut" }, estimated: true });
+    expect(outcome?.ms).toBeLessThan(8_000);
+  });
+
+  test("claims and says so when the environment has no key", async () => {
+    await using stage = await setStage({ reply: edit });
+
+    const job = await stage.run({ INPUT_KEY: "" });
+
+    expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "keyMissing" }]);
+    expect(job).toMatchObject({ status: 1, log: containing("AGENT_POOL_KEY") });
+  });
+
+  test("ends without touching anything when the attempt isn't its own", async () => {
+    await using stage = await setStage({ reply: edit });
+    stage.app.failures.claim.push(409);
+
+    const job = await stage.run();
+
+    expect(job.status).toBe(1);
+    expect(stage.app.events).toEqual(["claim"]);
+  });
+
+  test("asks again when the app is away", async () => {
+    await using stage = await setStage({ reply: edit });
+    stage.app.failures.claim.push(503);
+    stage.app.failures.outcome.push(502);
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toHaveLength(1);
+  });
+
+  test("starts nothing while the fetch's token is still valid", async () => {
+    await using stage = await setStage({ reply: edit });
+    stage.app.failures.revoke.push(500, 500, 500, 500, 500);
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "fetchFailed" }]);
+    expect(stage.model.seen).toEqual([]);
+  });
+
+  test("tells which set-up command failed", async () => {
+    await using stage = await setStage({ reply: edit, setup: ["true", "echo no such package >&2; exit 9"] });
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([
+      { kind: "blocked", reason: "setupFailed", detail: matching(/exit 9` ended with 9:\n.*no such package/s) },
+    ]);
+  });
+
+  test("stops and reports when it is cancelled", async () => {
+    await using stage = await setStage({ reply: () => {} });
+    const cancelled = { at: 0 };
+
+    await stage.run({}, (pid) => {
+      const timer = setInterval(() => {
+        if (stage.model.seen.length === 0) return;
+        clearInterval(timer);
+        cancelled.at = performance.now();
+        process.kill(pid, "SIGINT");
+      }, 50);
+    });
+
+    expect(stage.app.outcomes).toMatchObject([{ kind: "ran", ending: { kind: "crashed" } }]);
+    expect(performance.now() - cancelled.at).toBeLessThan(7_500);
+  });
+
+  test("stops when the app says so", async () => {
+    await using stage = await setStage({ reply: () => void (stage.app.stop = true) });
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([
+      { kind: "ran", ending: { kind: "crashed", detail: "The job was stopped from outside." } },
+    ]);
+  });
+
+  test("is reported by its post step when the main step was killed", async () => {
+    await using stage = await setStage({ reply: () => {} });
+
+    const job = await stage.run({}, (pid) => {
+      const timer = setInterval(() => {
+        if (stage.model.seen.length === 0) return;
+        clearInterval(timer);
+        process.kill(pid, "SIGKILL");
+      }, 50);
+    });
+
+    expect(job.post).toContain("delivered by the post step");
+    expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "internal" }]);
+  });
+
+  test("runs without a sandbox only for a model on this machine, and says so", async () => {
+    await using stage = await setStage({ reply: edit });
+
+    const job = await stage.run({ AGENT_POOL_UNSANDBOXED: "playground" });
+
+    expect(stage.app.outcomes).toMatchObject([{ kind: "ran", sandbox: "none", ending: { kind: "completed" } }]);
+    expect(job.log).toContain("NO SANDBOX");
+  });
+});

@@ -1,0 +1,44 @@
+import { execFileSync } from "node:child_process";
+import { describe, expect, test } from "vitest";
+import { run } from "../../action/src/process.ts";
+
+const HERE = { file: "/bin/bash", cwd: "/", env: { PATH: "/usr/bin:/bin" } };
+
+function isRunning(args: string): boolean {
+  return execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n").includes(args);
+}
+
+describe("a child process", () => {
+  test("has the environment it was given and nothing else", async () => {
+    const ended = await run({ ...HERE, file: "/usr/bin/env", args: [], until: performance.now() + 5_000 });
+
+    expect(ended.stdout.toString("utf8")).toBe("PATH=/usr/bin:/bin\n");
+  });
+
+  test("is ended with all below it, also those that ignore the signal in a session of their own", async () => {
+    const seconds = `7${process.pid}`;
+    const inner = `trap "" TERM; sleep ${seconds}`;
+
+    const ended = await run({
+      ...HERE,
+      args: ["-c", `trap '' TERM; setsid bash -c '${inner}' & wait; sleep ${seconds}`],
+      until: performance.now() + 500,
+    });
+
+    expect(ended.killed).toBe(true);
+    expect(isRunning(`sleep ${seconds}`)).toBe(false);
+  });
+
+  test("that can't be started ends like a command that isn't there", async () => {
+    const ended = await run({ ...HERE, file: "/no/such/program", args: [], until: performance.now() + 5_000 });
+
+    expect(ended).toMatchObject({ exitCode: 127, killed: false });
+  });
+
+  test("keeps the end of what it printed", async () => {
+    const ended = await run({ ...HERE, args: ["-c", "seq 1 20000"], until: performance.now() + 5_000, keepBytes: 100 });
+
+    expect(ended.stdout.length).toBeLessThanOrEqual(100);
+    expect(ended.stdout.toString("utf8")).toContain("20000\n");
+  });
+});

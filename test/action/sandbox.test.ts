@@ -1,0 +1,142 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { containing } from "./kit/matchers.ts";
+import {
+  makeBareRunner,
+  makeSandbox,
+  proveSandbox,
+  type Reach,
+  type Sandbox,
+  type SandboxDeps,
+} from "../../action/src/sandbox.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
+import { installed, requireSandbox, testSurroundings } from "./kit/tool-cache.ts";
+
+const NOTHING: Reach = { to: "nothing" };
+let workspace: Workspace;
+let deps: SandboxDeps;
+let sandbox: Sandbox;
+
+async function inside(line: string, reach = NOTHING, ms = 20_000): Promise<string> {
+  const ended = await sandbox.run({ line, reach, until: performance.now() + ms });
+  return `${ended.stdout.toString("utf8")}${ended.stderr}`.trim();
+}
+
+describe("the sandbox", () => {
+  beforeAll(async () => {
+    requireSandbox();
+    const srt = await installed("srt");
+    workspace = await makeWorkspace(testSurroundings().temp);
+    execFileSync("git", ["init", "-q"], { cwd: workspace.repo });
+    deps = { surroundings: testSurroundings(), workspace, toolFolders: [] };
+    sandbox = makeSandbox(deps, srt);
+    // What an Action's process has around it, and what a sandboxed one must not find.
+    process.env["AGENT_POOL_TEST_SECRET"] = "sk-ant-api03-real-key-in-the-environment";
+  }, 120_000);
+  afterAll(async () => {
+    delete process.env["AGENT_POOL_TEST_SECRET"];
+    await workspace[Symbol.asyncDispose]();
+  });
+
+  test("is proven before it is used", async () => {
+    expect(await proveSandbox(sandbox, deps)).toEqual({ ok: true, value: undefined });
+  });
+
+  test("does not pass its proof when it is none", async () => {
+    const proven = await proveSandbox(makeBareRunner(deps), deps);
+
+    expect(proven).toMatchObject({
+      ok: false,
+      error: { reason: "sandboxUnavailable", detail: containing("not tight") },
+    });
+  });
+
+  test("does not pass its proof where bubblewrap is missing, and says what to install", async () => {
+    const bare = { ...deps, surroundings: { ...deps.surroundings, path: "/nonexistent" } };
+
+    expect(await proveSandbox(sandbox, bare)).toMatchObject({
+      error: { detail: containing("apt-get install -y bubblewrap socat ripgrep") },
+    });
+  });
+
+  test("holds nothing of the runner's environment, in its own or any process's", async () => {
+    const seen = await inside("env; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'; tr '\\0' ' ' < /proc/$PPID/cmdline");
+
+    expect(seen).toContain("SANDBOX_RUNTIME=1");
+    expect(seen).not.toMatch(/AGENT_POOL_TEST_SECRET|real-key|RUNNER_|GITHUB_|ACTIONS_/);
+  });
+
+  test("hides the Action's files, other homes and the runner's folders", async () => {
+    await writeFile(join(workspace.hidden, "secret"), "hidden", { mode: 0o644 });
+    await writeFile(join(deps.surroundings.temp, "pending.json"), "run token", { mode: 0o644 });
+
+    const seen = await inside(
+      `cat ${workspace.hidden}/* ${deps.surroundings.temp}/pending.json; ls -A /root /home /mnt ${homedir()}; ls ${deps.surroundings.temp}`,
+    );
+
+    expect(seen).not.toMatch(/hidden$|run token/m);
+    expect(seen).not.toContain(".bashrc");
+    expect(seen).not.toContain("pending.json\n");
+  });
+
+  test("reaches the one address it was given and no other on this machine", async () => {
+    const listen = async (host: string): Promise<{ address: string; close: () => void }> => {
+      const server = createServer((_request, response) => void response.end("reached"));
+      await new Promise<void>((resolve) => server.listen(0, host, resolve));
+      return { address: `${host}:${(server.address() as AddressInfo).port}`, close: () => void server.close() };
+    };
+    const [allowed, sibling, local] = [await listen("127.0.0.2"), await listen("127.0.0.2"), await listen("127.0.0.1")];
+    const get = (address: string): string =>
+      `curl -s -o /dev/null -m 5 -w '%{http_code} ' http://${address}/; curl -s -o /dev/null -m 5 --noproxy '*' -w '%{http_code} ' http://${address}/;`;
+
+    const codes = await inside([allowed, sibling, local].map((it) => get(it.address)).join(" "), {
+      to: "gateway",
+      address: allowed.address,
+    });
+    const none = await inside(get(allowed.address));
+    for (const it of [allowed, sibling, local]) it.close();
+
+    // Each through srt's proxy, then directly. 127.0.0.1 is in NO_PROXY, so it is tried directly both times.
+    expect(codes.split(" ")).toEqual(["200", "000", "403", "000", "000", "000"]);
+    expect(none).not.toContain("200");
+  });
+
+  test("reads .git but can't write to it, and can't make it another folder", async () => {
+    const seen = await inside(
+      "cat .git/HEAD; echo x > .git/commondir || echo refused; mv .git other || echo refused; echo x > .git/hooks/pre-commit || echo refused; echo y > new.txt && cat new.txt",
+    );
+
+    expect(seen.match(/refused/g)).toHaveLength(3);
+    expect(seen).toContain("ref: refs/heads/");
+    expect(await readFile(join(workspace.repo, "new.txt"), "utf8")).toBe("y\n");
+    expect(existsSync(join(workspace.repo, ".git/commondir"))).toBe(false);
+  });
+
+  test("leaves no files of its own behind", async () => {
+    await mkdir(join(workspace.repo, "src"), { recursive: true });
+    await inside("true");
+
+    const left = execFileSync("git", ["status", "--porcelain"], { cwd: workspace.repo, encoding: "utf8" });
+
+    expect(left.trim()).toBe("?? new.txt");
+  });
+
+  test("ends everything inside at its time limit, also what left its process group", async () => {
+    const mark = `31${process.pid}`;
+
+    const ended = await sandbox.run({
+      line: `setsid sleep ${mark} & trap '' TERM; sleep ${mark}`,
+      reach: NOTHING,
+      until: performance.now() + 1_500,
+    });
+
+    expect(ended.killed).toBe(true);
+    expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toMatch(new RegExp(`^sleep ${mark}`, "m"));
+  });
+});
