@@ -1,0 +1,80 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const START_MS = 60_000;
+
+/** The app as `npm start` runs it: another process, with nothing in its environment but what its contract names. */
+export type AppProcess = AsyncDisposable & {
+  readonly url: string;
+  /** The environment it starts with; tests change it between starts. */
+  readonly variables: Record<string, string>;
+  start(): Promise<void>;
+  /** `kill -9`: nothing is finished, nothing is closed. */
+  kill(): Promise<void>;
+  /** SIGTERM: it finishes what is under way and closes its store. */
+  stop(): Promise<void>;
+  /** Everything it wrote so far, over all its starts. */
+  output(): string;
+  running(): boolean;
+};
+
+/** A loopback port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+export async function prepareApp(variables: Readonly<Record<string, string>>): Promise<AppProcess> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${String(port)}`;
+  const own: Record<string, string> = { ...variables, PORT: String(port), HOST: "127.0.0.1", PUBLIC_URL: url };
+  let child: ChildProcess | undefined;
+  let output = "";
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  return {
+    url,
+    variables: own,
+    async start() {
+      const started = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
+        cwd: ROOT,
+        env: { PATH: process.env["PATH"] ?? "", ...own },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      child = started;
+      for (const stream of [started.stdout, started.stderr])
+        stream.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+      const deadline = Date.now() + START_MS;
+      while (Date.now() < deadline) {
+        if (started.exitCode !== null || started.signalCode !== null)
+          throw new Error(`the app ended at its start:\n${output.slice(-2_000)}`);
+        const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+        if (answer?.ok === true) return;
+        await sleep(50);
+      }
+      throw new Error(`the app did not answer within ${String(START_MS / 1000)} s:\n${output.slice(-2_000)}`);
+    },
+    kill: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+    output: () => output,
+    running: () => child !== undefined && child.exitCode === null && child.signalCode === null,
+    [Symbol.asyncDispose]: () => end("SIGKILL"),
+  };
+}

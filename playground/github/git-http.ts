@@ -1,0 +1,128 @@
+import { spawn } from "node:child_process";
+import type { IncomingMessage } from "node:http";
+import type { Answer } from "./answers.ts";
+import type { Caller } from "./credentials.ts";
+import { listRefs } from "./git-repository.ts";
+import { covers, holds } from "./permissions.ts";
+import { pushed } from "./refs.ts";
+import { findRepository, fullName, type GitHub, type Repository } from "./state.ts";
+
+export type GitRequest = {
+  readonly route: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly service: string;
+  readonly rest: string;
+};
+
+/** Recognises git's smart protocol: `/{owner}/{repo}.git/info/refs?service=…` and the two services. */
+export function parseGitRequest(method: string, path: string, query: URLSearchParams): GitRequest | undefined {
+  const found = /^\/([^/]+)\/([^/]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
+  if (found === null) return undefined;
+  const [, owner = "", name = "", rest = ""] = found;
+  const service = rest === "info/refs" ? (query.get("service") ?? "") : rest;
+  return { route: `${method} /{owner}/{repo}.git/${rest}`, owner, name, service, rest };
+}
+
+/** Why a caller may not; undefined when it may. GitHub hides what a token can't see as 404, and asks who anonymous is. */
+function refuse(
+  github: GitHub,
+  repository: Repository | undefined,
+  service: string,
+  caller: Caller,
+): { status: number; text: string } | undefined {
+  const push = service === "git-receive-pack";
+  if (caller.party === "anonymous") {
+    const open = caller.refused === undefined && repository?.private === false && !push;
+    return open
+      ? undefined
+      : { status: 401, text: caller.refused === undefined ? "Repository not found." : "Invalid username or token." };
+  }
+  if (caller.party === "app-jwt") return { status: 401, text: "Invalid username or token." };
+  const { token } = caller;
+  if (repository === undefined || repository.owner.id !== token.installation.account.id || !covers(token, repository.id)) {
+    return { status: 404, text: "Repository not found." };
+  }
+  const allowed = holds(token.permissions, "contents", push ? "write" : "read");
+  const denied = push
+    ? `Permission to ${fullName(repository)}.git denied to ${github.app.bot.login}.`
+    : "Write access to repository not granted.";
+  return allowed ? undefined : { status: 403, text: denied };
+}
+
+/** Answers with `git http-backend`, over the same bare repository that the Git Data API writes. */
+export async function answerGit(
+  github: GitHub,
+  git: GitRequest,
+  caller: Caller,
+  incoming: IncomingMessage,
+  body: Buffer,
+): Promise<Answer> {
+  const repository = findRepository(github, git.owner, git.name);
+  const refused = refuse(github, repository, git.service, caller);
+  if (refused !== undefined || repository === undefined) {
+    const { status, text } = refused ?? { status: 404, text: "Repository not found." };
+    const headers = status === 401 ? { "www-authenticate": 'Basic realm="GitHub"' } : {};
+    return { status, body: Buffer.from(`${text}\n`), headers: { "content-type": "text/plain", ...headers } };
+  }
+  const before = new Map((await listRefs(repository.git)).map(({ ref, sha }) => [ref, sha]));
+  const answer = await runBackend(github, repository, git, incoming, body);
+  if (git.rest === "git-receive-pack") await pushed(github, repository, before, github.app.bot);
+  return answer;
+}
+
+async function runBackend(
+  github: GitHub,
+  repository: Repository,
+  git: GitRequest,
+  incoming: IncomingMessage,
+  body: Buffer,
+): Promise<Answer> {
+  const header = (name: string): string => {
+    const value = incoming.headers[name];
+    return typeof value === "string" ? value : "";
+  };
+  const child = spawn("git", ["http-backend"], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_PROJECT_ROOT: github.options.dataDir,
+      GIT_HTTP_EXPORT_ALL: "1",
+      REMOTE_USER: github.app.bot.login,
+      PATH_INFO: `/${fullName(repository)}.git/${git.rest}`,
+      QUERY_STRING: new URL(incoming.url ?? "/", "http://localhost").search.slice(1),
+      REQUEST_METHOD: incoming.method ?? "GET",
+      CONTENT_TYPE: header("content-type"),
+      CONTENT_LENGTH: String(body.length),
+      HTTP_CONTENT_ENCODING: header("content-encoding"),
+      GIT_PROTOCOL: header("git-protocol"),
+    },
+  });
+  const out: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  child.stderr.resume();
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(body);
+  await new Promise<void>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", () => {
+      resolve();
+    });
+  });
+  return parseCgi(Buffer.concat(out));
+}
+
+/** A CGI answer: header lines, an empty line, the body. */
+function parseCgi(output: Buffer): Answer {
+  const end = output.indexOf("\r\n\r\n");
+  const headers: Record<string, string> = {};
+  let status = end < 0 ? 500 : 200;
+  for (const line of output.subarray(0, Math.max(end, 0)).toString().split("\r\n")) {
+    const at = line.indexOf(":");
+    const name = line.slice(0, at).toLowerCase();
+    if (name === "status") status = Number.parseInt(line.slice(at + 1), 10);
+    else if (at > 0) headers[name] = line.slice(at + 1).trim();
+  }
+  return { status, headers, body: output.subarray(end < 0 ? 0 : end + 4) };
+}

@@ -1,0 +1,43 @@
+import type { Person } from "../types.ts";
+import { addComment, addLabel, editIssue, openIssue } from "./issues.ts";
+import { nextId, nowOf, repositoryNamed, type Account, type GitHub, type Issue, type Repository } from "./state.ts";
+
+/** An account, made once: an owner of kind User is the same as the person of that name. */
+export function makeAccount(github: GitHub, login: string, type: Account["type"]): Account {
+  const known = github.accounts.get(login.toLowerCase());
+  if (known !== undefined) return known;
+  const account = { id: nextId(github), login, type, createdAt: nowOf(github) };
+  github.accounts.set(login.toLowerCase(), account);
+  return account;
+}
+
+/** Someone at GitHub's web page. The demo and the tests decide who may do what; the page would not ask either. */
+export function makePerson(github: GitHub, account: Account): Person {
+  const at = (name: string, number: number): { repository: Repository; issue: Issue } => {
+    const repository = repositoryNamed(github, name);
+    const issue = repository.issues.get(number);
+    if (issue === undefined) throw new Error(`no issue ${name}#${String(number)}`);
+    return { repository, issue };
+  };
+  return {
+    id: account.id,
+    login: account.login,
+    async openIssue(name, issue) {
+      return Promise.resolve({ number: openIssue(github, repositoryNamed(github, name), account, issue).number });
+    },
+    async label(name, number, label) {
+      const { repository, issue } = at(name, number);
+      addLabel(github, repository, account, issue, label);
+      return Promise.resolve();
+    },
+    async comment(name, number, body) {
+      const { repository, issue } = at(name, number);
+      return Promise.resolve({ id: addComment(github, repository, account, issue, body).id });
+    },
+    async editIssue(name, number, change) {
+      const { repository, issue } = at(name, number);
+      editIssue(github, repository, account, issue, change);
+      return Promise.resolve();
+    },
+  };
+}

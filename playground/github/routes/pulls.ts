@@ -1,0 +1,144 @@
+import { answer, invalid, notFound, page, refusal, textField, type Answer, type RepositoryRequest } from "../answers.ts";
+import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
+import { resolve } from "../git-repository.ts";
+import { makeIssue } from "../issues.ts";
+import { isPull, toPull, toPullSimple, toWebhookPull, type PullIssue } from "../shapes/pull.ts";
+import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
+import { listed, nextId, nowOf, type GitHub, type Repository } from "../state.ts";
+import { emit, emitLater } from "../webhooks.ts";
+import type { RepositoryHandler } from "./handler.ts";
+
+/**
+ * Opens a pull request. Refused as GitHub does: a branch that isn't there, no commits between the two, one already
+ * open for the same head and base, drafts where the plan has none.
+ */
+export const createPull: RepositoryHandler = async (github, request) => {
+  const { repository, body } = request;
+  const title = textField(body, "title") ?? "";
+  const base = textField(body, "base") ?? "";
+  const head = branchOf(repository, textField(body, "head") ?? "");
+  if (title.trim() === "") return invalid({ resource: "PullRequest", code: "missing_field", field: "title" });
+  const [baseSha, headSha] = await Promise.all([tip(repository, base), tip(repository, head)]);
+  if (baseSha === undefined) return invalid({ resource: "PullRequest", code: "invalid", field: "base" });
+  if (headSha === undefined) return invalid({ resource: "PullRequest", code: "invalid", field: "head" });
+  if ((await commitsBetween(repository.git, baseSha, headSha)).length === 0) {
+    return invalid({ resource: "PullRequest", code: "custom", message: `No commits between ${base} and ${head}` });
+  }
+  const twin = pullsOf(repository).some(
+    (issue) => issue.state === "open" && issue.pull.head === head && issue.pull.base === base,
+  );
+  if (twin)
+    return invalid({
+      resource: "PullRequest",
+      code: "custom",
+      message: `A pull request already exists for ${repository.owner.login}:${head}.`,
+    });
+  const draft = body["draft"] === true;
+  if (draft && repository.draftsRefused) {
+    const message = "Draft pull requests are not supported in this repository.";
+    return refusal(422, message, { errors: [{ resource: "PullRequest", code: "custom", message }] });
+  }
+  const pull = { id: nextId(github), head, base, headSha, baseSha, draft };
+  const issue = makeIssue(github, repository, github.app.bot, title, textField(body, "body") ?? null, pull);
+  if (!isPull(issue)) return notFound();
+  emitPull(github, repository, issue, "opened");
+  return answer(201, await toPull(github, repository, issue));
+};
+
+export const getPull: RepositoryHandler = async (github, request) => {
+  const issue = pullOf(request);
+  return issue === undefined ? notFound() : answer(200, await toPull(github, request.repository, issue));
+};
+
+export const listPulls: RepositoryHandler = (github, request) => {
+  const { repository, query } = request;
+  const state = query["state"] ?? "open";
+  const head = query["head"];
+  // GitHub ignores `head` without an owner and answers everything: the classic way to find a wrong pull request.
+  const branch = head?.includes(":") === true ? branchOf(repository, head) : undefined;
+  const chosen = listed(github, pullsOf(repository))
+    .filter((issue) => state === "all" || issue.state === state)
+    .filter((issue) => branch === undefined || issue.pull.head === branch)
+    .filter((issue) => query["base"] === undefined || issue.pull.base === query["base"])
+    .toSorted((one, other) => (query["direction"] === "asc" ? one.number - other.number : other.number - one.number));
+  const { items, headers } = page(request, `${repositoryUrl(github, repository)}/pulls`, chosen);
+  return answer(
+    200,
+    items.map((issue) => toPullSimple(github, repository, issue)),
+    headers,
+  );
+};
+
+export const updatePull: RepositoryHandler = async (github, request) => {
+  const issue = pullOf(request);
+  if (issue === undefined) return notFound();
+  const { body, repository } = request;
+  const wanted = textField(body, "state");
+  issue.title = textField(body, "title") ?? issue.title;
+  issue.body = textField(body, "body") ?? issue.body;
+  issue.updatedAt = nowOf(github);
+  if ((wanted === "open" || wanted === "closed") && wanted !== issue.state) {
+    issue.state = wanted;
+    issue.closedAt = wanted === "closed" ? nowOf(github) : null;
+    emitPull(github, repository, issue, wanted === "closed" ? "closed" : "reopened");
+  }
+  return answer(200, await toPull(github, repository, issue));
+};
+
+export const listPullFiles: RepositoryHandler = async (github, request) => {
+  const issue = pullOf(request);
+  if (issue === undefined) return notFound();
+  const { repository } = request;
+  const { headSha, baseSha } = issue.pull;
+  const from = (await mergeBase(repository.git, baseSha, headSha)) ?? baseSha;
+  const url = `${repositoryUrl(github, repository)}/pulls/${String(issue.number)}/files`;
+  const { items, headers } = page(request, url, await diffFiles(repository.git, from, headSha));
+  const html = repositoryHtmlUrl(github, repository);
+  const files = await Promise.all(
+    items.map(async (file) => {
+      const patch = await patchOf(repository.git, from, headSha, file);
+      const path = encodeURI(file.path);
+      return {
+        sha: file.sha,
+        filename: file.path,
+        status: file.status,
+        additions: file.additions,
+        deletions: file.deletions,
+        changes: file.additions + file.deletions,
+        blob_url: `${html}/blob/${headSha}/${path}`,
+        raw_url: `${html}/raw/${headSha}/${path}`,
+        contents_url: `${repositoryUrl(github, repository)}/contents/${path}?ref=${headSha}`,
+        ...(patch === undefined ? {} : { patch }),
+        ...(file.previousPath === undefined ? {} : { previous_filename: file.previousPath }),
+      };
+    }),
+  );
+  return answer(200, files, headers) satisfies Answer;
+};
+
+function emitPull(github: GitHub, repository: Repository, issue: PullIssue, action: string): void {
+  emitLater(github, async () => {
+    const pull = await toWebhookPull(github, repository, issue);
+    emit(github, "pull_request", repository, github.app.bot, { action, number: issue.number, pull_request: pull });
+  });
+}
+
+function pullsOf(repository: Repository): PullIssue[] {
+  return [...repository.issues.values()].filter(isPull);
+}
+
+function pullOf({ repository, params }: RepositoryRequest): PullIssue | undefined {
+  const issue = repository.issues.get(Number(params["pull_number"]));
+  return isPull(issue) ? issue : undefined;
+}
+
+/** `owner:branch` of another owner would be a fork, of which there are none. */
+function branchOf(repository: Repository, head: string): string {
+  const at = head.indexOf(":");
+  if (at < 0) return head;
+  return head.slice(0, at).toLowerCase() === repository.owner.login.toLowerCase() ? head.slice(at + 1) : "";
+}
+
+async function tip(repository: Repository, branch: string): Promise<string | undefined> {
+  return branch === "" ? undefined : resolve(repository.git, `refs/heads/${branch}`);
+}

@@ -1,0 +1,101 @@
+import type { JobEnvironment, QueuedRun, RunnerHost } from "../types.ts";
+import { completeRun, startRun } from "./actions.ts";
+import { cloneUrl } from "./shapes/urls.ts";
+import { nextId, nowOf, type Environment, type GitHub, type Repository, type Run } from "./state.ts";
+
+/** What runners ask of GitHub, over the same state the API reads. */
+export function makeRunnerHost(github: GitHub): RunnerHost {
+  return {
+    takeRun: (signal) => takeRun(github, signal),
+    startRun(runId, title) {
+      startRun(github, runOf(github, runId), title);
+      return Promise.resolve();
+    },
+    enterEnvironment: (runId, name) => Promise.resolve(enterEnvironment(github, runOf(github, runId), name)),
+    cancelled: (runId) => runOf(github, runId).cancel.signal,
+    completeRun(runId, conclusion) {
+      completeRun(github, runOf(github, runId), conclusion);
+      return Promise.resolve();
+    },
+  };
+}
+
+async function takeRun(github: GitHub, signal: AbortSignal): Promise<QueuedRun | undefined> {
+  while (!signal.aborted) {
+    const run = github.runQueue.shift();
+    if (run?.status === "queued") return toQueuedRun(github, run);
+    if (run !== undefined) continue;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        github.runWaiters.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      github.runWaiters.add(wake);
+      signal.addEventListener("abort", wake);
+    });
+  }
+  return undefined;
+}
+
+function toQueuedRun(github: GitHub, run: Run): QueuedRun {
+  const { repository } = run;
+  return {
+    id: run.id,
+    number: run.number,
+    repository: {
+      id: repository.id,
+      name: repository.name,
+      owner: repository.owner.login,
+      ownerId: repository.owner.id,
+      private: repository.private,
+      cloneUrl: cloneUrl(github, repository),
+    },
+    workflow: { path: run.workflow.path, text: run.workflowText },
+    event: "workflow_dispatch",
+    ref: `refs/heads/${run.branch}`,
+    refProtected: repository.protectedBranches.has(run.branch),
+    sha: run.sha,
+    inputs: run.inputs,
+    actor: { id: run.actor.id, login: run.actor.login },
+  };
+}
+
+function enterEnvironment(github: GitHub, run: Run, name: string): JobEnvironment | undefined {
+  const { repository } = run;
+  const known = repository.environments.get(name.toLowerCase()) ?? makeEnvironment(github, repository, name);
+  if (!mayDeploy(repository, run.branch, known)) return undefined;
+  return { name: known.name, secrets: known.secrets, variables: known.variables };
+}
+
+/** A job that names a missing environment makes it: empty and open to every branch. Source: github/docs#3126. */
+function makeEnvironment(github: GitHub, repository: Repository, name: string): Environment {
+  const made: Environment = { id: nextId(github), name, createdAt: nowOf(github), branches: "all", secrets: {}, variables: {} };
+  repository.environments.set(name.toLowerCase(), made);
+  return made;
+}
+
+/** "Protected branches only" lets every branch deploy while the repository protects none (docs, "Deployments and environments"). */
+function mayDeploy(repository: Repository, branch: string, { branches }: Environment): boolean {
+  if (branches === "all") return true;
+  if (branches === "protected") return repository.protectedBranches.size === 0 || repository.protectedBranches.has(branch);
+  return branches.some((pattern) => matches(pattern, branch));
+}
+
+/** Ruby's `File.fnmatch` as far as branch policies go: `*` stays within one path segment, `**` does not. */
+function matches(pattern: string, branch: string): boolean {
+  const parts = pattern.split(/(\*\*|\*|\?)/).map((part) => {
+    if (part === "**") return ".*";
+    if (part === "*") return "[^/]*";
+    return part === "?" ? "[^/]" : part.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  });
+  return new RegExp(`^${parts.join("")}$`).test(branch);
+}
+
+function runOf(github: GitHub, runId: number): Run {
+  for (const repository of github.repositories.values()) {
+    const run = repository.runs.get(runId);
+    if (run !== undefined) return run;
+  }
+  throw new Error(`no run ${String(runId)}`);
+}

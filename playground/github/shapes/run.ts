@@ -1,0 +1,78 @@
+import { readCommit } from "../git-repository.ts";
+import { iso, type GitHub, type Run } from "../state.ts";
+import { toUser, type Shape } from "./account.ts";
+import { toRepositoryLite } from "./repository.ts";
+import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";
+
+/** `workflow-run` of the REST API and of webhooks. */
+export async function toRun(github: GitHub, run: Run): Promise<Shape> {
+  const root = repositoryUrl(github, run.repository);
+  const url = `${root}/actions/runs/${String(run.id)}`;
+  const commit = await readCommit(run.repository.git, run.sha);
+  const actor = toUser(github, run.actor);
+  const repository = toRepositoryLite(github, run.repository);
+  // A suite per run; nothing reads it, and its number need only be stable.
+  const suite = run.id * 10;
+  return {
+    id: run.id,
+    name: run.workflowName,
+    node_id: nodeId("WorkflowRun", run.id),
+    head_branch: run.branch,
+    head_sha: run.sha,
+    path: run.workflow.path,
+    display_title: run.title,
+    run_number: run.number,
+    event: "workflow_dispatch",
+    status: run.status,
+    conclusion: run.conclusion,
+    workflow_id: run.workflow.id,
+    check_suite_id: suite,
+    check_suite_node_id: nodeId("CheckSuite", suite),
+    url,
+    html_url: `${repositoryHtmlUrl(github, run.repository)}/actions/runs/${String(run.id)}`,
+    pull_requests: [],
+    created_at: iso(run.createdAt),
+    updated_at: iso(run.updatedAt),
+    run_started_at: iso(run.startedAt),
+    run_attempt: 1,
+    referenced_workflows: [],
+    previous_attempt_url: null,
+    actor,
+    triggering_actor: actor,
+    jobs_url: `${url}/jobs`,
+    logs_url: `${url}/logs`,
+    check_suite_url: `${root}/check-suites/${String(suite)}`,
+    artifacts_url: `${url}/artifacts`,
+    cancel_url: `${url}/cancel`,
+    rerun_url: `${url}/rerun`,
+    workflow_url: `${root}/actions/workflows/${String(run.workflow.id)}`,
+    head_commit: {
+      id: commit.sha,
+      tree_id: commit.tree,
+      message: commit.message,
+      timestamp: commit.committer.date,
+      author: { name: commit.author.name, email: commit.author.email },
+      committer: { name: commit.committer.name, email: commit.committer.email },
+    },
+    repository,
+    head_repository: repository,
+  };
+}
+
+export function toWorkflow(github: GitHub, run: Run): Shape {
+  const { workflow } = run;
+  const html = repositoryHtmlUrl(github, run.repository);
+  const file = workflow.path.split("/").at(-1) ?? "";
+  return {
+    id: workflow.id,
+    node_id: nodeId("Workflow", workflow.id),
+    name: run.workflowName,
+    path: workflow.path,
+    state: "active",
+    created_at: iso(workflow.createdAt),
+    updated_at: iso(workflow.createdAt),
+    url: `${repositoryUrl(github, run.repository)}/actions/workflows/${String(workflow.id)}`,
+    html_url: `${html}/blob/${run.branch}/${workflow.path}`,
+    badge_url: `${html}/actions/workflows/${file}/badge.svg`,
+  };
+}

@@ -1,0 +1,172 @@
+import { z } from "zod";
+import type { Usage } from "#core/wire/contract.ts";
+import { ok } from "#core/wire/result.ts";
+import { toClaudeTool } from "./claude-tools.ts";
+import type { Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
+
+const GivenBlock = z.object({ type: z.string(), text: z.string().optional() });
+const Content = z.union([z.string().transform((text) => [{ type: "text", text }]), z.array(GivenBlock)]);
+
+/** The part of a Messages request that the script looks at. */
+const MessagesRequest = z.object({
+  model: z.string(),
+  max_tokens: z.number().int().positive(),
+  stream: z.boolean().default(false),
+  system: Content.optional(),
+  tools: z.array(z.object({ name: z.string() })).default([]),
+  messages: z.array(z.object({ role: z.enum(["user", "assistant", "system"]), content: Content })).min(1),
+});
+type MessagesRequest = z.infer<typeof MessagesRequest>;
+
+const MODELS = ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"];
+
+/** docs.anthropic.com, api/errors: the type that goes with each status. */
+const ERROR_TYPES: Readonly<Record<number, string>> = {
+  400: "invalid_request_error",
+  401: "authentication_error",
+  402: "billing_error",
+  403: "permission_error",
+  404: "not_found_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+  500: "api_error",
+  504: "timeout_error",
+  529: "overloaded_error",
+};
+
+/** Anthropic's Messages format, as Claude Code and the official SDK speak it. */
+export const anthropicWire: Wire = {
+  name: "anthropic-messages",
+
+  ask(request) {
+    const { method, path } = request;
+    if (method === "GET" && path === "/v1/models") {
+      const data = MODELS.map((id) => ({ type: "model", id, display_name: id, created_at: "2026-01-01T00:00:00Z" }));
+      const body = { data, has_more: false, first_id: MODELS[0], last_id: MODELS.at(-1) };
+      return { kind: "plain", status: 200, body };
+    }
+    if (method === "POST" && path === "/v1/messages/count_tokens") {
+      return { kind: "plain", status: 200, body: { input_tokens: 1_200 } };
+    }
+    if (method !== "POST" || path !== "/v1/messages") return undefined;
+    const parsed = MessagesRequest.safeParse(request.body);
+    if (!parsed.success) return { kind: "wrong", message: z.prettifyError(parsed.error) };
+    const { model, stream, tools, messages } = parsed.data;
+    const blocks = messages.flatMap((message) => message.content);
+    return {
+      kind: "conversation",
+      conversation: {
+        model,
+        stream,
+        hasTools: tools.length > 0,
+        turn: blocks.filter((block) => block.type === "tool_result").length,
+        prompt: textsOf(messages.filter((message) => message.role === "user")).join("\n"),
+      },
+    };
+  },
+
+  /** The CLI sends `x-api-key`; SDK 1.12 and OAuth tokens come as Bearer (notes/gateway.md). */
+  keyOf: ({ headers }) => headers["x-api-key"] ?? /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1],
+
+  reply(request, turn, usage, id) {
+    const body = bodyOf(request);
+    const content: Block[] = turn.say === undefined ? [] : [{ type: "text", text: turn.say }];
+    if (turn.tool !== undefined) {
+      const texts = [...textsOf(body.messages), ...(body.system ?? []).map((block) => block.text ?? "")];
+      const call = toClaudeTool(
+        turn.tool,
+        body.tools.map((tool) => tool.name),
+        texts,
+      );
+      if (!call.ok) return call;
+      content.push({ type: "tool_use", id: `toolu_${id}`, ...call.value });
+    }
+    const stopReason = turn.tool === undefined ? "end_turn" : "tool_use";
+    return ok(toReply(body.model, content, stopReason, usage, id));
+  },
+
+  errorBody: (status, message, requestId) => ({
+    type: "error",
+    error: { type: ERROR_TYPES[status] ?? "api_error", message },
+    request_id: requestId,
+  }),
+
+  errorEvent: (type, message) => ({ event: "error", data: { type: "error", error: { type, message } } }),
+
+  headers(requestId, now) {
+    const reset = new Date(now.getTime() + 60_000).toISOString().replace(/\.\d+Z$/, "Z");
+    return {
+      "request-id": requestId,
+      "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
+      "anthropic-ratelimit-requests-limit": "4000",
+      "anthropic-ratelimit-requests-remaining": "3999",
+      "anthropic-ratelimit-requests-reset": reset,
+      "anthropic-ratelimit-input-tokens-limit": "2000000",
+      "anthropic-ratelimit-input-tokens-remaining": "1998000",
+      "anthropic-ratelimit-input-tokens-reset": reset,
+      "anthropic-ratelimit-output-tokens-limit": "400000",
+      "anthropic-ratelimit-output-tokens-remaining": "399000",
+      "anthropic-ratelimit-output-tokens-reset": reset,
+    };
+  },
+};
+
+type Block =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: unknown };
+
+function toReply(model: string, content: readonly Block[], stopReason: string, usage: Usage, id: string): Reply {
+  const input = {
+    input_tokens: usage.inputTokens,
+    cache_creation_input_tokens: usage.cacheWriteTokens,
+    cache_read_input_tokens: usage.cacheReadTokens,
+  };
+  const message = { id: `msg_${id}`, type: "message", role: "assistant", model, stop_sequence: null };
+  const events: ServerSentEvent[] = [
+    // The first event already counts one output token; only `message_delta` has the whole number.
+    event("message_start", {
+      message: { ...message, content: [], stop_reason: null, usage: { ...input, output_tokens: 1 } },
+    }),
+    event("ping", {}),
+    ...content.flatMap(blockEvents),
+    event("message_delta", {
+      delta: { stop_reason: stopReason, stop_sequence: null },
+      usage: { ...input, output_tokens: usage.outputTokens },
+    }),
+    event("message_stop", {}),
+  ];
+  const json = { ...message, content, stop_reason: stopReason, usage: { ...input, output_tokens: usage.outputTokens } };
+  return { json, events };
+}
+
+function blockEvents(block: Block, index: number): ServerSentEvent[] {
+  const [start, deltas] =
+    block.type === "text"
+      ? [{ type: "text", text: "" }, pieces(block.text).map((text) => ({ type: "text_delta", text }))]
+      : [
+          { ...block, input: {} },
+          pieces(JSON.stringify(block.input)).map((json) => ({ type: "input_json_delta", partial_json: json })),
+        ];
+  return [
+    event("content_block_start", { index, content_block: start }),
+    ...deltas.map((delta) => event("content_block_delta", { index, delta })),
+    event("content_block_stop", { index }),
+  ];
+}
+
+/** Splits on code points, so that no piece holds half a character. */
+function pieces(text: string): string[] {
+  return text.match(/[\s\S]{1,400}/gu) ?? [];
+}
+
+function event(type: string, data: object): ServerSentEvent {
+  return { event: type, data: { type, ...data } };
+}
+
+function textsOf(messages: MessagesRequest["messages"]): string[] {
+  return messages.flatMap((message) => message.content).map((block) => block.text ?? "");
+}
+
+function bodyOf(request: WireRequest): MessagesRequest {
+  return MessagesRequest.parse(request.body);
+}

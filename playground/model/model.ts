@@ -1,0 +1,180 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Usage } from "#core/wire/contract.ts";
+import { listen } from "../runner/listen.ts";
+import { anthropicWire } from "./anthropic.ts";
+import { makeFaults, type Fault, type FaultEffect } from "./faults.ts";
+import { turnOf, type Script, type Turn } from "./script.ts";
+import { AUXILIARY_USAGE, usageOfTurn } from "./usage.ts";
+import type { Conversation, Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
+
+/** Add a provider's format here. */
+const WIRES: readonly Wire[] = [anthropicWire];
+
+export type ModelOptions = {
+  /** One script for all, or chosen by model and prompt. */
+  readonly script: Script | ((conversation: Conversation) => Script);
+  readonly faults?: readonly Fault[];
+  /** The keys that are good; with none given, any key is. */
+  readonly key?: string | readonly string[];
+  /** Waited before each answer. */
+  readonly latencyMs?: number;
+};
+
+/** A request as served, in order of arrival. */
+export type ModelRequest = {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly key: string | undefined;
+  readonly model: string | undefined;
+  /** Undefined for what is not a turn of a script: aux requests, counts, refusals of the key. */
+  readonly turn: number | undefined;
+  /** What a whole answer charged; undefined when there was none, or it was cut. */
+  usage: Usage | undefined;
+  /** 0 until answered. */
+  status: number;
+};
+
+export type Model = AsyncDisposable & {
+  readonly url: string;
+  requests(): readonly ModelRequest[];
+  /** Adds a fault from now on. */
+  fault(fault: Fault): void;
+};
+
+const AUXILIARY_TURN: Turn = { say: "Small fix", tool: undefined };
+
+/** Starts a model on loopback that follows a script. It keeps no conversation: the turn is read from each request. */
+export async function startModel(options: ModelOptions): Promise<Model> {
+  const requests: ModelRequest[] = [];
+  const faults = makeFaults(options.faults ?? []);
+  const keys = options.key === undefined ? undefined : [options.key].flat();
+
+  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const request = await readRequest(incoming);
+    const found = WIRES.map((wire) => ({ wire, asked: wire.ask(request) })).find(({ asked }) => asked !== undefined);
+    const wire = found?.wire ?? anthropicWire;
+    const asked = found?.asked;
+    const key = wire.keyOf(request);
+    const conversation = asked?.kind === "conversation" ? asked.conversation : undefined;
+    const scripted = conversation?.hasTools === true;
+    const record: ModelRequest = {
+      method: request.method,
+      path: incoming.url ?? "/",
+      headers: request.headers,
+      body: request.body,
+      key,
+      model: conversation?.model,
+      turn: scripted ? conversation?.turn : undefined,
+      usage: undefined,
+      status: 0,
+    };
+    requests.push(record);
+    const id = randomBytes(12).toString("hex");
+    const answer = makeAnswer(wire, response, record, id);
+    if (options.latencyMs !== undefined) await sleep(options.latencyMs);
+
+    // Probes that the CLIs send before anything else, without a key.
+    if (request.method === "HEAD" || request.path === "/api/hello") return answer.json(200, { message: "hello" });
+    if (keys !== undefined && (key === undefined || !keys.includes(key))) return answer.fail(401, "invalid x-api-key");
+    if (asked === undefined) return answer.fail(404, `${request.method} ${request.path}`);
+    if (asked.kind === "plain") return answer.json(asked.status, asked.body);
+    if (asked.kind === "wrong") return answer.fail(400, asked.message);
+
+    const { conversation: talk } = asked;
+    const effect = faults.next({ key, model: talk.model });
+    if (effect?.kind === "hang") return;
+    if (effect?.kind === "status") return answer.refuse(effect);
+    const script = typeof options.script === "function" ? options.script(talk) : options.script;
+    const turn = scripted ? turnOf(script, talk.turn) : AUXILIARY_TURN;
+    const usage = scripted ? usageOfTurn(talk.turn) : AUXILIARY_USAGE;
+    const reply = wire.reply(request, turn, usage, id);
+    if (!reply.ok) return answer.fail(400, reply.error);
+    answer.reply(reply.value, talk.stream, effect, usage);
+  }
+
+  const server = createServer((incoming, response) => {
+    serve(incoming, response).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
+  const listening = await listen(server);
+  return {
+    url: listening.url,
+    requests: () => requests,
+    fault: faults.add,
+    [Symbol.asyncDispose]: listening.close,
+  };
+}
+
+function makeAnswer(wire: Wire, response: ServerResponse, record: ModelRequest, id: string) {
+  const requestId = `req_${id}`;
+  const usual = wire.headers(requestId, new Date());
+
+  function send(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+    record.status = status;
+    response.writeHead(status, { ...usual, "content-type": "application/json", ...headers });
+    response.end(JSON.stringify(body));
+  }
+
+  function reply(whole: Reply, stream: boolean, effect: FaultEffect | undefined, usage: Usage): void {
+    if (!stream && effect === undefined) {
+      record.usage = usage;
+      return send(200, whole.json);
+    }
+    // A fault in the middle of an answer that is no stream is an answer that never arrives.
+    if (!stream) return void response.destroy();
+    record.status = 200;
+    response.writeHead(200, { ...usual, "content-type": "text/event-stream", "cache-control": "no-cache" });
+    if (effect?.kind === "cut") {
+      response.write(whole.events.slice(0, effect.afterEvents).map(format).join(""), () => response.destroy());
+    } else if (effect?.kind === "errorEvent") {
+      const events = [...whole.events.slice(0, effect.afterEvents), wire.errorEvent(effect.type, effect.message)];
+      response.end(events.map(format).join(""));
+    } else {
+      record.usage = usage;
+      for (const event of whole.events) response.write(format(event));
+      response.end();
+    }
+  }
+
+  return {
+    json: (status: number, body: unknown) => send(status, body),
+    fail: (status: number, message: string) => send(status, wire.errorBody(status, message, requestId)),
+    refuse(effect: FaultEffect & { kind: "status" }) {
+      const body = effect.body ?? wire.errorBody(effect.status, effect.message ?? "a fault of the script", requestId);
+      send(effect.status, body, effect.headers);
+    },
+    reply,
+  };
+}
+
+async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString("utf8");
+  const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)] as const);
+  return {
+    method: incoming.method ?? "GET",
+    path: new URL(incoming.url ?? "/", "http://model").pathname,
+    headers: Object.fromEntries(headers),
+    body: parseJson(text),
+  };
+}
+
+/** Undefined when it is not JSON: the wire formats then say what they miss. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function format({ event, data }: ServerSentEvent): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

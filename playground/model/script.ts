@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { err, ok, type Result } from "#core/wire/result.ts";
+
+const Step = z.union(
+  [
+    z.strictObject({ write: z.strictObject({ path: z.string().min(1), content: z.string() }) }),
+    z.strictObject({ run: z.string().min(1) }),
+    z.strictObject({ say: z.string().min(1) }),
+  ],
+  { error: 'a step is {"write":{"path","content"}}, {"run":"…"} or {"say":"…"}' },
+);
+
+/**
+ * What a scripted model does, in words of no harness. `path` is relative to the folder the harness works in.
+ * Each `write` and `run` is one turn; a `say` is spoken with the step after it, or closes the conversation.
+ */
+export const Script = z.array(Step);
+export type Script = z.infer<typeof Script>;
+
+/** Parses a script file. Errors: one text that names each wrong step. */
+export function parseScript(text: string): Result<Script, string> {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    return err(`the script is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const script = Script.safeParse(raw);
+  return script.success ? ok(script.data) : err(`the script is wrong:\n${z.prettifyError(script.error)}`);
+}
+
+export type ToolStep =
+  | { readonly kind: "write"; readonly path: string; readonly content: string }
+  | { readonly kind: "run"; readonly command: string };
+
+/** One answer of the model: words, and the tool it calls; without a tool the conversation ends. */
+export type Turn = { readonly say: string | undefined; readonly tool: ToolStep | undefined };
+
+const CLOSING = "Done. I made the change and checked it.";
+
+/** The answer at a turn, counted from 0 by tool results. Past the end, the closing text again. Pure. */
+export function turnOf(script: Script, turn: number): Turn {
+  const turns: Turn[] = [];
+  let spoken: string[] = [];
+  for (const step of script) {
+    if ("say" in step) spoken.push(step.say);
+    else {
+      const tool: ToolStep = "run" in step ? { kind: "run", command: step.run } : { kind: "write", ...step.write };
+      turns.push({ say: spoken.length > 0 ? spoken.join("\n\n") : undefined, tool });
+      spoken = [];
+    }
+  }
+  const closing: Turn = { say: spoken.length > 0 ? spoken.join("\n\n") : CLOSING, tool: undefined };
+  return turns[turn] ?? closing;
+}

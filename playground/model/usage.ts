@@ -1,0 +1,33 @@
+import type { Usage } from "#core/wire/contract.ts";
+
+/**
+ * The tokens of one answer: exact and known, so that what a meter counted can be compared with what was served.
+ * Shaped like a coding agent's: the first turn writes the cache, later ones read it and add to it. Pure.
+ */
+export function usageOfTurn(turn: number): Usage {
+  return {
+    inputTokens: 1_200 + 10 * turn,
+    cacheWriteTokens: turn === 0 ? 9_000 : 400,
+    cacheReadTokens: turn === 0 ? 0 : 9_000 + 400 * (turn - 1),
+    outputTokens: 150 + 25 * turn,
+  };
+}
+
+/** A request without tools, such as one for a title. */
+export const AUXILIARY_USAGE: Usage = {
+  inputTokens: 90,
+  outputTokens: 12,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+};
+
+export function sumOfUsage(parts: readonly Usage[]): Usage {
+  const total = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+  for (const part of parts) {
+    total.inputTokens += part.inputTokens;
+    total.outputTokens += part.outputTokens;
+    total.cacheReadTokens += part.cacheReadTokens;
+    total.cacheWriteTokens += part.cacheWriteTokens;
+  }
+  return total;
+}

@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { prepareApp, type AppProcess } from "./app-process.ts";
+import type { EmulatedGitHub, NewRepository } from "./github/emulated-github.ts";
+import { startGitHub } from "./github/server.ts";
+import { startModel, type Model } from "./model/model.ts";
+import type { Script } from "./model/script.ts";
+import { startOidcIssuer, type OidcIssuer } from "./oidc.ts";
+import { startRunner, type Runner } from "./runner/runner.ts";
+import type { Person } from "./types.ts";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The policy README shows: six lines, as a user writes them. */
+export const SIX_LINES = `version: 1
+pool:
+  - name: platform-api
+    provider: anthropic
+runner: acme/agent-runner
+budget: $200/month
+`;
+
+export const TOOL_CACHE = join(ROOT, ".cache", "tools");
+
+export type WorldOptions = {
+  /** The product repository, `acme/web` where not said otherwise; private. */
+  readonly product: Pick<NewRepository, "files" | "fromGit" | "defaultBranch"> & { readonly private?: boolean };
+  readonly policy?: string | null;
+  readonly script: Script;
+  /** A real provider instead of the scripted model. */
+  readonly live?: { readonly key: string };
+  readonly databaseUrl?: string;
+  readonly listingLagMs?: number;
+  readonly onEvent?: (line: string) => void;
+  /** False: webhooks arrive and wait; nothing executes what is dispatched. */
+  readonly runner?: boolean;
+  /** Added to what the job's steps see; a control for tests that look for leaks. */
+  readonly jobEnv?: Readonly<Record<string, string>>;
+  readonly sandboxed?: boolean;
+};
+
+/** One organisation on one machine: GitHub, its runners, the provider, the app. Everything stops with it. */
+export type World = AsyncDisposable & {
+  readonly github: EmulatedGitHub;
+  readonly oidc: OidcIssuer;
+  readonly model: Model;
+  /** undefined until `startRunner`, where the world was made without one. */
+  readonly runner: Runner | undefined;
+  startRunner(): Promise<Runner>;
+  readonly app: AppProcess;
+  /** Has write in the product repository. */
+  readonly maintainer: Person;
+  /** Has no role there. */
+  readonly outsider: Person;
+  readonly dataDir: string;
+  /** The real key: in GitHub's secret store, and wherever it leaked. */
+  readonly key: string;
+  readonly webhookSecret: string;
+};
+
+export const PRODUCT = "acme/web";
+export const RUNNER = "acme/agent-runner";
+export const CREDENTIAL = "platform-api";
+
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const stack = new AsyncDisposableStack();
+  const dataDir = mkdtempSync(join(tmpdir(), "agent-pool-world-"));
+  stack.defer(() => {
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  try {
+    const key = options.live?.key ?? `sk-ant-api03-${randomBytes(24).toString("hex")}`;
+    const webhookSecret = randomBytes(16).toString("hex");
+    const oidc = stack.use(await startOidcIssuer());
+    const model = stack.use(await startModel({ script: options.script, key }));
+    const app = stack.use(
+      await prepareApp({
+        WEBHOOK_SECRET: webhookSecret,
+        AGENT_POOL_DATA: join(dataDir, "store"),
+        OIDC_ISSUER: oidc.url,
+        LOG_LEVEL: "debug",
+        ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+      }),
+    );
+    const github = stack.use(
+      await startGitHub({
+        appManifest: join(ROOT, "app.yml"),
+        dataDir: join(dataDir, "repositories"),
+        webhook: { url: `${app.url}/api/github/webhooks`, secret: webhookSecret },
+        app: { id: 1_234, slug: "agent-pool" },
+        ...(options.listingLagMs === undefined ? {} : { listingLagMs: options.listingLagMs }),
+        ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+      }),
+    );
+    Object.assign(app.variables, {
+      APP_ID: String(github.app.id),
+      PRIVATE_KEY: github.app.privateKeyPem,
+      GITHUB_API_URL: github.url,
+    });
+    const people = await furnish(github, options, {
+      appUrl: app.url,
+      key,
+      modelUrl: options.live === undefined ? model.url : "",
+    });
+    const owned = stack.move();
+    let runner: Runner | undefined;
+    const world: World = {
+      github,
+      oidc,
+      model,
+      get runner() {
+        return runner;
+      },
+      async startRunner() {
+        runner = owned.use(
+          await startRunner({
+            host: github.host,
+            oidc,
+            actions: { "agent-pool/agent-pool/action": join(ROOT, "action") },
+            serverUrl: github.url,
+            apiUrl: github.url,
+            tempDir: join(dataDir, "jobs"),
+            toolCache: TOOL_CACHE,
+            env: {
+              PATH: process.env["PATH"] ?? "",
+              ...(options.sandboxed === false ? { AGENT_POOL_UNSANDBOXED: "playground" } : {}),
+              ...options.jobEnv,
+            },
+            onEvent: (event) => options.onEvent?.(event.kind === "line" ? `runner: ${event.line}` : `runner: ${event.kind}`),
+          }),
+        );
+        return runner;
+      },
+      app,
+      ...people,
+      dataDir,
+      key,
+      webhookSecret,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+    if (options.runner !== false) await world.startRunner();
+    return world;
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** What `agent-pool init` would set up in a real organisation. */
+async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appUrl: string; key: string; modelUrl: string }) {
+  mkdirSync(TOOL_CACHE, { recursive: true });
+  await github.createOwner({ login: "acme", kind: "Organization" });
+  const { private: isPrivate = true, ...content } = options.product;
+  await github.createRepository({ owner: "acme", name: "web", private: isPrivate, ...content });
+  const workflow = readFileSync(join(ROOT, ".github/workflows/agent-pool.yml"), "utf8");
+  await github.createRepository({
+    owner: "acme",
+    name: "agent-runner",
+    private: true,
+    files: { ".github/workflows/agent-pool.yml": workflow },
+  });
+  github.protectBranch(RUNNER, "main");
+  github.createEnvironment(RUNNER, CREDENTIAL, {
+    branches: ["main"],
+    secrets: { AGENT_POOL_KEY: at.key },
+    variables: { AGENT_POOL_URL: at.appUrl, ...(at.modelUrl === "" ? {} : { AGENT_POOL_BASE_URL: at.modelUrl }) },
+  });
+  if (options.policy !== null) {
+    const policy = options.policy ?? SIX_LINES;
+    await github.createRepository({ owner: "acme", name: ".github", private: true, files: { ".github/agent-pool.yml": policy } });
+  }
+  const maintainer = await github.createPerson("maintainer");
+  const outsider = await github.createPerson("outsider");
+  github.setRole(PRODUCT, "maintainer", "write");
+  await github.installApp("acme");
+  return { maintainer, outsider };
+}
