@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { reservePort } from "./reserved-port.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const START_MS = 60_000;
@@ -23,22 +23,10 @@ export type AppProcess = AsyncDisposable & {
   running(): boolean;
 };
 
-/** A loopback port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
 export async function prepareApp(variables: Readonly<Record<string, string>>): Promise<AppProcess> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${String(port)}`;
-  const own: Record<string, string> = { ...variables, PORT: String(port), HOST: "127.0.0.1", PUBLIC_URL: url };
+  const reserved = await reservePort();
+  const url = `http://127.0.0.1:${String(reserved.port)}`;
+  const own: Record<string, string> = { ...variables, PORT: String(reserved.port), HOST: "127.0.0.1", PUBLIC_URL: url };
   let child: ChildProcess | undefined;
   let output = "";
 
@@ -75,6 +63,9 @@ export async function prepareApp(variables: Readonly<Record<string, string>>): P
     stop: () => end("SIGTERM"),
     output: () => output,
     running: () => child !== undefined && child.exitCode === null && child.signalCode === null,
-    [Symbol.asyncDispose]: () => end("SIGKILL"),
+    async [Symbol.asyncDispose]() {
+      await end("SIGKILL");
+      await reserved[Symbol.asyncDispose]();
+    },
   };
 }

