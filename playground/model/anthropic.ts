@@ -118,14 +118,16 @@ type Block =
 function toReply(model: string, content: readonly Block[], stopReason: string, usage: Usage, id: string): Reply {
   const input = {
     input_tokens: usage.inputTokens,
-    cache_creation_input_tokens: usage.cacheWriteTokens,
+    // The sum, and its parts by how long they live.
+    cache_creation_input_tokens: usage.cacheWriteTokens + usage.cacheWrite1hTokens,
     cache_read_input_tokens: usage.cacheReadTokens,
   };
+  const parts = { ephemeral_5m_input_tokens: usage.cacheWriteTokens, ephemeral_1h_input_tokens: usage.cacheWrite1hTokens };
   const message = { id: `msg_${id}`, type: "message", role: "assistant", model, stop_sequence: null };
   const events: ServerSentEvent[] = [
     // The first event already counts one output token; only `message_delta` has the whole number.
     event("message_start", {
-      message: { ...message, content: [], stop_reason: null, usage: { ...input, output_tokens: 1 } },
+      message: { ...message, content: [], stop_reason: null, usage: { ...input, cache_creation: parts, output_tokens: 1 } },
     }),
     event("ping", {}),
     ...content.flatMap(blockEvents),
@@ -135,7 +137,12 @@ function toReply(model: string, content: readonly Block[], stopReason: string, u
     }),
     event("message_stop", {}),
   ];
-  const json = { ...message, content, stop_reason: stopReason, usage: { ...input, output_tokens: usage.outputTokens } };
+  const json = {
+    ...message,
+    content,
+    stop_reason: stopReason,
+    usage: { ...input, cache_creation: parts, output_tokens: usage.outputTokens },
+  };
   return { json, events };
 }
 

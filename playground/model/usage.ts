@@ -1,4 +1,4 @@
-import type { Usage } from "#core/wire/contract.ts";
+import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
 
 /**
  * The tokens of one answer: exact and known, so that what a meter counted can be compared with what was served.
@@ -8,26 +8,17 @@ export function usageOfTurn(turn: number): Usage {
   return {
     inputTokens: 1_200 + 10 * turn,
     cacheWriteTokens: turn === 0 ? 9_000 : 400,
+    cacheWrite1hTokens: 0,
     cacheReadTokens: turn === 0 ? 0 : 9_000 + 400 * (turn - 1),
     outputTokens: 150 + 25 * turn,
   };
 }
 
 /** A request without tools, such as one for a title. */
-export const AUXILIARY_USAGE: Usage = {
-  inputTokens: 90,
-  outputTokens: 12,
-  cacheReadTokens: 0,
-  cacheWriteTokens: 0,
-};
+export const AUXILIARY_USAGE: Usage = { ...NO_USAGE, inputTokens: 90, outputTokens: 12 };
 
 export function sumOfUsage(parts: readonly Usage[]): Usage {
-  const total = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
-  for (const part of parts) {
-    total.inputTokens += part.inputTokens;
-    total.outputTokens += part.outputTokens;
-    total.cacheReadTokens += part.cacheReadTokens;
-    total.cacheWriteTokens += part.cacheWriteTokens;
-  }
+  const total = { ...NO_USAGE };
+  for (const part of parts) for (const kind of Object.keys(total) as (keyof Usage)[]) total[kind] += part[kind];
   return total;
 }

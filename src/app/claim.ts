@@ -84,7 +84,6 @@ export async function claim(deps: Deps, attemptId: AttemptId, oidcToken: string)
     route: {
       tier: plan.route.tier,
       harness: plan.route.harness,
-      provider: plan.route.provider,
       model: plan.route.model,
       effort: plan.route.effort,
       maxTurns: plan.route.maxTurns,

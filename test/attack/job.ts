@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { gitBlobId } from "#core/change/guards.ts";
-import type { Change, Claim, Outcome } from "#core/wire/contract.ts";
+import { type Change, type Claim, NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import type { JobIdentity } from "#playground/oidc.ts";
 import type { QueuedRun } from "#playground/types.ts";
 import { PRODUCT, type World } from "#playground/world.ts";
@@ -59,7 +59,7 @@ export async function send(world: World, path: string, token: string | null, bod
 }
 
 export const claimAs = (world: World, attempt: string, token: string) =>
-  send(world, `/runs/${attempt}/claim`, token, { contract: 1 });
+  send(world, `/runs/${attempt}/claim`, token, { contract: 1, harnesses: ["claude-code"] });
 export const beatAs = (world: World, attempt: string, token: string) =>
   send(world, `/runs/${attempt}/heartbeat`, token, { contract: 1, phase: "harness", modelCalls: 0, usage: USAGE });
 export const reportAs = (world: World, attempt: string, token: string | null, outcome: unknown) =>
@@ -77,7 +77,7 @@ export async function claimedJob(
   return { ...job, runToken: claim.runToken, claim };
 }
 
-const USAGE = { inputTokens: 1_000, outputTokens: 200, cacheReadTokens: 0, cacheWriteTokens: 0 };
+const USAGE = { ...NO_USAGE, inputTokens: 1_000, outputTokens: 200 };
 
 type Stored = Exclude<Change, { status: "deleted" }>;
 

@@ -12,8 +12,8 @@ function priceOf(model: string) {
   return row.price;
 }
 
-function usage(inputTokens: number, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0): Usage {
-  return { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens };
+function usage(inputTokens: number, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0): Usage {
+  return { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, cacheWrite1hTokens };
 }
 
 /** Worked out by hand from the price lists: tokens × dollars per million. */
@@ -24,6 +24,8 @@ const INVOICES: readonly [string, Usage, number][] = [
   ["claude-sonnet-5-5", usage(0, 0, 0, 1_000_000), 2_500_000],
   ["claude-sonnet-5-5", usage(12_345, 6_789, 234_567, 45_678), 24_690 + 67_890 + 23_457 + 114_195],
   ["claude-opus-5-5", usage(100_000, 20_000, 900_000, 50_000), 400_000 + 400_000 + 180_000 + 250_000],
+  ["claude-sonnet-5-5", usage(0, 0, 0, 0, 1_000_000), 4_000_000],
+  ["claude-sonnet-5-5", usage(0, 0, 0, 10_000, 20_000), 25_000 + 80_000],
   ["claude-haiku-5-5", usage(3, 1, 1, 1), 5],
   ["claude-haiku-5-5", usage(1), 1],
   ["claude-haiku-5-5", usage(2), 1],
@@ -39,13 +41,25 @@ describe("cost", () => {
   });
 
   it("is rounded up once, not once a kind of token", () => {
-    const cost = costOf(usage(1, 1, 1, 1), { input: 250_000, output: 250_000, cacheRead: 250_000, cacheWrite: 250_000 });
+    const cost = costOf(usage(1, 1, 1, 1, 1), {
+      input: 200_000,
+      output: 200_000,
+      cacheRead: 200_000,
+      cacheWrite: 200_000,
+      cacheWrite1h: 200_000,
+    });
 
     expect(cost).toBe(1);
   });
 
   it("is exact where floating point would not be", () => {
-    const cost = costOf(usage(9_007_199_254_740_991), { input: 999_999, output: 0, cacheRead: 0, cacheWrite: 0 });
+    const cost = costOf(usage(9_007_199_254_740_991), {
+      input: 999_999,
+      output: 0,
+      cacheRead: 0,
+      cacheWrite: 0,
+      cacheWrite1h: 0,
+    });
 
     expect(cost).toBe(Number((9_007_199_254_740_991n * 999_999n + 999_999n) / 1_000_000n));
   });
@@ -57,15 +71,22 @@ describe("cost", () => {
       output: fc.nat(100_000_000),
       cacheRead: fc.nat(100_000_000),
       cacheWrite: fc.nat(100_000_000),
+      cacheWrite1h: fc.nat(100_000_000),
     });
     fc.assert(
       fc.property(
-        fc.record({ inputTokens: count, outputTokens: count, cacheReadTokens: count, cacheWriteTokens: count }),
+        fc.record({
+          inputTokens: count,
+          outputTokens: count,
+          cacheReadTokens: count,
+          cacheWriteTokens: count,
+          cacheWrite1hTokens: count,
+        }),
         price,
         (used, row) => {
           const cost = costOf(used, row);
 
-          const exact = (["input", "output", "cacheRead", "cacheWrite"] as const).reduce(
+          const exact = (["input", "output", "cacheRead", "cacheWrite", "cacheWrite1h"] as const).reduce(
             (sum, kind) => sum + BigInt(used[`${kind}Tokens`]) * BigInt(row[kind]),
             0n,
           );
