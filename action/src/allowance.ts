@@ -1,6 +1,8 @@
 import { NO_USAGE, type Price, type Usage } from "#core/wire/contract.ts";
 import { costOf } from "#core/wire/cost.ts";
-import { addUsage, CHARS_PER_TOKEN, type Metered } from "./meter.ts";
+import type { ModelCall } from "./gateway-request.ts";
+import type { Metered } from "./meter.ts";
+import { combine } from "./usage.ts";
 
 /**
  * The attempt's money, kept by the gateway. Before a call its worst case is reserved, so that calls in parallel
@@ -19,39 +21,37 @@ export function makeAllowance(budgetMicroUsd: number, price: Price): Allowance {
   return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
 }
 
-/** Input tokens a body of this size can hold at most, at 3 bytes a token. A tokenizer here would be another dependency to trust. */
-export function estimateInput(bodyBytes: number): number {
-  return Math.ceil(bodyBytes / CHARS_PER_TOKEN);
-}
-
-/** The most one call may use: every input token at the dearer of the input and cache-write prices, all of `maxTokens` as output. */
-export function worstCase(inputTokens: number, maxTokens: number, price: Price): Usage {
-  const asWrite = price.cacheWrite > price.input;
-  return {
-    inputTokens: asWrite ? 0 : inputTokens,
-    cacheWriteTokens: asWrite ? inputTokens : 0,
-    cacheReadTokens: 0,
-    outputTokens: maxTokens,
-  };
+/** The most one call may use: its input at the dearest price it can be billed at, all of `maxTokens` as output. Pure. */
+export function worstCase(call: Pick<ModelCall, "inputTokens" | "maxTokens" | "longCache">, price: Price): Usage {
+  const kinds = [
+    { kind: "inputTokens", price: price.input },
+    { kind: "cacheWriteTokens", price: price.cacheWrite },
+    ...(call.longCache ? [{ kind: "cacheWrite1hTokens", price: price.cacheWrite1h } as const] : []),
+  ] as const;
+  const dearest = kinds.reduce((a, b) => (b.price > a.price ? b : a));
+  return { ...NO_USAGE, [dearest.kind]: call.inputTokens, outputTokens: call.maxTokens };
 }
 
 /** Reserves the worst case of one call. False, and nothing reserved, when it doesn't fit beside what is used and reserved. */
 export function reserve(allowance: Allowance, worst: Usage): boolean {
-  const together = addUsage(addUsage(allowance.usage, allowance.reserved), worst);
-  if (costOf(together, allowance.price) > allowance.budgetMicroUsd) return false;
-  allowance.reserved = addUsage(allowance.reserved, worst);
+  const reserved = combine(allowance.reserved, worst, add);
+  if (costOf(combine(allowance.usage, reserved, add), allowance.price) > allowance.budgetMicroUsd) return false;
+  allowance.reserved = reserved;
   return true;
 }
 
-/** Replaces a reservation by what the call used; `undefined` when it never reached the provider or was refused there. */
-export function settle(allowance: Allowance, worst: Usage, used: Metered | undefined): void {
-  allowance.reserved = {
-    inputTokens: allowance.reserved.inputTokens - worst.inputTokens,
-    outputTokens: allowance.reserved.outputTokens - worst.outputTokens,
-    cacheReadTokens: allowance.reserved.cacheReadTokens - worst.cacheReadTokens,
-    cacheWriteTokens: allowance.reserved.cacheWriteTokens - worst.cacheWriteTokens,
-  };
-  if (used === undefined) return;
-  allowance.usage = addUsage(allowance.usage, used.usage);
-  allowance.estimated ||= used.estimated;
+/**
+ * Replaces a reservation by what the call used: `nothing` when the provider never had the request, or refused it;
+ * `unknown` when it did and no figures came back: it may bill all of it, so all of it is charged.
+ */
+export function settle(allowance: Allowance, worst: Usage, used: Metered | "nothing" | "unknown"): void {
+  allowance.reserved = combine(allowance.reserved, worst, (a, b) => a - b);
+  if (used === "nothing") return;
+  const { usage, estimated } = used === "unknown" ? { usage: worst, estimated: true } : used;
+  allowance.usage = combine(allowance.usage, usage, add);
+  allowance.estimated ||= estimated;
+}
+
+function add(a: number, b: number): number {
+  return a + b;
 }

@@ -2,9 +2,12 @@ import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
+import { Readable } from "node:stream";
 import { type Dispatcher } from "undici";
 import type { Price, Usage } from "#core/wire/contract.ts";
-import { type Allowance, estimateInput, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
+import { cut } from "#core/wire/text.ts";
+import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
+import { type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
 import { parseModelCall } from "./gateway-request.ts";
 import { makeJsonMeter, makeSseMeter, type Meter, parseRecord, record, textOf } from "./meter.ts";
 
@@ -24,6 +27,8 @@ export type GatewaySettings = {
   readonly price: Price;
   /** By `performance.now()`: no one can move this clock. */
   readonly deadline: number;
+  /** Closes the gateway for good: the job was cancelled, or its lease lost. */
+  readonly stopping: AbortSignal;
   readonly dispatcher: Dispatcher;
 };
 
@@ -54,10 +59,9 @@ const MAX_RETRY_AFTER_S = 60;
 const HEADERS_TIMEOUT_MS = 600_000;
 const IDLE_TIMEOUT_MS = 300_000;
 
-const DROPPED_REQUEST_HEADERS = new Set([
-  "host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length",
-  "accept-encoding", "authorization", "x-api-key", "cookie", "proxy-authorization", "proxy-connection", "via", "forwarded",
-]); // prettier-ignore
+/** Of one attempt: a CLI with every sub-agent busy stays below it, and a loop in the sandbox can't fill the runner's memory. */
+const MAX_IN_FLIGHT = 32;
+
 const DROPPED_RESPONSE_HEADERS = new Set([
   "connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "content-length", "content-encoding", "set-cookie",
   "retry-after", "x-should-retry",
@@ -66,6 +70,7 @@ const DROPPED_RESPONSE_HEADERS = new Set([
 type State = GatewaySettings & {
   readonly allowance: Allowance;
   open: boolean;
+  inFlight: number;
   refusedForBudget: boolean;
   refusedForTime: boolean;
   lastError: GatewayFacts["lastError"];
@@ -74,7 +79,15 @@ type State = GatewaySettings & {
 /** Starts listening. Effects: one loopback port until disposed. */
 export async function startGateway(settings: GatewaySettings): Promise<Gateway> {
   const allowance = makeAllowance(settings.budgetMicroUsd, settings.price);
-  const state: State = { ...settings, allowance, open: false, refusedForBudget: false, refusedForTime: false, lastError: null };
+  const state: State = {
+    ...settings,
+    allowance,
+    open: false,
+    inFlight: 0,
+    refusedForBudget: false,
+    refusedForTime: false,
+    lastError: null,
+  };
   const server = createServer({ requestTimeout: 0, headersTimeout: 30_000 }, (request, response) => {
     answer(state, request, response).catch(() => {
       if (!response.headersSent) refuse(response, 502, "gateway_error", "the gateway failed");
@@ -103,7 +116,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
 }
 
 async function answer(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = (request.url ?? "/").split("?", 1)[0];
+  const [path = "/", asked] = (request.url ?? "/").split("?", 2);
   if (request.method === "GET" && path === "/healthz") return void response.writeHead(200).end("ok\n");
   const counting = path === "/v1/messages/count_tokens";
   if (request.method !== "POST" || !(counting || path === "/v1/messages"))
@@ -113,51 +126,85 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   // Read before any further refusal: closing a socket with unread bytes resets it, and the client never sees the answer.
   const bytes = await readBody(request);
   if (bytes === undefined) return refuse(response, 413, "request_too_large", "the body is too large");
-  if (!state.open) return refuse(response, 403, "not_open", "no model calls in this phase");
+  if (!state.open || state.stopping.aborted) return refuse(response, 403, "not_open", "no model calls in this phase");
   if (performance.now() >= state.deadline) {
     state.refusedForTime = true;
     return refuse(response, 403, "deadline_passed", "the lease's time is over");
   }
   if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
     return refuse(response, 400, "invalid_request_error", "send the body unencoded");
-  const call = parseModelCall(bytes, state.model);
-  if (!call.ok)
-    return refuse(response, call.error.type === "invalid_request_error" ? 400 : 403, call.error.type, call.error.message);
-  if (!counting && call.value.maxTokens === 0) return refuse(response, 400, "invalid_request_error", "max_tokens is missing");
+  const parsed = parseModelCall(bytes, state.model);
+  if (!parsed.ok)
+    return refuse(response, parsed.error.type === "invalid_request_error" ? 400 : 403, parsed.error.type, parsed.error.message);
+  const call = parsed.value;
+  if (!counting && call.maxTokens === 0) return refuse(response, 400, "invalid_request_error", "max_tokens is missing");
+  if (state.inFlight >= MAX_IN_FLIGHT)
+    return refuse(response, 429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON);
 
-  const input = estimateInput(bytes.length);
-  const headers = toUpstreamHeaders(request.headers, header, state.key);
-  const target = `${state.upstream.pathname.replace(/\/$/, "")}${request.url ?? ""}`;
-  const aborter = new AbortController();
-  response.once("close", () => aborter.abort());
-  const send = (): Promise<Dispatcher.ResponseData> =>
-    state.dispatcher.request({
-      origin: state.upstream.origin, path: target, method: "POST", headers, body: call.value.body, signal: aborter.signal,
-      headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
-    }); // prettier-ignore
-  if (counting) return relay(state, response, await send(), undefined);
+  const query = new URLSearchParams(asked).get("beta") === "true" ? "?beta=true" : "";
+  const sending = send(state, response, {
+    path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
+    headers: toUpstreamHeaders(request.headers, header, state.key),
+    body: call.body,
+  });
+  state.inFlight += 1;
+  try {
+    if (counting) return await relay(state, response, await sending.answer(), undefined);
+    await answerMetered(state, response, sending, worstCase(call, state.price));
+  } finally {
+    state.inFlight -= 1;
+  }
+}
 
-  const worst = worstCase(input, call.value.maxTokens, state.price);
+async function answerMetered(state: State, response: ServerResponse, sending: Sending, worst: Usage): Promise<void> {
   if (!reserve(state.allowance, worst)) {
     state.refusedForBudget = true;
     return refuse(response, 403, "budget_exhausted", "the attempt's budget doesn't cover another call");
   }
   state.allowance.calls += 1;
-  let meter: Meter | undefined = makeSseMeter(input);
+  let meter: Meter | undefined;
+  let refused = false;
   try {
-    const upstream = await send();
-    if (upstream.statusCode !== 200) meter = undefined;
-    else if (!String(upstream.headers["content-type"]).includes("text/event-stream")) meter = makeJsonMeter(input);
+    const upstream = await sending.answer();
+    refused = upstream.statusCode !== 200;
+    const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
+    if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
     await relay(state, response, upstream, meter);
-  } catch (cause) {
-    // Never connected, so never billed. Anything later may be: then the estimate stands.
-    if (isConnectFailure(cause)) meter = undefined;
+  } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
-    settle(state.allowance, worst, meter?.end());
+    settle(state.allowance, worst, refused || !sending.begun() ? "nothing" : (meter?.end() ?? "unknown"));
   }
+}
+
+type Sending = {
+  answer(): Promise<Dispatcher.ResponseData>;
+  /** The provider may have the request: undici takes the body once it is connected and has written the headers. */
+  begun(): boolean;
+};
+
+type ToSend = { readonly path: string; readonly headers: Record<string, string>; readonly body: string };
+
+/** Ends with the client: a call nobody waits for any more is aborted. */
+function send(state: State, response: ServerResponse, { path, headers, body }: ToSend): Sending {
+  const aborter = new AbortController();
+  response.once("close", () => aborter.abort());
+  const bytes = Buffer.from(body);
+  let begun = false;
+  function* take(): Generator<Buffer> {
+    begun = true;
+    yield bytes;
+  }
+  return {
+    begun: () => begun,
+    answer: () =>
+      state.dispatcher.request({
+        origin: state.upstream.origin, path, method: "POST", headers: { ...headers, "content-length": String(bytes.length) },
+        body: Readable.from(take(), { objectMode: false }), signal: aborter.signal, headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
+      }), // prettier-ignore
+  };
 }
 
 /** Passes the provider's answer on as it arrives. Rate-limit headers pass; retries are told off: the app does the failover. */
@@ -190,7 +237,7 @@ async function relay(
 
 function toError(status: number, body: string): GatewayFacts["lastError"] {
   const error = record(parseRecord(body)?.["error"]);
-  return { status, type: textOf(error?.["type"]).slice(0, 100), message: textOf(error?.["message"]).slice(0, 500) };
+  return { status, type: cut(textOf(error?.["type"]), 100), message: cut(textOf(error?.["message"]), 500) };
 }
 
 /** Resolves on drain or close: a client that went away must not leave the loop waiting. */
@@ -206,7 +253,7 @@ function drained(response: ServerResponse): Promise<void> {
 }
 
 /** Which header carries the dummy. SDK 1.12 sends the key as `Authorization: Bearer`, Claude Code as `x-api-key`. */
-function dummyHeader(headers: IncomingHttpHeaders, dummy: string): "x-api-key" | "authorization" | undefined {
+function dummyHeader(headers: IncomingHttpHeaders, dummy: string): KeyHeader | undefined {
   const key = headers["x-api-key"];
   if (typeof key === "string" && same(key, dummy)) return "x-api-key";
   if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
@@ -217,20 +264,6 @@ function same(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
   return left.length === right.length && timingSafeEqual(left, right);
-}
-
-function toUpstreamHeaders(
-  from: IncomingHttpHeaders,
-  header: "x-api-key" | "authorization",
-  key: string,
-): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(from)) {
-    if (typeof value === "string" && !DROPPED_REQUEST_HEADERS.has(name)) headers[name] = value;
-  }
-  headers["accept-encoding"] = "identity";
-  headers[header] = header === "authorization" ? `Bearer ${key}` : key;
-  return headers;
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -244,14 +277,16 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-function refuse(response: ServerResponse, status: number, type: string, message: string): void {
-  response.writeHead(status, { "content-type": "application/json", "x-should-retry": "false", connection: "close" });
-  response.end(JSON.stringify({ type: "error", error: { type, message } }));
-}
+const NEVER_AGAIN = { "x-should-retry": "false" };
+const RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 
-function isConnectFailure(cause: unknown): boolean {
-  const code = (cause as { code?: unknown } | null)?.code;
-  return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"].includes(
-    String(code),
-  );
+function refuse(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  message: string,
+  retry: Readonly<Record<string, string>> = NEVER_AGAIN,
+): void {
+  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
+  response.end(JSON.stringify({ type: "error", error: { type, message } }));
 }

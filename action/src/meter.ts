@@ -1,4 +1,4 @@
-import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
+import type { Usage } from "#core/wire/contract.ts";
 
 /**
  * Reads what one model call used, from the bytes of its answer, however they are cut into chunks.
@@ -6,12 +6,17 @@ import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
  * Anthropic's stream names its totals in `message_start.message.usage` and again, cumulatively, in every
  * `message_delta.usage`, which may repeat input and cache counts: so each figure only ever grows to the largest seen,
  * and nothing is added up within a call. A stream that ends before its first `message_delta` with an output count has
- * no final figures; output is then estimated from the text that did arrive.
+ * no final figures; output is then estimated from the text that did arrive, or, where the model had begun to think, which
+ * is shown shortened or not at all, taken to be all that was asked for.
+ *
+ * `cache_creation_input_tokens` is all that was written to the cache; `cache_creation.ephemeral_1h_input_tokens`, in
+ * `message_start` and JSON but in no `message_delta`, is the part that is kept for an hour (types of
+ * @anthropic-ai/sdk 1.12.0).
  */
 export type Meter = {
   read(chunk: Uint8Array): void;
-  /** What the call used. Called once, when the answer ended or was cut. */
-  end(): Metered;
+  /** What the call used; undefined when the answer was cut before it named any figures. Called once, at its end. */
+  end(): Metered | undefined;
 };
 
 export type Metered = { readonly usage: Usage; readonly estimated: boolean };
@@ -23,34 +28,30 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024;
 /** English text and code run at 3 to 4 characters a token; the smaller one so that an estimate is not too low. */
 export const CHARS_PER_TOKEN = 3;
 
-/** @param inputEstimate input tokens to assume when the answer was cut before it named any. */
-export function makeSseMeter(inputEstimate: number): Meter {
+/** @param maxTokens the output that the call asked for at most. */
+export function makeSseMeter(maxTokens: number): Meter {
   const decoder = new TextDecoder();
   let pending = "";
   let skipping = false;
-  let usage = NO_USAGE;
-  let named = false;
+  let figures: Figures | undefined;
   let final = false;
   let outputChars = 0;
+  let thinking = false;
 
   function readEvent(data: string): void {
     const event = parseRecord(data);
     if (event === undefined) return;
     if (event["type"] === "message_start") {
-      const seen = toUsage(record(event["message"])?.["usage"]);
-      if (seen === undefined) return;
-      named = true;
-      usage = grow(usage, seen);
+      figures = grow(figures, record(record(event["message"])?.["usage"]));
     } else if (event["type"] === "message_delta") {
-      const seen = toUsage(event["usage"]);
-      if (seen === undefined) return;
-      named = true;
-      final = typeof record(event["usage"])?.["output_tokens"] === "number";
-      usage = grow(usage, seen);
+      const usage = record(event["usage"]);
+      figures = grow(figures, usage);
+      final ||= typeof usage?.["output_tokens"] === "number";
+    } else if (event["type"] === "content_block_start") {
+      thinking ||= textOf(record(event["content_block"])?.["type"]).endsWith("thinking");
     } else if (event["type"] === "content_block_delta") {
       const delta = record(event["delta"]);
-      for (const text of [delta?.["text"], delta?.["partial_json"], delta?.["thinking"]])
-        if (typeof text === "string") outputChars += text.length;
+      for (const text of [delta?.["text"], delta?.["partial_json"]]) if (typeof text === "string") outputChars += text.length;
     }
   }
 
@@ -75,16 +76,17 @@ export function makeSseMeter(inputEstimate: number): Meter {
     },
     end() {
       if (!skipping) readLine(pending);
+      if (figures === undefined) return undefined;
+      const usage = toUsage(figures);
       if (final) return { usage, estimated: false };
-      const output = Math.max(usage.outputTokens, Math.ceil(outputChars / CHARS_PER_TOKEN));
-      const input = named ? usage.inputTokens : inputEstimate;
-      return { usage: { ...usage, inputTokens: input, outputTokens: output }, estimated: true };
+      const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
+      return { usage: { ...usage, outputTokens }, estimated: true };
     },
   };
 }
 
 /** Meters an answer that is one JSON document. */
-export function makeJsonMeter(inputEstimate: number): Meter {
+export function makeJsonMeter(): Meter {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   return {
@@ -93,40 +95,34 @@ export function makeJsonMeter(inputEstimate: number): Meter {
       if (bytes <= MAX_JSON_BYTES) chunks.push(chunk);
     },
     end() {
-      const usage = bytes <= MAX_JSON_BYTES ? toUsage(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]) : undefined;
-      if (usage !== undefined) return { usage, estimated: false };
-      const outputTokens = Math.ceil(bytes / CHARS_PER_TOKEN);
-      return { usage: { ...NO_USAGE, inputTokens: inputEstimate, outputTokens }, estimated: true };
+      if (bytes > MAX_JSON_BYTES) return undefined;
+      const figures = grow(undefined, record(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
+      return figures === undefined ? undefined : { usage: toUsage(figures), estimated: false };
     },
   };
 }
 
-export function addUsage(a: Usage, b: Usage): Usage {
+/** The provider's own figures, as large as they were ever seen. */
+type Figures = Readonly<Record<"input" | "output" | "cacheRead" | "cacheWrite" | "cacheWrite1h", number>>;
+
+function grow(seen: Figures | undefined, usage: Record<string, unknown> | undefined): Figures | undefined {
+  if (usage === undefined) return seen;
   return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+    input: Math.max(seen?.input ?? 0, tokens(usage["input_tokens"])),
+    output: Math.max(seen?.output ?? 0, tokens(usage["output_tokens"])),
+    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens(usage["cache_read_input_tokens"])),
+    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens(usage["cache_creation_input_tokens"])),
+    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens(record(usage["cache_creation"])?.["ephemeral_1h_input_tokens"])),
   };
 }
 
-function grow(a: Usage, b: Usage): Usage {
+function toUsage(figures: Figures): Usage {
   return {
-    inputTokens: Math.max(a.inputTokens, b.inputTokens),
-    outputTokens: Math.max(a.outputTokens, b.outputTokens),
-    cacheReadTokens: Math.max(a.cacheReadTokens, b.cacheReadTokens),
-    cacheWriteTokens: Math.max(a.cacheWriteTokens, b.cacheWriteTokens),
-  };
-}
-
-function toUsage(value: unknown): Usage | undefined {
-  const usage = record(value);
-  if (usage === undefined) return undefined;
-  return {
-    inputTokens: tokens(usage["input_tokens"]),
-    outputTokens: tokens(usage["output_tokens"]),
-    cacheReadTokens: tokens(usage["cache_read_input_tokens"]),
-    cacheWriteTokens: tokens(usage["cache_creation_input_tokens"]),
+    inputTokens: figures.input,
+    outputTokens: figures.output,
+    cacheReadTokens: figures.cacheRead,
+    cacheWriteTokens: Math.max(0, figures.cacheWrite - figures.cacheWrite1h),
+    cacheWrite1hTokens: figures.cacheWrite1h,
   };
 }
 

@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { makeJsonMeter, makeSseMeter } from "../../action/src/meter.ts";
 import { toEvents } from "./kit/model.ts";
 
-const USAGE = { inputTokens: 100, outputTokens: 42, cacheReadTokens: 10, cacheWriteTokens: 5 };
+const USAGE = { inputTokens: 100, outputTokens: 42, cacheReadTokens: 10, cacheWriteTokens: 5, cacheWrite1hTokens: 0 };
 
 function meterInPieces(text: string, cuts: readonly number[]): ReturnType<ReturnType<typeof makeSseMeter>["end"]> {
   const bytes = Buffer.from(text);
-  const meter = makeSseMeter(999);
+  const meter = makeSseMeter(500);
   let from = 0;
   for (const cut of [...cuts.map((it) => it % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]) {
     meter.read(bytes.subarray(from, cut));
@@ -33,9 +33,9 @@ describe("the meter", () => {
     const delta = (output: number): string =>
       `data: ${JSON.stringify({ type: "message_delta", delta: {}, usage: { input_tokens: 100, output_tokens: output } })}\n\n`;
 
-    const { usage } = meterInPieces(start + delta(20) + delta(42) + delta(42), []);
+    const metered = meterInPieces(start + delta(20) + delta(42) + delta(42), []);
 
-    expect(usage).toEqual(USAGE);
+    expect(metered?.usage).toEqual(USAGE);
   });
 
   test("estimates the output of a stream that was cut before its final figures", () => {
@@ -46,18 +46,55 @@ describe("the meter", () => {
     expect(meterInPieces(text, [])).toEqual({ usage: { ...USAGE, outputTokens: 100 }, estimated: true });
   });
 
-  test("assumes the request's own size as input when the answer was cut before it named any", () => {
-    expect(meterInPieces("", []).usage.inputTokens).toBe(999);
+  test("assumes all the output that was asked for when the stream was cut after the model had begun to think", () => {
+    const [start = ""] = toEvents({ text: "x" });
+    const thinking = `data: ${JSON.stringify({ type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "" } })}\n\n`;
+
+    expect(meterInPieces(start + thinking, [])).toEqual({ usage: { ...USAGE, outputTokens: 500 }, estimated: true });
+    expect(meterInPieces(start, [])).toEqual({ usage: { ...USAGE, outputTokens: 1 }, estimated: true });
+  });
+
+  test("knows no figures of an answer that was cut before it named any", () => {
+    const document = makeJsonMeter();
+    document.read(Buffer.from('{"usage":{"input_tok'));
+
+    expect(meterInPieces("", [])).toBeUndefined();
+    expect(document.end()).toBeUndefined();
+  });
+
+  const cache = {
+    cache_creation_input_tokens: 900,
+    cache_creation: { ephemeral_5m_input_tokens: 200, ephemeral_1h_input_tokens: 700 },
+  };
+  const split = { inputTokens: 3, outputTokens: 42, cacheReadTokens: 0, cacheWriteTokens: 200, cacheWrite1hTokens: 700 };
+
+  test("tells what is cached for an hour from the rest, which a stream's last figures no longer do", () => {
+    const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`;
+    const start = event({ type: "message_start", message: { usage: { input_tokens: 3, output_tokens: 1, ...cache } } });
+    const delta = event({
+      type: "message_delta",
+      usage: { input_tokens: 3, output_tokens: 42, cache_creation_input_tokens: 900 },
+    });
+
+    expect(meterInPieces(start + delta, [])).toEqual({ usage: split, estimated: false });
+  });
+
+  test("tells what is cached for an hour in an answer that is one document", () => {
+    const meter = makeJsonMeter();
+
+    meter.read(Buffer.from(JSON.stringify({ usage: { input_tokens: 3, output_tokens: 42, ...cache } })));
+
+    expect(meter.end()).toEqual({ usage: split, estimated: false });
   });
 
   test("reads an answer that is one document", () => {
-    const meter = makeJsonMeter(999);
+    const meter = makeJsonMeter();
 
     meter.read(Buffer.from('{"usage":{"input_tokens":7,"outpu'));
     meter.read(Buffer.from('t_tokens":3,"cache_read_input_tokens":null}}'));
 
     expect(meter.end()).toEqual({
-      usage: { inputTokens: 7, outputTokens: 3, cacheReadTokens: 0, cacheWriteTokens: 0 },
+      usage: { inputTokens: 7, outputTokens: 3, cacheReadTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0 },
       estimated: false,
     });
   });

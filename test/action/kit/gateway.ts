@@ -5,7 +5,7 @@ import { type Model, type Reply, startModel } from "./model.ts";
 export const KEY = "sk-ant-api03-the-real-key";
 export const DUMMY = "sk-ant-api03-dummy";
 export const MODEL = "claude-sonnet-5-5";
-const PRICE = { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000 };
+const PRICE = { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000, cacheWrite1h: 6_000_000 };
 export const CALL = { model: MODEL, max_tokens: 100, messages: [{ role: "user", content: "hello" }] };
 
 type GatewaySet = AsyncDisposable & { readonly model: Model; readonly gateway: Gateway };
@@ -15,7 +15,8 @@ export async function setUp(reply: Reply, settings: Partial<GatewaySettings> = {
   const dispatcher = new Agent();
   const upstream = model.url;
   const gateway = await startGateway({
-    key: KEY, dummy: DUMMY, upstream, model: MODEL, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000, dispatcher, ...settings,
+    key: KEY, dummy: DUMMY, upstream, model: MODEL, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
+    stopping: new AbortController().signal, dispatcher, ...settings,
   }); // prettier-ignore
   gateway.setOpen(true);
   return {
