@@ -1,8 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { type Dispatcher } from "undici";
-import { type Claim, CONTRACT_VERSION, type Ending, type Outcome, type PHASES, type Verification } from "#core/wire/contract.ts";
-import { err, ok, type Result } from "#core/wire/result.ts";
+import {
+  type Claim,
+  CONTRACT_VERSION,
+  type Ending,
+  NO_USAGE,
+  type Outcome,
+  type PHASES,
+  type Verification,
+} from "#core/wire/contract.ts";
+import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { readChanges } from "./changes.ts";
 import { type Blocked } from "./failure.ts";
@@ -13,11 +21,12 @@ import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { renderPrompt, renderRepair } from "./prompt.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Tool } from "./tools.ts";
 import { runSetup, runVerification, type VerificationRun } from "./verify.ts";
 import { fetchBase, type Workspace, writeGuides } from "./workspace.ts";
 
-/** What is ready before the claim. */
+/** What an attempt works with. */
 export type Prepared = {
   readonly workspace: Workspace;
   readonly sandbox: Sandbox;
@@ -57,51 +66,118 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
     workspace,
     claim.checkout,
   );
+  if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!git.ok) return git;
   log("fetched");
   const guide = await writeGuides(git.value, workspace, claim.checkout.base);
 
   deps.onPhase("setup");
   const setUp = await runSetup(sandbox, claim.commands.setup, { until, signal: stopping });
-  if (!setUp.ok && !stopping.aborted) return setUp;
+  if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+  if (!setUp.ok) return setUp;
   log("set up", { commands: claim.commands.setup.length });
 
   const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
   await using gateway = await startGateway({
     key: inputs.key, dummy, upstream: inputs.baseUrl, model: claim.route.model, budgetMicroUsd: claim.budget.microUsd,
-    price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, dispatcher: deps.dispatcher,
+    price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
-  const worked = await work(deps, gateway, { dummy, guide, until });
-  return conclude(deps, git.value, gateway, worked);
+  const worked = await work(deps, git.value, gateway, { dummy, guide, until });
+  if (!worked.ok) return worked;
+  deps.onPhase("report", gateway);
+  const trees = { base: claim.checkout.base, tree: worked.value.tree };
+  const changes = await readChanges(git.value, workspace, trees, claim.limits);
+  if (!changes.ok) return changes;
+  log("change read", { files: changes.value.length });
+  return ok(toOutcome(deps, { ...worked.value, ...gateway.facts(), changes: changes.value }));
 }
 
-type Worked = { readonly ending: Ending; readonly verification: readonly Verification[] };
+const STOPPED = "The job was stopped from outside.";
+type Done = Pick<Extract<Outcome, { kind: "ran" }>, "ending" | "usage" | "modelCalls" | "estimated" | "verification" | "changes">;
+
+/** Stopped before the harness was started. */
+const NOTHING_DONE: Done = {
+  ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
+  usage: NO_USAGE,
+  modelCalls: 0,
+  estimated: false,
+  verification: [],
+  changes: [],
+};
+
+function toOutcome(deps: AttemptDeps, done: Done): Outcome {
+  const { ending, usage, modelCalls, estimated, verification, changes } = done;
+  return {
+    kind: "ran",
+    contract: CONTRACT_VERSION,
+    ending,
+    usage,
+    modelCalls,
+    estimated,
+    harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
+    sandbox: deps.sandbox.kind,
+    verification,
+    changes,
+    ms: Math.round(performance.now() - deps.claimedAt),
+  };
+}
+
+type Worked = { readonly ending: Ending; readonly verification: Verification[]; readonly tree: Tree };
 type WorkSettings = { readonly dummy: string; readonly guide: string | undefined; readonly until: number };
 
 /** Harness, verification, and at most one repair round. */
-async function work(deps: AttemptDeps, gateway: Gateway, settings: WorkSettings): Promise<Worked> {
+async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: WorkSettings): Promise<Result<Worked, Blocked>> {
   const { claim, stopping } = deps;
   const session = randomUUID();
-  const task = renderPrompt(claim.brief, claim.commands.verify, makeFence());
-  const first = await runHarness(deps, gateway, { ...settings, session, prompt: task, maxTurns: claim.route.maxTurns });
-  if (!isWorthVerifying(first) || stopping.aborted) return { ending: first, verification: [] };
+  const prompt = renderPrompt(claim.brief, claim.commands.verify, makeFence());
+  const start = { ...settings, session, prompt, maxTurns: claim.route.maxTurns };
+  const first = await runRound(deps, git, gateway, start, claim.checkout.base);
+  if (!first.ok) return first;
+  const { ending, tree } = first.value;
+  if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
   const verified = await verify(deps, gateway, settings.until);
 
-  const turnsLeft = claim.route.maxTurns - (first.turns ?? 0);
-  const mayRepair = first.kind === "completed" && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
+  const turnsLeft = claim.route.maxTurns - (ending.turns ?? 0);
+  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
   if (verified.failure === undefined || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
-    return { ending: first, verification: verified.results };
+    return ok({ ending, tree, verification: verified.results });
   const { command, output } = verified.failure;
   // A fresh fence: the output comes from code that may have seen the first one.
-  const prompt = renderRepair(command, output, makeFence());
-  const second = await runHarness(deps, gateway, { ...settings, session, resume: true, prompt, maxTurns: turnsLeft });
-  const ending: Ending = {
-    ...second,
-    turns: (first.turns ?? 0) + (second.turns ?? 0),
-    finalMessage: second.finalMessage ?? first.finalMessage,
+  const repair = { ...start, resume: true, prompt: renderRepair(command, output, makeFence()), maxTurns: turnsLeft };
+  const second = await runRound(deps, git, gateway, repair, tree);
+  if (!second.ok) return second;
+  const repaired = {
+    tree: second.value.tree,
+    ending: {
+      ...second.value.ending,
+      turns: (ending.turns ?? 0) + (second.value.ending.turns ?? 0),
+      finalMessage: second.value.ending.finalMessage ?? ending.finalMessage,
+    },
   };
-  if (stopping.aborted) return { ending, verification: verified.results };
-  return { ending, verification: (await verify(deps, gateway, settings.until)).results };
+  if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
+  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
+}
+
+/**
+ * One run of the harness, and what is published of the attempt after it: `onto` with what changed between the snapshots
+ * taken just before and just after. So what set-up and verification leave in the work tree is no part of it, and
+ * verification, which comes later, judges it and can't alter it.
+ */
+async function runRound(
+  deps: AttemptDeps,
+  git: Git,
+  gateway: Gateway,
+  settings: HarnessSettings,
+  onto: Tree,
+): Promise<Result<{ readonly ending: Ending; readonly tree: Tree }, Blocked>> {
+  const { workspace, claim } = deps;
+  const before = await takeSnapshot(git, workspace, claim.checkout.base);
+  if (!before.ok) return before;
+  const ending = await runHarness(deps, gateway, settings);
+  const after = await takeSnapshot(git, workspace, claim.checkout.base);
+  if (!after.ok) return after;
+  const tree = await carryOver(git, workspace, { before: before.value, after: after.value, onto });
+  return tree.ok ? ok({ ending, tree: tree.value }) : tree;
 }
 
 function makeFence(): string {
@@ -132,10 +208,7 @@ async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: Harness
   gateway.setOpen(false);
   const facts = gateway.facts();
   const read = confirmEnding(harness.readEnding(ended), facts);
-  const ending: Ending =
-    stopping.aborted && read.kind !== "completed"
-      ? { ...read, kind: "crashed", detail: "The job was stopped from outside." }
-      : read;
+  const ending: Ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
   log("harness ended", {
     ending: ending.kind,
     turns: ending.turns ?? 0,
@@ -156,26 +229,4 @@ async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promi
   const verified = await runVerification(sandbox, claim.commands.verify, { until, signal: stopping });
   log("verified", { commands: verified.results.length, passed: verified.failure === undefined });
   return verified;
-}
-
-async function conclude(deps: AttemptDeps, git: Git, gateway: Gateway, worked: Worked): Promise<Result<Outcome, Blocked>> {
-  const { claim, claimedAt, workspace, sandbox, tool, log } = deps;
-  deps.onPhase("report", gateway);
-  const changes = await readChanges(git, workspace, claim.checkout.base, claim.limits);
-  if (!changes.ok) return err(changes.error);
-  log("change read", { files: changes.value.length });
-  const { usage, modelCalls, estimated } = gateway.facts();
-  return ok({
-    kind: "ran",
-    contract: CONTRACT_VERSION,
-    ending: worked.ending,
-    usage,
-    modelCalls,
-    estimated,
-    harnessVersion: `${claim.route.harness} ${tool.version}`,
-    sandbox: sandbox.kind,
-    verification: [...worked.verification],
-    changes: changes.value,
-    ms: Math.round(performance.now() - claimedAt),
-  });
 }

@@ -1,57 +1,25 @@
-import { lstat, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { performance } from "node:perf_hooks";
 import type { Change, Claim } from "#core/wire/contract.ts";
-import { err, ok, type Result } from "#core/wire/result.ts";
-import { MINUTE_MS } from "#core/wire/units.ts";
-import { hasRealFolder, type HeldBack, holdBackAttributes, putBackAttributes } from "./attributes.ts";
-import { blocked, type Blocked } from "./failure.ts";
-import { type Git, type GitCall, runGit, splitNul } from "./git.ts";
-import type { Ended } from "./process.ts";
+import { ok, type Result } from "#core/wire/result.ts";
+import { ATTRIBUTES } from "./attributes.ts";
+import { type Blocked, lastLine, unreadable } from "./failure.ts";
+import { type Git, splitNul } from "./git.ts";
+import { callWithIndex, type IndexCall, splitRaw, type Tree } from "./snapshot.ts";
 import type { Workspace } from "./workspace.ts";
 
 /**
- * What `git add` would store of the work tree, compared with base: under base's attributes, in an index of our own, so
- * that `.git` stays as it was fetched. Runs outside the sandbox on files the sandbox wrote: see git.ts.
+ * What a tree differs in from base, with its contents.
  * Errors: changesUnreadable, naming the path or the counts.
  */
 export async function readChanges(
   git: Git,
   workspace: Workspace,
-  base: string,
+  trees: { readonly base: string; readonly tree: Tree },
   limits: Claim["limits"],
 ): Promise<Result<Change[], Blocked>> {
-  const index = join(workspace.hidden, "index");
-  const call = (args: readonly string[], more: Partial<GitCall> = {}): Promise<Ended> =>
-    runGit(git, {
-      ...more,
-      args,
-      env: { GIT_INDEX_FILE: index },
-      until: performance.now() + 2 * MINUTE_MS,
-      keepBytes: 256 * 1024 * 1024,
-    });
-
-  const started = await call(["read-tree", base]);
-  if (started.exitCode !== 0) return unreadable(`git could not read ${base}.`);
-  const tracked = await call(["ls-files", "-z", "--cached"]);
-  const paths = new Set(splitNul(tracked.stdout).map((it) => it.toString("utf8")));
-  await removePlaceholders(workspace.repo, paths);
-  const nested = await findNestedGit(workspace.repo);
-  for (const folder of nested) {
-    // An ignored one (a package manager's own clone) is never added, so git never looks into it.
-    const ignored = await call(["check-ignore", "--quiet", "--", `./${folder}`]);
-    if (ignored.exitCode !== 0)
-      return unreadable(`\`${folder}\` holds a git repository of its own. Nothing of this change was kept.`);
-  }
-
-  const heldBack = await holdBackAttributes(workspace.repo, base, call);
-  const added = await call(["add", "--all", "--", "."]);
-  if (added.exitCode !== 0) return unreadable(`git could not add the change: ${lastLine(added.stderr)}`);
-  await putBackAttributes(heldBack, call);
-
-  const entries = await diff(call, base);
+  const call = callWithIndex(git, workspace);
+  const entries = await compare(call, trees.base, trees.tree);
   if (!entries.ok) return entries;
-  const filtered = await filteredPath(call, base, entries.value, heldBack);
+  const filtered = await filteredPath(call, trees.base, entries.value);
   if (filtered !== undefined)
     return unreadable(
       `\`${filtered}\` has a \`filter\` attribute (Git LFS, for one). Such a file can't be changed here: only a checkout with that filter could store it.`,
@@ -59,7 +27,6 @@ export async function readChanges(
   return readContents(call, entries.value, limits);
 }
 
-type Call = (args: readonly string[], more?: Partial<GitCall>) => Promise<Ended>;
 type Entry = {
   readonly path: string;
   readonly status: "added" | "modified" | "deleted";
@@ -69,24 +36,22 @@ type Entry = {
 
 const MODES = ["100644", "100755", "120000", "160000"] as const;
 
-/** `:oldmode newmode oldid newid status NUL path NUL` (git-diff-index, "Raw output format"). */
-async function diff(call: Call, base: string): Promise<Result<Entry[], Blocked>> {
+async function compare(call: IndexCall, base: string, tree: Tree): Promise<Result<Entry[], Blocked>> {
   const raw = await call([
-    "diff-index",
-    "--cached",
+    "diff-tree",
+    "-r",
     "--raw",
     "-z",
     "--no-renames",
     "--abbrev=40",
     "--ignore-submodules=none",
     base,
+    tree,
   ]);
   if (raw.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(raw.stderr)}`);
-  const parts = splitNul(raw.stdout);
   const entries: Entry[] = [];
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    const fields = parts[at]?.toString("latin1").split(" ") ?? [];
-    const path = decodePath(parts[at + 1] ?? Buffer.alloc(0));
+  for (const { fields, path: bytes } of splitRaw(raw.stdout)) {
+    const path = decodePath(bytes);
     if (path === undefined) return unreadable("A changed path is not UTF-8 or longer than 4,096 characters.");
     const [, mode = "", , blob = "", letter = ""] = fields;
     entries.push({ path, mode, blob, status: letter === "D" ? "deleted" : letter === "A" ? "added" : "modified" });
@@ -94,7 +59,11 @@ async function diff(call: Call, base: string): Promise<Result<Entry[], Blocked>>
   return ok(entries);
 }
 
-async function readContents(call: Call, entries: readonly Entry[], limits: Claim["limits"]): Promise<Result<Change[], Blocked>> {
+async function readContents(
+  call: IndexCall,
+  entries: readonly Entry[],
+  limits: Claim["limits"],
+): Promise<Result<Change[], Blocked>> {
   if (entries.length > limits.maxFiles)
     return unreadable(
       `The change has ${entries.length} files; at most ${limits.maxFiles} are allowed. Ignore what is generated, or split the issue.`,
@@ -131,15 +100,9 @@ async function readContents(call: Call, entries: readonly Entry[], limits: Claim
 }
 
 /** The first changed path that base's attributes give a filter. A deletion needs none. */
-async function filteredPath(
-  call: Call,
-  base: string,
-  entries: readonly Entry[],
-  heldBack: readonly HeldBack[],
-): Promise<string | undefined> {
-  const paths = entries
-    .filter((it) => it.status !== "deleted" && !heldBack.some((held) => held.path === it.path))
-    .map((it) => it.path);
+async function filteredPath(call: IndexCall, base: string, entries: readonly Entry[]): Promise<string | undefined> {
+  // Changed attributes were stored as they are, by no filter.
+  const paths = entries.filter((it) => it.status !== "deleted" && it.path.split("/").at(-1) !== ATTRIBUTES).map((it) => it.path);
   if (paths.length === 0) return undefined;
   // `--cached` reads attributes from the index: it must be base's while it is asked.
   await call(["read-tree", base]);
@@ -151,38 +114,6 @@ async function filteredPath(
   return shown.exitCode === 0 ? undefined : paths[0];
 }
 
-/**
- * Mount points that srt leaves behind when it is killed before it can remove them: empty files and folders under names
- * it protects (notes/runner-sandbox.md T5). Only where base has nothing of the name.
- */
-const PLACEHOLDERS = [
-  ".bashrc", ".bash_profile", ".zshrc", ".zprofile", ".profile", ".gitconfig", ".gitmodules", ".ripgreprc", ".mcp.json",
-  ".vscode", ".idea", ".github", ".claude", ".claude/commands", ".claude/agents", ".claude/settings.json", ".claude/settings.local.json",
-]; // prettier-ignore
-
-async function removePlaceholders(repo: string, tracked: ReadonlySet<string>): Promise<void> {
-  for (const name of PLACEHOLDERS) {
-    if (!(await hasRealFolder(repo, name))) continue;
-    const found = await lstat(join(repo, name)).catch(() => undefined);
-    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm(join(repo, name), { force: true });
-  }
-}
-
-/** Folders below the checkout that have an entry `.git`, as paths relative to it. Links are not followed. */
-async function findNestedGit(repo: string): Promise<string[]> {
-  const found: string[] = [];
-  async function look(folder: string): Promise<void> {
-    for (const entry of await readdir(join(repo, folder), { withFileTypes: true }).catch(() => [])) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.name.toLowerCase() === ".git") {
-        if (folder !== "") found.push(folder);
-      } else if (entry.isDirectory()) await look(path);
-    }
-  }
-  await look("");
-  return found;
-}
-
 function decodePath(bytes: Buffer): string | undefined {
   try {
     const path = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -190,12 +121,4 @@ function decodePath(bytes: Buffer): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unreadable(detail: string): Result<never, Blocked> {
-  return err(blocked("changesUnreadable", detail.slice(0, 2_000)));
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
 }

@@ -1,4 +1,6 @@
 import type { BLOCKED_REASONS } from "#core/wire/contract.ts";
+import { err, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
 
 /** Why the job can't do its work: reported to the app as `blocked`. `detail` is for people, and says what to do next. */
 export type Blocked = { readonly reason: (typeof BLOCKED_REASONS)[number]; readonly detail: string };
@@ -7,8 +9,17 @@ export function blocked(reason: Blocked["reason"], detail: string): Blocked {
   return { reason, detail };
 }
 
+export function unreadable(detail: string): Result<never, Blocked> {
+  return err(blocked("changesUnreadable", cut(detail, 2_000)));
+}
+
 /** What a thrown or returned error says, in one line. */
 export function messageOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return text.split("\n", 1)[0] ?? "";
+}
+
+/** The last line of what a program printed, which is where it says why it failed. */
+export function lastLine(text: string): string {
+  return cut(text.trim().split("\n").at(-1) ?? "", 300);
 }

@@ -31,8 +31,12 @@ const KEEP_BYTES = 32 * 1024 * 1024;
 /** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running (notes: runner-sandbox T5). */
 const GRACE_MS = 5_000;
 
-/** Runs a command to its end. Never throws: a program that can't be started ends with exit code 127. */
+/**
+ * Runs a command to its end. Never throws: a program that can't be started ends with exit code 127, and one that would
+ * start after the stop is not started.
+ */
 export async function run(command: Command): Promise<Ended> {
+  if (command.signal?.aborted) return { exitCode: null, signal: null, killed: true, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
   const started = performance.now();
   const child = spawn(command.file, command.args, { cwd: command.cwd, env: command.env, stdio: "pipe", detached: true });
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
@@ -50,7 +54,6 @@ export async function run(command: Command): Promise<Ended> {
   };
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
-  if (command.signal?.aborted) stop();
 
   const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once("error", (error) => {

@@ -7,7 +7,7 @@ import { type Dispatcher } from "undici";
 import type { Claim } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
-import { blocked, type Blocked, messageOf } from "./failure.ts";
+import { blocked, type Blocked, lastLine, messageOf } from "./failure.ts";
 import { type Git, runGit } from "./git.ts";
 import { isSafeUrl, type Surroundings } from "./inputs.ts";
 
@@ -193,8 +193,4 @@ export async function writeGuides(git: Git, workspace: Workspace, base: string):
     mode: 0o400,
   });
   return path;
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
 }

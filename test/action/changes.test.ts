@@ -1,59 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, rename, rm, symlink } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { changesOf, checkOut, put, toText } from "./kit/checkout.ts";
 import { containing } from "./kit/matchers.ts";
-import type { Change } from "#core/wire/contract.ts";
-import { readChanges } from "../../action/src/changes.ts";
-import type { Git } from "../../action/src/git.ts";
-import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
-import { testSurroundings } from "./kit/tool-cache.ts";
-
-type Files = Readonly<Record<string, string>>;
-type Checkout = AsyncDisposable & {
-  readonly repo: string;
-  read(limits?: { maxFiles: number; maxBytes: number }): ReturnType<typeof readChanges>;
-};
-
-/** A real repository with one commit, as the fetch leaves it. */
-async function checkOut(files: Files, prepare?: (repo: string) => Promise<void>): Promise<Checkout> {
-  const workspace: Workspace = await makeWorkspace(testSurroundings().temp);
-  const { repo } = workspace;
-  const git = (...args: string[]): string =>
-    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=false", ...args], {
-      cwd: repo,
-      encoding: "utf8",
-    }).trim();
-  git("init", "-q");
-  for (const [path, text] of Object.entries(files)) await put(repo, path, text);
-  await prepare?.(repo);
-  git("add", "-A");
-  git("commit", "-qm", "base", "--allow-empty");
-  const base = git("rev-parse", "HEAD");
-  const its: Git = { workTree: repo, home: workspace.hidden, path: process.env["PATH"] ?? "" };
-  return {
-    repo,
-    read: (limits = { maxFiles: 100, maxBytes: 1_000_000 }) => readChanges(its, workspace, base, limits),
-    [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),
-  };
-}
-
-async function put(repo: string, path: string, text: string | Buffer): Promise<void> {
-  await mkdir(dirname(join(repo, path)), { recursive: true });
-  await writeFile(join(repo, path), text);
-}
-
-async function changesOf(checkout: Checkout): Promise<Change[]> {
-  const read = await checkout.read();
-  if (!read.ok) throw new Error(read.error.detail);
-  return read.value;
-}
-
-function toText(change: Change | undefined): string {
-  return change === undefined || change.status === "deleted" ? "" : Buffer.from(change.content, "base64").toString("utf8");
-}
 
 function blobOf(text: string): string {
   return createHash("sha1")
