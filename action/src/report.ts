@@ -11,6 +11,7 @@ import {
 } from "#core/wire/contract.ts";
 import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
+import { cut, storable } from "#core/wire/text.ts";
 import type { AppClient, AppFailure } from "./app-client.ts";
 import type { Blocked } from "./failure.ts";
 
@@ -45,15 +46,16 @@ export function toBlocked(fault: Blocked, usage: Usage, ms: number): Outcome {
     kind: "blocked",
     contract: CONTRACT_VERSION,
     reason: fault.reason,
-    detail: fault.detail.slice(0, 2_000),
+    detail: cut(fault.detail, 2_000),
     usage,
     ms: Math.round(ms),
   };
 }
 
-/** An outcome as it may leave the machine: known secrets out of every text, and no larger than the app reads. Pure. */
+/** An outcome as it may leave the machine: texts storable and without known secrets, and no larger than the app reads. Pure. */
 export function toReportable(outcome: Outcome, secrets: readonly string[]): Outcome {
-  const clean = (text: string, limit: number): string => redact(text, secrets).slice(0, limit);
+  // Storable first: a NUL in the middle of a secret would hide it, and go afterwards.
+  const clean = (text: string, limit: number): string => cut(redact(storable(text), secrets), limit);
   if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2_000) };
   // The app knows no key and could only look for shapes: what holds one of ours doesn't leave this machine.
   const leaks = outcome.changes.filter((change) => {
@@ -71,7 +73,7 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
     detail: detail && clean(detail, 2_000),
     finalMessage: finalMessage && clean(finalMessage, 20_000),
   };
-  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 2_000) }));
+  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 1_000) }));
   const reportable: Outcome = { ...outcome, ending, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;

@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked, messageOf } from "./failure.ts";
 import type { Surroundings } from "./inputs.ts";
@@ -100,7 +101,7 @@ async function npmCi(
   });
   await rm(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(undefined);
-  const said = ended.stderr.trim().split("\n").slice(0, 3).join(" ").slice(0, 500);
+  const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
   return err(
     `npm could not install ${id} ${TOOLS[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`,
   );

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { Verification } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut, cutFront } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked } from "./failure.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -18,13 +19,13 @@ export async function runSetup(sandbox: Sandbox, commands: readonly string[], li
     const ended = await sandbox.run({ line, reach: { to: "registries" }, ...limits, until, keepBytes: 64 * 1024 });
     if (ended.exitCode === 0 && !ended.killed) continue;
     const how = ended.killed ? "was stopped at its time limit" : `ended with ${String(ended.exitCode)}`;
-    return err(blocked("setupFailed", `The set-up command \`${line.slice(0, 200)}\` ${how}:\n${tailOf(ended).slice(-1_500)}`));
+    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:\n${cutFront(tailOf(ended), 1_500)}`));
   }
   return ok(undefined);
 }
 
 export type VerificationRun = {
-  readonly results: readonly Verification[];
+  readonly results: Verification[];
   /** The command that failed, with the end of its output, for the repair round. */
   readonly failure: { readonly command: string; readonly output: string } | undefined;
 };
@@ -42,5 +43,5 @@ export async function runVerification(sandbox: Sandbox, commands: readonly strin
 }
 
 function tailOf(ended: { readonly stdout: Buffer; readonly stderr: string }): string {
-  return `${ended.stdout.toString("utf8")}\n${ended.stderr}`.trim().slice(-TAIL_CHARS);
+  return cutFront(`${ended.stdout.toString("utf8")}\n${ended.stderr}`.trim(), TAIL_CHARS);
 }

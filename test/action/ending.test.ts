@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Ending } from "#core/wire/contract.ts";
+import { type Ending, NO_USAGE } from "#core/wire/contract.ts";
 import type { GatewayFacts } from "../../action/src/gateway.ts";
 import { maxOutputTokens, readEnding } from "../../action/src/harness/claude-code.ts";
 import { confirmEnding } from "../../action/src/harness/harness.ts";
@@ -60,6 +60,23 @@ describe("the ending of Claude Code", () => {
     expect(readEnding(run).kind).toBe(kind);
   });
 
+  test.each([
+    [
+      "a closing message",
+      20_000,
+      (text: string) => readEnding(streamOf({ type: "result", is_error: false, result: text })).finalMessage,
+    ],
+    ["an error", 2_000, (text: string) => readEnding(streamOf(failed({ result: text }))).detail],
+    ["what a crash printed", 2_000, (text: string) => readEnding({ ...streamOf(), stderr: text }).detail],
+  ])("never cuts %s in the middle of a character", (_name, limit, read) => {
+    // Two UTF-16 units each, so one of these two lengths would cut in the middle wherever the cut is made.
+    const cuts = [read("😀".repeat(limit)), read(`${"😀".repeat(limit)}x`), read(`x${"😀".repeat(limit)}`)];
+
+    expect(cuts.map((it) => it?.isWellFormed())).toEqual([true, true, true]);
+    expect(cuts.map((it) => (it?.length ?? 0) >= limit - 1)).toEqual([true, true, true]);
+    expect(read("😀")).toBe("😀");
+  });
+
   test("says what stderr said when it never began", () => {
     expect(readEnding({ ...streamOf(), stderr: "error: unknown option\n" })).toEqual({
       kind: "crashed",
@@ -70,7 +87,7 @@ describe("the ending of Claude Code", () => {
   });
 
   test("asks for no more output than a quarter of the budget pays", () => {
-    const price = { input: 3_000_000, output: 15_000_000, cacheRead: 0, cacheWrite: 0 };
+    const price = { input: 3_000_000, output: 15_000_000, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0 };
 
     expect([100_000, 1_000_000, 50_000_000].map((microUsd) => maxOutputTokens({ microUsd, price }))).toEqual([
       4_000, 16_666, 32_000,
@@ -80,7 +97,7 @@ describe("the ending of Claude Code", () => {
 
 describe("a confirmed ending", () => {
   const quiet: GatewayFacts = {
-    usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 },
+    usage: NO_USAGE,
     modelCalls: 1,
     estimated: false,
     refusedForBudget: false,
