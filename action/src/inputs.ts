@@ -63,15 +63,20 @@ export function readInputs(): Result<Inputs, string> {
   return ok({ ...given.data, baseUrl, surroundings: readSurroundings(process.env, baseUrl) });
 }
 
-/** Pure, but for the operating system's temporary folder. */
-export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL): Surroundings {
+/**
+ * The runner's root holds `.credentials` on a self-hosted runner. It is known by its own Node (`<root>/externals/node24/bin/node`),
+ * and by `<root>/_work/_temp` where the work folder has its usual name.
+ * Pure, but for the operating system's temporary folder.
+ */
+export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL, execPath = process.execPath): Surroundings {
   const temp = env["RUNNER_TEMP"] || tmpdir();
   const network: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && NETWORK.test(name)) network[name] = value;
-  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], runnerRoot(env["RUNNER_TEMP"])];
+  const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
+  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
   return {
     // Behind the job's own choice of Node stands the one that runs this Action.
-    path: [env["PATH"] || "/usr/bin:/bin", dirname(process.execPath)].join(delimiter),
+    path: [env["PATH"] || "/usr/bin:/bin", dirname(execPath)].join(delimiter),
     temp,
     toolCache: env["RUNNER_TOOL_CACHE"] || temp,
     hidden: hidden.filter((it): it is string => it !== undefined && it !== "" && it !== "/"),
@@ -80,11 +85,6 @@ export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL): Surround
     // Only together with a model on this machine: no real key or provider is ever used outside a sandbox.
     unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && isLoopback(baseUrl.hostname),
   };
-}
-
-/** `<root>/_work/_temp` → `<root>`, where a self-hosted runner keeps `.credentials`. */
-function runnerRoot(temp: string | undefined): string | undefined {
-  return temp?.endsWith("/_work/_temp") ? temp.slice(0, -"/_work/_temp".length) : undefined;
 }
 
 /** HTTPS without user or password; plain HTTP on this machine only (the playground). */

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked } from "./failure.ts";
 import type { Surroundings } from "./inputs.ts";
@@ -149,7 +150,7 @@ const SYSTEM_TOOLS = ["bwrap", "socat", "rg"] as const;
 
 /**
  * Proves the sandbox before anything is spent: srt starts, a listener in the gateway's place answers through it, and
- * another port of this machine, the Action's files and its processes' environments are out of reach. In claude-code-action#1547 the sandbox
+ * another port of this machine, the Action's files, a self-hosted runner's credentials and the processes' environments are out of reach. In claude-code-action#1547 the sandbox
  * failed on every command and the job still said success; here no proof means no run.
  * Errors: sandboxUnavailable.
  */
@@ -167,7 +168,8 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
   await writeFile(canary, "canary", { mode: 0o644 });
   await using allowed = await listen();
   await using other = await listen();
-  const facts = { gateway: allowed.address, other: other.address, canary, pid: process.pid };
+  const credentials = deps.surroundings.hidden.map((it) => join(it, ".credentials"));
+  const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
   const ended = await sandbox.run({
     line: `'${process.execPath}' --input-type=module -`,
     input: `const facts = ${JSON.stringify(facts)};\n${PROBE}`,
@@ -177,7 +179,7 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
   });
   const seen = parseRecord(ended.stdout.toString("utf8").trim());
   if (seen === undefined) {
-    const said = ended.stderr.trim().split("\n").slice(-3).join(" ").slice(0, 600);
+    const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
     return err(
       blocked(
         "sandboxUnavailable",
@@ -195,7 +197,15 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
   );
 }
 
-const EXPECTED = { gateway: true, otherByProxy: false, otherDirect: false, outside: false, canary: false, environ: false };
+const EXPECTED = {
+  gateway: true,
+  otherByProxy: false,
+  otherDirect: false,
+  outside: false,
+  canary: false,
+  credentials: false,
+  environ: false,
+};
 
 /** Runs inside. Each value says whether something was possible. */
 const PROBE = `
@@ -215,6 +225,7 @@ console.log(JSON.stringify({
   otherDirect: await open(Number(port), host),
   outside: await open(443, "1.1.1.1"),
   canary: read(facts.canary, () => true),
+  credentials: facts.credentials.some((it) => read(it, () => true)),
   environ: read("/proc/" + facts.pid + "/environ", (it) => /RUNNER_|GITHUB_|ACTIONS_/.test(it)),
 }));
 `;

@@ -75,6 +75,16 @@ describe("the inputs", () => {
     expect(urls.map(isSafeUrl)).toEqual([true, true, true, false, false, false, false]);
   });
 
+  test.each([
+    ["its own Node", { RUNNER_TEMP: "/data/work/_temp" }, "/opt/runner/externals/node24/bin/node", "/opt/runner"],
+    ["its work folder's usual place", { RUNNER_TEMP: "/opt/runner/_work/_temp" }, "/usr/bin/node", "/opt/runner"],
+    ["neither", { RUNNER_TEMP: "/data/work/_temp" }, "/usr/local/bin/node", undefined],
+  ])("know a self-hosted runner's root by %s", (_name, env, execPath, root) => {
+    const { hidden } = readSurroundings(env, new URL("https://api.anthropic.com"), execPath);
+
+    expect(hidden).toEqual([env.RUNNER_TEMP, ...(root === undefined ? [] : [root])]);
+  });
+
   test("never leave out the sandbox for a provider elsewhere", () => {
     const env = { AGENT_POOL_UNSANDBOXED: "playground" };
 

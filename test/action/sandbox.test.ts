@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { containing } from "./kit/matchers.ts";
@@ -55,6 +55,22 @@ describe("the sandbox", () => {
       ok: false,
       error: { reason: "sandboxUnavailable", detail: containing("not tight") },
     });
+  });
+
+  test("does not pass its proof where the runner's own credentials can be read", async () => {
+    const root = await mkdtemp(join(tmpdir(), "runner-"));
+    await writeFile(join(root, ".credentials"), "{}", { mode: 0o644 });
+    const surroundings = { ...deps.surroundings, hidden: [root] };
+    const own = { ...deps, surroundings };
+
+    const bare = await proveSandbox(makeBareRunner(own), own);
+    const open = await proveSandbox(makeSandbox({ ...own, toolFolders: [root] }, await installed("srt")), own);
+    const hidden = await proveSandbox(makeSandbox(own, await installed("srt")), own);
+    await rm(root, { recursive: true });
+
+    expect(bare).toMatchObject({ error: { detail: containing("credentials = true") } });
+    expect(open).toMatchObject({ error: { detail: containing("not tight: credentials = true.") } });
+    expect(hidden).toEqual({ ok: true, value: undefined });
   });
 
   test("does not pass its proof where bubblewrap is missing, and says what to install", async () => {
