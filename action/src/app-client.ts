@@ -2,6 +2,7 @@ import { type Dispatcher } from "undici";
 import { type z } from "zod";
 import {
   Claim,
+  type ClaimRequest,
   CONTRACT_VERSION,
   type Heartbeat,
   HeartbeatReply,
@@ -10,8 +11,10 @@ import {
   Refusal,
 } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { messageOf } from "./failure.ts";
+import { HARNESS } from "./harness/table.ts";
 
 /** The app as the job knows it: three calls, each idempotent on the app's side, so that a lost answer is asked for again. */
 export type AppClient = {
@@ -52,10 +55,11 @@ type Call<T> = {
   readonly signal?: AbortSignal | undefined;
 };
 
+const CLAIM_REQUEST: ClaimRequest = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
+
 export function makeAppClient(deps: AppClientDeps): AppClient {
   return {
-    claim: (token) =>
-      send(deps, { path: "claim", token, body: { contract: CONTRACT_VERSION }, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
+    claim: (token) => send(deps, { path: "claim", token, body: CLAIM_REQUEST, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
     heartbeat: (token, body) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0 }),
     outcome: (token, body, signal) =>
       send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal }),
@@ -120,7 +124,7 @@ function readAnswer<T>(status: number, text: string, schema: z.ZodType<T>): Resu
     });
   }
   const refusal = Refusal.safeParse(body);
-  const message = refusal.success ? `${refusal.data.error} ${refusal.data.fix}`.slice(0, 500) : `HTTP ${String(status)}`;
+  const message = refusal.success ? cut(`${refusal.data.error} ${refusal.data.fix}`, 500) : `HTTP ${String(status)}`;
   const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
   return err({ reason: final ? "refused" : "unreachable", status, message });
 }

@@ -7,16 +7,14 @@ import { type Claim, CONTRACT_VERSION, type Heartbeat, NO_USAGE, type Outcome } 
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import { type AppClient, makeAppClient } from "./app-client.ts";
-import { type Prepared, runAttempt } from "./attempt.ts";
-import { blocked, type Blocked, messageOf } from "./failure.ts";
+import { runAttempt } from "./attempt.ts";
+import { type Blocked, messageOf } from "./failure.ts";
 import type { Gateway } from "./gateway.ts";
-import { HARNESS } from "./harness/table.ts";
 import { type Inputs, readInputs } from "./inputs.ts";
 import { type Log, makeLog } from "./log.ts";
+import { equip, prepare, type Ready } from "./prepare.ts";
 import { type Pending, report, savePending, startHeartbeats, toBlocked, toReportable } from "./report.ts";
-import { makeBareRunner, makeSandbox, proveSandbox } from "./sandbox.ts";
-import { installTool } from "./tools.ts";
-import { makeWorkspace, type Workspace } from "./workspace.ts";
+import { makeWorkspace, revokeToken, type Workspace } from "./workspace.ts";
 
 /** GitHub's cancel: SIGINT, 7.5 s, SIGTERM, 2.5 s, kill (docs "Workflow cancellation", 2026-09-30). */
 const CANCEL_REPORT_MS = 4 * SECOND_MS;
@@ -36,34 +34,6 @@ async function main(): Promise<void> {
   const said = await runClaimed({ inputs: inputs.value, workspace, ready, dispatcher, log, ...claimed.value });
   if (!said.ok) core.setFailed(said.error);
   await dispatcher.close();
-}
-
-/** Harness and sandbox, before the claim: a runner that can't do the work spends nothing. A fault is told to the app after the claim. */
-async function prepare(inputs: Inputs, workspace: Workspace, log: Log): Promise<Result<Prepared, Blocked>> {
-  if (inputs.key === "") {
-    return err(
-      blocked(
-        "keyMissing",
-        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings.",
-      ),
-    );
-  }
-  const harness = HARNESS["claude-code"];
-  const tool = await installTool(harness.tool, inputs.surroundings);
-  if (!tool.ok) return tool;
-  log("harness ready", { version: tool.value.version });
-  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
-  if (inputs.surroundings.unsandboxed) {
-    log("NO SANDBOX: the playground's scripted model only");
-    return ok({ workspace, sandbox: makeBareRunner(deps), harness, tool: tool.value });
-  }
-  const srt = await installTool("srt", inputs.surroundings);
-  if (!srt.ok) return srt;
-  const sandbox = makeSandbox(deps, srt.value);
-  const proven = await proveSandbox(sandbox, deps);
-  if (!proven.ok) return proven;
-  log("sandbox proven", { version: srt.value.version });
-  return ok({ workspace, sandbox, harness, tool: tool.value });
 }
 
 type Claimed = { readonly client: AppClient; readonly answer: Claim; readonly claimedAt: number };
@@ -93,7 +63,7 @@ async function claim(inputs: Inputs, dispatcher: Dispatcher): Promise<Result<Cla
 type ClaimedRun = Claimed & {
   readonly inputs: Inputs;
   readonly workspace: Workspace;
-  readonly ready: Result<Prepared, Blocked>;
+  readonly ready: Result<Ready, Blocked>;
   readonly dispatcher: Dispatcher;
   readonly log: Log;
 };
@@ -141,9 +111,12 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
       phase = next;
       gateway = its ?? gateway;
     };
-    const ran = ready.ok
-      ? await runAttempt({ ...run, ...ready.value, claim: answer, stopping: stopping.signal, onPhase })
-      : ready;
+    const equipped = ready.ok ? await equip(inputs, run.workspace, ready.value, answer.route, log) : ready;
+    // The fetch revokes its token; without one it would live on for an hour.
+    if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run.dispatcher }, answer.checkout.token);
+    const ran = equipped.ok
+      ? await runAttempt({ ...run, ...equipped.value, claim: answer, stopping: stopping.signal, onPhase })
+      : equipped;
     outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, usage(), performance.now() - claimedAt), [
       inputs.key,
       answer.runToken,

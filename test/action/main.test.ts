@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { Outcome } from "#core/wire/contract.ts";
 import { CHECKOUT_TOKEN, RUN_TOKEN } from "./kit/app.ts";
 import { containing, matching } from "./kit/matchers.ts";
-import { type Reply, sendError, sendStream, turnOf } from "./kit/model.ts";
+import { type Reply, type Seen, sendError, sendStream, turnOf } from "./kit/model.ts";
 import { KEY, setStage } from "./kit/stage.ts";
 import { installed, requireSandbox } from "./kit/tool-cache.ts";
 
@@ -13,6 +13,13 @@ const bash = (command: string): { tool: string; input: Record<string, unknown> }
 });
 const edit: Reply = (response, { body }) =>
   sendStream(response, turnOf(body) === 0 ? bash("echo new > a.txt; cp AGENTS.md b.md") : { text: "Made it new." });
+
+function toTexts(outcome: Outcome | undefined): Record<string, string> {
+  const changes = outcome?.kind === "ran" ? outcome.changes : [];
+  return Object.fromEntries(
+    changes.map((it) => [it.path, it.status === "deleted" ? "" : Buffer.from(it.content, "base64").toString("utf8")]),
+  );
+}
 
 describe("the job", { timeout: 90_000 }, () => {
   beforeAll(async () => {
@@ -34,7 +41,7 @@ describe("the job", { timeout: 90_000 }, () => {
     const [outcome] = stage.app.outcomes;
     expect(Outcome.parse(outcome)).toMatchObject({
       kind: "ran", ending: { kind: "completed", turns: 2, finalMessage: "Made it new." }, sandbox: "srt", modelCalls: 2, estimated: false, harnessVersion: "claude-code 2.1.330",
-      usage: { inputTokens: 200, outputTokens: 84, cacheReadTokens: 20, cacheWriteTokens: 10 }, verification: [{ exitCode: 0 }, { exitCode: 0 }],
+      usage: { inputTokens: 200, outputTokens: 84, cacheReadTokens: 20, cacheWriteTokens: 10, cacheWrite1hTokens: 0 }, verification: [{ exitCode: 0 }, { exitCode: 0 }],
       changes: [{ path: "a.txt", status: "modified", content: Buffer.from("new\n").toString("base64") }, { path: "b.md", status: "added" }],
     }); // prettier-ignore
     expect(stage.app.events).toEqual(["claim", "git", "revoke", "outcome"]);
@@ -43,6 +50,39 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Write British English.");
     expect(await readdir(stage.temp)).toEqual(["state"]);
     expect(job.post).toBe("");
+  });
+
+  test("publishes the harness's work, without what set-up and verification leave beside it", async () => {
+    await using stage = await setStage({
+      reply: (response, { body }) =>
+        sendStream(response, turnOf(body) === 0 ? bash("echo new > a.txt; cat set-up.txt > seen.txt") : { text: "Done." }),
+      setup: ["echo made > set-up.txt; echo locked > lock.txt"],
+      verify: ["grep -q new a.txt", "echo altered > a.txt; echo altered > AGENTS.md; echo x > coverage.txt; rm seen.txt"],
+      files: { "lock.txt": "old\n" },
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ kind: "ran", verification: [{ exitCode: 0 }, { exitCode: 0 }] });
+    expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "seen.txt": "made\n" });
+  });
+
+  test("publishes of a repair round what it changed itself", async () => {
+    const reply: Reply = (response, { body }) => {
+      const repairing = JSON.stringify(body["messages"]).includes("fails after your change");
+      const steps = repairing
+        ? [undefined, bash("cat report.txt > b.txt"), { text: "Repaired." }]
+        : [bash("echo new > a.txt"), { text: "Made it." }];
+      sendStream(response, steps[turnOf(body)] ?? { text: "Done." });
+    };
+    await using stage = await setStage({ reply, verify: ["echo formatted > a.txt; echo found > report.txt; test -e b.txt"] });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ ending: { finalMessage: "Repaired." }, verification: [{ exitCode: 0 }] });
+    expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "b.txt": "found\n" });
   });
 
   test("writes neither secrets nor the issue, the code or the model's words into its log", async () => {
@@ -133,6 +173,17 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(job).toMatchObject({ status: 1, log: containing("AGENT_POOL_KEY") });
   });
 
+  test("names the harnesses it can run, and says so when the route has another", async () => {
+    await using stage = await setStage({ reply: edit, harness: "codex" });
+
+    const job = await stage.run();
+
+    expect(stage.app.claims).toEqual([{ contract: 1, harnesses: ["claude-code"] }]);
+    expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "harnessUnavailable", detail: containing("`codex`") }]);
+    expect(stage.app.events).toEqual(["claim", "revoke", "outcome"]);
+    expect(job).toMatchObject({ status: 1, log: containing("Raise the commit of the Action in the workflow") });
+  });
+
   test("ends without touching anything when the attempt isn't its own", async () => {
     await using stage = await setStage({ reply: edit });
     stage.app.failures.claim.push(409);
@@ -193,11 +244,46 @@ describe("the job", { timeout: 90_000 }, () => {
   test("stops when the app says so", async () => {
     await using stage = await setStage({ reply: () => void (stage.app.stop = true) });
 
-    await stage.run();
+    const job = await stage.run();
 
     expect(stage.app.outcomes).toMatchObject([
       { kind: "ran", ending: { kind: "crashed", detail: "The job was stopped from outside." } },
     ]);
+    expect(job.log).toContain("harness ended");
+  });
+
+  test("starts no harness after a stop during set-up, and doesn't wait for its end", async () => {
+    await using stage = await setStage({ reply: edit, setup: ["sleep 60", "sleep 60"] });
+    stage.app.stop = true;
+
+    const job = await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([
+      { kind: "ran", ending: { kind: "crashed", detail: "The job was stopped from outside." }, modelCalls: 0, changes: [] },
+    ]);
+    expect(stage.app.outcomes[0]?.ms).toBeLessThan(20_000);
+    expect(job.log).not.toContain("harness ended");
+    expect(stage.model.seen).toEqual([]);
+  });
+
+  test("goes on without a PDF, which the gateway would refuse", async () => {
+    const read = (path: string, { body }: Seen): { tool: string; input: Record<string, unknown> } => {
+      const folder = /working directory: ([^\\"]+)/i.exec(JSON.stringify(body))?.[1] ?? "";
+      return { tool: "Read", input: { file_path: `${folder}/${path}` } };
+    };
+    const reply: Reply = (response, seen) =>
+      sendStream(
+        response,
+        [read("doc.pdf", seen), read("a.txt", seen), bash("echo new > a.txt")][turnOf(seen.body)] ?? { text: "Done." },
+      );
+    await using stage = await setStage({ reply, files: { "doc.pdf": "%PDF-1.1\ntrailer<<>>\n" } });
+
+    await stage.run();
+
+    const told = JSON.stringify(stage.model.seen.at(-1)?.body["messages"]);
+    expect(stage.app.outcomes).toMatchObject([{ ending: { kind: "completed" }, modelCalls: 4 }]);
+    expect(told).toMatch(/doc\.pdf[^]*denied[^]*old/);
+    expect(told).not.toContain("application/pdf");
   });
 
   test("is reported by its post step when the main step was killed", async () => {

@@ -1,4 +1,5 @@
 import type { Ending, EndingKind } from "#core/wire/contract.ts";
+import { cut, cutFront } from "#core/wire/text.ts";
 import { parseRecord, textOf } from "../meter.ts";
 import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
@@ -6,10 +7,16 @@ import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./har
 /**
  * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
  */
-export const claudeCode: Harness = { tool: "claude-code", provider: "anthropic", command: toCommand, readEnding };
+export const claudeCode: Harness = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
 
 /** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
+/**
+ * What the gateway refuses (gateway-request.ts): there it would end the session, here the model goes on without. The rule for
+ * PDFs counts from the file system's root; the CLI knows one by its name alone, and attaches none that a prompt mentions
+ * as `@x.pdf` (2.1.330, tried 2026-11-25).
+ */
+const OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 /** The CLI asks for up to 128,000 output tokens a call; the gateway must reserve them all, so a small budget buys small answers. */
 const MAX_OUTPUT_TOKENS = 32_000;
 const MIN_OUTPUT_TOKENS = 4_000;
@@ -22,7 +29,7 @@ function toCommand(run: HarnessRun): HarnessCommand {
     run.executable, "-p", "--output-format", "stream-json", "--verbose", "--model", route.model,
     // srt is the sandbox and no one is there to ask.
     "--dangerously-skip-permissions", "--max-turns", String(run.maxTurns), ...IGNORE_CHECKOUT,
-    "--disallowedTools", "WebSearch,WebFetch",
+    "--disallowedTools", OUT_OF_REACH,
     ...(route.effort === null ? [] : ["--effort", route.effort]),
     ...(run.guide === undefined ? [] : ["--append-system-prompt-file", run.guide]),
     ...(run.resume ? ["--resume", run.session] : ["--session-id", run.session]),
@@ -63,16 +70,16 @@ export function readEnding(ended: Pick<Ended, "stdout" | "exitCode" | "killed" |
     else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
   }
   if (result === undefined) {
-    const detail = ended.stderr.trim().slice(-2_000) || null;
+    const detail = cutFront(ended.stderr.trim(), 2_000) || null;
     return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
   }
   const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
   const text = textOf(result["result"]);
   const kind = toKind(result, text, hint);
-  if (kind === "completed") return { kind, detail: null, turns, finalMessage: text.slice(0, 20_000) };
+  if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text, 20_000) };
   const errors: readonly unknown[] = Array.isArray(result["errors"]) ? result["errors"] : [];
   const said = [text, ...errors.map(textOf)].filter((it) => it !== "");
-  return { kind, detail: said.join("\n").slice(0, 2_000) || null, turns, finalMessage: null };
+  return { kind, detail: cut(said.join("\n"), 2_000) || null, turns, finalMessage: null };
 }
 
 function toKind(result: Record<string, unknown>, text: string, hint: string): EndingKind {

@@ -1,4 +1,4 @@
-import type { Claim, Ending, EndingKind, Provider } from "#core/wire/contract.ts";
+import type { Claim, Ending, EndingKind } from "#core/wire/contract.ts";
 import type { Ended } from "../process.ts";
 import type { GatewayFacts } from "../gateway.ts";
 import type { ToolId } from "../tools.ts";
@@ -6,8 +6,8 @@ import type { ToolId } from "../tools.ts";
 /** One coding agent's command-line program, as the Action drives it. Adding one: a file here, a row in table.ts, its pin in tools.ts. */
 export type Harness = {
   readonly tool: ToolId;
-  /** The wire format it speaks, and so the gateway it needs. */
-  readonly provider: Provider;
+  /** What it speaks to its model, and so what the gateway must read. */
+  readonly wire: "anthropic-messages";
   command(run: HarnessRun): HarnessCommand;
   readEnding(ended: Ended): Ending;
 };

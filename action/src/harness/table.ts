@@ -4,3 +4,8 @@ import type { Harness } from "./harness.ts";
 
 /** Every harness the contract names. Does not compile while one is missing. */
 export const HARNESS = { "claude-code": claudeCode } as const satisfies Record<HarnessId, Harness>;
+
+/** Undefined for a name that came with a later contract than this Action's. */
+export function findHarness(name: string): Harness | undefined {
+  return Object.entries<Harness>(HARNESS).find(([known]) => known === name)?.[1];
+}

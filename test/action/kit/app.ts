@@ -11,6 +11,8 @@ export type FakeApp = AsyncDisposable & {
   readonly events: string[];
   readonly heartbeats: Heartbeat[];
   readonly outcomes: Outcome[];
+  /** The bodies of the claims. */
+  readonly claims: unknown[];
   claim: Claim;
   /** HTTP statuses to answer with first, per route; then the real answer. */
   readonly failures: { claim: number[]; outcome: number[]; revoke: number[] };
@@ -25,7 +27,14 @@ export async function startApp(
   claim: Omit<Claim, "checkout"> & { readonly checkout: { readonly base: string } },
 ): Promise<FakeApp> {
   const failures: FakeApp["failures"] = { claim: [], outcome: [], revoke: [] };
-  const state = { events: [] as string[], heartbeats: [] as Heartbeat[], outcomes: [] as Outcome[], failures, stop: false };
+  const state = {
+    events: [] as string[],
+    heartbeats: [] as Heartbeat[],
+    outcomes: [] as Outcome[],
+    claims: [] as unknown[],
+    failures,
+    stop: false,
+  };
   const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -53,6 +62,7 @@ export async function startApp(
     }
     if (route === "claim") {
       app.events.push("claim");
+      app.claims.push(JSON.parse(body));
       const failure = failures.claim.shift();
       return failure === undefined
         ? json(200, app.claim)

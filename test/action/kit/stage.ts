@@ -27,6 +27,7 @@ type Given = {
   readonly verify?: string[];
   readonly microUsd?: number;
   readonly deadlineMs?: number;
+  readonly harness?: string;
   readonly files?: Record<string, string>;
 };
 
@@ -50,10 +51,10 @@ export async function setStage(given: Given): Promise<Stage> {
     heartbeatEveryMs: 200,
     brief: { repository: "acme/web", issue: 7, title: "Make a.txt new", body: "It says old. THE-ISSUE-TEXT" },
     checkout: { base: git("rev-parse", "HEAD") },
-    route: { tier: "standard", harness: "claude-code", provider: "anthropic", model: MODEL, effort: "low", maxTurns: 10 },
+    route: { tier: "standard", harness: given.harness ?? "claude-code", model: MODEL, effort: "low", maxTurns: 10 },
     budget: {
       microUsd: given.microUsd ?? 5_000_000,
-      price: { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000 },
+      price: { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000, cacheWrite1h: 6_000_000 },
     },
     commands: { setup: given.setup ?? [], verify: given.verify ?? [] },
     limits: { maxFiles: 50, maxBytes: 500_000 },

@@ -1,0 +1,72 @@
+import type { Claim } from "#core/wire/contract.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
+import type { Prepared } from "./attempt.ts";
+import { blocked, type Blocked } from "./failure.ts";
+import type { Harness } from "./harness/harness.ts";
+import { findHarness, HARNESS } from "./harness/table.ts";
+import type { Inputs } from "./inputs.ts";
+import type { Log } from "./log.ts";
+import { makeBareRunner, makeSandbox, proveSandbox } from "./sandbox.ts";
+import { installTool, type Tool } from "./tools.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** What every route needs. `srt` is undefined where there is no sandbox (see `Surroundings.unsandboxed`). */
+export type Ready = { readonly srt: Tool | undefined };
+
+/** Before the claim, so that a runner that can't do the work spends nothing. A fault is told to the app after the claim. */
+export async function prepare(inputs: Inputs, workspace: Workspace, log: Log): Promise<Result<Ready, Blocked>> {
+  const { surroundings } = inputs;
+  if (inputs.key === "") {
+    return err(
+      blocked(
+        "keyMissing",
+        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings.",
+      ),
+    );
+  }
+  // While there is one harness it is the route's, so it is installed before the lease's clock runs. Of several only the
+  // claim says which is needed, and installing them all would cost each job some 400 MB a harness.
+  const [only, another] = Object.values<Harness>(HARNESS);
+  if (only !== undefined && another === undefined) {
+    const installed = await installTool(only.tool, surroundings);
+    if (!installed.ok) return installed;
+  }
+  if (surroundings.unsandboxed) {
+    log("NO SANDBOX: the playground's scripted model only");
+    return ok({ srt: undefined });
+  }
+  const srt = await installTool("srt", surroundings);
+  if (!srt.ok) return srt;
+  const deps = { surroundings, workspace, toolFolders: [] };
+  const proven = await proveSandbox(makeSandbox(deps, srt.value), deps);
+  if (!proven.ok) return proven;
+  log("sandbox proven", { version: srt.value.version });
+  return ok({ srt: srt.value });
+}
+
+/** After the claim, which names the harness. Errors: harnessUnavailable. */
+export async function equip(
+  inputs: Inputs,
+  workspace: Workspace,
+  ready: Ready,
+  route: Claim["route"],
+  log: Log,
+): Promise<Result<Prepared, Blocked>> {
+  const harness = findHarness(route.harness);
+  if (harness === undefined) {
+    const known = Object.keys(HARNESS).join(", ");
+    return err(
+      blocked(
+        "harnessUnavailable",
+        `The workflow's version of the Action doesn't know the harness \`${cut(route.harness, 50)}\`, only ${known}. Raise the commit of the Action in the workflow of the runner repository.`,
+      ),
+    );
+  }
+  const tool = await installTool(harness.tool, inputs.surroundings);
+  if (!tool.ok) return tool;
+  log("harness ready", { version: tool.value.version });
+  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
+  const sandbox = ready.srt === undefined ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
+  return ok({ workspace, sandbox, harness, tool: tool.value });
+}
