@@ -9496,7 +9496,7 @@ var require_readable = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/readable.js"(exports, module) {
     "use strict";
     var assert2 = __require("node:assert");
-    var { Readable } = __require("node:stream");
+    var { Readable: Readable2 } = __require("node:stream");
     var { RequestAbortedError, NotSupportedError, InvalidArgumentError, AbortError } = require_errors();
     var util = require_util();
     var { ReadableStreamFrom } = require_util();
@@ -9508,7 +9508,7 @@ var require_readable = __commonJS({
     var kContentLength = /* @__PURE__ */ Symbol("kContentLength");
     var noop = () => {
     };
-    var BodyReadable = class extends Readable {
+    var BodyReadable = class extends Readable2 {
       constructor({
         resume,
         abort,
@@ -9850,7 +9850,7 @@ var require_api_request = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/api-request.js"(exports, module) {
     "use strict";
     var assert2 = __require("node:assert");
-    var { Readable } = require_readable();
+    var { Readable: Readable2 } = require_readable();
     var { InvalidArgumentError, RequestAbortedError } = require_errors();
     var util = require_util();
     var { getResolveErrorBodyCallback } = require_util3();
@@ -9945,7 +9945,7 @@ var require_api_request = __commonJS({
         const parsedHeaders = responseHeaders === "raw" ? util.parseHeaders(rawHeaders) : headers;
         const contentType = parsedHeaders["content-type"];
         const contentLength = parsedHeaders["content-length"];
-        const res = new Readable({
+        const res = new Readable2({
           resume,
           abort,
           contentType,
@@ -10260,7 +10260,7 @@ var require_api_pipeline = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/api-pipeline.js"(exports, module) {
     "use strict";
     var {
-      Readable,
+      Readable: Readable2,
       Duplex,
       PassThrough
     } = __require("node:stream");
@@ -10274,7 +10274,7 @@ var require_api_pipeline = __commonJS({
     var { addSignal, removeSignal } = require_abort_signal();
     var assert2 = __require("node:assert");
     var kResume = /* @__PURE__ */ Symbol("resume");
-    var PipelineRequest = class extends Readable {
+    var PipelineRequest = class extends Readable2 {
       constructor() {
         super({ autoDestroy: true });
         this[kResume] = null;
@@ -10291,7 +10291,7 @@ var require_api_pipeline = __commonJS({
         callback(err2);
       }
     };
-    var PipelineResponse = class extends Readable {
+    var PipelineResponse = class extends Readable2 {
       constructor(resume) {
         super({ autoDestroy: true });
         this[kResume] = resume;
@@ -13616,7 +13616,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants3();
     var EE = __require("node:events");
-    var { Readable, pipeline: pipeline2, finished } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline2, finished } = __require("node:stream");
     var { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -14555,7 +14555,7 @@ var require_fetch = __commonJS({
                   }
                 }
               }
-              this.body = new Readable({ read: resume });
+              this.body = new Readable2({ read: resume });
               const onError = this.onError.bind(this);
               resolve({
                 status,
@@ -30697,7 +30697,7 @@ var require_readable2 = __commonJS({
   "node_modules/undici/lib/api/readable.js"(exports, module) {
     "use strict";
     var assert2 = __require("node:assert");
-    var { Readable } = __require("node:stream");
+    var { Readable: Readable2 } = __require("node:stream");
     var { RequestAbortedError, NotSupportedError, InvalidArgumentError, AbortError } = require_errors2();
     var util = require_util9();
     var { ReadableStreamFrom } = require_util9();
@@ -30711,7 +30711,7 @@ var require_readable2 = __commonJS({
     var kBytesRead = /* @__PURE__ */ Symbol("kBytesRead");
     var noop = () => {
     };
-    var BodyReadable = class extends Readable {
+    var BodyReadable = class extends Readable2 {
       /**
        * @param {object} opts
        * @param {(this: Readable, size: number) => void} opts.resume
@@ -31100,7 +31100,7 @@ var require_api_request2 = __commonJS({
     "use strict";
     var assert2 = __require("node:assert");
     var { AsyncResource } = __require("node:async_hooks");
-    var { Readable } = require_readable2();
+    var { Readable: Readable2 } = require_readable2();
     var { InvalidArgumentError, RequestAbortedError } = require_errors2();
     var util = require_util9();
     function noop() {
@@ -31181,7 +31181,7 @@ var require_api_request2 = __commonJS({
         const parsedHeaders = responseHeaders === "raw" ? util.parseHeaders(rawHeaders) : headers;
         const contentType = parsedHeaders["content-type"];
         const contentLength = parsedHeaders["content-length"];
-        const res = new Readable({
+        const res = new Readable2({
           resume,
           abort,
           contentType,
@@ -31490,7 +31490,7 @@ var require_api_pipeline2 = __commonJS({
   "node_modules/undici/lib/api/api-pipeline.js"(exports, module) {
     "use strict";
     var {
-      Readable,
+      Readable: Readable2,
       Duplex,
       PassThrough
     } = __require("node:stream");
@@ -31506,7 +31506,7 @@ var require_api_pipeline2 = __commonJS({
     function noop() {
     }
     var kResume = /* @__PURE__ */ Symbol("resume");
-    var PipelineRequest = class extends Readable {
+    var PipelineRequest = class extends Readable2 {
       constructor() {
         super({ autoDestroy: true });
         this[kResume] = null;
@@ -31523,7 +31523,7 @@ var require_api_pipeline2 = __commonJS({
         callback(err2);
       }
     };
-    var PipelineResponse = class extends Readable {
+    var PipelineResponse = class extends Readable2 {
       constructor(resume) {
         super({ autoDestroy: true });
         this[kResume] = resume;
@@ -36778,7 +36778,7 @@ var require_cache3 = __commonJS({
   "node_modules/undici/lib/interceptor/cache.js"(exports, module) {
     "use strict";
     var assert2 = __require("node:assert");
-    var { Readable } = __require("node:stream");
+    var { Readable: Readable2 } = __require("node:stream");
     var util = require_util9();
     var CacheHandler = require_cache_handler();
     var MemoryCacheStore = require_memory_cache_store();
@@ -36995,7 +36995,7 @@ var require_cache3 = __commonJS({
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
-      const stream = util.isStream(result.body) ? result.body : Readable.from(result.body ?? []);
+      const stream = util.isStream(result.body) ? result.body : Readable2.from(result.body ?? []);
       assert2(!stream.destroyed, "stream should not be destroyed");
       assert2(!stream.readableDidRead, "stream should not be readableDidRead");
       const controller = {
@@ -40436,7 +40436,7 @@ var require_fetch2 = __commonJS({
       subresourceSet
     } = require_constants8();
     var EE = __require("node:events");
-    var { Readable, pipeline: pipeline2, finished, isErrored, isReadable } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline2, finished, isErrored, isReadable } = __require("node:stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util9();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url2();
     var { getGlobalDispatcher } = require_global4();
@@ -41421,7 +41421,7 @@ var require_fetch2 = __commonJS({
                   }
                 }
               }
-              this.body = new Readable({ read: resume });
+              this.body = new Readable2({ read: resume });
               const onError = this.onError.bind(this);
               resolve({
                 status,
@@ -46924,8 +46924,8 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addRaw(text, addEOL = false) {
-    this._buffer += text;
+  addRaw(text2, addEOL = false) {
+    this._buffer += text2;
     return addEOL ? this.addEOL() : this;
   }
   /**
@@ -47021,10 +47021,10 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addHeading(text, level) {
+  addHeading(text2, level) {
     const tag = `h${level}`;
     const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
-    const element = this.wrap(allowedTag, text);
+    const element = this.wrap(allowedTag, text2);
     return this.addRaw(element).addEOL();
   }
   /**
@@ -47053,9 +47053,9 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addQuote(text, cite) {
+  addQuote(text2, cite) {
     const attrs = Object.assign({}, cite && { cite });
-    const element = this.wrap("blockquote", text, attrs);
+    const element = this.wrap("blockquote", text2, attrs);
     return this.addRaw(element).addEOL();
   }
   /**
@@ -47066,8 +47066,8 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addLink(text, href) {
-    const element = this.wrap("a", text, { href });
+  addLink(text2, href) {
+    const element = this.wrap("a", text2, { href });
     return this.addRaw(element).addEOL();
   }
 };
@@ -56514,8 +56514,8 @@ function ko_default() {
 }
 
 // node_modules/zod/v4/locales/lt.js
-var capitalizeFirstCharacter = (text) => {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+var capitalizeFirstCharacter = (text2) => {
+  return text2.charAt(0).toUpperCase() + text2.slice(1);
 };
 function getUnitTypeFromNumber(number4) {
   const abs = Math.abs(number4);
@@ -66881,6 +66881,21 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/text.ts
+function cut(text2, max) {
+  if (text2.length <= max) return text2;
+  const end = text2.slice(0, max);
+  return /[\uD800-\uDBFF]$/.test(end) ? end.slice(0, -1) : end;
+}
+function cutFront(text2, max) {
+  if (text2.length <= max) return text2;
+  const end = text2.slice(-max);
+  return /^[\uDC00-\uDFFF]/.test(end) ? end.slice(1) : end;
+}
+function storable(text2) {
+  return text2.replaceAll("\0", "").toWellFormed();
+}
+
 // src/core/wire/contract.ts
 var CONTRACT_VERSION = 1;
 var MAX_OUTCOME_BYTES = 8 * 1024 * 1024;
@@ -66896,38 +66911,51 @@ var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
 var count = external_exports.number().int().nonnegative();
-var Price = external_exports.strictObject({ input: count, output: count, cacheRead: count, cacheWrite: count });
-var ClaimRequest = external_exports.strictObject({ contract: external_exports.literal(CONTRACT_VERSION) });
-var Claim = external_exports.strictObject({
+var text = (max) => external_exports.string().max(max).transform(storable);
+var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
+var ClaimRequest = external_exports.strictObject({
+  contract: external_exports.literal(CONTRACT_VERSION),
+  harnesses: external_exports.array(external_exports.string().max(50)).max(20)
+});
+var Claim = external_exports.object({
   contract: external_exports.literal(CONTRACT_VERSION),
   /** Good for this attempt's heartbeat and outcome alone. */
   runToken: external_exports.string(),
   /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
   deadlineMs: count,
   heartbeatEveryMs: count,
-  brief: external_exports.strictObject({ repository: external_exports.string(), issue: count, title: external_exports.string(), body: external_exports.string() }),
+  brief: external_exports.object({ repository: external_exports.string(), issue: count, title: external_exports.string(), body: external_exports.string() }),
   /** `token` reads one repository, for one fetch, and is revoked before the sandbox starts. */
-  checkout: external_exports.strictObject({ cloneUrl: external_exports.url(), base: ObjectId, token: external_exports.string() }),
-  route: external_exports.strictObject({
-    tier: Tier,
-    harness: Harness,
-    provider: Provider,
+  checkout: external_exports.object({ cloneUrl: external_exports.url(), base: ObjectId, token: external_exports.string() }),
+  /** Words, not the closed lists above: an older Action must be able to read them and say which it doesn't know. */
+  route: external_exports.object({
+    tier: external_exports.string(),
+    harness: external_exports.string(),
     model: external_exports.string(),
-    effort: Effort.nullable(),
+    effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
-  budget: external_exports.strictObject({ microUsd: count, price: Price }),
+  budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
-  commands: external_exports.strictObject({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
-  limits: external_exports.strictObject({ maxFiles: count, maxBytes: count })
+  commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
+  limits: external_exports.object({ maxFiles: count, maxBytes: count })
 });
 var Usage = external_exports.strictObject({
   inputTokens: count,
   outputTokens: count,
   cacheReadTokens: count,
-  cacheWriteTokens: count
+  /** Written to the cache for five minutes. */
+  cacheWriteTokens: count,
+  /** Written to the cache for an hour, at another price. */
+  cacheWrite1hTokens: count
 });
-var NO_USAGE = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+var NO_USAGE = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWrite1hTokens: 0
+};
 var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
   contract: external_exports.literal(CONTRACT_VERSION),
@@ -66935,7 +66963,7 @@ var Heartbeat = external_exports.strictObject({
   modelCalls: count,
   usage: Usage
 });
-var HeartbeatReply = external_exports.strictObject({ stop: external_exports.boolean() });
+var HeartbeatReply = external_exports.object({ stop: external_exports.boolean() });
 var ENDINGS = [
   "completed",
   "turnLimit",
@@ -66954,24 +66982,25 @@ var EndingKind = external_exports.enum(ENDINGS);
 var Ending = external_exports.strictObject({
   kind: EndingKind,
   /** What the harness or provider said, cut to 2,000 characters; null when it said nothing. */
-  detail: external_exports.string().max(2e3).nullable(),
+  detail: text(2e3).nullable(),
   turns: count.nullable(),
-  finalMessage: external_exports.string().max(2e4).nullable()
+  finalMessage: text(2e4).nullable()
 });
+var Path = external_exports.string().min(1).max(4096).refine((path) => storable(path) === path, "is not a path that can be stored");
 var Change = external_exports.discriminatedUnion("status", [
   external_exports.strictObject({
     status: external_exports.enum(["added", "modified"]),
-    path: external_exports.string().min(1).max(4096),
+    path: Path,
     /** Symlinks (120000) and submodules (160000) are reported so that the app can refuse them by name. */
     mode: external_exports.enum(["100644", "100755", "120000", "160000"]),
     /** Git's id of the blob: the app computes it again from `content`. */
     blob: ObjectId,
     content: external_exports.base64()
   }),
-  external_exports.strictObject({ status: external_exports.literal("deleted"), path: external_exports.string().min(1).max(4096) })
+  external_exports.strictObject({ status: external_exports.literal("deleted"), path: Path })
 ]);
 var Verification = external_exports.strictObject({
-  command: external_exports.string(),
+  command: text(1e3),
   /** null when it was killed at the deadline. */
   exitCode: external_exports.number().int().nullable(),
   ms: count
@@ -66990,7 +67019,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     kind: external_exports.literal("blocked"),
     contract: external_exports.literal(CONTRACT_VERSION),
     reason: external_exports.enum(BLOCKED_REASONS),
-    detail: external_exports.string().max(2e3),
+    detail: text(2e3),
     usage: Usage,
     ms: count
   }),
@@ -67002,7 +67031,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: external_exports.boolean(),
-    harnessVersion: external_exports.string().max(100),
+    harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: external_exports.enum(["srt", "none"]),
     verification: external_exports.array(Verification).max(20),
@@ -67010,8 +67039,8 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     ms: count
   })
 ]);
-var OutcomeReply = external_exports.strictObject({ accepted: external_exports.literal(true) });
-var Refusal = external_exports.strictObject({ error: external_exports.string(), fix: external_exports.string() });
+var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
+var Refusal = external_exports.object({ error: external_exports.string(), fix: external_exports.string() });
 
 // src/core/wire/result.ts
 function ok(value) {
@@ -67034,9 +67063,236 @@ var import_undici2 = __toESM(require_undici2(), 1);
 function blocked(reason, detail) {
   return { reason, detail };
 }
+function unreadable(detail) {
+  return err(blocked("changesUnreadable", cut(detail, 2e3)));
+}
 function messageOf(cause) {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text.split("\n", 1)[0] ?? "";
+  const text2 = cause instanceof Error ? cause.message : String(cause);
+  return text2.split("\n", 1)[0] ?? "";
+}
+function lastLine(text2) {
+  return cut(text2.trim().split("\n").at(-1) ?? "", 300);
+}
+
+// action/src/meter.ts
+var MAX_LINE_CHARS = 4 * 1024 * 1024;
+var MAX_JSON_BYTES = 16 * 1024 * 1024;
+var CHARS_PER_TOKEN = 3;
+function makeSseMeter(maxTokens) {
+  const decoder = new TextDecoder();
+  let pending = "";
+  let skipping = false;
+  let figures;
+  let final = false;
+  let outputChars = 0;
+  let thinking = false;
+  function readEvent(data) {
+    const event = parseRecord(data);
+    if (event === void 0) return;
+    if (event["type"] === "message_start") {
+      figures = grow(figures, record2(record2(event["message"])?.["usage"]));
+    } else if (event["type"] === "message_delta") {
+      const usage = record2(event["usage"]);
+      figures = grow(figures, usage);
+      final ||= typeof usage?.["output_tokens"] === "number";
+    } else if (event["type"] === "content_block_start") {
+      thinking ||= textOf(record2(event["content_block"])?.["type"]).endsWith("thinking");
+    } else if (event["type"] === "content_block_delta") {
+      const delta = record2(event["delta"]);
+      for (const text2 of [delta?.["text"], delta?.["partial_json"]]) if (typeof text2 === "string") outputChars += text2.length;
+    }
+  }
+  function readLine(line) {
+    if (line.startsWith("data:")) readEvent(line.slice(5));
+  }
+  return {
+    read(chunk) {
+      pending += decoder.decode(chunk, { stream: true });
+      const lines = pending.split(/\r\n|\n|\r/);
+      pending = lines.pop() ?? "";
+      for (const line of lines) {
+        if (skipping) skipping = false;
+        else readLine(line);
+      }
+      if (pending.length > MAX_LINE_CHARS) {
+        skipping = true;
+        pending = "";
+      }
+    },
+    end() {
+      if (!skipping) readLine(pending);
+      if (figures === void 0) return void 0;
+      const usage = toUsage(figures);
+      if (final) return { usage, estimated: false };
+      const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
+      return { usage: { ...usage, outputTokens }, estimated: true };
+    }
+  };
+}
+function makeJsonMeter() {
+  const chunks = [];
+  let bytes = 0;
+  return {
+    read(chunk) {
+      bytes += chunk.length;
+      if (bytes <= MAX_JSON_BYTES) chunks.push(chunk);
+    },
+    end() {
+      if (bytes > MAX_JSON_BYTES) return void 0;
+      const figures = grow(void 0, record2(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
+      return figures === void 0 ? void 0 : { usage: toUsage(figures), estimated: false };
+    }
+  };
+}
+function grow(seen, usage) {
+  if (usage === void 0) return seen;
+  return {
+    input: Math.max(seen?.input ?? 0, tokens(usage["input_tokens"])),
+    output: Math.max(seen?.output ?? 0, tokens(usage["output_tokens"])),
+    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens(usage["cache_read_input_tokens"])),
+    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens(usage["cache_creation_input_tokens"])),
+    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]))
+  };
+}
+function toUsage(figures) {
+  return {
+    inputTokens: figures.input,
+    outputTokens: figures.output,
+    cacheReadTokens: figures.cacheRead,
+    cacheWriteTokens: Math.max(0, figures.cacheWrite - figures.cacheWrite1h),
+    cacheWrite1hTokens: figures.cacheWrite1h
+  };
+}
+function tokens(value) {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+function parseRecord(text2) {
+  try {
+    return record2(JSON.parse(text2));
+  } catch {
+    return void 0;
+  }
+}
+function record2(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
+}
+function textOf(value) {
+  return typeof value === "string" ? value : "";
+}
+
+// action/src/harness/harness.ts
+var EVIDENCE = {
+  authFailed: [401, 403],
+  billing: [400, 402, 403],
+  rateLimited: [429],
+  quotaExhausted: [429],
+  overloaded: [503, 529],
+  modelNotFound: [400, 404]
+};
+function confirmEnding(ending, facts) {
+  if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
+  if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
+  if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
+  const evidence = EVIDENCE[ending.kind];
+  if (evidence === void 0 || facts.lastError !== null && evidence.includes(facts.lastError.status)) return ending;
+  return { ...ending, kind: "providerError" };
+}
+function quote(word) {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+// action/src/harness/claude-code.ts
+var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
+var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
+var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
+var MAX_OUTPUT_TOKENS = 32e3;
+var MIN_OUTPUT_TOKENS = 4e3;
+var OUTPUT_SHARE = 4;
+function toCommand(run2) {
+  const { route } = run2;
+  const args = [
+    run2.executable,
+    "-p",
+    "--output-format",
+    "stream-json",
+    "--verbose",
+    "--model",
+    route.model,
+    // srt is the sandbox and no one is there to ask.
+    "--dangerously-skip-permissions",
+    "--max-turns",
+    String(run2.maxTurns),
+    ...IGNORE_CHECKOUT,
+    "--disallowedTools",
+    OUT_OF_REACH,
+    ...route.effort === null ? [] : ["--effort", route.effort],
+    ...run2.guide === void 0 ? [] : ["--append-system-prompt-file", run2.guide],
+    ...run2.resume ? ["--resume", run2.session] : ["--session-id", run2.session]
+  ];
+  const env = {
+    ANTHROPIC_BASE_URL: `http://${run2.gateway}`,
+    ANTHROPIC_API_KEY: run2.dummy,
+    CLAUDE_CONFIG_DIR: `${run2.home}/claude`,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    CLAUDE_CODE_MAX_RETRIES: "2",
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run2.budget)),
+    DISABLE_AUTOUPDATER: "1",
+    // The CLI refuses to skip permissions as root unless told that it is contained.
+    ...process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}
+  };
+  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run2.prompt };
+}
+function maxOutputTokens(budget) {
+  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
+  const affordable = Math.floor(budget.microUsd * 1e6 / budget.price.output / OUTPUT_SHARE);
+  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
+}
+function readEnding(ended) {
+  let result;
+  let hint = "";
+  for (const line of ended.stdout.toString("utf8").split("\n")) {
+    if (!line.includes('"result"') && !line.includes('"error"')) continue;
+    const event = parseRecord(line);
+    if (event?.["type"] === "result") result = event;
+    else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
+  }
+  if (result === void 0) {
+    const detail = cutFront(ended.stderr.trim(), 2e3) || null;
+    return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
+  }
+  const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
+  const text2 = textOf(result["result"]);
+  const kind = toKind(result, text2, hint);
+  if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text2, 2e4) };
+  const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
+  const said = [text2, ...errors.map(textOf)].filter((it) => it !== "");
+  return { kind, detail: cut(said.join("\n"), 2e3) || null, turns, finalMessage: null };
+}
+function toKind(result, text2, hint) {
+  if (result["subtype"] === "error_max_turns") return "turnLimit";
+  if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
+  if (result["is_error"] !== true) return "completed";
+  const status = typeof result["api_error_status"] === "number" ? result["api_error_status"] : 0;
+  const type = textOf(result["api_error_type"]);
+  if (type === "budget_exhausted") return "budgetExhausted";
+  if (type === "deadline_passed") return "timedOut";
+  if (result["api_error"] === "usage_limit_reached" || status === 429 && /hit your .*limit/i.test(text2))
+    return "quotaExhausted";
+  if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text2))
+    return "billing";
+  if (status === 429 || status === 0 && hint === "rate_limit") return "rateLimited";
+  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
+  if (status === 404 || hint === "model_not_found" || status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text2))
+    return "modelNotFound";
+  if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text2))
+    return "overloaded";
+  return "providerError";
+}
+
+// action/src/harness/table.ts
+var HARNESS = { "claude-code": claudeCode };
+function findHarness(name) {
+  return Object.entries(HARNESS).find(([known]) => known === name)?.[1];
 }
 
 // action/src/app-client.ts
@@ -67046,9 +67302,10 @@ var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 var MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
-    claim: (token) => send(deps, { path: "claim", token, body: { contract: CONTRACT_VERSION }, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
+    claim: (token) => send(deps, { path: "claim", token, body: CLAIM_REQUEST, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
     heartbeat: (token, body) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0 }),
     outcome: (token, body, signal) => send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal })
   };
@@ -67079,8 +67336,8 @@ async function sendOnce(deps, call) {
       body: JSON.stringify(call.body),
       signal: call.signal === void 0 ? timeout : AbortSignal.any([call.signal, timeout])
     });
-    const text = await readText(response.body);
-    return readAnswer(response.statusCode, text, call.answer);
+    const text2 = await readText(response.body);
+    return readAnswer(response.statusCode, text2, call.answer);
   } catch (cause) {
     return err({ reason: "unreachable", status: null, message: messageOf(cause) });
   }
@@ -67095,8 +67352,8 @@ async function readText(body) {
   }
   return Buffer.concat(chunks).toString("utf8");
 }
-function readAnswer(status, text, schema) {
-  const body = parseJson(text);
+function readAnswer(status, text2, schema) {
+  const body = parseJson(text2);
   if (status === 200) {
     const answer2 = schema.safeParse(body);
     if (answer2.success) return ok(answer2.data);
@@ -67107,13 +67364,13 @@ function readAnswer(status, text, schema) {
     });
   }
   const refusal = Refusal.safeParse(body);
-  const message = refusal.success ? `${refusal.data.error} ${refusal.data.fix}`.slice(0, 500) : `HTTP ${String(status)}`;
+  const message = refusal.success ? cut(`${refusal.data.error} ${refusal.data.fix}`, 500) : `HTTP ${String(status)}`;
   const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
   return err({ reason: final ? "refused" : "unreachable", status, message });
 }
-function parseJson(text) {
+function parseJson(text2) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text2);
   } catch {
     return void 0;
   }
@@ -67124,13 +67381,8 @@ var import_undici5 = __toESM(require_undici2(), 1);
 import { randomBytes, randomUUID as randomUUID2 } from "node:crypto";
 import { performance as performance7 } from "node:perf_hooks";
 
-// action/src/changes.ts
-import { lstat as lstat3, readdir as readdir4, rm as rm3 } from "node:fs/promises";
-import { join as join2 } from "node:path";
-import { performance as performance3 } from "node:perf_hooks";
-
 // action/src/attributes.ts
-import { lstat as lstat2, readdir as readdir3, readFile as readFile2, readlink as readlink2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
+import { lstat as lstat2, readdir as readdir3, readFile as readFile2, readlink as readlink2, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
 import { join } from "node:path";
 
 // action/src/process.ts
@@ -67141,6 +67393,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 var KEEP_BYTES = 32 * 1024 * 1024;
 var GRACE_MS = 5e3;
 async function run(command) {
+  if (command.signal?.aborted) return { exitCode: null, signal: null, killed: true, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
   const started = performance2.now();
   const child = spawn(command.file, command.args, { cwd: command.cwd, env: command.env, stdio: "pipe", detached: true });
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
@@ -67158,7 +67411,6 @@ async function run(command) {
   };
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
-  if (command.signal?.aborted) stop();
   const end = await new Promise((resolve) => {
     child.once("error", (error63) => {
       stderr.add(Buffer.from(error63.message));
@@ -67203,8 +67455,8 @@ async function isSame(relative) {
   return (await readStat(relative.pid))?.start === relative.start;
 }
 async function readStat(pid) {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const text2 = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = text2.slice(text2.lastIndexOf(")") + 2).split(" ");
   return fields.length < 20 ? void 0 : { parent: Number(fields[1]), start: fields[19] ?? "" };
 }
 function kill(pid, signal) {
@@ -67299,10 +67551,10 @@ function splitNul(bytes) {
 }
 
 // action/src/attributes.ts
-var NAME = ".gitattributes";
-async function holdBackAttributes(repo, base, call) {
+var ATTRIBUTES = ".gitattributes";
+async function holdBackAttributes(repo, aside, base, call) {
   const listed = splitNul((await call(["ls-tree", "-r", "-z", "--name-only", base])).stdout).map((it) => it.toString("utf8"));
-  const ofBase = new Set(listed.filter((it) => it === NAME || it.endsWith(`/${NAME}`)));
+  const ofBase = new Set(listed.filter((it) => it === ATTRIBUTES || it.endsWith(`/${ATTRIBUTES}`)));
   const found = (await findAttributes(repo)).filter((it) => !ofBase.has(it));
   const ignored = found.length === 0 ? [] : splitNul((await call(["check-ignore", "-z", "--stdin"], { input: found.map((it) => `./${it}\0`).join("") })).stdout);
   const isIgnored = new Set(ignored.map((it) => it.toString("utf8").replace(/^\.\//, "")));
@@ -67310,33 +67562,35 @@ async function holdBackAttributes(repo, base, call) {
   const heldBack = [];
   for (const path of [...ownFound, ...ofBase]) {
     if (!await hasRealFolder(repo, path)) continue;
-    const held = await readHeld(repo, path);
+    const full = join(repo, path);
+    const there = await lstat2(full).catch(() => void 0);
+    if (there?.isDirectory()) continue;
+    const stored = there === void 0 ? void 0 : await readStored(full, there);
     const old = ofBase.has(path) ? (await call(["cat-file", "blob", `${base}:${path}`])).stdout : void 0;
-    if (held !== void 0 && old !== void 0 && held.mode !== "120000" && held.content.equals(old)) continue;
-    if (held !== void 0) heldBack.push(held);
-    await rm2(join(repo, path), { force: true, recursive: true });
-    if (old !== void 0) await writeFile2(join(repo, path), old);
-    if (held === void 0 && old !== void 0) heldBack.push({ path, mode: "100644", content: GONE });
+    if (stored !== void 0 && stored.mode !== "120000" && old?.equals(stored.content)) continue;
+    const own2 = there === void 0 ? void 0 : join(aside, `attributes-${heldBack.length}`);
+    if (own2 !== void 0) await rename2(full, own2);
+    if (old !== void 0) await writeFile2(full, old);
+    heldBack.push({ path, aside: own2, stored });
   }
   return heldBack;
 }
-var GONE = Buffer.alloc(0);
-async function putBackAttributes(heldBack, call) {
-  for (const { path, mode, content } of heldBack) {
-    if (content === GONE) {
+async function putBackAttributes(repo, heldBack, call) {
+  for (const { path, aside, stored } of heldBack) {
+    await rm2(join(repo, path), { force: true });
+    if (aside !== void 0) await rename2(aside, join(repo, path));
+    if (stored === void 0) {
       await call(["update-index", "--force-remove", "--", path]);
       continue;
     }
-    const blob = (await call(["hash-object", "-w", "--no-filters", "--stdin"], { input: content })).stdout.toString("latin1").trim();
-    await call(["update-index", "--add", "--cacheinfo", `${mode},${blob},${path}`]);
+    const hashed = await call(["hash-object", "-w", "--no-filters", "--stdin"], { input: stored.content });
+    await call(["update-index", "--add", "--cacheinfo", `${stored.mode},${hashed.stdout.toString("latin1").trim()},${path}`]);
   }
 }
-async function readHeld(repo, path) {
-  const full = join(repo, path);
-  const found = await lstat2(full).catch(() => void 0);
-  if (found?.isSymbolicLink()) return { path, mode: "120000", content: Buffer.from(await readlink2(full)) };
-  if (found?.isFile()) return { path, mode: (found.mode & 64) === 0 ? "100644" : "100755", content: await readFile2(full) };
-  return void 0;
+async function readStored(full, there) {
+  if (there.isSymbolicLink()) return { mode: "120000", content: Buffer.from(await readlink2(full)) };
+  if (!there.isFile()) return void 0;
+  return { mode: (there.mode & 64) === 0 ? "100644" : "100755", content: await readFile2(full) };
 }
 async function findAttributes(repo) {
   const found = [];
@@ -67344,7 +67598,7 @@ async function findAttributes(repo) {
     for (const entry of await readdir3(join(repo, folder), { withFileTypes: true }).catch(() => [])) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (entry.name === ".git") continue;
-      if (entry.name === NAME) found.push(path);
+      if (entry.name === ATTRIBUTES) found.push(path);
       else if (entry.isDirectory()) await look(path);
     }
   }
@@ -67360,102 +67614,62 @@ async function hasRealFolder(repo, path) {
   return true;
 }
 
-// action/src/changes.ts
-async function readChanges(git, workspace, base, limits) {
-  const index = join2(workspace.hidden, "index");
-  const call = (args, more = {}) => runGit(git, {
-    ...more,
-    args,
-    env: { GIT_INDEX_FILE: index },
-    until: performance3.now() + 2 * MINUTE_MS,
-    keepBytes: 256 * 1024 * 1024
-  });
+// action/src/snapshot.ts
+import { lstat as lstat3, readdir as readdir4, rm as rm3 } from "node:fs/promises";
+import { join as join2 } from "node:path";
+import { performance as performance3 } from "node:perf_hooks";
+async function takeSnapshot(git, workspace, base) {
+  const call = callWithIndex(git, workspace);
   const started = await call(["read-tree", base]);
   if (started.exitCode !== 0) return unreadable(`git could not read ${base}.`);
   const tracked = await call(["ls-files", "-z", "--cached"]);
   const paths = new Set(splitNul(tracked.stdout).map((it) => it.toString("utf8")));
   await removePlaceholders(workspace.repo, paths);
-  const nested = await findNestedGit(workspace.repo);
-  for (const folder of nested) {
+  for (const folder of await findNestedGit(workspace.repo)) {
     const ignored = await call(["check-ignore", "--quiet", "--", `./${folder}`]);
     if (ignored.exitCode !== 0)
       return unreadable(`\`${folder}\` holds a git repository of its own. Nothing of this change was kept.`);
   }
-  const heldBack = await holdBackAttributes(workspace.repo, base, call);
+  const heldBack = await holdBackAttributes(workspace.repo, workspace.hidden, base, call);
   const added = await call(["add", "--all", "--", "."]);
+  await putBackAttributes(workspace.repo, heldBack, call);
   if (added.exitCode !== 0) return unreadable(`git could not add the change: ${lastLine(added.stderr)}`);
-  await putBackAttributes(heldBack, call);
-  const entries = await diff(call, base);
-  if (!entries.ok) return entries;
-  const filtered = await filteredPath(call, base, entries.value, heldBack);
-  if (filtered !== void 0)
-    return unreadable(
-      `\`${filtered}\` has a \`filter\` attribute (Git LFS, for one). Such a file can't be changed here: only a checkout with that filter could store it.`
-    );
-  return readContents(call, entries.value, limits);
+  return writeTree(call);
 }
-var MODES = ["100644", "100755", "120000", "160000"];
-async function diff(call, base) {
-  const raw = await call([
-    "diff-index",
-    "--cached",
-    "--raw",
-    "-z",
-    "--no-renames",
-    "--abbrev=40",
-    "--ignore-submodules=none",
-    base
-  ]);
-  if (raw.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(raw.stderr)}`);
-  const parts = splitNul(raw.stdout);
+async function carryOver(git, workspace, trees) {
+  const call = callWithIndex(git, workspace);
+  const started = await call(["read-tree", trees.onto]);
+  if (started.exitCode !== 0) return unreadable(`git could not read ${trees.onto}.`);
+  const compared = await call(["diff-tree", "-r", "--raw", "-z", "--no-renames", "--abbrev=40", "--ignore-submodules=none", trees.before, trees.after]);
+  if (compared.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(compared.stderr)}`);
+  const gone = [];
+  const there = [];
+  for (const { fields, path } of splitRaw(compared.stdout)) {
+    const [, mode = "", , blob = ""] = fields;
+    const line = Buffer.concat([Buffer.from(`${Number(mode) === 0 ? "0" : mode} ${blob}	`), path, Buffer.of(0)]);
+    (Number(mode) === 0 ? gone : there).push(line);
+  }
+  const updated = await call(["update-index", "--add", "--replace", "-z", "--index-info"], {
+    input: Buffer.concat([...gone, ...there])
+  });
+  if (updated.exitCode !== 0) return unreadable(`git could not take the change: ${lastLine(updated.stderr)}`);
+  return writeTree(call);
+}
+function callWithIndex(git, workspace) {
+  const env = { GIT_INDEX_FILE: join2(workspace.hidden, "index") };
+  return (args, more = {}) => runGit(git, { ...more, args, env, until: performance3.now() + 2 * MINUTE_MS, keepBytes: 256 * 1024 * 1024 });
+}
+function splitRaw(output2) {
+  const parts = splitNul(output2);
   const entries = [];
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    const fields = parts[at]?.toString("latin1").split(" ") ?? [];
-    const path = decodePath(parts[at + 1] ?? Buffer.alloc(0));
-    if (path === void 0) return unreadable("A changed path is not UTF-8 or longer than 4,096 characters.");
-    const [, mode = "", , blob = "", letter = ""] = fields;
-    entries.push({ path, mode, blob, status: letter === "D" ? "deleted" : letter === "A" ? "added" : "modified" });
-  }
-  return ok(entries);
+  for (let at = 0; at + 1 < parts.length; at += 2)
+    entries.push({ fields: parts[at]?.toString("latin1").split(" ") ?? [], path: parts[at + 1] ?? Buffer.alloc(0) });
+  return entries;
 }
-async function readContents(call, entries, limits) {
-  if (entries.length > limits.maxFiles)
-    return unreadable(
-      `The change has ${entries.length} files; at most ${limits.maxFiles} are allowed. Ignore what is generated, or split the issue.`
-    );
-  const kept = entries.filter((it) => it.status !== "deleted" && it.mode !== "160000");
-  const ids = `${kept.map((it) => it.blob).join("\n")}
-`;
-  const sizes = kept.length === 0 ? [] : (await call(["cat-file", "--batch-check=%(objectsize)"], { input: ids })).stdout.toString("latin1").trim().split("\n").map(Number);
-  const bytes = sizes.reduce((sum, it) => sum + it, 0);
-  if (!(bytes <= limits.maxBytes))
-    return unreadable(
-      `The change has ${bytes} bytes in ${entries.length} files; at most ${limits.maxBytes} bytes are allowed. Ignore what is generated, or split the issue.`
-    );
-  const changes = [];
-  for (const { path, status, mode, blob } of entries) {
-    const known = MODES.find((it) => it === mode);
-    if (status === "deleted") changes.push({ status, path });
-    else if (known === void 0) return unreadable(`\`${path}\` has the unknown mode ${mode}.`);
-    else if (known === "160000") changes.push({ status, path, mode: known, blob, content: "" });
-    else {
-      const shown = await call(["cat-file", "blob", blob]);
-      if (shown.exitCode !== 0) return unreadable(`git could not read \`${path}\`.`);
-      changes.push({ status, path, mode: known, blob, content: shown.stdout.toString("base64") });
-    }
-  }
-  return ok(changes);
-}
-async function filteredPath(call, base, entries, heldBack) {
-  const paths = entries.filter((it) => it.status !== "deleted" && !heldBack.some((held) => held.path === it.path)).map((it) => it.path);
-  if (paths.length === 0) return void 0;
-  await call(["read-tree", base]);
-  const shown = await call(["check-attr", "--cached", "-z", "--stdin", "filter"], { input: `${paths.join("\0")}\0` });
-  const parts = splitNul(shown.stdout).map((it) => it.toString("utf8"));
-  for (let at = 0; at + 2 < parts.length; at += 3) {
-    if (!["unspecified", "unset", "set"].includes(parts[at + 2] ?? "")) return parts[at];
-  }
-  return shown.exitCode === 0 ? void 0 : paths[0];
+async function writeTree(call) {
+  const written = await call(["write-tree"]);
+  if (written.exitCode !== 0) return unreadable(`git could not store the change: ${lastLine(written.stderr)}`);
+  return ok(written.stdout.toString("latin1").trim());
 }
 var PLACEHOLDERS = [
   ".bashrc",
@@ -67496,6 +67710,81 @@ async function findNestedGit(repo) {
   await look("");
   return found;
 }
+
+// action/src/changes.ts
+async function readChanges(git, workspace, trees, limits) {
+  const call = callWithIndex(git, workspace);
+  const entries = await compare(call, trees.base, trees.tree);
+  if (!entries.ok) return entries;
+  const filtered = await filteredPath(call, trees.base, entries.value);
+  if (filtered !== void 0)
+    return unreadable(
+      `\`${filtered}\` has a \`filter\` attribute (Git LFS, for one). Such a file can't be changed here: only a checkout with that filter could store it.`
+    );
+  return readContents(call, entries.value, limits);
+}
+var MODES = ["100644", "100755", "120000", "160000"];
+async function compare(call, base, tree) {
+  const raw = await call([
+    "diff-tree",
+    "-r",
+    "--raw",
+    "-z",
+    "--no-renames",
+    "--abbrev=40",
+    "--ignore-submodules=none",
+    base,
+    tree
+  ]);
+  if (raw.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(raw.stderr)}`);
+  const entries = [];
+  for (const { fields, path: bytes } of splitRaw(raw.stdout)) {
+    const path = decodePath(bytes);
+    if (path === void 0) return unreadable("A changed path is not UTF-8 or longer than 4,096 characters.");
+    const [, mode = "", , blob = "", letter = ""] = fields;
+    entries.push({ path, mode, blob, status: letter === "D" ? "deleted" : letter === "A" ? "added" : "modified" });
+  }
+  return ok(entries);
+}
+async function readContents(call, entries, limits) {
+  if (entries.length > limits.maxFiles)
+    return unreadable(
+      `The change has ${entries.length} files; at most ${limits.maxFiles} are allowed. Ignore what is generated, or split the issue.`
+    );
+  const kept = entries.filter((it) => it.status !== "deleted" && it.mode !== "160000");
+  const ids = `${kept.map((it) => it.blob).join("\n")}
+`;
+  const sizes = kept.length === 0 ? [] : (await call(["cat-file", "--batch-check=%(objectsize)"], { input: ids })).stdout.toString("latin1").trim().split("\n").map(Number);
+  const bytes = sizes.reduce((sum, it) => sum + it, 0);
+  if (!(bytes <= limits.maxBytes))
+    return unreadable(
+      `The change has ${bytes} bytes in ${entries.length} files; at most ${limits.maxBytes} bytes are allowed. Ignore what is generated, or split the issue.`
+    );
+  const changes = [];
+  for (const { path, status, mode, blob } of entries) {
+    const known = MODES.find((it) => it === mode);
+    if (status === "deleted") changes.push({ status, path });
+    else if (known === void 0) return unreadable(`\`${path}\` has the unknown mode ${mode}.`);
+    else if (known === "160000") changes.push({ status, path, mode: known, blob, content: "" });
+    else {
+      const shown = await call(["cat-file", "blob", blob]);
+      if (shown.exitCode !== 0) return unreadable(`git could not read \`${path}\`.`);
+      changes.push({ status, path, mode: known, blob, content: shown.stdout.toString("base64") });
+    }
+  }
+  return ok(changes);
+}
+async function filteredPath(call, base, entries) {
+  const paths = entries.filter((it) => it.status !== "deleted" && it.path.split("/").at(-1) !== ATTRIBUTES).map((it) => it.path);
+  if (paths.length === 0) return void 0;
+  await call(["read-tree", base]);
+  const shown = await call(["check-attr", "--cached", "-z", "--stdin", "filter"], { input: `${paths.join("\0")}\0` });
+  const parts = splitNul(shown.stdout).map((it) => it.toString("utf8"));
+  for (let at = 0; at + 2 < parts.length; at += 3) {
+    if (!["unspecified", "unset", "set"].includes(parts[at + 2] ?? "")) return parts[at];
+  }
+  return shown.exitCode === 0 ? void 0 : paths[0];
+}
 function decodePath(bytes) {
   try {
     const path = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -67504,174 +67793,94 @@ function decodePath(bytes) {
     return void 0;
   }
 }
-function unreadable(detail) {
-  return err(blocked("changesUnreadable", detail.slice(0, 2e3)));
-}
-function lastLine(text) {
-  return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
-}
 
 // action/src/gateway.ts
 var import_undici3 = __toESM(require_undici2(), 1);
 import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { performance as performance4 } from "node:perf_hooks";
+import { Readable } from "node:stream";
 
 // src/core/wire/cost.ts
 function costOf(usage, price) {
-  const micro = BigInt(usage.inputTokens) * BigInt(price.input) + BigInt(usage.outputTokens) * BigInt(price.output) + BigInt(usage.cacheReadTokens) * BigInt(price.cacheRead) + BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite);
+  const micro = BigInt(usage.inputTokens) * BigInt(price.input) + BigInt(usage.outputTokens) * BigInt(price.output) + BigInt(usage.cacheReadTokens) * BigInt(price.cacheRead) + BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite) + BigInt(usage.cacheWrite1hTokens) * BigInt(price.cacheWrite1h);
   return MicroUsd(Number((micro + 999999n) / 1000000n));
 }
 
-// action/src/meter.ts
-var MAX_LINE_CHARS = 4 * 1024 * 1024;
-var MAX_JSON_BYTES = 16 * 1024 * 1024;
-var CHARS_PER_TOKEN = 3;
-function makeSseMeter(inputEstimate) {
-  const decoder = new TextDecoder();
-  let pending = "";
-  let skipping = false;
-  let usage = NO_USAGE;
-  let named = false;
-  let final = false;
-  let outputChars = 0;
-  function readEvent(data) {
-    const event = parseRecord(data);
-    if (event === void 0) return;
-    if (event["type"] === "message_start") {
-      const seen = toUsage(record2(event["message"])?.["usage"]);
-      if (seen === void 0) return;
-      named = true;
-      usage = grow(usage, seen);
-    } else if (event["type"] === "message_delta") {
-      const seen = toUsage(event["usage"]);
-      if (seen === void 0) return;
-      named = true;
-      final = typeof record2(event["usage"])?.["output_tokens"] === "number";
-      usage = grow(usage, seen);
-    } else if (event["type"] === "content_block_delta") {
-      const delta = record2(event["delta"]);
-      for (const text of [delta?.["text"], delta?.["partial_json"], delta?.["thinking"]])
-        if (typeof text === "string") outputChars += text.length;
-    }
-  }
-  function readLine(line) {
-    if (line.startsWith("data:")) readEvent(line.slice(5));
-  }
+// action/src/usage.ts
+function combine(a, b, by) {
   return {
-    read(chunk) {
-      pending += decoder.decode(chunk, { stream: true });
-      const lines = pending.split(/\r\n|\n|\r/);
-      pending = lines.pop() ?? "";
-      for (const line of lines) {
-        if (skipping) skipping = false;
-        else readLine(line);
-      }
-      if (pending.length > MAX_LINE_CHARS) {
-        skipping = true;
-        pending = "";
-      }
-    },
-    end() {
-      if (!skipping) readLine(pending);
-      if (final) return { usage, estimated: false };
-      const output2 = Math.max(usage.outputTokens, Math.ceil(outputChars / CHARS_PER_TOKEN));
-      const input2 = named ? usage.inputTokens : inputEstimate;
-      return { usage: { ...usage, inputTokens: input2, outputTokens: output2 }, estimated: true };
-    }
+    inputTokens: by(a.inputTokens, b.inputTokens),
+    outputTokens: by(a.outputTokens, b.outputTokens),
+    cacheReadTokens: by(a.cacheReadTokens, b.cacheReadTokens),
+    cacheWriteTokens: by(a.cacheWriteTokens, b.cacheWriteTokens),
+    cacheWrite1hTokens: by(a.cacheWrite1hTokens, b.cacheWrite1hTokens)
   };
-}
-function makeJsonMeter(inputEstimate) {
-  const chunks = [];
-  let bytes = 0;
-  return {
-    read(chunk) {
-      bytes += chunk.length;
-      if (bytes <= MAX_JSON_BYTES) chunks.push(chunk);
-    },
-    end() {
-      const usage = bytes <= MAX_JSON_BYTES ? toUsage(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]) : void 0;
-      if (usage !== void 0) return { usage, estimated: false };
-      const outputTokens = Math.ceil(bytes / CHARS_PER_TOKEN);
-      return { usage: { ...NO_USAGE, inputTokens: inputEstimate, outputTokens }, estimated: true };
-    }
-  };
-}
-function addUsage(a, b) {
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens
-  };
-}
-function grow(a, b) {
-  return {
-    inputTokens: Math.max(a.inputTokens, b.inputTokens),
-    outputTokens: Math.max(a.outputTokens, b.outputTokens),
-    cacheReadTokens: Math.max(a.cacheReadTokens, b.cacheReadTokens),
-    cacheWriteTokens: Math.max(a.cacheWriteTokens, b.cacheWriteTokens)
-  };
-}
-function toUsage(value) {
-  const usage = record2(value);
-  if (usage === void 0) return void 0;
-  return {
-    inputTokens: tokens(usage["input_tokens"]),
-    outputTokens: tokens(usage["output_tokens"]),
-    cacheReadTokens: tokens(usage["cache_read_input_tokens"]),
-    cacheWriteTokens: tokens(usage["cache_creation_input_tokens"])
-  };
-}
-function tokens(value) {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
-}
-function parseRecord(text) {
-  try {
-    return record2(JSON.parse(text));
-  } catch {
-    return void 0;
-  }
-}
-function record2(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
-}
-function textOf(value) {
-  return typeof value === "string" ? value : "";
 }
 
 // action/src/allowance.ts
 function makeAllowance(budgetMicroUsd, price) {
   return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
 }
-function estimateInput(bodyBytes) {
-  return Math.ceil(bodyBytes / CHARS_PER_TOKEN);
-}
-function worstCase(inputTokens, maxTokens, price) {
-  const asWrite = price.cacheWrite > price.input;
-  return {
-    inputTokens: asWrite ? 0 : inputTokens,
-    cacheWriteTokens: asWrite ? inputTokens : 0,
-    cacheReadTokens: 0,
-    outputTokens: maxTokens
-  };
+function worstCase(call, price) {
+  const kinds = [
+    { kind: "inputTokens", price: price.input },
+    { kind: "cacheWriteTokens", price: price.cacheWrite },
+    ...call.longCache ? [{ kind: "cacheWrite1hTokens", price: price.cacheWrite1h }] : []
+  ];
+  const dearest = kinds.reduce((a, b) => b.price > a.price ? b : a);
+  return { ...NO_USAGE, [dearest.kind]: call.inputTokens, outputTokens: call.maxTokens };
 }
 function reserve(allowance, worst) {
-  const together = addUsage(addUsage(allowance.usage, allowance.reserved), worst);
-  if (costOf(together, allowance.price) > allowance.budgetMicroUsd) return false;
-  allowance.reserved = addUsage(allowance.reserved, worst);
+  const reserved = combine(allowance.reserved, worst, add);
+  if (costOf(combine(allowance.usage, reserved, add), allowance.price) > allowance.budgetMicroUsd) return false;
+  allowance.reserved = reserved;
   return true;
 }
 function settle2(allowance, worst, used) {
-  allowance.reserved = {
-    inputTokens: allowance.reserved.inputTokens - worst.inputTokens,
-    outputTokens: allowance.reserved.outputTokens - worst.outputTokens,
-    cacheReadTokens: allowance.reserved.cacheReadTokens - worst.cacheReadTokens,
-    cacheWriteTokens: allowance.reserved.cacheWriteTokens - worst.cacheWriteTokens
-  };
-  if (used === void 0) return;
-  allowance.usage = addUsage(allowance.usage, used.usage);
-  allowance.estimated ||= used.estimated;
+  allowance.reserved = combine(allowance.reserved, worst, (a, b) => a - b);
+  if (used === "nothing") return;
+  const { usage, estimated } = used === "unknown" ? { usage: worst, estimated: true } : used;
+  allowance.usage = combine(allowance.usage, usage, add);
+  allowance.estimated ||= estimated;
+}
+function add(a, b) {
+  return a + b;
+}
+
+// action/src/gateway-headers.ts
+var HEADERS = /* @__PURE__ */ new Set([
+  "accept",
+  "content-type",
+  "user-agent",
+  "anthropic-version",
+  "anthropic-dangerous-direct-browser-access",
+  "x-app"
+]);
+var HEADER_FAMILIES = ["x-stainless-", "x-claude-code-"];
+var BETAS = /* @__PURE__ */ new Set([
+  "claude-code-20250219",
+  "interleaved-thinking-2025-05-14",
+  "context-management-2025-06-27",
+  "per-turn-control-2026-07-01",
+  "mid-conversation-tool-changes-2026-07-01",
+  "thinking-token-count-2026-05-13",
+  "advanced-tool-use-2025-11-20",
+  "effort-2025-11-24",
+  "thinking-display-updates-2026-08-18",
+  "extended-cache-ttl-2025-04-11"
+]);
+function toUpstreamHeaders(from, header, key) {
+  const headers = {};
+  for (const [name, value] of Object.entries(from)) {
+    const known = HEADERS.has(name) || HEADER_FAMILIES.some((family) => name.startsWith(family));
+    if (known && typeof value === "string") headers[name] = value;
+  }
+  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it));
+  if (betas.length > 0) headers["anthropic-beta"] = betas.join(",");
+  headers["accept-encoding"] = "identity";
+  headers[header] = header === "authorization" ? `Bearer ${key}` : key;
+  return headers;
 }
 
 // action/src/gateway-request.ts
@@ -67705,43 +67914,63 @@ var BLOCKS = /* @__PURE__ */ new Set([
   "tool_reference",
   "search_result"
 ]);
-var SOURCES = /* @__PURE__ */ new Set(["base64", "text", "content"]);
+var SOURCES = { image: ["base64"], document: ["text", "content"] };
+var EDITS = /* @__PURE__ */ new Set(["clear_thinking_20251015", "clear_tool_uses_20250919"]);
+var BYTES_PER_TOKEN = 3;
+var IMAGE_TOKENS = 4784;
 function parseModelCall(bytes, model) {
   const body = parseRecord(bytes.toString("utf8"));
   if (body === void 0) return refuse("invalid_request_error", "the body is not a JSON object");
   if (body["model"] !== model) return refuse("model_not_allowed", `this attempt may only use ${model}`);
   for (const field of Object.keys(body)) {
-    if (!FIELDS.has(field)) return refuse("not_allowed", `the field ${field.slice(0, 60)} is not allowed here`);
+    if (!FIELDS.has(field)) return refuse("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   }
-  const tool = list(body["tools"]).find((it) => !isOwnTool(it));
-  if (tool !== void 0) return refuse("not_allowed", "tools run by the provider are not allowed here");
-  const blocks = [...list(body["system"]), ...list(body["messages"]).flatMap((it) => list(record2(it)?.["content"]))];
-  const block = blocks.find((it) => !isOwnBlock(it, 0));
+  if (!list(body["tools"]).every(isOwnTool)) return refuse("not_allowed", "tools run by the provider are not allowed here");
+  if (!isOnlyClearing(body["context_management"]))
+    return refuse("not_allowed", "only edits of the context that clear are allowed here");
+  const blocks = flatten([...list(body["system"]), ...list(body["messages"]).flatMap((it) => list(record2(it)?.["content"]))]);
+  const block = blocks.find((it) => !isOwnBlock(it));
   if (block !== void 0) return refuse("not_allowed", `a content block of this kind is not allowed here: ${kindOf(block)}`);
+  const text2 = JSON.stringify(body);
+  const images = blocks.filter((it) => kindOf(it) === "image").map((it) => textOf(record2(it["source"])?.["data"]).length);
+  const imageBytes = images.reduce((sum, it) => sum + it, 0);
   const maxTokens = body["max_tokens"];
   return ok({
-    body: JSON.stringify(body),
-    stream: body["stream"] === true,
-    maxTokens: typeof maxTokens === "number" && Number.isSafeInteger(maxTokens) && maxTokens > 0 ? maxTokens : 0
+    body: text2,
+    inputTokens: Math.ceil((Buffer.byteLength(text2) - imageBytes) / BYTES_PER_TOKEN) + images.length * IMAGE_TOKENS,
+    maxTokens: typeof maxTokens === "number" && Number.isSafeInteger(maxTokens) && maxTokens > 0 ? maxTokens : 0,
+    // Inside a text the quotes would be escaped.
+    longCache: text2.includes('"ttl":"1h"')
   });
 }
 function isOwnTool(value) {
   const tool = record2(value);
   return tool !== void 0 && (tool["type"] === void 0 || tool["type"] === null || tool["type"] === "custom");
 }
-function isOwnBlock(value, depth) {
-  const block = record2(value);
-  if (block === void 0 || depth > 4 || !BLOCKS.has(textOf(block["type"])) || "file_id" in block) return false;
-  if (block["type"] === "tool_use") return true;
-  const source = record2(block["source"]);
-  if (source !== void 0 && (!SOURCES.has(textOf(source["type"])) || "file_id" in source)) return false;
-  return [...list(block["content"]), ...list(source?.["content"])].every((it) => isOwnBlock(it, depth + 1));
+function isOnlyClearing(management) {
+  const fields = record2(management) ?? {};
+  return Object.keys(fields).every((it) => it === "edits") && list(fields["edits"]).every((it) => EDITS.has(kindOf(it)));
 }
-function kindOf(block) {
-  return textOf(record2(block)?.["type"]).slice(0, 60);
+function flatten(values, depth = 0) {
+  return values.flatMap((value) => {
+    const block = (depth > 4 ? void 0 : record2(value)) ?? {};
+    if (kindOf(block) === "tool_use") return [block];
+    return [block, ...flatten([...list(block["content"]), ...list(record2(block["source"])?.["content"])], depth + 1)];
+  });
+}
+function isOwnBlock(block) {
+  const kind = kindOf(block);
+  if (!BLOCKS.has(kind) || "file_id" in block) return false;
+  const source = record2(block["source"]);
+  const sources = SOURCES[kind];
+  if (source === void 0) return sources === void 0;
+  return sources?.includes(kindOf(source)) === true && !("file_id" in source);
+}
+function kindOf(value) {
+  return cut(textOf(record2(value)?.["type"]), 60);
 }
 function list(value) {
-  return Array.isArray(value) ? value : [];
+  return Array.isArray(value) ? value : record2(value) === void 0 ? [] : [value];
 }
 function refuse(type, message) {
   return err({ type, message });
@@ -67753,25 +67982,7 @@ var MAX_BODY_BYTES = 32 * 1024 * 1024;
 var MAX_RETRY_AFTER_S = 60;
 var HEADERS_TIMEOUT_MS = 6e5;
 var IDLE_TIMEOUT_MS = 3e5;
-var DROPPED_REQUEST_HEADERS = /* @__PURE__ */ new Set([
-  "host",
-  "connection",
-  "keep-alive",
-  "transfer-encoding",
-  "te",
-  "trailer",
-  "upgrade",
-  "expect",
-  "content-length",
-  "accept-encoding",
-  "authorization",
-  "x-api-key",
-  "cookie",
-  "proxy-authorization",
-  "proxy-connection",
-  "via",
-  "forwarded"
-]);
+var MAX_IN_FLIGHT = 32;
 var DROPPED_RESPONSE_HEADERS = /* @__PURE__ */ new Set([
   "connection",
   "keep-alive",
@@ -67786,7 +67997,15 @@ var DROPPED_RESPONSE_HEADERS = /* @__PURE__ */ new Set([
 ]);
 async function startGateway(settings) {
   const allowance = makeAllowance(settings.budgetMicroUsd, settings.price);
-  const state = { ...settings, allowance, open: false, refusedForBudget: false, refusedForTime: false, lastError: null };
+  const state = {
+    ...settings,
+    allowance,
+    open: false,
+    inFlight: 0,
+    refusedForBudget: false,
+    refusedForTime: false,
+    lastError: null
+  };
   const server = createServer({ requestTimeout: 0, headersTimeout: 3e4 }, (request, response) => {
     answer(state, request, response).catch(() => {
       if (!response.headersSent) refuse2(response, 502, "gateway_error", "the gateway failed");
@@ -67814,7 +68033,7 @@ async function startGateway(settings) {
   };
 }
 async function answer(state, request, response) {
-  const path = (request.url ?? "/").split("?", 1)[0];
+  const [path = "/", asked] = (request.url ?? "/").split("?", 2);
   if (request.method === "GET" && path === "/healthz") return void response.writeHead(200).end("ok\n");
   const counting = path === "/v1/messages/count_tokens";
   if (request.method !== "POST" || !(counting || path === "/v1/messages"))
@@ -67823,53 +68042,79 @@ async function answer(state, request, response) {
   if (header === void 0) return refuse2(response, 401, "authentication_error", "not this run's key");
   const bytes = await readBody(request);
   if (bytes === void 0) return refuse2(response, 413, "request_too_large", "the body is too large");
-  if (!state.open) return refuse2(response, 403, "not_open", "no model calls in this phase");
+  if (!state.open || state.stopping.aborted) return refuse2(response, 403, "not_open", "no model calls in this phase");
   if (performance4.now() >= state.deadline) {
     state.refusedForTime = true;
     return refuse2(response, 403, "deadline_passed", "the lease's time is over");
   }
   if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
     return refuse2(response, 400, "invalid_request_error", "send the body unencoded");
-  const call = parseModelCall(bytes, state.model);
-  if (!call.ok)
-    return refuse2(response, call.error.type === "invalid_request_error" ? 400 : 403, call.error.type, call.error.message);
-  if (!counting && call.value.maxTokens === 0) return refuse2(response, 400, "invalid_request_error", "max_tokens is missing");
-  const input2 = estimateInput(bytes.length);
-  const headers = toUpstreamHeaders(request.headers, header, state.key);
-  const target = `${state.upstream.pathname.replace(/\/$/, "")}${request.url ?? ""}`;
-  const aborter = new AbortController();
-  response.once("close", () => aborter.abort());
-  const send2 = () => state.dispatcher.request({
-    origin: state.upstream.origin,
-    path: target,
-    method: "POST",
-    headers,
-    body: call.value.body,
-    signal: aborter.signal,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    bodyTimeout: IDLE_TIMEOUT_MS
+  const parsed = parseModelCall(bytes, state.model);
+  if (!parsed.ok)
+    return refuse2(response, parsed.error.type === "invalid_request_error" ? 400 : 403, parsed.error.type, parsed.error.message);
+  const call = parsed.value;
+  if (!counting && call.maxTokens === 0) return refuse2(response, 400, "invalid_request_error", "max_tokens is missing");
+  if (state.inFlight >= MAX_IN_FLIGHT)
+    return refuse2(response, 429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON);
+  const query = new URLSearchParams(asked).get("beta") === "true" ? "?beta=true" : "";
+  const sending = send2(state, response, {
+    path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
+    headers: toUpstreamHeaders(request.headers, header, state.key),
+    body: call.body
   });
-  if (counting) return relay(state, response, await send2(), void 0);
-  const worst = worstCase(input2, call.value.maxTokens, state.price);
+  state.inFlight += 1;
+  try {
+    if (counting) return await relay(state, response, await sending.answer(), void 0);
+    await answerMetered(state, response, sending, worstCase(call, state.price));
+  } finally {
+    state.inFlight -= 1;
+  }
+}
+async function answerMetered(state, response, sending, worst) {
   if (!reserve(state.allowance, worst)) {
     state.refusedForBudget = true;
     return refuse2(response, 403, "budget_exhausted", "the attempt's budget doesn't cover another call");
   }
   state.allowance.calls += 1;
-  let meter = makeSseMeter(input2);
+  let meter;
+  let refused = false;
   try {
-    const upstream = await send2();
-    if (upstream.statusCode !== 200) meter = void 0;
-    else if (!String(upstream.headers["content-type"]).includes("text/event-stream")) meter = makeJsonMeter(input2);
+    const upstream = await sending.answer();
+    refused = upstream.statusCode !== 200;
+    const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
+    if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
     await relay(state, response, upstream, meter);
-  } catch (cause) {
-    if (isConnectFailure(cause)) meter = void 0;
+  } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
     if (!response.headersSent) refuse2(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
-    settle2(state.allowance, worst, meter?.end());
+    settle2(state.allowance, worst, refused || !sending.begun() ? "nothing" : meter?.end() ?? "unknown");
   }
+}
+function send2(state, response, { path, headers, body }) {
+  const aborter = new AbortController();
+  response.once("close", () => aborter.abort());
+  const bytes = Buffer.from(body);
+  let begun = false;
+  function* take() {
+    begun = true;
+    yield bytes;
+  }
+  return {
+    begun: () => begun,
+    answer: () => state.dispatcher.request({
+      origin: state.upstream.origin,
+      path,
+      method: "POST",
+      headers: { ...headers, "content-length": String(bytes.length) },
+      body: Readable.from(take(), { objectMode: false }),
+      signal: aborter.signal,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      bodyTimeout: IDLE_TIMEOUT_MS
+    })
+    // prettier-ignore
+  };
 }
 async function relay(state, response, upstream, meter) {
   const headers = {};
@@ -67894,7 +68139,7 @@ async function relay(state, response, upstream, meter) {
 }
 function toError(status, body) {
   const error63 = record2(parseRecord(body)?.["error"]);
-  return { status, type: textOf(error63?.["type"]).slice(0, 100), message: textOf(error63?.["message"]).slice(0, 500) };
+  return { status, type: cut(textOf(error63?.["type"]), 100), message: cut(textOf(error63?.["message"]), 500) };
 }
 function drained(response) {
   return new Promise((resolve) => {
@@ -67917,15 +68162,6 @@ function same(a, b) {
   const right = Buffer.from(b);
   return left.length === right.length && timingSafeEqual(left, right);
 }
-function toUpstreamHeaders(from, header, key) {
-  const headers = {};
-  for (const [name, value] of Object.entries(from)) {
-    if (typeof value === "string" && !DROPPED_REQUEST_HEADERS.has(name)) headers[name] = value;
-  }
-  headers["accept-encoding"] = "identity";
-  headers[header] = header === "authorization" ? `Bearer ${key}` : key;
-  return headers;
-}
 async function readBody(request) {
   const chunks = [];
   let bytes = 0;
@@ -67936,36 +68172,11 @@ async function readBody(request) {
   }
   return Buffer.concat(chunks);
 }
-function refuse2(response, status, type, message) {
-  response.writeHead(status, { "content-type": "application/json", "x-should-retry": "false", connection: "close" });
+var NEVER_AGAIN = { "x-should-retry": "false" };
+var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
+function refuse2(response, status, type, message, retry = NEVER_AGAIN) {
+  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
   response.end(JSON.stringify({ type: "error", error: { type, message } }));
-}
-function isConnectFailure(cause) {
-  const code = cause?.code;
-  return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"].includes(
-    String(code)
-  );
-}
-
-// action/src/harness/harness.ts
-var EVIDENCE = {
-  authFailed: [401, 403],
-  billing: [400, 402, 403],
-  rateLimited: [429],
-  quotaExhausted: [429],
-  overloaded: [503, 529],
-  modelNotFound: [400, 404]
-};
-function confirmEnding(ending, facts) {
-  if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
-  if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
-  if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
-  const evidence = EVIDENCE[ending.kind];
-  if (evidence === void 0 || facts.lastError !== null && evidence.includes(facts.lastError.status)) return ending;
-  return { ...ending, kind: "providerError" };
-}
-function quote(word) {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 // action/src/prompt.ts
@@ -68005,8 +68216,8 @@ function renderRepair(command, output2, fence) {
     ""
   ].join("\n");
 }
-function withoutFence(text, fence) {
-  return text.replaceAll(fence, "");
+function withoutFence(text2, fence) {
+  return text2.replaceAll(fence, "");
 }
 
 // action/src/verify.ts
@@ -68019,8 +68230,8 @@ async function runSetup(sandbox, commands, limits) {
     const ended = await sandbox.run({ line, reach: { to: "registries" }, ...limits, until, keepBytes: 64 * 1024 });
     if (ended.exitCode === 0 && !ended.killed) continue;
     const how = ended.killed ? "was stopped at its time limit" : `ended with ${String(ended.exitCode)}`;
-    return err(blocked("setupFailed", `The set-up command \`${line.slice(0, 200)}\` ${how}:
-${tailOf(ended).slice(-1500)}`));
+    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
+${cutFront(tailOf(ended), 1500)}`));
   }
   return ok(void 0);
 }
@@ -68035,8 +68246,8 @@ async function runVerification(sandbox, commands, limits) {
   return { results: results.slice(-20), failure: void 0 };
 }
 function tailOf(ended) {
-  return `${ended.stdout.toString("utf8")}
-${ended.stderr}`.trim().slice(-TAIL_CHARS);
+  return cutFront(`${ended.stdout.toString("utf8")}
+${ended.stderr}`.trim(), TAIL_CHARS);
 }
 
 // action/src/workspace.ts
@@ -68074,14 +68285,15 @@ function readInputs() {
   const baseUrl = new URL(given.data.baseUrl);
   return ok({ ...given.data, baseUrl, surroundings: readSurroundings(process.env, baseUrl) });
 }
-function readSurroundings(env, baseUrl) {
+function readSurroundings(env, baseUrl, execPath = process.execPath) {
   const temp = env["RUNNER_TEMP"] || tmpdir();
   const network = {};
   for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
-  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], runnerRoot(env["RUNNER_TEMP"])];
+  const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
+  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
   return {
     // Behind the job's own choice of Node stands the one that runs this Action.
-    path: [env["PATH"] || "/usr/bin:/bin", dirname(process.execPath)].join(delimiter),
+    path: [env["PATH"] || "/usr/bin:/bin", dirname(execPath)].join(delimiter),
     temp,
     toolCache: env["RUNNER_TOOL_CACHE"] || temp,
     hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
@@ -68091,11 +68303,8 @@ function readSurroundings(env, baseUrl) {
     unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && isLoopback(baseUrl.hostname)
   };
 }
-function runnerRoot(temp) {
-  return temp?.endsWith("/_work/_temp") ? temp.slice(0, -"/_work/_temp".length) : void 0;
-}
-function isSafeUrl(text) {
-  const url2 = URL.parse(text);
+function isSafeUrl(text2) {
+  const url2 = URL.parse(text2);
   if (url2 === null || url2.username !== "" || url2.password !== "") return false;
   return url2.protocol === "https:" || url2.protocol === "http:" && isLoopback(url2.hostname);
 }
@@ -68151,12 +68360,12 @@ async function fetchBase(deps, workspace, checkout) {
     signal: deps.signal
   });
   if (checkedOut.exitCode !== 0)
-    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${lastLine2(checkedOut.stderr)}`));
+    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${lastLine(checkedOut.stderr)}`));
   return ok(git);
 }
 async function fetchCommit(deps, workspace, git, checkout) {
   const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
-  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${lastLine2(initialised.stderr)}`));
+  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${lastLine(initialised.stderr)}`));
   await mkdir2(join3(workspace.repo, ".git", "hooks"), { recursive: true });
   const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
   const { origin } = new URL(checkout.cloneUrl);
@@ -68181,7 +68390,7 @@ async function fetchCommit(deps, workspace, git, checkout) {
     const fetched = await runGit(git, { args, env, until, signal: deps.signal });
     if (fetched.exitCode === 0) return ok(void 0);
     if (tries === FETCH_TRIES || fetched.killed)
-      return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${lastLine2(fetched.stderr)}`));
+      return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${lastLine(fetched.stderr)}`));
     await sleep2(tries * 2 * SECOND_MS);
   }
 }
@@ -68227,8 +68436,8 @@ async function writeGuides(git, workspace, base) {
       until: performance6.now() + MINUTE_MS,
       keepBytes: 1024 * 1024
     });
-    const text = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
-    if (text.trim() !== "" && !texts.includes(text)) texts.push(text);
+    const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
+    if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
   }
   if (texts.length === 0) return void 0;
   const path = join3(workspace.given, "guide.md");
@@ -68236,9 +68445,6 @@ async function writeGuides(git, workspace, base) {
     mode: 256
   });
   return path;
-}
-function lastLine2(text) {
-  return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
 }
 
 // action/src/attempt.ts
@@ -68258,12 +68464,14 @@ async function runAttempt(deps) {
       workspace,
       claim3.checkout
     );
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
     if (!git.ok) return git;
     log("fetched");
     const guide = await writeGuides(git.value, workspace, claim3.checkout.base);
     deps.onPhase("setup");
     const setUp = await runSetup(sandbox, claim3.commands.setup, { until, signal: stopping });
-    if (!setUp.ok && !stopping.aborted) return setUp;
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    if (!setUp.ok) return setUp;
     log("set up", { commands: claim3.commands.setup.length });
     const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
     const gateway = __using(_stack, await startGateway({
@@ -68274,10 +68482,17 @@ async function runAttempt(deps) {
       budgetMicroUsd: claim3.budget.microUsd,
       price: claim3.budget.price,
       deadline: claimedAt + claim3.deadlineMs,
+      stopping,
       dispatcher: deps.dispatcher
     }), true);
-    const worked = await work(deps, gateway, { dummy, guide, until });
-    return conclude(deps, git.value, gateway, worked);
+    const worked = await work(deps, git.value, gateway, { dummy, guide, until });
+    if (!worked.ok) return worked;
+    deps.onPhase("report", gateway);
+    const trees = { base: claim3.checkout.base, tree: worked.value.tree };
+    const changes = await readChanges(git.value, workspace, trees, claim3.limits);
+    if (!changes.ok) return changes;
+    log("change read", { files: changes.value.length });
+    return ok(toOutcome(deps, { ...worked.value, ...gateway.facts(), changes: changes.value }));
   } catch (_) {
     var _error = _, _hasError = true;
   } finally {
@@ -68285,27 +68500,69 @@ async function runAttempt(deps) {
     _promise2 && await _promise2;
   }
 }
-async function work(deps, gateway, settings) {
+var STOPPED = "The job was stopped from outside.";
+var NOTHING_DONE = {
+  ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
+  usage: NO_USAGE,
+  modelCalls: 0,
+  estimated: false,
+  verification: [],
+  changes: []
+};
+function toOutcome(deps, done) {
+  const { ending, usage, modelCalls, estimated, verification, changes } = done;
+  return {
+    kind: "ran",
+    contract: CONTRACT_VERSION,
+    ending,
+    usage,
+    modelCalls,
+    estimated,
+    harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
+    sandbox: deps.sandbox.kind,
+    verification,
+    changes,
+    ms: Math.round(performance7.now() - deps.claimedAt)
+  };
+}
+async function work(deps, git, gateway, settings) {
   const { claim: claim3, stopping } = deps;
   const session = randomUUID2();
-  const task = renderPrompt(claim3.brief, claim3.commands.verify, makeFence());
-  const first = await runHarness(deps, gateway, { ...settings, session, prompt: task, maxTurns: claim3.route.maxTurns });
-  if (!isWorthVerifying(first) || stopping.aborted) return { ending: first, verification: [] };
+  const prompt = renderPrompt(claim3.brief, claim3.commands.verify, makeFence());
+  const start = { ...settings, session, prompt, maxTurns: claim3.route.maxTurns };
+  const first = await runRound(deps, git, gateway, start, claim3.checkout.base);
+  if (!first.ok) return first;
+  const { ending, tree } = first.value;
+  if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
   const verified = await verify(deps, gateway, settings.until);
-  const turnsLeft = claim3.route.maxTurns - (first.turns ?? 0);
-  const mayRepair = first.kind === "completed" && turnsLeft > 0 && performance7.now() + MIN_REPAIR_MS < settings.until;
+  const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
+  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance7.now() + MIN_REPAIR_MS < settings.until;
   if (verified.failure === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
-    return { ending: first, verification: verified.results };
+    return ok({ ending, tree, verification: verified.results });
   const { command, output: output2 } = verified.failure;
-  const prompt = renderRepair(command, output2, makeFence());
-  const second = await runHarness(deps, gateway, { ...settings, session, resume: true, prompt, maxTurns: turnsLeft });
-  const ending = {
-    ...second,
-    turns: (first.turns ?? 0) + (second.turns ?? 0),
-    finalMessage: second.finalMessage ?? first.finalMessage
+  const repair = { ...start, resume: true, prompt: renderRepair(command, output2, makeFence()), maxTurns: turnsLeft };
+  const second = await runRound(deps, git, gateway, repair, tree);
+  if (!second.ok) return second;
+  const repaired = {
+    tree: second.value.tree,
+    ending: {
+      ...second.value.ending,
+      turns: (ending.turns ?? 0) + (second.value.ending.turns ?? 0),
+      finalMessage: second.value.ending.finalMessage ?? ending.finalMessage
+    }
   };
-  if (stopping.aborted) return { ending, verification: verified.results };
-  return { ending, verification: (await verify(deps, gateway, settings.until)).results };
+  if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
+  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
+}
+async function runRound(deps, git, gateway, settings, onto) {
+  const { workspace, claim: claim3 } = deps;
+  const before = await takeSnapshot(git, workspace, claim3.checkout.base);
+  if (!before.ok) return before;
+  const ending = await runHarness(deps, gateway, settings);
+  const after = await takeSnapshot(git, workspace, claim3.checkout.base);
+  if (!after.ok) return after;
+  const tree = await carryOver(git, workspace, { before: before.value, after: after.value, onto });
+  return tree.ok ? ok({ ending, tree: tree.value }) : tree;
 }
 function makeFence() {
   return `=====${randomBytes(12).toString("hex")}=====`;
@@ -68332,7 +68589,7 @@ async function runHarness(deps, gateway, settings) {
   gateway.setOpen(false);
   const facts = gateway.facts();
   const read = confirmEnding(harness.readEnding(ended), facts);
-  const ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: "The job was stopped from outside." } : read;
+  const ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
   log("harness ended", {
     ending: ending.kind,
     turns: ending.turns ?? 0,
@@ -68351,117 +68608,6 @@ async function verify(deps, gateway, until) {
   log("verified", { commands: verified.results.length, passed: verified.failure === void 0 });
   return verified;
 }
-async function conclude(deps, git, gateway, worked) {
-  const { claim: claim3, claimedAt, workspace, sandbox, tool, log } = deps;
-  deps.onPhase("report", gateway);
-  const changes = await readChanges(git, workspace, claim3.checkout.base, claim3.limits);
-  if (!changes.ok) return err(changes.error);
-  log("change read", { files: changes.value.length });
-  const { usage, modelCalls, estimated } = gateway.facts();
-  return ok({
-    kind: "ran",
-    contract: CONTRACT_VERSION,
-    ending: worked.ending,
-    usage,
-    modelCalls,
-    estimated,
-    harnessVersion: `${claim3.route.harness} ${tool.version}`,
-    sandbox: sandbox.kind,
-    verification: [...worked.verification],
-    changes: changes.value,
-    ms: Math.round(performance7.now() - claimedAt)
-  });
-}
-
-// action/src/harness/claude-code.ts
-var claudeCode = { tool: "claude-code", provider: "anthropic", command: toCommand, readEnding };
-var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
-var MAX_OUTPUT_TOKENS = 32e3;
-var MIN_OUTPUT_TOKENS = 4e3;
-var OUTPUT_SHARE = 4;
-function toCommand(run2) {
-  const { route } = run2;
-  const args = [
-    run2.executable,
-    "-p",
-    "--output-format",
-    "stream-json",
-    "--verbose",
-    "--model",
-    route.model,
-    // srt is the sandbox and no one is there to ask.
-    "--dangerously-skip-permissions",
-    "--max-turns",
-    String(run2.maxTurns),
-    ...IGNORE_CHECKOUT,
-    "--disallowedTools",
-    "WebSearch,WebFetch",
-    ...route.effort === null ? [] : ["--effort", route.effort],
-    ...run2.guide === void 0 ? [] : ["--append-system-prompt-file", run2.guide],
-    ...run2.resume ? ["--resume", run2.session] : ["--session-id", run2.session]
-  ];
-  const env = {
-    ANTHROPIC_BASE_URL: `http://${run2.gateway}`,
-    ANTHROPIC_API_KEY: run2.dummy,
-    CLAUDE_CONFIG_DIR: `${run2.home}/claude`,
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    CLAUDE_CODE_MAX_RETRIES: "2",
-    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run2.budget)),
-    DISABLE_AUTOUPDATER: "1",
-    // The CLI refuses to skip permissions as root unless told that it is contained.
-    ...process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}
-  };
-  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run2.prompt };
-}
-function maxOutputTokens(budget) {
-  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
-  const affordable = Math.floor(budget.microUsd * 1e6 / budget.price.output / OUTPUT_SHARE);
-  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
-}
-function readEnding(ended) {
-  let result;
-  let hint = "";
-  for (const line of ended.stdout.toString("utf8").split("\n")) {
-    if (!line.includes('"result"') && !line.includes('"error"')) continue;
-    const event = parseRecord(line);
-    if (event?.["type"] === "result") result = event;
-    else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
-  }
-  if (result === void 0) {
-    const detail = ended.stderr.trim().slice(-2e3) || null;
-    return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
-  }
-  const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
-  const text = textOf(result["result"]);
-  const kind = toKind(result, text, hint);
-  if (kind === "completed") return { kind, detail: null, turns, finalMessage: text.slice(0, 2e4) };
-  const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
-  const said = [text, ...errors.map(textOf)].filter((it) => it !== "");
-  return { kind, detail: said.join("\n").slice(0, 2e3) || null, turns, finalMessage: null };
-}
-function toKind(result, text, hint) {
-  if (result["subtype"] === "error_max_turns") return "turnLimit";
-  if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
-  if (result["is_error"] !== true) return "completed";
-  const status = typeof result["api_error_status"] === "number" ? result["api_error_status"] : 0;
-  const type = textOf(result["api_error_type"]);
-  if (type === "budget_exhausted") return "budgetExhausted";
-  if (type === "deadline_passed") return "timedOut";
-  if (result["api_error"] === "usage_limit_reached" || status === 429 && /hit your .*limit/i.test(text))
-    return "quotaExhausted";
-  if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text))
-    return "billing";
-  if (status === 429 || status === 0 && hint === "rate_limit") return "rateLimited";
-  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
-  if (status === 404 || hint === "model_not_found" || status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text))
-    return "modelNotFound";
-  if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text))
-    return "overloaded";
-  return "providerError";
-}
-
-// action/src/harness/table.ts
-var HARNESS = { "claude-code": claudeCode };
 
 // action/src/log.ts
 import { performance as performance8 } from "node:perf_hooks";
@@ -68474,136 +68620,9 @@ function makeLog() {
   };
 }
 
-// action/src/report.ts
-import { readFile as readFile3, rename as rename2, rm as rm5, writeFile as writeFile4 } from "node:fs/promises";
-import { setTimeout as sleep3 } from "node:timers/promises";
-
-// src/core/wire/redact.ts
-var SHAPES = [
-  // The bare prefix stands inside ordinary words ("task-…", "risk-…"), so it counts only where one begins, and what
-  // follows must look like a key: a numbered kind, a named kind, or a run without dashes.
-  /sk-ant-[a-z]+\d\d-[A-Za-z0-9_-]{8,}/g,
-  /(?<![A-Za-z0-9])sk-ant-[A-Za-z0-9_-]{8,}/g,
-  /(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin|or-v1)-[A-Za-z0-9_-]{20,}/g,
-  /(?<![A-Za-z0-9])sk-[A-Za-z0-9]{20,}/g,
-  /\bgh[pousr]_[A-Za-z0-9_.-]{16,}/g,
-  /\bgithub_pat_[A-Za-z0-9_]{20,}/g,
-  /\bA(?:KIA|SIA)[0-9A-Z]{16}\b/g,
-  /\bAIza[0-9A-Za-z_-]{35}/g,
-  /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/g,
-  /\bnpm_[A-Za-z0-9]{30,}/g,
-  /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/g,
-  /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g
-];
-var REDACTED = "[redacted]";
-var MIN_KNOWN = 8;
-function redact(text, known = []) {
-  let out = text;
-  for (const secret of known) {
-    if (secret.length < MIN_KNOWN) continue;
-    for (const form of encodedForms(secret)) out = out.replaceAll(form, REDACTED).replace(separated(form), REDACTED);
-  }
-  for (const shape of SHAPES) out = out.replace(shape, REDACTED);
-  return out;
-}
-function encodedForms(secret) {
-  const bytes = Buffer.from(secret, "utf8");
-  const base643 = [0, 1, 2].flatMap((shift) => {
-    const padded = Buffer.concat([Buffer.alloc(shift), bytes]);
-    const text = padded.toString("base64").replace(/=+$/, "");
-    const body = text.slice(shift === 0 ? 0 : shift + 1, padded.length % 3 === 0 ? void 0 : -1);
-    return [body, body.replaceAll("+", "-").replaceAll("/", "_")];
-  });
-  const hex3 = bytes.toString("hex");
-  return [secret, Array.from(secret).toReversed().join(""), hex3, hex3.toUpperCase(), ...base643].filter(
-    (form) => form.length >= MIN_KNOWN
-  );
-}
-function separated(secret) {
-  const characters = Array.from(secret, (character) => character.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`));
-  return new RegExp(characters.join(String.raw`[\s"'\x60+,.:|_\\-]{0,3}?`), "g");
-}
-
-// action/src/report.ts
-var Pending = external_exports.strictObject({
-  appUrl: external_exports.string(),
-  attempt: external_exports.string(),
-  runToken: external_exports.string(),
-  usage: Usage,
-  ms: external_exports.number(),
-  outcome: Outcome.nullable()
-});
-async function savePending(path, pending) {
-  const fresh = `${path}.new`;
-  await writeFile4(fresh, JSON.stringify(pending), { mode: 384 });
-  await rename2(fresh, path);
-}
-function toBlocked(fault, usage, ms) {
-  return {
-    kind: "blocked",
-    contract: CONTRACT_VERSION,
-    reason: fault.reason,
-    detail: fault.detail.slice(0, 2e3),
-    usage,
-    ms: Math.round(ms)
-  };
-}
-function toReportable(outcome, secrets) {
-  const clean = (text, limit) => redact(text, secrets).slice(0, limit);
-  if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2e3) };
-  const leaks = outcome.changes.filter((change) => {
-    const text = change.status === "deleted" ? change.path : `${change.path}
-${Buffer.from(change.content, "base64").toString("utf8")}`;
-    return redact(text, secrets) !== redact(text);
-  });
-  if (leaks.length > 0) {
-    const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
-    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome.usage, outcome.ms);
-  }
-  const { detail, finalMessage } = outcome.ending;
-  const ending = {
-    ...outcome.ending,
-    detail: detail && clean(detail, 2e3),
-    finalMessage: finalMessage && clean(finalMessage, 2e4)
-  };
-  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 2e3) }));
-  const reportable = { ...outcome, ending, verification };
-  const bytes = Buffer.byteLength(JSON.stringify(reportable));
-  if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;
-  const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
-  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome.usage, outcome.ms);
-}
-async function report(client, path, pending, signal) {
-  await savePending(path, pending);
-  const answer2 = await client.outcome(pending.runToken, pending.outcome, signal);
-  if (answer2.ok || answer2.error.reason === "refused") await rm5(path, { force: true });
-  return answer2.ok ? ok(void 0) : err(answer2.error);
-}
-function startHeartbeats(client, runToken, everyMs, beat, onStop) {
-  const ended = new AbortController();
-  const loop = async () => {
-    while (!ended.signal.aborted) {
-      const answer2 = await client.heartbeat(runToken, beat());
-      if (answer2.ok ? answer2.value.stop : answer2.error.reason === "refused") {
-        if (!ended.signal.aborted) onStop(answer2.ok ? "the app said stop" : "the app refused the heartbeat");
-        return;
-      }
-      await sleep3(everyMs, void 0, { signal: ended.signal }).catch(() => {
-      });
-    }
-  };
-  const done = loop();
-  return {
-    async [Symbol.asyncDispose]() {
-      ended.abort();
-      await done;
-    }
-  };
-}
-
 // action/src/sandbox.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { access as access2, constants as constants3, writeFile as writeFile5 } from "node:fs/promises";
+import { access as access2, constants as constants3, writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
 import { delimiter as delimiter2, dirname as dirname2, join as join4 } from "node:path";
 import { performance as performance9 } from "node:perf_hooks";
@@ -68634,7 +68653,7 @@ function makeSandbox(deps, srt) {
     kind: "srt",
     async run(command) {
       const settings = join4(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
-      await writeFile5(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 384 });
+      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 384 });
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
       return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
@@ -68716,10 +68735,11 @@ async function proveSandbox(sandbox, deps) {
       );
     }
     const canary = join4(deps.workspace.hidden, "canary");
-    await writeFile5(canary, "canary", { mode: 420 });
+    await writeFile4(canary, "canary", { mode: 420 });
     const allowed = __using(_stack, await listen(), true);
     const other = __using(_stack, await listen(), true);
-    const facts = { gateway: allowed.address, other: other.address, canary, pid: process.pid };
+    const credentials = deps.surroundings.hidden.map((it) => join4(it, ".credentials"));
+    const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
     const ended = await sandbox.run({
       line: `'${process.execPath}' --input-type=module -`,
       input: `const facts = ${JSON.stringify(facts)};
@@ -68730,7 +68750,7 @@ ${PROBE}`,
     });
     const seen = parseRecord(ended.stdout.toString("utf8").trim());
     if (seen === void 0) {
-      const said = ended.stderr.trim().split("\n").slice(-3).join(" ").slice(0, 600);
+      const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
       return err(
         blocked(
           "sandboxUnavailable",
@@ -68753,7 +68773,15 @@ ${PROBE}`,
     _promise2 && await _promise2;
   }
 }
-var EXPECTED = { gateway: true, otherByProxy: false, otherDirect: false, outside: false, canary: false, environ: false };
+var EXPECTED = {
+  gateway: true,
+  otherByProxy: false,
+  otherDirect: false,
+  outside: false,
+  canary: false,
+  credentials: false,
+  environ: false
+};
 var PROBE = `
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -68771,6 +68799,7 @@ console.log(JSON.stringify({
   otherDirect: await open(Number(port), host),
   outside: await open(443, "1.1.1.1"),
   canary: read(facts.canary, () => true),
+  credentials: facts.credentials.some((it) => read(it, () => true)),
   environ: read("/proc/" + facts.pid + "/environ", (it) => /RUNNER_|GITHUB_|ACTIONS_/.test(it)),
 }));
 `;
@@ -68806,11 +68835,11 @@ async function missingPrograms(path) {
 // action/src/tools.ts
 import { createHash, randomBytes as randomBytes3 } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access as access3, constants as constants4, copyFile as copyFile2, mkdir as mkdir3, readdir as readdir5, readlink as readlink3, rename as rename3, rm as rm6 } from "node:fs/promises";
+import { access as access3, constants as constants4, copyFile as copyFile2, mkdir as mkdir3, readdir as readdir5, readlink as readlink3, rename as rename3, rm as rm5 } from "node:fs/promises";
 import { dirname as dirname3, join as join5 } from "node:path";
 import { performance as performance10 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
-import { setTimeout as sleep4 } from "node:timers/promises";
+import { setTimeout as sleep3 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 var TOOLS = {
   "claude-code": {
@@ -68846,11 +68875,11 @@ async function installTool(id, surroundings) {
       if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
       await replace(fresh, folder, tree);
     } finally {
-      await rm6(fresh, { recursive: true, force: true });
+      await rm5(fresh, { recursive: true, force: true });
     }
     for (let tries = 0; tries < 5; tries += 1) {
       if (await isIntact(folder, tree)) return ok(tool);
-      await sleep4(500);
+      await sleep3(500);
     }
     return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
   } catch (cause) {
@@ -68869,9 +68898,9 @@ async function npmCi(id, folder, surroundings) {
     env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
     until: performance10.now() + 10 * MINUTE_MS
   });
-  await rm6(home, { recursive: true, force: true });
+  await rm5(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(void 0);
-  const said = ended.stderr.trim().split("\n").slice(0, 3).join(" ").slice(0, 500);
+  const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
   return err(
     `npm could not install ${id} ${TOOLS[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`
   );
@@ -68886,7 +68915,7 @@ async function replace(fresh, folder, tree) {
     });
     await rename3(fresh, folder).catch(() => {
     });
-    await rm6(aside, { recursive: true, force: true });
+    await rm5(aside, { recursive: true, force: true });
   }
 }
 async function isIntact(folder, tree) {
@@ -68895,13 +68924,13 @@ async function isIntact(folder, tree) {
 async function hashTree(folder) {
   const root = join5(folder, "node_modules");
   const hash2 = createHash("sha256");
-  async function add(relative) {
+  async function add2(relative) {
     const entries = await readdir5(join5(root, relative), { withFileTypes: true });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
       const path = join5(relative, entry.name);
       if (path === ".bin" || path === ".package-lock.json") continue;
-      if (entry.isDirectory()) await add(path);
+      if (entry.isDirectory()) await add2(path);
       else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join5(root, path))}\0`);
       else if (entry.isFile()) {
         hash2.update(`file ${path}\0`);
@@ -68916,8 +68945,182 @@ async function hashTree(folder) {
   } catch {
     return void 0;
   }
-  await add("");
+  await add2("");
   return hash2.digest("hex");
+}
+
+// action/src/prepare.ts
+async function prepare(inputs, workspace, log) {
+  const { surroundings } = inputs;
+  if (inputs.key === "") {
+    return err(
+      blocked(
+        "keyMissing",
+        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings."
+      )
+    );
+  }
+  const [only, another] = Object.values(HARNESS);
+  if (only !== void 0 && another === void 0) {
+    const installed = await installTool(only.tool, surroundings);
+    if (!installed.ok) return installed;
+  }
+  if (surroundings.unsandboxed) {
+    log("NO SANDBOX: the playground's scripted model only");
+    return ok({ srt: void 0 });
+  }
+  const srt = await installTool("srt", surroundings);
+  if (!srt.ok) return srt;
+  const deps = { surroundings, workspace, toolFolders: [] };
+  const proven = await proveSandbox(makeSandbox(deps, srt.value), deps);
+  if (!proven.ok) return proven;
+  log("sandbox proven", { version: srt.value.version });
+  return ok({ srt: srt.value });
+}
+async function equip(inputs, workspace, ready, route, log) {
+  const harness = findHarness(route.harness);
+  if (harness === void 0) {
+    const known = Object.keys(HARNESS).join(", ");
+    return err(
+      blocked(
+        "harnessUnavailable",
+        `The workflow's version of the Action doesn't know the harness \`${cut(route.harness, 50)}\`, only ${known}. Raise the commit of the Action in the workflow of the runner repository.`
+      )
+    );
+  }
+  const tool = await installTool(harness.tool, inputs.surroundings);
+  if (!tool.ok) return tool;
+  log("harness ready", { version: tool.value.version });
+  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
+  const sandbox = ready.srt === void 0 ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
+  return ok({ workspace, sandbox, harness, tool: tool.value });
+}
+
+// action/src/report.ts
+import { readFile as readFile3, rename as rename4, rm as rm6, writeFile as writeFile5 } from "node:fs/promises";
+import { setTimeout as sleep4 } from "node:timers/promises";
+
+// src/core/wire/redact.ts
+var SHAPES = [
+  // The bare prefix stands inside ordinary words ("task-…", "risk-…"), so it counts only where one begins, and what
+  // follows must look like a key: a numbered kind, a named kind, or a run without dashes.
+  /sk-ant-[a-z]+\d\d-[A-Za-z0-9_-]{8,}/g,
+  /(?<![A-Za-z0-9])sk-ant-[A-Za-z0-9_-]{8,}/g,
+  /(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin|or-v1)-[A-Za-z0-9_-]{20,}/g,
+  /(?<![A-Za-z0-9])sk-[A-Za-z0-9]{20,}/g,
+  /\bgh[pousr]_[A-Za-z0-9_.-]{16,}/g,
+  /\bgithub_pat_[A-Za-z0-9_]{20,}/g,
+  /\bA(?:KIA|SIA)[0-9A-Z]{16}\b/g,
+  /\bAIza[0-9A-Za-z_-]{35}/g,
+  /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/g,
+  /\bnpm_[A-Za-z0-9]{30,}/g,
+  /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/g,
+  /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g
+];
+var REDACTED = "[redacted]";
+var MIN_KNOWN = 8;
+function redact(text2, known = []) {
+  let out = text2;
+  for (const secret of known) {
+    if (secret.length < MIN_KNOWN) continue;
+    for (const form of encodedForms(secret)) out = out.replaceAll(form, REDACTED).replace(separated(form), REDACTED);
+  }
+  for (const shape of SHAPES) out = out.replace(shape, REDACTED);
+  return out;
+}
+function encodedForms(secret) {
+  const bytes = Buffer.from(secret, "utf8");
+  const base643 = [0, 1, 2].flatMap((shift) => {
+    const padded = Buffer.concat([Buffer.alloc(shift), bytes]);
+    const text2 = padded.toString("base64").replace(/=+$/, "");
+    const body = text2.slice(shift === 0 ? 0 : shift + 1, padded.length % 3 === 0 ? void 0 : -1);
+    return [body, body.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+  const hex3 = bytes.toString("hex");
+  return [secret, Array.from(secret).toReversed().join(""), hex3, hex3.toUpperCase(), ...base643].filter(
+    (form) => form.length >= MIN_KNOWN
+  );
+}
+function separated(secret) {
+  const characters = Array.from(secret, (character) => character.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`));
+  return new RegExp(characters.join(String.raw`[\s"'\x60+,.:|_\\-]{0,3}?`), "g");
+}
+
+// action/src/report.ts
+var Pending = external_exports.strictObject({
+  appUrl: external_exports.string(),
+  attempt: external_exports.string(),
+  runToken: external_exports.string(),
+  usage: Usage,
+  ms: external_exports.number(),
+  outcome: Outcome.nullable()
+});
+async function savePending(path, pending) {
+  const fresh = `${path}.new`;
+  await writeFile5(fresh, JSON.stringify(pending), { mode: 384 });
+  await rename4(fresh, path);
+}
+function toBlocked(fault, usage, ms) {
+  return {
+    kind: "blocked",
+    contract: CONTRACT_VERSION,
+    reason: fault.reason,
+    detail: cut(fault.detail, 2e3),
+    usage,
+    ms: Math.round(ms)
+  };
+}
+function toReportable(outcome, secrets) {
+  const clean = (text2, limit) => cut(redact(storable(text2), secrets), limit);
+  if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2e3) };
+  const leaks = outcome.changes.filter((change) => {
+    const text2 = change.status === "deleted" ? change.path : `${change.path}
+${Buffer.from(change.content, "base64").toString("utf8")}`;
+    return redact(text2, secrets) !== redact(text2);
+  });
+  if (leaks.length > 0) {
+    const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
+    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome.usage, outcome.ms);
+  }
+  const { detail, finalMessage } = outcome.ending;
+  const ending = {
+    ...outcome.ending,
+    detail: detail && clean(detail, 2e3),
+    finalMessage: finalMessage && clean(finalMessage, 2e4)
+  };
+  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 1e3) }));
+  const reportable = { ...outcome, ending, verification };
+  const bytes = Buffer.byteLength(JSON.stringify(reportable));
+  if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;
+  const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
+  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome.usage, outcome.ms);
+}
+async function report(client, path, pending, signal) {
+  await savePending(path, pending);
+  const answer2 = await client.outcome(pending.runToken, pending.outcome, signal);
+  if (answer2.ok || answer2.error.reason === "refused") await rm6(path, { force: true });
+  return answer2.ok ? ok(void 0) : err(answer2.error);
+}
+function startHeartbeats(client, runToken, everyMs, beat, onStop) {
+  const ended = new AbortController();
+  const loop = async () => {
+    while (!ended.signal.aborted) {
+      const answer2 = await client.heartbeat(runToken, beat());
+      if (answer2.ok ? answer2.value.stop : answer2.error.reason === "refused") {
+        if (!ended.signal.aborted) onStop(answer2.ok ? "the app said stop" : "the app refused the heartbeat");
+        return;
+      }
+      await sleep4(everyMs, void 0, { signal: ended.signal }).catch(() => {
+      });
+    }
+  };
+  const done = loop();
+  return {
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await done;
+    }
+  };
 }
 
 // action/src/main.ts
@@ -68943,32 +69146,6 @@ async function main() {
     var _promise2 = __callDispose(_stack, _error, _hasError);
     _promise2 && await _promise2;
   }
-}
-async function prepare(inputs, workspace, log) {
-  if (inputs.key === "") {
-    return err(
-      blocked(
-        "keyMissing",
-        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings."
-      )
-    );
-  }
-  const harness = HARNESS["claude-code"];
-  const tool = await installTool(harness.tool, inputs.surroundings);
-  if (!tool.ok) return tool;
-  log("harness ready", { version: tool.value.version });
-  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
-  if (inputs.surroundings.unsandboxed) {
-    log("NO SANDBOX: the playground's scripted model only");
-    return ok({ workspace, sandbox: makeBareRunner(deps), harness, tool: tool.value });
-  }
-  const srt = await installTool("srt", inputs.surroundings);
-  if (!srt.ok) return srt;
-  const sandbox = makeSandbox(deps, srt.value);
-  const proven = await proveSandbox(sandbox, deps);
-  if (!proven.ok) return proven;
-  log("sandbox proven", { version: srt.value.version });
-  return ok({ workspace, sandbox, harness, tool: tool.value });
 }
 async function claim2(inputs, dispatcher) {
   const client = makeAppClient({
@@ -69034,7 +69211,9 @@ async function runClaimed(run2) {
         phase = next;
         gateway = its ?? gateway;
       };
-      const ran = ready.ok ? await runAttempt({ ...run2, ...ready.value, claim: answer2, stopping: stopping.signal, onPhase }) : ready;
+      const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2.route, log) : ready;
+      if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run2.dispatcher }, answer2.checkout.token);
+      const ran = equipped.ok ? await runAttempt({ ...run2, ...equipped.value, claim: answer2, stopping: stopping.signal, onPhase }) : equipped;
       outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, usage(), performance11.now() - claimedAt), [
         inputs.key,
         answer2.runToken,
@@ -69053,8 +69232,8 @@ async function runClaimed(run2) {
   log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
   return outcome.kind === "blocked" ? err(`${outcome.reason}: ${firstLine(outcome.detail)}`) : ok(void 0);
 }
-function firstLine(text) {
-  return text.split("\n", 1)[0] ?? "";
+function firstLine(text2) {
+  return text2.split("\n", 1)[0] ?? "";
 }
 try {
   await main();

@@ -11800,16 +11800,16 @@ var require_dns = __commonJS({
       setRecords(origin, addresses) {
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
-        for (const record2 of addresses) {
-          record2.timestamp = timestamp;
-          if (typeof record2.ttl === "number") {
-            record2.ttl = Math.min(record2.ttl, this.#maxTTL);
+        for (const record3 of addresses) {
+          record3.timestamp = timestamp;
+          if (typeof record3.ttl === "number") {
+            record3.ttl = Math.min(record3.ttl, this.#maxTTL);
           } else {
-            record2.ttl = this.#maxTTL;
+            record3.ttl = this.#maxTTL;
           }
-          const familyRecords = records.records[record2.family] ?? { ips: [] };
-          familyRecords.ips.push(record2);
-          records.records[record2.family] = familyRecords;
+          const familyRecords = records.records[record3.family] ?? { ips: [] };
+          familyRecords.ips.push(record3);
+          records.records[record3.family] = familyRecords;
         }
         this.#records.set(origin.hostname, records);
       }
@@ -34513,17 +34513,17 @@ var require_dns2 = __commonJS({
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
         let minTTL = this.#maxTTL;
-        for (const record2 of addresses) {
-          record2.timestamp = timestamp;
-          if (typeof record2.ttl === "number") {
-            record2.ttl = Math.min(record2.ttl, this.#maxTTL);
-            minTTL = Math.min(minTTL, record2.ttl);
+        for (const record3 of addresses) {
+          record3.timestamp = timestamp;
+          if (typeof record3.ttl === "number") {
+            record3.ttl = Math.min(record3.ttl, this.#maxTTL);
+            minTTL = Math.min(minTTL, record3.ttl);
           } else {
-            record2.ttl = this.#maxTTL;
+            record3.ttl = this.#maxTTL;
           }
-          const familyRecords = records.records[record2.family] ?? { ips: [] };
-          familyRecords.ips.push(record2);
-          records.records[record2.family] = familyRecords;
+          const familyRecords = records.records[record3.family] ?? { ips: [] };
+          familyRecords.ips.push(record3);
+          records.records[record3.family] = familyRecords;
         }
         this.storage.set(origin.hostname, records, { ttl: minTTL });
       }
@@ -46059,8 +46059,8 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addRaw(text, addEOL = false) {
-    this._buffer += text;
+  addRaw(text2, addEOL = false) {
+    this._buffer += text2;
     return addEOL ? this.addEOL() : this;
   }
   /**
@@ -46156,10 +46156,10 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addHeading(text, level) {
+  addHeading(text2, level) {
     const tag = `h${level}`;
     const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
-    const element = this.wrap(allowedTag, text);
+    const element = this.wrap(allowedTag, text2);
     return this.addRaw(element).addEOL();
   }
   /**
@@ -46188,9 +46188,9 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addQuote(text, cite) {
+  addQuote(text2, cite) {
     const attrs = Object.assign({}, cite && { cite });
-    const element = this.wrap("blockquote", text, attrs);
+    const element = this.wrap("blockquote", text2, attrs);
     return this.addRaw(element).addEOL();
   }
   /**
@@ -46201,8 +46201,8 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addLink(text, href) {
-    const element = this.wrap("a", text, { href });
+  addLink(text2, href) {
+    const element = this.wrap("a", text2, { href });
     return this.addRaw(element).addEOL();
   }
 };
@@ -55603,8 +55603,8 @@ function ko_default() {
 }
 
 // node_modules/zod/v4/locales/lt.js
-var capitalizeFirstCharacter = (text) => {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+var capitalizeFirstCharacter = (text2) => {
+  return text2.charAt(0).toUpperCase() + text2.slice(1);
 };
 function getUnitTypeFromNumber(number4) {
   const abs = Math.abs(number4);
@@ -62906,8 +62906,8 @@ function rewriteKeyNames(ctx) {
       bySchema.set(entry.schema, entry);
   }
   const rewrites = /* @__PURE__ */ new Map();
-  for (const record2 of pendingRecords.get(ctx) ?? []) {
-    const seen = ctx.seen.get(record2);
+  for (const record3 of pendingRecords.get(ctx) ?? []) {
+    const seen = ctx.seen.get(record3);
     const names = (seen?.def ?? seen?.schema)?.propertyNames;
     if (!names || names === true || rewrites.has(names))
       continue;
@@ -65970,6 +65970,21 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/text.ts
+function cut(text2, max) {
+  if (text2.length <= max) return text2;
+  const end = text2.slice(0, max);
+  return /[\uD800-\uDBFF]$/.test(end) ? end.slice(0, -1) : end;
+}
+function cutFront(text2, max) {
+  if (text2.length <= max) return text2;
+  const end = text2.slice(-max);
+  return /^[\uDC00-\uDFFF]/.test(end) ? end.slice(1) : end;
+}
+function storable(text2) {
+  return text2.replaceAll("\0", "").toWellFormed();
+}
+
 // src/core/wire/contract.ts
 var CONTRACT_VERSION = 1;
 var MAX_OUTCOME_BYTES = 8 * 1024 * 1024;
@@ -65985,36 +66000,43 @@ var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
 var count = external_exports.number().int().nonnegative();
-var Price = external_exports.strictObject({ input: count, output: count, cacheRead: count, cacheWrite: count });
-var ClaimRequest = external_exports.strictObject({ contract: external_exports.literal(CONTRACT_VERSION) });
-var Claim = external_exports.strictObject({
+var text = (max) => external_exports.string().max(max).transform(storable);
+var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
+var ClaimRequest = external_exports.strictObject({
+  contract: external_exports.literal(CONTRACT_VERSION),
+  harnesses: external_exports.array(external_exports.string().max(50)).max(20)
+});
+var Claim = external_exports.object({
   contract: external_exports.literal(CONTRACT_VERSION),
   /** Good for this attempt's heartbeat and outcome alone. */
   runToken: external_exports.string(),
   /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
   deadlineMs: count,
   heartbeatEveryMs: count,
-  brief: external_exports.strictObject({ repository: external_exports.string(), issue: count, title: external_exports.string(), body: external_exports.string() }),
+  brief: external_exports.object({ repository: external_exports.string(), issue: count, title: external_exports.string(), body: external_exports.string() }),
   /** `token` reads one repository, for one fetch, and is revoked before the sandbox starts. */
-  checkout: external_exports.strictObject({ cloneUrl: external_exports.url(), base: ObjectId, token: external_exports.string() }),
-  route: external_exports.strictObject({
-    tier: Tier,
-    harness: Harness,
-    provider: Provider,
+  checkout: external_exports.object({ cloneUrl: external_exports.url(), base: ObjectId, token: external_exports.string() }),
+  /** Words, not the closed lists above: an older Action must be able to read them and say which it doesn't know. */
+  route: external_exports.object({
+    tier: external_exports.string(),
+    harness: external_exports.string(),
     model: external_exports.string(),
-    effort: Effort.nullable(),
+    effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
-  budget: external_exports.strictObject({ microUsd: count, price: Price }),
+  budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
-  commands: external_exports.strictObject({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
-  limits: external_exports.strictObject({ maxFiles: count, maxBytes: count })
+  commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
+  limits: external_exports.object({ maxFiles: count, maxBytes: count })
 });
 var Usage = external_exports.strictObject({
   inputTokens: count,
   outputTokens: count,
   cacheReadTokens: count,
-  cacheWriteTokens: count
+  /** Written to the cache for five minutes. */
+  cacheWriteTokens: count,
+  /** Written to the cache for an hour, at another price. */
+  cacheWrite1hTokens: count
 });
 var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
@@ -66023,7 +66045,7 @@ var Heartbeat = external_exports.strictObject({
   modelCalls: count,
   usage: Usage
 });
-var HeartbeatReply = external_exports.strictObject({ stop: external_exports.boolean() });
+var HeartbeatReply = external_exports.object({ stop: external_exports.boolean() });
 var ENDINGS = [
   "completed",
   "turnLimit",
@@ -66042,24 +66064,25 @@ var EndingKind = external_exports.enum(ENDINGS);
 var Ending = external_exports.strictObject({
   kind: EndingKind,
   /** What the harness or provider said, cut to 2,000 characters; null when it said nothing. */
-  detail: external_exports.string().max(2e3).nullable(),
+  detail: text(2e3).nullable(),
   turns: count.nullable(),
-  finalMessage: external_exports.string().max(2e4).nullable()
+  finalMessage: text(2e4).nullable()
 });
+var Path = external_exports.string().min(1).max(4096).refine((path) => storable(path) === path, "is not a path that can be stored");
 var Change = external_exports.discriminatedUnion("status", [
   external_exports.strictObject({
     status: external_exports.enum(["added", "modified"]),
-    path: external_exports.string().min(1).max(4096),
+    path: Path,
     /** Symlinks (120000) and submodules (160000) are reported so that the app can refuse them by name. */
     mode: external_exports.enum(["100644", "100755", "120000", "160000"]),
     /** Git's id of the blob: the app computes it again from `content`. */
     blob: ObjectId,
     content: external_exports.base64()
   }),
-  external_exports.strictObject({ status: external_exports.literal("deleted"), path: external_exports.string().min(1).max(4096) })
+  external_exports.strictObject({ status: external_exports.literal("deleted"), path: Path })
 ]);
 var Verification = external_exports.strictObject({
-  command: external_exports.string(),
+  command: text(1e3),
   /** null when it was killed at the deadline. */
   exitCode: external_exports.number().int().nullable(),
   ms: count
@@ -66078,7 +66101,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     kind: external_exports.literal("blocked"),
     contract: external_exports.literal(CONTRACT_VERSION),
     reason: external_exports.enum(BLOCKED_REASONS),
-    detail: external_exports.string().max(2e3),
+    detail: text(2e3),
     usage: Usage,
     ms: count
   }),
@@ -66090,7 +66113,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: external_exports.boolean(),
-    harnessVersion: external_exports.string().max(100),
+    harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: external_exports.enum(["srt", "none"]),
     verification: external_exports.array(Verification).max(20),
@@ -66098,8 +66121,8 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     ms: count
   })
 ]);
-var OutcomeReply = external_exports.strictObject({ accepted: external_exports.literal(true) });
-var Refusal = external_exports.strictObject({ error: external_exports.string(), fix: external_exports.string() });
+var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
+var Refusal = external_exports.object({ error: external_exports.string(), fix: external_exports.string() });
 
 // src/core/wire/result.ts
 function ok(value) {
@@ -66119,9 +66142,122 @@ function blocked(reason, detail) {
   return { reason, detail };
 }
 function messageOf(cause) {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text.split("\n", 1)[0] ?? "";
+  const text2 = cause instanceof Error ? cause.message : String(cause);
+  return text2.split("\n", 1)[0] ?? "";
 }
+
+// action/src/meter.ts
+var MAX_LINE_CHARS = 4 * 1024 * 1024;
+var MAX_JSON_BYTES = 16 * 1024 * 1024;
+function parseRecord(text2) {
+  try {
+    return record2(JSON.parse(text2));
+  } catch {
+    return void 0;
+  }
+}
+function record2(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
+}
+function textOf(value) {
+  return typeof value === "string" ? value : "";
+}
+
+// action/src/harness/harness.ts
+function quote(word) {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+// action/src/harness/claude-code.ts
+var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
+var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
+var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
+var MAX_OUTPUT_TOKENS = 32e3;
+var MIN_OUTPUT_TOKENS = 4e3;
+var OUTPUT_SHARE = 4;
+function toCommand(run) {
+  const { route } = run;
+  const args = [
+    run.executable,
+    "-p",
+    "--output-format",
+    "stream-json",
+    "--verbose",
+    "--model",
+    route.model,
+    // srt is the sandbox and no one is there to ask.
+    "--dangerously-skip-permissions",
+    "--max-turns",
+    String(run.maxTurns),
+    ...IGNORE_CHECKOUT,
+    "--disallowedTools",
+    OUT_OF_REACH,
+    ...route.effort === null ? [] : ["--effort", route.effort],
+    ...run.guide === void 0 ? [] : ["--append-system-prompt-file", run.guide],
+    ...run.resume ? ["--resume", run.session] : ["--session-id", run.session]
+  ];
+  const env = {
+    ANTHROPIC_BASE_URL: `http://${run.gateway}`,
+    ANTHROPIC_API_KEY: run.dummy,
+    CLAUDE_CONFIG_DIR: `${run.home}/claude`,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    CLAUDE_CODE_MAX_RETRIES: "2",
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),
+    DISABLE_AUTOUPDATER: "1",
+    // The CLI refuses to skip permissions as root unless told that it is contained.
+    ...process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}
+  };
+  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run.prompt };
+}
+function maxOutputTokens(budget) {
+  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
+  const affordable = Math.floor(budget.microUsd * 1e6 / budget.price.output / OUTPUT_SHARE);
+  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
+}
+function readEnding(ended) {
+  let result;
+  let hint = "";
+  for (const line of ended.stdout.toString("utf8").split("\n")) {
+    if (!line.includes('"result"') && !line.includes('"error"')) continue;
+    const event = parseRecord(line);
+    if (event?.["type"] === "result") result = event;
+    else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
+  }
+  if (result === void 0) {
+    const detail = cutFront(ended.stderr.trim(), 2e3) || null;
+    return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
+  }
+  const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
+  const text2 = textOf(result["result"]);
+  const kind = toKind(result, text2, hint);
+  if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text2, 2e4) };
+  const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
+  const said = [text2, ...errors.map(textOf)].filter((it) => it !== "");
+  return { kind, detail: cut(said.join("\n"), 2e3) || null, turns, finalMessage: null };
+}
+function toKind(result, text2, hint) {
+  if (result["subtype"] === "error_max_turns") return "turnLimit";
+  if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
+  if (result["is_error"] !== true) return "completed";
+  const status = typeof result["api_error_status"] === "number" ? result["api_error_status"] : 0;
+  const type = textOf(result["api_error_type"]);
+  if (type === "budget_exhausted") return "budgetExhausted";
+  if (type === "deadline_passed") return "timedOut";
+  if (result["api_error"] === "usage_limit_reached" || status === 429 && /hit your .*limit/i.test(text2))
+    return "quotaExhausted";
+  if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text2))
+    return "billing";
+  if (status === 429 || status === 0 && hint === "rate_limit") return "rateLimited";
+  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
+  if (status === 404 || hint === "model_not_found" || status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text2))
+    return "modelNotFound";
+  if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text2))
+    return "overloaded";
+  return "providerError";
+}
+
+// action/src/harness/table.ts
+var HARNESS = { "claude-code": claudeCode };
 
 // action/src/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;
@@ -66130,9 +66266,10 @@ var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 var MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
-    claim: (token) => send(deps, { path: "claim", token, body: { contract: CONTRACT_VERSION }, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
+    claim: (token) => send(deps, { path: "claim", token, body: CLAIM_REQUEST, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
     heartbeat: (token, body) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0 }),
     outcome: (token, body, signal) => send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal })
   };
@@ -66163,8 +66300,8 @@ async function sendOnce(deps, call) {
       body: JSON.stringify(call.body),
       signal: call.signal === void 0 ? timeout : AbortSignal.any([call.signal, timeout])
     });
-    const text = await readText(response.body);
-    return readAnswer(response.statusCode, text, call.answer);
+    const text2 = await readText(response.body);
+    return readAnswer(response.statusCode, text2, call.answer);
   } catch (cause) {
     return err({ reason: "unreachable", status: null, message: messageOf(cause) });
   }
@@ -66179,8 +66316,8 @@ async function readText(body) {
   }
   return Buffer.concat(chunks).toString("utf8");
 }
-function readAnswer(status, text, schema) {
-  const body = parseJson(text);
+function readAnswer(status, text2, schema) {
+  const body = parseJson(text2);
   if (status === 200) {
     const answer = schema.safeParse(body);
     if (answer.success) return ok(answer.data);
@@ -66191,13 +66328,13 @@ function readAnswer(status, text, schema) {
     });
   }
   const refusal = Refusal.safeParse(body);
-  const message = refusal.success ? `${refusal.data.error} ${refusal.data.fix}`.slice(0, 500) : `HTTP ${String(status)}`;
+  const message = refusal.success ? cut(`${refusal.data.error} ${refusal.data.fix}`, 500) : `HTTP ${String(status)}`;
   const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
   return err({ reason: final ? "refused" : "unreachable", status, message });
 }
-function parseJson(text) {
+function parseJson(text2) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text2);
   } catch {
     return void 0;
   }
@@ -66219,9 +66356,9 @@ async function savePending(path, pending) {
   await rename2(fresh, path);
 }
 async function readPending(path) {
-  const text = await readFile(path, "utf8").catch(() => void 0);
-  if (text === void 0) return void 0;
-  const parsed = Pending.safeParse(JSON.parse(text));
+  const text2 = await readFile(path, "utf8").catch(() => void 0);
+  if (text2 === void 0) return void 0;
+  const parsed = Pending.safeParse(JSON.parse(text2));
   return parsed.success ? parsed.data : void 0;
 }
 function toBlocked(fault, usage, ms) {
@@ -66229,7 +66366,7 @@ function toBlocked(fault, usage, ms) {
     kind: "blocked",
     contract: CONTRACT_VERSION,
     reason: fault.reason,
-    detail: fault.detail.slice(0, 2e3),
+    detail: cut(fault.detail, 2e3),
     usage,
     ms: Math.round(ms)
   };
