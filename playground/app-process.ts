@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { reservePort } from "./reserved-port.ts";
@@ -23,7 +24,10 @@ export type AppProcess = AsyncDisposable & {
   running(): boolean;
 };
 
-export async function prepareApp(variables: Readonly<Record<string, string>>): Promise<AppProcess> {
+export async function prepareApp(
+  variables: Readonly<Record<string, string>>,
+  onLine: (line: string) => void = () => undefined,
+): Promise<AppProcess> {
   const reserved = await reservePort();
   const url = `http://127.0.0.1:${String(reserved.port)}`;
   const own: Record<string, string> = { ...variables, PORT: String(reserved.port), HOST: "127.0.0.1", PUBLIC_URL: url };
@@ -47,8 +51,10 @@ export async function prepareApp(variables: Readonly<Record<string, string>>): P
         stdio: ["ignore", "pipe", "pipe"],
       });
       child = started;
-      for (const stream of [started.stdout, started.stderr])
+      for (const stream of [started.stdout, started.stderr]) {
         stream.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+        createInterface({ input: stream }).on("line", onLine);
+      }
       const deadline = Date.now() + START_MS;
       while (Date.now() < deadline) {
         if (started.exitCode !== null || started.signalCode !== null)

@@ -3,6 +3,9 @@
  * work, as GitHub's own runners do; the demo and the tests act as people through `Person`.
  */
 
+/** Something that one of the world's programs said, in its own words. */
+export type WorldEvent = { readonly from: "github" | "app" | "runner" | "model"; readonly text: string };
+
 /** One run of a workflow, dispatched and not yet taken by a runner. */
 export type QueuedRun = {
   readonly id: number;

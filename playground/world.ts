@@ -10,9 +10,9 @@ import { startModel, type Model } from "./model/model.ts";
 import type { Script } from "./model/script.ts";
 import { startOidcIssuer, type OidcIssuer } from "./oidc.ts";
 import { startRunner, type Runner } from "./runner/runner.ts";
-import type { Person } from "./types.ts";
+import type { Person, WorldEvent } from "./types.ts";
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The policy README shows: six lines, as a user writes them. */
 export const SIX_LINES = `version: 1
@@ -34,7 +34,7 @@ export type WorldOptions = {
   readonly live?: { readonly key: string };
   readonly databaseUrl?: string;
   readonly listingLagMs?: number;
-  readonly onEvent?: (line: string) => void;
+  readonly onEvent?: (event: WorldEvent) => void;
   /** False: webhooks arrive and wait; nothing executes what is dispatched. */
   readonly runner?: boolean;
   /** Added to what the job's steps see; a control for tests that look for leaks. */
@@ -56,6 +56,8 @@ export type World = AsyncDisposable & {
   /** Has no role there. */
   readonly outsider: Person;
   readonly dataDir: string;
+  /** Whether jobs run in the sandbox. */
+  readonly sandboxed: boolean;
   /** The real key: in GitHub's secret store, and wherever it leaked. */
   readonly key: string;
   readonly webhookSecret: string;
@@ -75,15 +77,19 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const key = options.live?.key ?? `sk-ant-api03-${randomBytes(24).toString("hex")}`;
     const webhookSecret = randomBytes(16).toString("hex");
     const oidc = stack.use(await startOidcIssuer());
-    const model = stack.use(await startModel({ script: options.script, key }));
+    const tell = (from: WorldEvent["from"]) => (text: string) => options.onEvent?.({ from, text });
+    const model = stack.use(await startModel({ script: options.script, key, onTurn: tell("model") }));
     const app = stack.use(
-      await prepareApp({
-        WEBHOOK_SECRET: webhookSecret,
-        AGENT_POOL_DATA: join(dataDir, "store"),
-        OIDC_ISSUER: oidc.url,
-        LOG_LEVEL: "debug",
-        ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
-      }),
+      await prepareApp(
+        {
+          WEBHOOK_SECRET: webhookSecret,
+          AGENT_POOL_DATA: join(dataDir, "store"),
+          OIDC_ISSUER: oidc.url,
+          LOG_LEVEL: "debug",
+          ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+        },
+        tell("app"),
+      ),
     );
     const github = stack.use(
       await startGitHub({
@@ -92,7 +98,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         webhook: { url: `${app.url}/api/github/webhooks`, secret: webhookSecret },
         app: { id: 1_234, slug: "agent-pool" },
         ...(options.listingLagMs === undefined ? {} : { listingLagMs: options.listingLagMs }),
-        ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+        onEvent: tell("github"),
       }),
     );
     Object.assign(app.variables, {
@@ -103,9 +109,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const people = await furnish(github, options, {
       appUrl: app.url,
       key,
-      modelUrl: options.live === undefined ? model.url : "",
+      modelUrl: options.live === undefined ? model.url : "https://api.anthropic.com",
     });
     const owned = stack.move();
+    const jobTemp = join(dataDir, "tmp");
+    mkdirSync(jobTemp);
     let runner: Runner | undefined;
     const world: World = {
       github,
@@ -126,10 +134,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
             toolCache: TOOL_CACHE,
             env: {
               PATH: process.env["PATH"] ?? "",
+              // Whatever a killed job leaves behind goes with the world.
+              TMPDIR: jobTemp,
               ...(options.sandboxed === false ? { AGENT_POOL_UNSANDBOXED: "playground" } : {}),
               ...options.jobEnv,
             },
-            onEvent: (event) => options.onEvent?.(event.kind === "line" ? `runner: ${event.line}` : `runner: ${event.kind}`),
+            onEvent: (event) => {
+              tell("runner")(event.kind === "line" ? event.line : event.kind);
+            },
           }),
         );
         return runner;
@@ -137,6 +149,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       app,
       ...people,
       dataDir,
+      sandboxed: options.sandboxed !== false,
       key,
       webhookSecret,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -155,7 +168,9 @@ async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appU
   await github.createOwner({ login: "acme", kind: "Organization" });
   const { private: isPrivate = true, ...content } = options.product;
   await github.createRepository({ owner: "acme", name: "web", private: isPrivate, ...content });
-  const workflow = readFileSync(join(ROOT, ".github/workflows/agent-pool.yml"), "utf8");
+  const workflow = readFileSync(join(ROOT, ".github/workflows/agent-pool.yml"), "utf8")
+    .replace("https://agents.example.com", at.appUrl)
+    .replace("https://api.anthropic.com", at.modelUrl);
   await github.createRepository({
     owner: "acme",
     name: "agent-runner",
@@ -166,7 +181,7 @@ async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appU
   github.createEnvironment(RUNNER, CREDENTIAL, {
     branches: ["main"],
     secrets: { AGENT_POOL_KEY: at.key },
-    variables: { AGENT_POOL_URL: at.appUrl, ...(at.modelUrl === "" ? {} : { AGENT_POOL_BASE_URL: at.modelUrl }) },
+    variables: {},
   });
   if (options.policy !== null) {
     const policy = options.policy ?? SIX_LINES;

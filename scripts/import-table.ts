@@ -22,7 +22,7 @@ export type Room = {
 };
 
 export const ROOMS: readonly Room[] = [
-  { name: "demo", paths: ["playground/demo.ts"], rooms: ["playground", "store", "core", "wire"], packages: [], node: ["*"] },
+  { name: "demo", paths: ["playground/demo"], rooms: ["playground", "store", "core", "wire"], packages: [], node: ["*"] },
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",

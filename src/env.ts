@@ -6,7 +6,15 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 /** A variable that is wrong or missing: one line, and what would be right. */
 export type EnvProblem = { readonly variable: string; readonly problem: string };
 
-const Url = z.url({ protocol: /^https?$/, error: "should be an address like https://agents.example.com" });
+const Url = z.url({ protocol: /^https?$/, error: "should be an address like https://github.example.com/api/v3" });
+
+/** Where runners send what they hold: never in the clear, but on this machine. */
+const PublicUrl = z
+  .url({ protocol: /^https?$/, error: "should be an address like https://agents.example.com" })
+  .refine((text) => /^https:|^http:\/\/(localhost|127\.0\.0\.1)[:/]?/.test(text), "should begin with https://")
+  .refine((text) => !/[?#]/.test(text), "should have no `?` or `#` part");
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /** What the app is told by its environment. The only reader of `process.env` is main.ts, which hands it in here. */
 const Env = z.object({
@@ -14,15 +22,21 @@ const Env = z.object({
   PRIVATE_KEY: z.string().min(1).optional(),
   PRIVATE_KEY_PATH: z.string().min(1).optional(),
   WEBHOOK_SECRET: z.string({ error: "is not set; it is the secret in the App's settings" }).min(1),
-  PUBLIC_URL: Url,
-  PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+  PUBLIC_URL: PublicUrl,
+  PORT: z.coerce
+    .number({ error: "should be a port, like 3000" })
+    .refine((port) => Number.isInteger(port) && port >= 0 && port <= 65_535, "should be a port, 0 to 65535")
+    .default(3000),
   HOST: z.string().default("0.0.0.0"),
-  DATABASE_URL: z.string().min(1).optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "should be a Postgres address, like postgres://user@host/name")
+    .optional(),
   AGENT_POOL_DATA: z.string().min(1).default("./.agent-pool"),
   GITHUB_API_URL: Url.default("https://api.github.com"),
   OIDC_ISSUER: Url.default("https://token.actions.githubusercontent.com"),
   ALLOWED_OWNERS: z.string().default(""),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `should be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
 });
 
 export type Config = {
@@ -97,13 +111,15 @@ function readKey(env: z.infer<typeof Env>): Result<string, EnvProblem> {
   // Environment files often carry the key on one line, with `\n` written out, or in base64.
   const text = key.includes("-----BEGIN") ? key.replaceAll("\\n", "\n") : Buffer.from(key, "base64").toString("utf8");
   const variable = env.PRIVATE_KEY === undefined ? "PRIVATE_KEY_PATH" : "PRIVATE_KEY";
-  if (!isPrivateKey(text)) return err({ variable, problem: "is not a PEM private key (it should begin with -----BEGIN)" });
+  if (/ENCRYPTED/.test(text.slice(0, 200)))
+    return err({ variable, problem: "is encrypted; give the key as GitHub handed it out" });
+  if (!isRsaKey(text)) return err({ variable, problem: "is not an RSA private key in PEM form, as GitHub hands it out" });
   return ok(text);
 }
 
-function isPrivateKey(text: string): boolean {
+function isRsaKey(text: string): boolean {
   try {
-    return createPrivateKey(text).type === "private";
+    return createPrivateKey(text).asymmetricKeyType === "rsa";
   } catch {
     return false;
   }

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import type { Server as HttpServer } from "node:http";
+import { createServer } from "node:net";
 import { Probot, Server } from "probot";
 import { createGitHub } from "#adapters/github/github.ts";
 import { createRuntime } from "#adapters/runtime/runtime.ts";
@@ -7,9 +10,13 @@ import { StoreInUse } from "#adapters/store/guard.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { intake } from "#app/intake.ts";
-import { startWorker } from "#app/worker.ts";
+import { startWorker, type Worker } from "#app/worker.ts";
 import { webHandler } from "#web/server.ts";
 import { readEnv, type Config } from "./env.ts";
+
+/** How long an ordered stop may take: a call to GitHub ends within 30 s. */
+const STOP_MS = 40_000;
+const MAX_WEBHOOK_BYTES = 25 * 1024 * 1024;
 
 /** The composition root: the one place where ports meet adapters, and the one reader of `process.env`. */
 async function main(config: Config): Promise<void> {
@@ -19,17 +26,19 @@ async function main(config: Config): Promise<void> {
     const where = "databaseUrl" in config.store ? "DATABASE_URL" : `AGENT_POOL_DATA (${config.store.directory})`;
     return fail(`the store can't be opened: ${reasonOf(error)}; check ${where}`);
   });
-  const github = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl: config.apiUrl });
-  const runtime = createRuntime({ log, oidcIssuer: config.oidcIssuer, publicUrl: config.publicUrl });
-  const deps: Deps = { store, github, runtime };
-  const worker = startWorker(deps);
+  const { apiUrl, oidcIssuer, publicUrl } = config;
+  const github = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
+  const deps: Deps = { store, github, runtime: createRuntime({ log, oidcIssuer, publicUrl, apiUrl }) };
+  await meetGitHub(deps);
 
+  let worker: Worker | undefined;
+  const wake = (): void => worker?.wake();
   const server = new Server({
     Probot: Probot.defaults({
       appId: config.appId,
       privateKey: config.privateKey,
       secret: config.webhookSecret,
-      baseUrl: config.apiUrl,
+      baseUrl: apiUrl,
     }),
     log,
     port: config.port,
@@ -41,19 +50,63 @@ async function main(config: Config): Promise<void> {
   await server.load((probot, { addHandler }) => {
     // Probot answers GitHub only when this has finished: one insert, and the rest is the worker's.
     probot.onAny(async ({ id, name, payload }) => {
-      if (await intake(deps, config.allowedOwners, { id, name, payload })) worker.wake();
+      if (await intake(deps, config.allowedOwners, { id, name, payload })) wake();
     });
-    addHandler?.(webHandler(deps, () => worker.wake()));
+    addHandler?.(webHandler(deps, wake));
   });
-  await server.start().catch((error: unknown) => fail(`can't listen: ${reasonOf(error)}`));
-  log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl: config.publicUrl }, "agent-pool is ready");
+  await expectFree(config).catch((error: unknown) => fail(`can't listen: ${reasonOf(error)}; check PORT and HOST`));
+  limitWebhooks(await server.start());
+  // Nothing is done in GitHub's sight before this process is reachable.
+  worker = startWorker(deps);
+  log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl }, "agent-pool is ready");
 
   const stop = async (): Promise<void> => {
+    setTimeout(() => process.exit(1), STOP_MS).unref();
     await server.stop();
     await worker[Symbol.asyncDispose]();
     await store.close();
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      stop().catch((error: unknown) => {
+        log.error({ err: error }, "agent-pool did not stop in order");
+        process.exit(1);
+      });
+    });
+  }
+}
+
+/** Whether GitHub knows this App: a key that isn't the App's would otherwise be noticed with the first webhook. */
+async function meetGitHub({ github, runtime }: Deps): Promise<void> {
+  const app = await github.readApp();
+  if (app.ok) return;
+  const { error } = app;
+  if (error.reason === "github-refused" || error.tokenRefused)
+    fail(`GitHub refuses this App (${error.message}); check that APP_ID and PRIVATE_KEY are of one App`);
+  runtime.log.warn({ message: error.message }, "GitHub can't be reached yet; check GITHUB_API_URL should this go on");
+}
+
+/** Fails where the address can't be listened on: Probot would log the error beside our one line. */
+async function expectFree({ port, host }: Config): Promise<void> {
+  const probe = createServer().listen(port, host);
+  await once(probe, "listening");
+  probe.close();
+  await once(probe, "close");
+}
+
+/**
+ * GitHub's webhooks are at most 25 MB (docs, "Webhook events and payloads"). The middleware keeps whatever comes before it
+ * looks at the signature, so anyone could fill the memory: 400 MB unsigned were seen to take 1.3 GB.
+ */
+function limitWebhooks(server: HttpServer): void {
+  server.prependListener("request", (request) => {
+    if (request.url?.startsWith("/api/github/webhooks") !== true) return;
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_WEBHOOK_BYTES) request.destroy();
+    });
+  });
 }
 
 function fail(message: string): never {

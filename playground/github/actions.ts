@@ -3,7 +3,8 @@ import { isRecord } from "./answers.ts";
 import type { Conclusion } from "../types.ts";
 import { entryAt, readBlob, readTree, resolve } from "./git-repository.ts";
 import { toRun, toWorkflow } from "./shapes/run.ts";
-import { nextId, nowOf, type Account, type GitHub, type Repository, type Run, type Workflow } from "./state.ts";
+import { fullName, nextId, nowOf, type Account, type GitHub, type Repository, type Run, type Workflow } from "./state.ts";
+import { interpolate } from "../runner/expressions.ts";
 import { emit, emitLater } from "./webhooks.ts";
 
 const FOLDER = ".github/workflows";
@@ -16,6 +17,8 @@ export type WorkflowInput = {
 };
 export type WorkflowFile = {
   readonly name: string;
+  /** With its expressions; undefined where the file gives none. */
+  readonly runName: string | undefined;
   readonly text: string;
   /** undefined: the file does not declare `workflow_dispatch`. */
   readonly inputs: ReadonlyMap<string, WorkflowInput> | undefined;
@@ -50,7 +53,8 @@ export async function readWorkflow(repository: Repository, workflow: Workflow, s
   const parsed: unknown = parseYaml(text);
   if (!isRecord(parsed)) return undefined;
   const name = typeof parsed["name"] === "string" ? parsed["name"] : workflow.path;
-  return { name, text, inputs: inputsOf(parsed["on"]) };
+  const runName = typeof parsed["run-name"] === "string" ? parsed["run-name"] : undefined;
+  return { name, runName, text, inputs: inputsOf(parsed["on"]) };
 }
 
 function parseYaml(text: string): unknown {
@@ -112,15 +116,20 @@ function fits(input: WorkflowInput, value: string): boolean {
 
 export function queueRun(
   github: GitHub,
-  what: Pick<Run, "repository" | "workflow" | "workflowName" | "workflowText" | "branch" | "sha" | "inputs" | "actor">,
+  what: Pick<Run, "repository" | "workflow" | "workflowName" | "workflowText" | "branch" | "sha" | "inputs" | "actor"> & {
+    readonly runName: string | undefined;
+  },
 ): Run {
   const now = nowOf(github);
-  const { repository, workflow } = what;
+  const { runName, ...known } = what;
+  const { repository, workflow, inputs, actor } = known;
+  // Evaluated when the run is made, not when a runner takes it: a queued run is found by its name.
+  const contexts = { inputs, github: { actor: actor.login, repository: fullName(repository), event_name: "workflow_dispatch" } };
   const run: Run = {
-    ...what,
+    ...known,
     id: nextId(github),
     number: [...repository.runs.values()].filter((other) => other.workflow === workflow).length + 1,
-    title: what.workflowName,
+    title: (runName === undefined ? "" : interpolate(runName, { contexts, status: "success" })) || what.workflowName,
     status: "queued",
     conclusion: null,
     createdAt: now,

@@ -4,6 +4,7 @@ import { callerOf, type Caller } from "./credentials.ts";
 import type { HookAnswer, HookRequest } from "./emulated-github.ts";
 import { answerGit, parseGitRequest } from "./git-http.ts";
 import { answerGraphql } from "./graphql.ts";
+import { renderPage } from "./pages.ts";
 import { answerRest, defect, matchRoute } from "./rest.ts";
 import { nowOf, type GitHub } from "./state.ts";
 
@@ -41,6 +42,8 @@ async function serve(github: GitHub, incoming: IncomingMessage, outgoing: Server
     raw,
     body: parseBody(raw),
   };
+  const page = await renderPage(github, method, url.pathname);
+  if (page !== undefined) return void outgoing.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(page);
   const caller = await callerOf(github, incoming.headers.authorization);
   const git = parseGitRequest(method, url.pathname, url.searchParams);
   const match = git === undefined ? matchRoute(method, url.pathname) : undefined;

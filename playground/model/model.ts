@@ -18,6 +18,8 @@ export type ModelOptions = {
   readonly faults?: readonly Fault[];
   /** The keys that are good; with none given, any key is. */
   readonly key?: string | readonly string[];
+  /** Told of each turn of a script, in words. */
+  readonly onTurn?: (said: string) => void;
   /** Waited before each answer. */
   readonly latencyMs?: number;
 };
@@ -92,6 +94,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     const script = typeof options.script === "function" ? options.script(talk) : options.script;
     const turn = scripted ? turnOf(script, talk.turn) : AUXILIARY_TURN;
     const usage = scripted ? usageOfTurn(talk.turn) : AUXILIARY_USAGE;
+    if (scripted) options.onTurn?.(describeTurn(turn));
     const reply = wire.reply(request, turn, usage, id);
     if (!reply.ok) return answer.fail(400, reply.error);
     answer.reply(reply.value, talk.stream, effect, usage);
@@ -109,6 +112,11 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     fault: faults.add,
     [Symbol.asyncDispose]: listening.close,
   };
+}
+
+function describeTurn({ tool }: Turn): string {
+  if (tool === undefined) return "says it is done";
+  return tool.kind === "write" ? `writes ${tool.path}` : `runs ${tool.command.split("\n", 1)[0] ?? ""}`;
 }
 
 function makeAnswer(wire: Wire, response: ServerResponse, record: ModelRequest, id: string) {

@@ -1,11 +1,20 @@
 import { z } from "zod";
 import { err, ok, type Result } from "#core/wire/result.ts";
 
+const Path = z
+  .string()
+  .refine(
+    (path) => path !== "" && !path.startsWith("/") && !path.split("/").includes(".."),
+    "should be a path inside the repository",
+  );
+
+const EXAMPLE = '[{"write":{"path":"a.txt","content":"…"}}, {"run":"npm test"}, {"say":"Done."}]';
+
 const Step = z.union(
   [
-    z.strictObject({ write: z.strictObject({ path: z.string().min(1), content: z.string() }) }),
-    z.strictObject({ run: z.string().min(1) }),
-    z.strictObject({ say: z.string().min(1) }),
+    z.strictObject({ write: z.strictObject({ path: Path, content: z.string() }) }),
+    z.strictObject({ run: z.string().min(1, "should be a command") }),
+    z.strictObject({ say: z.string().min(1, "should be some words") }),
   ],
   { error: 'a step is {"write":{"path","content"}}, {"run":"…"} or {"say":"…"}' },
 );
@@ -14,14 +23,14 @@ const Step = z.union(
  * What a scripted model does, in words of no harness. `path` is relative to the folder the harness works in.
  * Each `write` and `run` is one turn; a `say` is spoken with the step after it, or closes the conversation.
  */
-export const Script = z.array(Step);
+export const Script = z.array(Step, { error: `should be a list of steps, like ${EXAMPLE}` });
 export type Script = z.infer<typeof Script>;
 
 /** Parses a script file. Errors: one text that names each wrong step. */
 export function parseScript(text: string): Result<Script, string> {
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     return err(`the script is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,22 +1,60 @@
 import { MINUTE_MS } from "#core/wire/units.ts";
+import { ok, type Result } from "#core/wire/result.ts";
+import type { Failure } from "#core/wire/failure.ts";
+import type { Policy } from "#core/config/policy.ts";
 import { pick } from "#core/pool/pick.ts";
-import type { ClaimedTask } from "#ports/store.ts";
+import type { Brief } from "#core/task/brief.ts";
+import type { GitHubFailure } from "#ports/github.ts";
+import type { ClaimedAdmission } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
-import { say, type Said } from "./say.ts";
+import { parsePolicy, readPolicy } from "./policy.ts";
 
-/** How soon a waiting task looks again when nothing wakes it: a month may have turned, a budget been raised. */
+/**
+ * How soon an owner's waiting tasks are looked at again when nothing wakes them: a month may have turned, a budget been
+ * raised. A policy older than this is read anew first.
+ */
 const LOOK_AGAIN_MS = 5 * MINUTE_MS;
 
 /**
- * queued → dispatching: grants of this owner's pool until none fits, which may be to other tasks than this one. A task
- * that must wait says so in its comment, and is woken when a lease ends.
+ * An owner's queue: grants of its pool until none fits. What must wait says so in its comment, and is looked at again when
+ * a lease ends. Answers when to look again, or what GitHub did not do.
  */
-export async function admit(deps: Deps, task: ClaimedTask): Promise<Said> {
-  for (;;) {
-    const decision = await deps.store.admit(task.brief.owner.id, pick);
-    if (decision.kind === "wait") break;
-    deps.runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");
-    if (decision.task === task.id) return { restMs: 0 };
+export async function admit(
+  deps: Deps,
+  admission: ClaimedAdmission,
+): Promise<{ restMs: number | null } | { failed: GitHubFailure }> {
+  const { store, runtime } = deps;
+  const { owner } = admission;
+  const head = await store.readQueueHead(owner);
+  if (head === undefined) return { restMs: null };
+  const policy = await currentPolicy(deps, admission, head);
+  if (!policy.ok) return { failed: policy.error };
+  if ("refused" in policy.value) {
+    await store.refuseQueued(owner, policy.value.refused);
+    return { restMs: null };
   }
-  return (await say(deps, task)) ?? { restMs: LOOK_AGAIN_MS };
+  for (;;) {
+    const decision = await store.admit(owner, policy.value, pick);
+    if (decision.kind === "wait") return { restMs: decision.record.snapshot.queue.length > 0 ? LOOK_AGAIN_MS : null };
+    runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");
+  }
+}
+
+async function currentPolicy(
+  { store, github }: Deps,
+  { owner, policy }: ClaimedAdmission,
+  head: Brief,
+): Promise<Result<Policy | { refused: Failure }, GitHubFailure>> {
+  if (policy.ageMs < LOOK_AGAIN_MS) {
+    const kept = parsePolicy(head.owner.login, policy.text);
+    return ok(kept.ok ? kept.value : { refused: kept.error });
+  }
+  const readAt = await store.now();
+  const setUp = await github.readSetUp(head);
+  if (!setUp.ok) return setUp;
+  const fresh = readPolicy(head.owner, setUp.value.policy);
+  if (!fresh.ok) return ok({ refused: fresh.error });
+  const { text, commit } = fresh.value;
+  await store.recordPolicy(owner, { text, commit, readAt });
+  return ok(fresh.value.policy);
 }

@@ -1,10 +1,9 @@
-import { findModel } from "#core/plan/catalog.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Claim, type Refusal } from "#core/wire/contract.ts";
-import { RunId, type AttemptId } from "#core/wire/ids.ts";
+import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
-import type { AttemptRow } from "#ports/store.ts";
+import type { LeaseRow } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
 
 /** An answer to the job, by HTTP status. What is wrong is told apart in our log only: the caller may be anyone. */
@@ -20,13 +19,23 @@ const TAKEN: Refused = {
   error: "this attempt is not waiting for a run",
   fix: "nothing to do: a re-run can't continue an attempt; label the issue again",
 };
+const TOO_OLD: Refused = {
+  status: 409,
+  error: "this Action doesn't know the harness of the attempt",
+  fix: "raise the commit in the workflow's `uses:` to the Action of the app's version",
+};
 const LATER: Refused = { status: 503, error: "GitHub can't be reached just now", fix: "try again in a few seconds" };
 
 /**
  * The run shows who it is and gets its work. Every claim of its OIDC token is compared with what we dispatched;
  * nothing the caller says otherwise is used. Idempotent for the same run and check run until the first heartbeat.
  */
-export async function claim(deps: Deps, attemptId: AttemptId, oidcToken: string): Promise<Result<Claim, Refused>> {
+export async function claim(
+  deps: Deps,
+  leaseId: LeaseId,
+  oidcToken: string,
+  request: ClaimRequest,
+): Promise<Result<Claim, Refused>> {
   const { store, github, runtime } = deps;
   const verified = await runtime.verifyIdentity(oidcToken);
   if (!verified.ok) {
@@ -37,37 +46,37 @@ export async function claim(deps: Deps, attemptId: AttemptId, oidcToken: string)
     );
   }
   const identity = verified.value;
-  const attempt = await store.readAttempt(attemptId);
-  // An attempt that doesn't exist and one that is not this run's are answered alike.
-  if (attempt === undefined) return err(NOT_YOURS);
-  const task = await store.readTask(attempt.task);
+  const lease = await store.readLease(leaseId);
+  // A lease that doesn't exist and one that is not this run's are answered alike.
+  if (lease === undefined) return err(NOT_YOURS);
+  const task = await store.readTask(lease.task);
   if (task?.plan == null) return err(NOT_YOURS);
   const bot = await github.readBot(task.brief);
   if (!bot.ok) return err(LATER);
-  const mismatch = findMismatch(identity, attempt, bot.value.id);
+  const mismatch = findMismatch(identity, lease, bot.value.id);
   if (mismatch !== undefined) {
-    runtime.log.warn({ attempt: attemptId, mismatch }, "a claim was refused");
+    runtime.log.warn({ lease: leaseId, mismatch }, "a claim was refused");
     // All else is the dispatched run's, so this is news for its owner: said in the comment, not to the caller.
-    if (mismatch === "refProtected" && attempt.expected !== null) {
-      await store.noteAttempt(attempt.id, {
-        why: "branch-not-protected",
-        branch: attempt.expected.ref.replace("refs/heads/", ""),
-      });
+    if (mismatch === "refProtected" && lease.expected !== null) {
+      await store.noteLease(lease.id, { why: "branch-not-protected", branch: lease.expected.ref.replace("refs/heads/", "") });
     }
     return err(NOT_YOURS);
   }
-  if (attempt.state !== "offered" && attempt.state !== "held") return err(TAKEN);
-  const row = findModel(task.plan.route.model);
-  if (row === undefined) throw new Error(`no price for ${task.plan.route.model}`);
+  if (lease.state !== "offered" && lease.state !== "held") return err(TAKEN);
+  const { route, budget, price } = lease.attempt;
+  if (!request.harnesses.includes(route.harness)) {
+    await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness });
+    return err(TOO_OLD);
+  }
 
   const run = RunId(Number(identity.runId));
   const { token, hash } = runtime.newRunToken();
-  const held = await store.claimAttempt(attempt.id, run, identity.checkRunId, hash);
+  const held = await store.claimLease(lease.id, run, identity.checkRunId, hash);
   if (held === undefined) return err(TAKEN);
   // Only for the one job that holds the lease; where GitHub can't be reached, that job claims again.
   const fetchToken = await github.mintFetchToken(task.brief);
   if (!fetchToken.ok) return err(LATER);
-  runtime.log.info({ task: task.id, attempt: attempt.id, run }, "lease claimed");
+  runtime.log.info({ task: task.id, lease: lease.id, run }, "lease claimed");
   const { plan, brief } = task;
   return ok({
     contract: CONTRACT_VERSION,
@@ -82,13 +91,13 @@ export async function claim(deps: Deps, attemptId: AttemptId, oidcToken: string)
     },
     checkout: { cloneUrl: github.cloneUrl(brief), base: plan.base.commit, token: fetchToken.value },
     route: {
-      tier: plan.route.tier,
-      harness: plan.route.harness,
-      model: plan.route.model,
-      effort: plan.route.effort,
-      maxTurns: plan.route.maxTurns,
+      tier: route.tier,
+      harness: route.harness,
+      model: route.model,
+      effort: route.effort,
+      maxTurns: route.maxTurns,
     },
-    budget: { microUsd: plan.budget, price: row.price },
+    budget: { microUsd: budget, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
   });
@@ -99,8 +108,8 @@ export async function claim(deps: Deps, attemptId: AttemptId, oidcToken: string)
  * and `sub` not at all: it has two formats since 2026-07-15. `ref_protected` is GitHub's own word that the branch the
  * workflow came from is protected; the App may not read branch protection (it has no administration permission).
  */
-export function findMismatch(identity: RunIdentity, attempt: AttemptRow, botId: number): keyof RunIdentity | undefined {
-  const { expected } = attempt;
+export function findMismatch(identity: RunIdentity, lease: LeaseRow, botId: number): keyof RunIdentity | undefined {
+  const { expected } = lease;
   if (expected === null) return "runId";
   const wanted: Record<keyof Omit<RunIdentity, "runId" | "checkRunId">, string> = {
     repositoryId: String(expected.repositoryId),
@@ -108,14 +117,14 @@ export function findMismatch(identity: RunIdentity, attempt: AttemptRow, botId: 
     eventName: "workflow_dispatch",
     workflowRef: expected.workflowRef,
     ref: expected.ref,
-    environment: attempt.credential,
+    environment: lease.credential,
     actorId: String(botId),
     // A re-run by a person would be attempt 2: it may not continue what the first run left.
     runAttempt: "1",
     refProtected: "true",
   };
-  // Unknown while the answer to our dispatch is missing: then the first such run of this attempt binds it.
-  if (attempt.run !== null && identity.runId !== String(attempt.run)) return "runId";
+  // Unknown while the answer to our dispatch is missing: then the first such run binds it.
+  if (lease.run !== null && identity.runId !== String(lease.run)) return "runId";
   for (const key of Object.keys(wanted) as (keyof typeof wanted)[]) if (identity[key] !== wanted[key]) return key;
   return undefined;
 }

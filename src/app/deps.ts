@@ -1,4 +1,4 @@
-import type { AttemptPatch, Store, TaskPatch } from "#ports/store.ts";
+import type { LeasePatch, Store, TaskPatch } from "#ports/store.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Runtime } from "#ports/runtime.ts";
 import type { TaskEvent } from "#core/task/lifecycle.ts";
@@ -10,7 +10,7 @@ export type Deps = { readonly store: Store; readonly github: GitHub; readonly ru
  * `wait`: this action again, later, as its next try. `rest`: nothing to do before then; the tries start anew.
  */
 export type Next =
-  | { readonly go: TaskEvent; readonly patch?: TaskPatch; readonly attempt?: AttemptPatch }
+  | { readonly go: TaskEvent; readonly patch?: TaskPatch; readonly lease?: LeasePatch }
   | { readonly waitMs: number }
   | { readonly restMs: number | null }
   | { readonly failed: GitHubFailure };

@@ -2,62 +2,61 @@ import type { Failure } from "#core/wire/failure.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { WorkflowRun } from "#ports/github.ts";
-import type { AttemptRow, ClaimedTask } from "#ports/store.ts";
+import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 import { mayStart } from "./who-may.ts";
 
 /** dispatching → awaiting: every lock checked, then the run started once; or refused, with the lease given back. */
-export async function dispatch(deps: Deps, task: ClaimedTask, attempt: AttemptRow): Promise<Next> {
+export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { github, store } = deps;
   const { brief, plan } = task;
   if (plan === null) throw new Error(`task ${task.id} is dispatching without a plan`);
-  const refuse = (failure: Failure): Next => ({ go: "refuse", patch: { failure }, attempt: { attempt: attempt.id, lose: true } });
+  const refuse = (failure: Failure): Next => ({ go: "refuse", patch: { failure }, lease: { lease: lease.id, lose: true } });
 
   const may = await mayStart(github, brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return refuse(may.value);
 
   const name = plan.runner.repository;
-  // The token is this installation's, so a repository it finds belongs to this owner.
   const runner = await github.readRunner(brief.installation, name);
   if (!runner.ok) return { failed: runner.error };
   if (runner.value === undefined) return refuse({ reason: "runner-not-installed", runner: name });
   const { value: repository } = runner;
-  if (repository.owner.toLowerCase() !== brief.owner.login.toLowerCase()) {
+  if (repository.owner.id !== brief.owner.id) {
     return refuse({ reason: "runner-of-another-owner", runner: name, owner: brief.owner.login });
   }
   if (!repository.private) return refuse({ reason: "runner-is-public", runner: name });
   const branch = repository.defaultBranch;
-  const branches = await github.readDeploymentBranches(brief.installation, repository, attempt.credential);
+  const branches = await github.readDeploymentBranches(brief.installation, repository, lease.credential);
   if (!branches.ok) return { failed: branches.error };
   if (branches.value?.length !== 1 || branches.value[0] !== `branch:${branch}`) {
-    return refuse({ reason: "environment-not-locked", credential: attempt.credential, runner: name, branch });
+    return refuse({ reason: "environment-not-locked", credential: lease.credential, runner: name, branch });
   }
 
   const { workflow } = plan.runner;
-  await store.expectRun(attempt.id, {
+  await store.expectRun(lease.id, {
     repositoryId: repository.id,
     ownerId: brief.owner.id,
-    workflowRef: `${repository.owner}/${repository.name}/.github/workflows/${workflow}@refs/heads/${branch}`,
+    workflowRef: `${repository.owner.login}/${repository.name}/.github/workflows/${workflow}@refs/heads/${branch}`,
     ref: `refs/heads/${branch}`,
   });
   const started = (run: (Pick<WorkflowRun, "id" | "url"> & { readonly status?: string }) | undefined): Next => ({
     go: "dispatch",
     patch: { dueInMs: run?.status === "completed" ? 0 : LEASE.offerMs },
-    ...(run === undefined ? {} : { attempt: { attempt: attempt.id, run: { id: run.id, url: run.url } } }),
+    ...(run === undefined ? {} : { lease: { lease: lease.id, run: { id: run.id, url: run.url } } }),
   });
 
-  // `expected` was set by a try that came this far: its dispatch may have happened, whatever the comment did since.
-  const how = attempt.expected === null ? "act" : approach(Math.max(2, task.tries));
+  // `expected` was set by a try that came this far: its dispatch may have happened, and its answer was lost.
+  const how = approach(task.tries, lease.expected !== null);
   if (how !== "act") {
-    const found = await github.findRun(brief.installation, repository, workflow, attempt.id);
+    const found = await github.findRun(brief.installation, repository, workflow, lease.id);
     if (!found.ok) return { failed: found.error };
     if (found.value !== undefined) return started(found.value);
     if (how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
   }
   const run = await github.dispatchRun(brief.installation, repository, workflow, {
-    attempt: attempt.id,
-    credential: attempt.credential,
+    attempt: lease.id,
+    credential: lease.credential,
   });
   if (run.ok) return started(run.value);
   if (run.error.reason === "github-unavailable") return { failed: run.error };

@@ -14,7 +14,6 @@ const Repository = z.object({
   id: z.number(),
   name: z.string(),
   private: z.boolean(),
-  default_branch: z.string(),
   archived: z.boolean().optional(),
   owner: z.object({ id: z.number(), login: z.string() }),
 });
@@ -58,12 +57,12 @@ export function readDelivery(name: string, payload: unknown): DeliveryEvent | un
     const parsed = RunEvent.safeParse(payload);
     if (!parsed.success) return undefined;
     const { workflow_run: run, installation } = parsed.data;
-    const attempt = parseRunTitle(run.display_title);
-    if (attempt === undefined) return undefined;
+    const lease = parseRunTitle(run.display_title);
+    if (lease === undefined) return undefined;
     return {
       kind: "run-ended",
       installation: InstallationId(installation.id),
-      attempt,
+      lease,
       run: RunId(run.id),
       conclusion: run.conclusion ?? "unknown",
     };
@@ -77,13 +76,13 @@ function readRequest(name: "issues" | "issue_comment", event: z.infer<typeof Iss
   if (sender.type !== "User") return undefined;
   if (issue.pull_request !== undefined || issue.state === "closed" || repository.archived === true) return undefined;
   const labels = (issue.labels ?? []).map((label) => label.name);
-  // Cleaned before it is looked at: a command nobody can see commands nothing.
-  const comment = cleanText(event.comment?.body ?? "");
+  const said = event.comment?.body ?? "";
+  const comment = name === "issue_comment" && event.action === "created" && /\/agent/i.test(said) ? cleanText(said) : null;
   const asked =
     name === "issue_comment"
-      ? event.action === "created" && addressesAgent(comment)
-      : (event.action === "labeled" && event.label?.name === TRIGGER_LABEL) ||
-        (event.action === "opened" && labels.includes(TRIGGER_LABEL));
+      ? // Looked at as it was cleaned: a command nobody can see commands nothing.
+        comment !== null && addressesAgent(comment)
+      : (event.action === "labeled" && isTrigger(event.label?.name)) || (event.action === "opened" && labels.some(isTrigger));
   if (!asked) return undefined;
   const brief: Brief = {
     installation: InstallationId(event.installation.id),
@@ -92,15 +91,19 @@ function readRequest(name: "issues" | "issue_comment", event: z.infer<typeof Iss
       id: RepositoryId(repository.id),
       name: repository.name,
       private: repository.private,
-      defaultBranch: repository.default_branch,
     },
     issue: { number: issue.number, title: cleanText(issue.title), body: cleanText(issue.body ?? ""), labels },
     // A deleted account has become GitHub's "ghost", who has no role anywhere.
     author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
-    requester: { id: ActorId(sender.id), login: sender.login, kind: sender.type },
-    comment: name === "issue_comment" ? comment : null,
+    requester: { id: ActorId(sender.id), login: sender.login },
+    comment,
   };
   return { kind: "request", brief };
+}
+
+/** GitHub's labels differ in case on the page and nowhere else. */
+function isTrigger(label: string | undefined): boolean {
+  return label?.toLowerCase() === TRIGGER_LABEL;
 }
 
 /** Records a delivery that concerns us: one insert, after which GitHub is answered. */

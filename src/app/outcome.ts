@@ -1,9 +1,8 @@
-import { findModel } from "#core/plan/catalog.ts";
 import { settlement } from "#core/pool/ledger.ts";
-import type { HeartbeatReply, Outcome } from "#core/wire/contract.ts";
-import type { AttemptId } from "#core/wire/ids.ts";
+import type { Heartbeat, HeartbeatReply, Outcome } from "#core/wire/contract.ts";
+import type { LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import type { AttemptRow } from "#ports/store.ts";
+import type { LeaseRow } from "#ports/store.ts";
 import type { Refused } from "./claim.ts";
 import type { Deps } from "./deps.ts";
 
@@ -14,17 +13,16 @@ const UNKNOWN: Refused = {
 };
 const ENDED: Refused = { status: 409, error: "this attempt has ended", fix: "nothing to do: stop the job" };
 
-async function authenticate(deps: Deps, attempt: AttemptId, runToken: string): Promise<Result<AttemptRow, Refused>> {
-  const row = await deps.store.findByRunToken(attempt, deps.runtime.hash(runToken));
+/** The lease whose run this is, before anything else of its request is read. */
+export async function authenticate(deps: Deps, lease: LeaseId, runToken: string): Promise<Result<LeaseRow, Refused>> {
+  const row = await deps.store.findByRunToken(lease, deps.runtime.hash(runToken));
   return row === undefined ? err(UNKNOWN) : ok(row);
 }
 
 /** The job is alive. From the first on, its claim can't be repeated. */
-export async function heartbeat(deps: Deps, attemptId: AttemptId, runToken: string): Promise<Result<HeartbeatReply, Refused>> {
-  const attempt = await authenticate(deps, attemptId, runToken);
-  if (!attempt.ok) return attempt;
-  if (attempt.value.state !== "held") return err(ENDED);
-  await deps.store.recordHeartbeat(attemptId);
+export async function heartbeat(deps: Deps, lease: LeaseRow, beat: Heartbeat): Promise<Result<HeartbeatReply, Refused>> {
+  if (lease.state !== "held") return err(ENDED);
+  await deps.store.recordHeartbeat(lease.id, beat);
   return ok({ stop: false });
 }
 
@@ -32,28 +30,17 @@ export async function heartbeat(deps: Deps, attemptId: AttemptId, runToken: stri
  * What the job reports, taken once: usage into the ledger, lease released, the task on to be judged. The same outcome
  * again is accepted and changes nothing, so that a lost answer can be repeated; another one is refused.
  */
-export async function report(
-  deps: Deps,
-  attemptId: AttemptId,
-  runToken: string,
-  outcome: Outcome,
-): Promise<Result<{ accepted: true }, Refused>> {
+export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Promise<Result<{ accepted: true }, Refused>> {
   const { store, runtime } = deps;
-  const authenticated = await authenticate(deps, attemptId, runToken);
-  if (!authenticated.ok) return authenticated;
-  const attempt = authenticated.value;
   const hash = runtime.hash(JSON.stringify(outcome));
-  if (attempt.outcomeHash === hash) return ok({ accepted: true });
-  if (attempt.state !== "held") return err(ENDED);
-  const task = await store.readTask(attempt.task);
-  const row = task?.plan == null ? undefined : findModel(task.plan.route.model);
-  if (row === undefined) throw new Error(`attempt ${attemptId} has no priced plan`);
+  if (lease.outcomeHash === hash) return ok({ accepted: true });
+  if (lease.state !== "held") return err(ENDED);
   const estimated = outcome.kind === "ran" && outcome.estimated;
-  const entries = settlement({ usage: outcome.usage, estimated, ms: outcome.ms }, row.price);
-  if (!(await store.settle(attemptId, outcome, hash, entries))) {
+  const entries = settlement({ usage: outcome.usage, estimated, ms: outcome.ms }, lease.attempt.price);
+  if (!(await store.settle(lease.id, outcome, hash, entries))) {
     // Sent twice at once: the other one was first.
-    return (await store.readAttempt(attemptId))?.outcomeHash === hash ? ok({ accepted: true }) : err(ENDED);
+    return (await store.readLease(lease.id))?.outcomeHash === hash ? ok({ accepted: true }) : err(ENDED);
   }
-  runtime.log.info({ task: attempt.task, attempt: attemptId, outcome: outcome.kind }, "attempt settled");
+  runtime.log.info({ task: lease.task, lease: lease.id, outcome: outcome.kind }, "lease settled");
   return ok({ accepted: true });
 }

@@ -3,33 +3,42 @@ import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { formatUsd, MicroUsd } from "#core/wire/units.ts";
 import { parseConfig } from "#core/config/parse.ts";
-import { CONFIG_FILE, Policy, POLICY_REPOSITORY } from "#core/config/policy.ts";
+import { CONFIG_FILE, POLICY_REPOSITORY, type Policy } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
+import { findModel } from "#core/plan/catalog.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import { sizeOf } from "#core/plan/size.ts";
+import { RUNNER_AT_MOST } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
 import { parseCommand, type Override } from "#core/task/command.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { readPolicy, type ReadPolicy } from "./policy.ts";
 import { isTrustedAuthor, mayStart } from "./who-may.ts";
 
 /** planning → queued: who may, the configuration as it stands, size, route, budget; or refused, saying why. */
 export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   const { brief } = task;
-  const may = await mayStart(deps.github, brief);
+  const { store, github, runtime } = deps;
+  const may = await mayStart(github, brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return refuse(may.value);
-  const setUp = await deps.github.readSetUp(brief);
+  const readAt = await store.now();
+  const setUp = await github.readSetUp(brief);
   if (!setUp.ok) return { failed: setUp.error };
   const configured = configure(brief, setUp.value);
   if (!configured.ok) return refuse(configured.error);
-  await deps.store.recordPolicy(brief.owner.id, configured.value.policy, configured.value.policyCommit);
-  const trusted = await isTrustedAuthor(deps.github, brief);
+  const { text, commit } = configured.value.read;
+  await store.recordPolicy(brief.owner.id, { text, commit, readAt });
+  const trusted = await isTrustedAuthor(github, brief);
   if (!trusted.ok) return { failed: trusted.error };
   const made = makePlan(brief, configured.value, trusted.value);
-  return made.ok ? { go: "plan", patch: { plan: made.value } } : refuse(made.error);
+  if (!made.ok) return refuse(made.error);
+  const { size, route } = made.value;
+  runtime.log.info({ task: task.id, size, tier: route.tier, harness: route.harness, model: route.model }, "task planned");
+  return { go: "plan", patch: { plan: made.value } };
 }
 
 function refuse(failure: Failure): Next {
@@ -37,29 +46,18 @@ function refuse(failure: Failure): Next {
 }
 
 type Configured = {
-  readonly policy: Policy;
-  readonly policyCommit: string;
+  readonly read: ReadPolicy;
   readonly settings: Settings;
   readonly base: NonNullable<SetUp["base"]>;
 };
 
 /** Both files → one effective configuration. A broken or missing one refuses work; none falls back to looser rules. */
 export function configure(brief: Brief, setUp: SetUp): Result<Configured, Failure> {
-  const login = brief.owner.login;
-  const policyRepository = `${login}/${POLICY_REPOSITORY}`;
-  if (setUp.policy === null || setUp.policy.file === "missing") {
-    return err({ reason: "policy-missing", repository: policyRepository, file: CONFIG_FILE });
-  }
-  if (setUp.policy.file === "unreadable")
-    return err({ reason: "policy-unreadable", repository: policyRepository, file: CONFIG_FILE });
-  const policy = parseConfig(`${policyRepository}: ${CONFIG_FILE}`, setUp.policy.file.text, Policy);
-  if (!policy.ok) return policy;
+  const { login } = brief.owner;
+  const read = readPolicy(brief.owner, setUp.policy);
+  if (!read.ok) return read;
   const repository = `${login}/${brief.repository.name}`;
-  const runner = policy.value.runner.repository;
-  if (runner.split("/")[0]?.toLowerCase() !== login.toLowerCase()) {
-    return err({ reason: "runner-of-another-owner", runner, owner: login });
-  }
-  const reserved = [runner, policyRepository].map((name) => name.toLowerCase());
+  const reserved = [read.value.policy.runner.repository, `${login}/${POLICY_REPOSITORY}`].map((name) => name.toLowerCase());
   if (reserved.includes(repository.toLowerCase())) return err({ reason: "repository-reserved", repository });
   if (setUp.base === null) return err({ reason: "base-unreadable", repository });
   if (setUp.settings === "unreadable") return err({ reason: "policy-unreadable", repository, file: CONFIG_FILE });
@@ -68,15 +66,12 @@ export function configure(brief: Brief, setUp: SetUp): Result<Configured, Failur
       ? ok(DEFAULT_SETTINGS)
       : parseConfig(`${repository}: ${CONFIG_FILE}`, setUp.settings.text, Settings);
   if (!settings.ok) return settings;
-  return ok({ policy: policy.value, policyCommit: setUp.policy.commit, settings: settings.value, base: setUp.base });
+  return ok({ read: read.value, settings: settings.value, base: setUp.base });
 }
 
 /** Pure: the request and the configuration give the plan, or the reason why there is none. */
-export function makePlan(
-  brief: Brief,
-  { policy, policyCommit, settings, base }: Configured,
-  trustedAuthor: boolean,
-): Result<Plan, Failure> {
+export function makePlan(brief: Brief, { read, settings, base }: Configured, trustedAuthor: boolean): Result<Plan, Failure> {
+  const { policy } = read;
   let use: Override = {};
   if (brief.comment !== null) {
     const command = parseCommand(brief.comment, servedModels(policy));
@@ -86,19 +81,23 @@ export function makePlan(
   const estimate = sizeOf(brief);
   const routed = routeOf(policy, estimate.size, use);
   if (!routed.ok) return routed;
+  const { route } = routed.value;
+  const price = findModel(route.model)?.price;
+  if (price === undefined) throw new Error(`a route to ${route.model}, which has no price`);
   const budget = policy.task.budget;
-  const ceiling = largestBudget(policy, routed.value.route.provider);
-  if (budget > ceiling) return err({ reason: "budget-too-small", neededUsd: formatUsd(budget), budgetUsd: formatUsd(ceiling) });
+  const tooSmall = unholdable(policy, route.provider, budget);
+  if (tooSmall !== undefined) return err(tooSmall);
   return ok({
     size: estimate.size,
     confidence: estimate.confidence,
     sizeReasons: estimate.reasons,
-    route: routed.value.route,
+    route,
     routeReasons: routed.value.reasons,
     budget,
+    price,
     base,
     runner: policy.runner,
-    policyCommit,
+    policyCommit: read.commit,
     commands: { setup: settings.setup, verify: settings.verify },
     guards: {
       maxFiles: settings.guards["max-files"],
@@ -111,8 +110,16 @@ export function makePlan(
   });
 }
 
-/** The most that one grant can ever get in a month: the roomiest credential's, within the owner's. */
-function largestBudget(policy: Policy, provider: Provider): MicroUsd {
-  const budgets = policy.pool.filter((entry) => entry.provider === provider).map((entry) => entry.budget ?? policy.budget);
-  return MicroUsd(Math.min(policy.budget, Math.max(0, ...budgets)));
+/** A budget that no month can hold: the roomiest credential's, or the owner's with what the runner may cost beside it. */
+function unholdable(policy: Policy, provider: Provider, budget: MicroUsd): Failure | undefined {
+  const pooled = policy.pool.filter((entry) => entry.provider === provider).map((entry) => entry.budget ?? policy.budget);
+  const roomiest = MicroUsd(Math.max(0, ...pooled));
+  const inFull = MicroUsd(budget + RUNNER_AT_MOST);
+  const short = (needed: MicroUsd, has: MicroUsd): Failure => ({
+    reason: "budget-too-small",
+    neededUsd: formatUsd(needed),
+    budgetUsd: formatUsd(has),
+  });
+  if (budget > roomiest) return short(budget, roomiest);
+  return inFull > policy.budget ? short(inFull, policy.budget) : undefined;
 }

@@ -1,19 +1,18 @@
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
-import type { Change } from "#core/wire/contract.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
 import { branchName } from "#core/task/markers.ts";
-import type { AttemptRow, ClaimedTask } from "#ports/store.ts";
+import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 
 /** committing → branching. A commit made twice is only an object nobody sees: nothing to look for first. */
-export async function commit(deps: Deps, task: ClaimedTask, attempt: AttemptRow): Promise<Next> {
-  const { plan, changes, finished } = finish(task, attempt);
+export async function commit(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
+  const { plan, finished } = finish(task, lease);
   const made = await deps.github.createCommit(task.brief, {
     message: commitMessage(finished),
     parent: plan.base.commit,
     baseTree: plan.base.tree,
-    changes,
+    changes: await deps.store.readChanges(lease.id),
   });
   return made.ok ? { go: "commit", patch: { commit: made.value } } : { failed: made.error };
 }
@@ -38,10 +37,10 @@ export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
 }
 
 /** opening → solved. */
-export async function open(deps: Deps, task: ClaimedTask, attempt: AttemptRow): Promise<Next> {
+export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { github } = deps;
   const { brief } = task;
-  const { plan, finished } = finish(task, attempt);
+  const { plan, finished } = finish(task, lease);
   const head = branchName(brief.issue.number, task.id);
   const how = approach(task.tries);
   if (how !== "act") {
@@ -74,20 +73,17 @@ export async function open(deps: Deps, task: ClaimedTask, attempt: AttemptRow): 
   return { failed: opened.error };
 }
 
-function finish(
-  task: ClaimedTask,
-  attempt: AttemptRow,
-): { plan: Finished["plan"]; changes: readonly Change[]; finished: Finished } {
+function finish(task: ClaimedTask, lease: LeaseRow): { plan: Finished["plan"]; finished: Finished } {
   const { plan, brief } = task;
-  const { outcome } = attempt;
-  if (plan === null || outcome?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
+  const { report } = lease;
+  if (plan === null || report?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
   const finished: Finished = {
     brief,
     plan,
-    finalMessage: outcome.ending.finalMessage,
-    verification: outcome.verification,
-    modelCost: attempt.costs.model ?? MicroUsd(0),
-    credential: attempt.credential,
+    finalMessage: report.ending.finalMessage,
+    verification: report.verification,
+    modelCost: lease.costs.model ?? MicroUsd(0),
+    credential: lease.credential,
   };
-  return { plan, changes: outcome.changes, finished };
+  return { plan, finished };
 }

@@ -1,76 +1,91 @@
-import { renderComment, type TaskView } from "#core/task/comment.ts";
+import { renderComment, type CommentView, type TaskView } from "#core/task/comment.ts";
 import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
-import type { ClaimedTask, AttemptRow, TaskRow } from "#ports/store.ts";
-import type { Deps, Next } from "./deps.ts";
+import type { ClaimedComment, LeaseRow, TaskRow } from "#ports/store.ts";
+import type { Deps } from "./deps.ts";
 
-/** Tries of the first comment before the dispatch stops waiting for it. */
-const PATIENCE = 4;
+/** What is left to do about a comment: nothing (`said`), the same again later, or what GitHub did not do. */
+export type Said = "said" | { readonly waitMs: number } | { readonly failed: GitHubFailure };
 
-/** `done`: this claim has had its one effect or grant, and its row is released already. */
-export type Said = Next | "done";
-
-/**
- * Brings the task's one comment up to date: created once, edited after. undefined when it says already what there is to
- * say, or when GitHub refuses comments there (a locked issue): the work goes on without.
- */
-export async function say(deps: Deps, task: ClaimedTask): Promise<Said | undefined> {
-  if (task.commentRefused) return undefined;
-  const body = renderComment(toView(task, await deps.store.readAttempts(task.id)));
-  // The marker's line is left out: an outsider's tenth label is refused in the same words, and costs GitHub no tenth edit.
-  const hash = deps.runtime.hash(body.slice(body.indexOf("\n")));
-  if (task.comment?.hash === hash) return undefined;
-  const written = await write(deps, task, body);
-  if ("waitMs" in written) return written;
-  if (!written.ok) {
-    // Comments may be limited for long while dispatches are not: after some tries the work goes on unannounced.
-    if (written.error.reason === "github-unavailable" && task.state === "dispatching" && task.tries > PATIENCE) return undefined;
-    if (written.error.reason === "github-unavailable") return { failed: written.error };
-    // An edited comment that is gone (404, 410) is made anew; elsewhere a refusal stays one.
-    const gone = task.comment !== null && [404, 410].includes(written.error.status);
-    deps.runtime.log.warn({ task: task.id, status: written.error.status, gone }, "GitHub refused the comment");
-    await deps.store.recordComment(task, gone ? "gone" : "refused");
-    return "done";
+/** Brings an issue's one comment up to date: created once, edited after. */
+export async function say(deps: Deps, comment: ClaimedComment): Promise<Said> {
+  const { store, runtime } = deps;
+  const task = comment.task === null ? undefined : await store.readTask(comment.task);
+  const leases = task === undefined ? [] : await store.readLeases(task.id);
+  const body = renderComment(toView(comment, task, leases));
+  const hash = runtime.hash(body);
+  if (comment.refused || comment.written?.hash === hash) {
+    await store.restComment(comment);
+    return "said";
   }
-  await deps.store.recordComment(task, { id: written.value, hash });
-  return "done";
+  const written = await write(deps, comment, body);
+  if ("waitMs" in written) return written;
+  if (written.ok) {
+    await store.recordComment(comment, { id: written.value, hash }, task?.state ?? null);
+    return "said";
+  }
+  const { error } = written;
+  if (error.reason === "github-unavailable") return { failed: error };
+  // An edited comment that is gone (404, 410) is made anew; elsewhere a refusal stays one, and the work goes on without.
+  const gone = comment.written !== null && [404, 410].includes(error.status);
+  runtime.log.warn({ task: comment.task, status: error.status, gone }, "GitHub refused the comment");
+  await store.recordComment(comment, gone ? "gone" : "refused", null);
+  return "said";
 }
 
 /** The comment's id, once it says `body`. */
-async function write(deps: Deps, task: ClaimedTask, body: string): Promise<Result<number, GitHubFailure> | { waitMs: number }> {
-  const { github } = deps;
-  const issue = task.brief.issue.number;
-  const how = approach(task.tries);
-  let id = task.comment?.id;
-  if (id === undefined && how !== "act") {
-    const found = await github.findComment(task.brief, issue, task.id);
+async function write(
+  { store, github }: Deps,
+  comment: ClaimedComment,
+  body: string,
+): Promise<Result<number, GitHubFailure> | { waitMs: number }> {
+  const { place, issue } = comment;
+  let id = comment.written?.id;
+  if (id === undefined && comment.begun) {
+    const found = await github.findComment(place, issue);
     if (!found.ok) return found;
     id = found.value;
-    if (id === undefined && how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
+    if (id === undefined && approach(comment.tries, true) === "look-then-wait") return { waitMs: LISTING_LAG_MS };
   }
-  if (id === undefined) return github.createComment(task.brief, issue, body);
-  const edited = await github.updateComment(task.brief, id, body);
+  if (id === undefined) {
+    await store.beginComment(comment);
+    return github.createComment(place, issue, body);
+  }
+  const edited = await github.updateComment(place, id, body);
   return edited.ok ? ok(id) : edited;
 }
 
-export function toView(task: TaskRow, attempts: readonly AttemptRow[]): TaskView {
+export function toView(
+  { notice }: Pick<ClaimedComment, "notice">,
+  task: TaskRow | undefined,
+  leases: readonly LeaseRow[],
+): CommentView {
+  return { notice, task: task === undefined ? null : toTaskView(task, leases) };
+}
+
+function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
   return {
     task: task.id,
     state: task.state,
     failure: task.failure,
     plan: task.plan,
     pullRequest: task.pullRequest,
-    attempts: attempts.map((attempt) => ({
-      number: attempt.number,
-      credential: attempt.credential,
-      runUrl: attempt.runUrl,
-      verdict: attempt.verdict,
-      why: attempt.why,
-      verification: attempt.outcome?.kind === "ran" ? attempt.outcome.verification : [],
-      modelCost: attempt.costs.model,
-      runnerCost: attempt.costs.runner,
-      sandbox: attempt.outcome?.kind === "ran" ? attempt.outcome.sandbox : null,
-    })),
+    leases: leases.map((lease, at) => {
+      const { attempt, report } = lease;
+      // The attempt's judgement belongs to the lease it ended with.
+      const last = leases[at + 1]?.attempt.id !== attempt.id;
+      return {
+        attempt: attempt.number,
+        credential: lease.credential,
+        runUrl: lease.runUrl,
+        verdict: last ? attempt.verdict : null,
+        why: last ? attempt.why : null,
+        verification: report?.kind === "ran" ? report.verification : [],
+        modelCost: lease.costs.model,
+        runnerCost: lease.costs.runner,
+        sandbox: report?.kind === "ran" ? report.sandbox : null,
+      };
+    }),
   };
 }

@@ -1,24 +1,48 @@
 import { TaskId } from "#core/wire/ids.ts";
 import { unreachable } from "#core/wire/result.ts";
-import type { ClaimedDelivery } from "#ports/store.ts";
+import type { GitHubFailure } from "#ports/github.ts";
+import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
+import { mayStart } from "./who-may.ts";
 
-/** A recorded delivery → its task, or a look at the task whose run has ended. The answer is kept with the delivery. */
-export async function trigger(deps: Deps, delivery: ClaimedDelivery): Promise<string> {
+/** What came of a delivery, kept with it; or what GitHub did not do. */
+export type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
+
+/** A recorded delivery → its task, or a look at the task whose run has ended. */
+export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered> {
   const { event } = delivery;
   switch (event.kind) {
-    case "request": {
-      const opened = await deps.store.openTask(TaskId(deps.runtime.newId()), event.brief);
-      return opened ? "a task was opened" : "the issue has a task already";
-    }
+    case "request":
+      return request(deps, event);
     case "run-ended": {
-      const attempt = await deps.store.readAttempt(event.attempt);
-      if (attempt === undefined || attempt.owner !== delivery.owner) return "not a run of ours";
-      if (attempt.state !== "offered" && attempt.state !== "held") return "its attempt has ended";
-      await deps.store.wake(attempt.task);
-      return "its task was woken";
+      const lease = await deps.store.readLease(event.lease);
+      if (lease === undefined || lease.owner !== delivery.owner) return { note: "not a run of ours" };
+      if (lease.run !== null && lease.run !== event.run) return { note: "not the run that holds the lease" };
+      if (lease.state !== "offered" && lease.state !== "held") return { note: "its lease has ended" };
+      await deps.store.wake(lease.task);
+      return { note: "its task was woken" };
     }
     default:
       return unreachable(event);
   }
+}
+
+/**
+ * Who may not start work gets one answer, on an issue where the app has said nothing yet, and takes nobody's place; who may,
+ * gets a task, or learns that there is one already.
+ */
+async function request(
+  { store, github, runtime }: Deps,
+  { brief }: Extract<DeliveryEvent, { kind: "request" }>,
+): Promise<Triggered> {
+  const may = await mayStart(github, brief);
+  if (!may.ok) return { failed: may.error };
+  if (may.value !== undefined) {
+    await store.notice(brief, may.value, true);
+    return { note: "the actor may not start work" };
+  }
+  if (await store.openTask(TaskId(runtime.newId()), brief)) return { note: "a task was opened" };
+  // GitHub sends two events for an issue opened with its label; only who has written a command waits for an answer.
+  if (brief.comment !== null) await store.notice(brief, { reason: "task-under-way", login: brief.requester.login }, false);
+  return { note: "the issue has a task already" };
 }

@@ -1,23 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HOUR_MS, SECOND_MS } from "#core/wire/units.ts";
-import { isWorthSaying } from "#core/task/comment.ts";
-import { isTerminal } from "#core/task/lifecycle.ts";
+import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
-import type { AttemptRow, ClaimedTask } from "#ports/store.ts";
+import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import { admit } from "./admit.ts";
-import type { Deps } from "./deps.ts";
+import type { Deps, Next } from "./deps.ts";
 import { dispatch } from "./dispatch.ts";
 import { plan } from "./plan.ts";
 import { judgeOutcome } from "./judge.ts";
 import { branch, commit, open } from "./publish.ts";
 import { reconcile } from "./reconcile.ts";
-import { say, type Said } from "./say.ts";
+import { say } from "./say.ts";
 import { trigger } from "./trigger.ts";
 
 /** How many rows one process works on at once. */
 const LANES = 8;
-/** How often an idle lane looks, for rows that became due by time or by another process. */
+/** How often the store is looked into for rows that became due by time or by another process. */
 const POLL_MS = SECOND_MS;
 /** After this many tries of one action a person is asked. With the back-off below that is a quarter of an hour. */
 const MAX_TRIES = 10;
@@ -29,21 +28,25 @@ export type Worker = AsyncDisposable & {
   wake(): void;
 };
 
-/** Works off deliveries and tasks until disposed; disposing waits for the actions under way. */
+/** Works off the four queues until disposed; disposing waits for the actions under way. */
 export function startWorker(deps: Deps): Worker {
   const stopping = new AbortController();
   let pulse = new AbortController();
-  const lanes = Array.from({ length: LANES }, () => run());
+  const lanes = Array.from({ length: LANES }, (_, lane) => run(lane));
 
-  async function run(): Promise<void> {
+  async function run(lane: number): Promise<void> {
     while (!stopping.signal.aborted) {
       const { signal } = pulse;
-      const worked = await workOnce(deps).catch((error: unknown) => {
+      const worked = await workOnce(deps, lane).catch((error: unknown) => {
         deps.runtime.log.error({ err: error }, "the worker could not reach its store");
         return false;
       });
       if (worked) wake();
-      else await sleep(POLL_MS, undefined, { signal: AbortSignal.any([signal, stopping.signal]) }).catch(() => undefined);
+      // One lane polls for all, the others wait for what it finds.
+      else
+        await sleep(lane === 0 ? POLL_MS : HOUR_MS, undefined, { signal: AbortSignal.any([signal, stopping.signal]) }).catch(
+          () => undefined,
+        );
     }
   }
 
@@ -62,62 +65,125 @@ export function startWorker(deps: Deps): Worker {
   };
 }
 
-/** One due row, if there is one: a delivery first, for it may open a task. False when nothing was due. */
-export async function workOnce(deps: Deps): Promise<boolean> {
-  const delivery = await deps.store.claimDelivery();
-  if (delivery !== undefined) {
-    try {
-      await deps.store.finishDelivery(delivery, await trigger(deps, delivery));
-    } catch (error) {
-      deps.runtime.log.error({ err: error, delivery: delivery.id, tries: delivery.tries }, "a delivery could not be worked off");
-      await deps.store.postponeDelivery(delivery, backOffMs(delivery.tries));
-    }
-    return true;
+/** A queue: works on one due row, if there is one. */
+const QUEUES: readonly ((deps: Deps) => Promise<boolean>)[] = [workOnDelivery, workOnAdmission, workOnTask, workOnComment];
+
+/** One due row of any queue. Lanes begin at different ones, so that no queue starves behind a long one. */
+export async function workOnce(deps: Deps, lane = 0): Promise<boolean> {
+  for (let at = 0; at < QUEUES.length; at += 1) {
+    const work = QUEUES[(lane + at) % QUEUES.length];
+    if (work !== undefined && (await work(deps))) return true;
   }
-  const task = await deps.store.claimTask();
-  if (task === undefined) return false;
+  return false;
+}
+
+async function workOnDelivery(deps: Deps): Promise<boolean> {
+  const delivery = await deps.store.claimDelivery();
+  if (delivery === undefined) return false;
+  const again = async (failure: GitHubFailure | undefined): Promise<void> => {
+    const waitMs = retryInMs(delivery.tries, failure);
+    if (waitMs === undefined) await deps.store.finishDelivery(delivery, "given up");
+    else await deps.store.postponeDelivery(delivery, waitMs);
+  };
   try {
-    await workOn(deps, task);
+    const triggered = await trigger(deps, delivery);
+    if ("note" in triggered) await deps.store.finishDelivery(delivery, triggered.note);
+    else await again(told(deps, { delivery: delivery.id, tries: delivery.tries }, triggered.failed));
   } catch (error) {
-    // A defect: the row is tried again later, and given to a person when that doesn't help.
-    deps.runtime.log.error({ err: error, task: task.id, state: task.state, tries: task.tries }, "a step failed");
-    await giveBack(deps, task, error instanceof Error ? error.message : "unknown error");
+    deps.runtime.log.error({ err: error, delivery: delivery.id, tries: delivery.tries }, "a delivery could not be worked off");
+    await again(undefined);
   }
   return true;
 }
 
-/** The comment first where it has something to say, then the step: one outside effect a claim. */
-async function workOn(deps: Deps, task: ClaimedTask): Promise<void> {
-  const said = isWorthSaying(task.state) ? await say(deps, task) : undefined;
-  const next = said ?? (await step(deps, task));
-  if (next === "done") return;
-  if ("go" in next) {
-    const moved = await deps.store.advance(task, next.go, next.patch, next.attempt);
-    deps.runtime.log.info({ task: task.id, from: task.state, event: next.go, moved }, "task stepped");
-  } else if ("waitMs" in next) await deps.store.postpone(task, next.waitMs);
-  else if ("restMs" in next) await deps.store.rest(task, next.restMs);
-  else await retry(deps, task, next.failed);
+async function workOnAdmission(deps: Deps): Promise<boolean> {
+  const admission = await deps.store.claimAdmission();
+  if (admission === undefined) return false;
+  try {
+    const done = await admit(deps, admission);
+    if ("restMs" in done) await deps.store.restAdmission(admission, done.restMs);
+    else {
+      const failure = told(deps, { owner: admission.owner, tries: admission.tries }, done.failed);
+      await deps.store.postponeAdmission(admission, retryInMs(admission.tries, failure) ?? HOUR_MS);
+    }
+  } catch (error) {
+    deps.runtime.log.error({ err: error, owner: admission.owner, tries: admission.tries }, "an admission failed");
+    await deps.store.postponeAdmission(admission, backOffMs(admission.tries));
+  }
+  return true;
 }
 
-async function step(deps: Deps, task: ClaimedTask): Promise<Said> {
+async function workOnComment(deps: Deps): Promise<boolean> {
+  const comment = await deps.store.claimComment();
+  if (comment === undefined) return false;
+  const again = async (failure: GitHubFailure | undefined): Promise<void> => {
+    const waitMs = retryInMs(comment.tries, failure);
+    if (waitMs === undefined) await deps.store.restComment(comment);
+    else await deps.store.postponeComment(comment, waitMs);
+  };
+  try {
+    const said = await say(deps, comment);
+    if (said === "said") return true;
+    if ("waitMs" in said) await deps.store.postponeComment(comment, said.waitMs);
+    else await again(told(deps, { task: comment.task, tries: comment.tries }, said.failed));
+  } catch (error) {
+    deps.runtime.log.error({ err: error, task: comment.task, tries: comment.tries }, "a comment could not be written");
+    await again(undefined);
+  }
+  return true;
+}
+
+async function workOnTask(deps: Deps): Promise<boolean> {
+  const task = await deps.store.claimTask();
+  if (task === undefined) return false;
+  const again = async (failure: GitHubFailure | undefined, last: string): Promise<void> => {
+    const waitMs = retryInMs(task.tries, failure);
+    if (waitMs !== undefined) await deps.store.postpone(task, waitMs);
+    else
+      await stick(
+        deps,
+        task,
+        failure?.reason === "github-refused" ? failure : { reason: "tries-used-up", step: task.state, tries: task.tries, last },
+      );
+  };
+  try {
+    const next = await step(deps, task);
+    if ("go" in next) {
+      const moved = await deps.store.advance(task, next.go, next.patch, next.lease);
+      deps.runtime.log.info({ task: task.id, from: task.state, event: next.go, moved }, "task stepped");
+    } else if ("waitMs" in next) await deps.store.postpone(task, next.waitMs);
+    else if ("restMs" in next) await deps.store.rest(task, next.restMs);
+    else {
+      const failure = told(deps, { task: task.id, state: task.state, tries: task.tries }, next.failed);
+      await again(failure, `${failure.route}: ${failure.message}`);
+    }
+  } catch (error) {
+    // A defect: the row is tried again later, and given to a person when that doesn't help.
+    deps.runtime.log.error({ err: error, task: task.id, state: task.state, tries: task.tries }, "a step failed");
+    await again(undefined, error instanceof Error ? error.message.slice(0, 300) : "unknown error");
+  }
+  return true;
+}
+
+async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
   switch (task.state) {
     case "planning":
       return plan(deps, task);
-    case "queued":
-      return admit(deps, task);
     case "dispatching":
-      return dispatch(deps, task, await latestAttempt(deps, task));
+      return dispatch(deps, task, await latestLease(deps, task));
     case "awaiting":
     case "running":
-      return reconcile(deps, task, await latestAttempt(deps, task));
+      return reconcile(deps, task, await latestLease(deps, task));
     case "judging":
-      return judgeOutcome(deps, task, await latestAttempt(deps, task));
+      return judgeOutcome(deps, task, await latestLease(deps, task));
     case "committing":
-      return commit(deps, task, await latestAttempt(deps, task));
+      return commit(deps, task, await latestLease(deps, task));
     case "branching":
       return branch(deps, task);
     case "opening":
-      return open(deps, task, await latestAttempt(deps, task));
+      return open(deps, task, await latestLease(deps, task));
+    // Its owner's admission moves it on.
+    case "queued":
     case "solved":
     case "unsolved":
     case "refused":
@@ -128,39 +194,37 @@ async function step(deps: Deps, task: ClaimedTask): Promise<Said> {
   }
 }
 
-async function latestAttempt(deps: Deps, task: ClaimedTask): Promise<AttemptRow> {
-  const attempt = (await deps.store.readAttempts(task.id)).at(-1);
-  if (attempt === undefined) throw new Error(`task ${task.id} is ${task.state} without an attempt`);
-  return attempt;
-}
-
-async function retry(deps: Deps, task: ClaimedTask, failure: GitHubFailure): Promise<void> {
-  const { route, message } = failure;
-  deps.runtime.log.warn(
-    { task: task.id, state: task.state, tries: task.tries, route, reason: failure.reason, message },
-    "GitHub did not do it",
-  );
-  if (failure.reason === "github-refused" && !isTerminal(task.state)) {
-    const { status } = failure;
-    await stick(deps, task, { reason: "github-refused", route, status, message });
-  } else if (failure.reason === "github-unavailable" && task.tries < MAX_TRIES_UNAVAILABLE) {
-    await deps.store.postpone(task, Math.min(failure.retryAfterMs ?? backOffMs(task.tries), HOUR_MS));
-  } else {
-    await giveBack(deps, task, `${route}: ${message}`);
-  }
-}
-
-async function giveBack(deps: Deps, task: ClaimedTask, last: string): Promise<void> {
-  if (task.tries < MAX_TRIES) await deps.store.postpone(task, backOffMs(task.tries));
-  else if (isTerminal(task.state)) await deps.store.rest(task, null);
-  else await stick(deps, task, { reason: "tries-used-up", step: task.state, tries: task.tries, last: last.slice(0, 300) });
+async function latestLease(deps: Deps, task: ClaimedTask): Promise<LeaseRow> {
+  const lease = (await deps.store.readLeases(task.id)).at(-1);
+  if (lease === undefined) throw new Error(`task ${task.id} is ${task.state} without a lease`);
+  return lease;
 }
 
 /** A task that can't go on gives its lease back and says why. */
-async function stick(deps: Deps, task: ClaimedTask, failure: NonNullable<ClaimedTask["failure"]>): Promise<void> {
-  const attempt = (await deps.store.readAttempts(task.id)).at(-1);
-  const live = attempt?.state === "offered" || attempt?.state === "held";
-  await deps.store.advance(task, "stick", { failure }, live ? { attempt: attempt.id, lose: true } : undefined);
+async function stick(deps: Deps, task: ClaimedTask, failure: Failure): Promise<void> {
+  const lease = (await deps.store.readLeases(task.id)).at(-1);
+  const patch =
+    lease?.attempt.verdict === null
+      ? { lease: lease.id, verdict: { verdict: "lost" as const, why: null }, ...(isLive(lease) ? { lose: true as const } : {}) }
+      : undefined;
+  await deps.store.advance(task, "stick", { failure }, patch);
+}
+
+function isLive(lease: LeaseRow): boolean {
+  return lease.state === "offered" || lease.state === "held";
+}
+
+function told(deps: Deps, about: object, failure: GitHubFailure): GitHubFailure {
+  const { route, reason, message } = failure;
+  deps.runtime.log.warn({ ...about, route, reason, message }, "GitHub did not do it");
+  return failure;
+}
+
+/** When an action is worth another try; undefined when it isn't. Without a failure of GitHub's it was a defect of ours. */
+function retryInMs(tries: number, failure: GitHubFailure | undefined): number | undefined {
+  if (failure?.reason === "github-refused") return undefined;
+  if (tries >= (failure === undefined ? MAX_TRIES : MAX_TRIES_UNAVAILABLE)) return undefined;
+  return Math.min(failure?.retryAfterMs ?? backOffMs(tries), HOUR_MS);
 }
 
 /** 2, 4, 8 … seconds, at most ten minutes. */

@@ -1,6 +1,6 @@
 import type { Brief } from "#core/task/brief.ts";
 import type { Change } from "#core/wire/contract.ts";
-import type { AttemptId, InstallationId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
+import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
 
 /**
@@ -32,7 +32,7 @@ export type SetUp = {
 
 export type RunnerRepository = {
   readonly id: RepositoryId;
-  readonly owner: string;
+  readonly owner: { readonly id: OwnerId; readonly login: string };
   readonly name: string;
   readonly private: boolean;
   readonly defaultBranch: string;
@@ -54,7 +54,7 @@ export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 export type GitHub = {
   readRole(place: Place, login: string): Answer<Role>;
   readSetUp(place: Place): Answer<SetUp>;
-  /** By `owner/name`. undefined: the App is not installed on it. */
+  /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */
   readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;
   /** The branch rules of an environment; undefined when it is missing or not limited to selected branches. */
   readDeploymentBranches(
@@ -71,7 +71,8 @@ export type GitHub = {
   /** Whether GitHub answers and knows the App's key. */
   readApp(): Answer<{ readonly slug: string }>;
 
-  findComment(place: Place, issue: number, task: TaskId): Answer<number | undefined>;
+  /** Our own comment on the issue, the oldest should there be several. */
+  findComment(place: Place, issue: number): Answer<number | undefined>;
   createComment(place: Place, issue: number, body: string): Answer<number>;
   updateComment(place: Place, comment: number, body: string): Answer<void>;
 
@@ -79,14 +80,14 @@ export type GitHub = {
     installation: InstallationId,
     runner: RunnerRepository,
     workflow: string,
-    attempt: AttemptId,
+    lease: LeaseId,
   ): Answer<WorkflowRun | undefined>;
   readRun(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<WorkflowRun>;
   dispatchRun(
     installation: InstallationId,
     runner: RunnerRepository,
     workflow: string,
-    inputs: { readonly attempt: AttemptId; readonly credential: string },
+    inputs: { readonly attempt: LeaseId; readonly credential: string },
   ): Answer<{ readonly id: RunId; readonly url: string } | undefined>;
   cancelRun(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<void>;
 

@@ -25,6 +25,8 @@ export type RunIdentity = {
 
 export type Runtime = {
   readonly log: Log;
+  /** GitHub is a stand-in on this machine: the demo, where a scripted model may run without a sandbox. */
+  readonly playground: boolean;
   newId(): string;
   /** A random token for one run, and the hash by which it is stored. */
   newRunToken(): { readonly token: string; readonly hash: string };

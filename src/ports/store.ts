@@ -1,14 +1,16 @@
-import type { Outcome } from "#core/wire/contract.ts";
-import type { AttemptId, CredentialName, DeliveryId, InstallationId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import type { Change, Heartbeat, Outcome, Price } from "#core/wire/contract.ts";
+import type { AttemptId, CredentialName, DeliveryId, InstallationId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
+import type { Route } from "#core/plan/route.ts";
 import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
-import type { AttemptState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
+import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
+import type { Place } from "./github.ts";
 
 /** A webhook delivery, reduced at intake to what a task can be made of. */
 export type Delivery = {
@@ -22,12 +24,13 @@ export type DeliveryEvent =
   | {
       readonly kind: "run-ended";
       readonly installation: InstallationId;
-      readonly attempt: AttemptId;
+      readonly lease: LeaseId;
       readonly run: RunId;
       readonly conclusion: string;
     };
 
-export type ClaimedDelivery = Delivery & { readonly tries: number; readonly holder: string };
+/** A row that this process works on until the claim runs out. `tries` counts this action, from 1. */
+export type Claimed<Row> = Row & { readonly holder: string; readonly tries: number };
 
 export type TaskRow = {
   readonly id: TaskId;
@@ -35,39 +38,36 @@ export type TaskRow = {
   readonly brief: Brief;
   readonly plan: Plan | null;
   readonly failure: Failure | null;
-  readonly comment: { readonly id: number; readonly hash: string } | null;
-  /** GitHub refuses our comments there (locked, disabled): the task goes on without one. */
-  readonly commentRefused: boolean;
   readonly commit: string | null;
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
 };
+export type ClaimedTask = Claimed<TaskRow>;
 
-/** A task row this process works on until `holder`'s claim runs out. `tries` counts this action, from 1. */
-export type ClaimedTask = TaskRow & { readonly holder: string; readonly tries: number };
-
-export type AttemptRow = {
-  readonly id: AttemptId;
-  readonly task: TaskId;
-  readonly owner: OwnerId;
-  readonly number: number;
-  readonly state: AttemptState;
-  readonly credential: CredentialName;
-  /** What its run must show to claim it. */
-  readonly expected: ExpectedRun | null;
-  readonly run: RunId | null;
-  readonly runUrl: string | null;
-  readonly checkRun: string | null;
-  readonly heartbeats: number;
-  /** Since the lease was offered. */
-  readonly ageMs: number;
-  /** Until the lease ends, below zero after it; null before the claim. */
-  readonly deadlineInMs: number | null;
-  readonly outcome: Outcome | null;
-  readonly outcomeHash: string | null;
-  readonly verdict: Verdict | null;
-  readonly why: JudgedReason | null;
-  readonly costs: { readonly model: MicroUsd | null; readonly runner: MicroUsd | null };
+/** An issue's one comment, and what it should say: the newest task's state, or what was answered to a request. */
+export type CommentRow = {
+  readonly id: string;
+  readonly place: Place;
+  readonly issue: number;
+  readonly task: TaskId | null;
+  readonly notice: Failure | null;
+  /** GitHub's id, and the hash of what it says; null while there is none. */
+  readonly written: { readonly id: number; readonly hash: string } | null;
+  /** Its creation was begun, and the answer has not been seen. */
+  readonly begun: boolean;
+  /** GitHub takes no comments there (locked, disabled): the work goes on without. */
+  readonly refused: boolean;
 };
+export type ClaimedComment = Claimed<CommentRow>;
+
+/** What came of writing a comment. `gone`: it was deleted; `refused`: GitHub takes none there (locked, disabled). */
+export type Written = { readonly id: number; readonly hash: string } | "gone" | "refused";
+
+/** An owner whose queue is to be looked at. */
+export type AdmissionRow = { readonly owner: OwnerId; readonly policy: KeptPolicy };
+export type ClaimedAdmission = Claimed<AdmissionRow>;
+
+/** The owner's policy as text: read anew by each version of this program. */
+export type KeptPolicy = { readonly text: string; readonly commit: string; readonly ageMs: number };
 
 /** Facts of our own dispatch, fixed before it: the OIDC token is compared with these and never with names it brings. */
 export type ExpectedRun = {
@@ -76,6 +76,43 @@ export type ExpectedRun = {
   readonly workflowRef: string;
   readonly ref: string;
 };
+
+/** A lease with what its attempt was granted under. */
+export type LeaseRow = {
+  readonly id: LeaseId;
+  readonly task: TaskId;
+  readonly owner: OwnerId;
+  readonly attempt: {
+    readonly id: AttemptId;
+    readonly number: number;
+    readonly route: Route;
+    readonly budget: MicroUsd;
+    readonly price: Price;
+    readonly verdict: Verdict | null;
+    readonly why: JudgedReason | null;
+  };
+  /** Counts the attempt's leases, from 1. */
+  readonly fence: number;
+  readonly state: LeaseState;
+  readonly credential: CredentialName;
+  /** What its run must show to claim it; null until the dispatch is about to be made. */
+  readonly expected: ExpectedRun | null;
+  readonly run: RunId | null;
+  readonly runUrl: string | null;
+  /** Since the lease was offered. */
+  readonly ageMs: number;
+  /** Until the lease ends, below zero after it; null before the claim. */
+  readonly deadlineInMs: number | null;
+  /** Why it will fail, known before its run ends. */
+  readonly note: JudgedReason | null;
+  readonly outcomeHash: string | null;
+  /** What its job reported, without the changes. */
+  readonly report: Report | null;
+  readonly costs: { readonly model: MicroUsd | null; readonly runner: MicroUsd | null };
+};
+
+/** An outcome without its changes, which can be megabytes. */
+export type Report = Extract<Outcome, { kind: "blocked" }> | Omit<Extract<Outcome, { kind: "ran" }>, "changes">;
 
 /** What may change together with a task's state. */
 export type TaskPatch = {
@@ -87,30 +124,29 @@ export type TaskPatch = {
   readonly dueInMs?: number | null;
 };
 
-/** What may be written to the attempt in the same transaction. */
-export type AttemptPatch = {
-  readonly attempt: AttemptId;
+/** What may be written to lease and attempt in the same transaction. */
+export type LeasePatch = {
+  readonly lease: LeaseId;
   readonly run?: { readonly id: RunId; readonly url: string };
+  /** Judges the attempt. */
   readonly verdict?: { readonly verdict: Verdict; readonly why: JudgedReason | null };
-  /** Ends the lease without an outcome and charges what it held. */
+  /** Ends the lease without a report and charges what it held. */
   readonly lose?: true;
 };
 
 export type Store = {
   /** False when this delivery is known already. */
   recordDelivery(delivery: Delivery): Promise<boolean>;
-  claimDelivery(): Promise<ClaimedDelivery | undefined>;
-  finishDelivery(delivery: ClaimedDelivery, note: string): Promise<void>;
-  postponeDelivery(delivery: ClaimedDelivery, dueInMs: number): Promise<void>;
+  claimDelivery(): Promise<Claimed<Delivery> | undefined>;
+  finishDelivery(delivery: Claimed<Delivery>, note: string): Promise<void>;
+  postponeDelivery(delivery: Claimed<Delivery>, dueInMs: number): Promise<void>;
 
   /** False when the issue has a task that hasn't ended. */
   openTask(task: TaskId, brief: Brief): Promise<boolean>;
   claimTask(): Promise<ClaimedTask | undefined>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
-  /** One transaction: the task's event with its patch, and the attempt's. False when the claim was lost meanwhile. */
-  advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, attempt?: AttemptPatch): Promise<boolean>;
-  /** Remembers what the comment says now; the row is due again at once. */
-  recordComment(task: ClaimedTask, comment: { id: number; hash: string } | "gone" | "refused"): Promise<void>;
+  /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
+  advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
   /** The same action again later. */
   postpone(task: ClaimedTask, dueInMs: number): Promise<void>;
   /** Nothing to do here until a timer or an event: the action is over and counts no further try. */
@@ -118,34 +154,52 @@ export type Store = {
   /** Makes a task due at once, whatever it waits for. */
   wake(task: TaskId): Promise<void>;
 
-  recordPolicy(owner: OwnerId, policy: Policy, commit: string): Promise<void>;
+  /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
+  notice(brief: Brief, notice: Failure, onlyIfNone: boolean): Promise<void>;
+  claimComment(): Promise<ClaimedComment | undefined>;
+  /** Written before a comment is created, so that a lost answer is looked for. */
+  beginComment(comment: ClaimedComment): Promise<void>;
+  recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
+  postponeComment(comment: ClaimedComment, dueInMs: number): Promise<void>;
+  /** It says what there is to say, or never will. */
+  restComment(comment: ClaimedComment): Promise<void>;
+
+  /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
+  recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
+  claimAdmission(): Promise<ClaimedAdmission | undefined>;
+  /** The brief that has waited longest in this owner's queue. */
+  readQueueHead(owner: OwnerId): Promise<Brief | undefined>;
   /**
    * Under the owner's lock, in one transaction: load the pool, let `decide` choose, write the grant (attempt, lease,
-   * holds, decision record) and the task's `admit` event. `decide` is pure and waits for nothing.
+   * holds, decision record) and the task's `admit` event; or, where nothing can be granted, have the waiting tasks say so.
+   * `decide` is pure and waits for nothing.
    */
-  admit(owner: OwnerId, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+  admit(owner: OwnerId, policy: Policy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+  /** Every task in the owner's queue ends as refused. */
+  refuseQueued(owner: OwnerId, failure: Failure): Promise<void>;
+  /** Looks again after `dueInMs`, or when something wakes it (null). */
+  restAdmission(admission: ClaimedAdmission, dueInMs: number | null): Promise<void>;
+  postponeAdmission(admission: ClaimedAdmission, dueInMs: number): Promise<void>;
 
-  readAttempt(attempt: AttemptId): Promise<AttemptRow | undefined>;
-  readAttempts(task: TaskId): Promise<readonly AttemptRow[]>;
-  /** Why an attempt will fail, known before its run ends. */
-  noteAttempt(attempt: AttemptId, why: JudgedReason): Promise<void>;
+  readLease(lease: LeaseId): Promise<LeaseRow | undefined>;
+  /** Of all the task's attempts, oldest first. */
+  readLeases(task: TaskId): Promise<readonly LeaseRow[]>;
+  /** Why its attempt will fail, known before its run ends. */
+  noteLease(lease: LeaseId, why: JudgedReason): Promise<void>;
   /** Written before the dispatch, so that a claim can be checked whenever it comes. */
-  expectRun(attempt: AttemptId, expected: ExpectedRun): Promise<void>;
+  expectRun(lease: LeaseId, expected: ExpectedRun): Promise<void>;
   /**
-   * The run takes its lease: attempt `held`, task `running`. Again for the same run and check run until the first
-   * heartbeat, each time with a new token. False when it may not (any more).
+   * The run takes its lease: lease `held`, task `running`. Again for the same run and check run until the first
+   * heartbeat, each time with a new token. undefined when it may not (any more).
    */
-  claimAttempt(
-    attempt: AttemptId,
-    run: RunId,
-    checkRun: string,
-    runTokenHash: string,
-  ): Promise<{ deadlineInMs: number } | undefined>;
-  /** The attempt whose run token this is, in whatever state. */
-  findByRunToken(attempt: AttemptId, runTokenHash: string): Promise<AttemptRow | undefined>;
-  recordHeartbeat(attempt: AttemptId): Promise<void>;
-  /** One transaction: outcome kept, ledger written, lease released, attempt `settled`, task `judging`. */
-  settle(attempt: AttemptId, outcome: Outcome, outcomeHash: string, entries: readonly LedgerEntry[]): Promise<boolean>;
+  claimLease(lease: LeaseId, run: RunId, checkRun: string, runTokenHash: string): Promise<{ deadlineInMs: number } | undefined>;
+  /** The lease whose run token this is, in whatever state. */
+  findByRunToken(lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined>;
+  recordHeartbeat(lease: LeaseId, heartbeat: Heartbeat): Promise<void>;
+  /** One transaction: outcome kept, ledger written, lease released, lease `settled`, task `judging`. */
+  settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, entries: readonly LedgerEntry[]): Promise<boolean>;
+  /** What a settled lease's job changed. Kept until its task has ended. */
+  readChanges(lease: LeaseId): Promise<readonly Change[]>;
 
   now(): Promise<EpochMs>;
   close(): Promise<void>;

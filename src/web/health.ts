@@ -1,19 +1,34 @@
 import { Hono } from "hono";
 import type { Deps } from "#app/deps.ts";
+import { SECOND_MS } from "#core/wire/units.ts";
+
+/** Anyone may ask: GitHub is asked at most this often for all of them. */
+const REMEMBERED_MS = 15 * SECOND_MS;
 
 /** `/healthz`: this process answers. `/readyz`: it can reach its store and GitHub, and says which it can't. */
 export function healthRoutes({ store, github }: Pick<Deps, "store" | "github">): Hono {
   const routes = new Hono();
+  let asked: { readonly at: number; readonly answer: Promise<string | null> } | undefined;
+  /** null where GitHub answers, else why not. */
+  const askGitHub = (): Promise<string | null> => {
+    if (asked === undefined || performance.now() - asked.at > REMEMBERED_MS) {
+      const answer = github.readApp().then((app) => (app.ok ? null : app.error.message));
+      asked = { at: performance.now(), answer };
+    }
+    return asked.answer;
+  };
   routes.get("/healthz", (c) => c.json({ ok: true }));
   routes.get("/readyz", async (c) => {
-    const [stored, reached] = await Promise.all([
+    const [stored, refused] = await Promise.all([
       store.now().then(
         () => true,
         () => false,
       ),
-      github.readApp().then((app) => app.ok),
+      askGitHub(),
     ]);
-    return c.json({ ok: stored && reached, store: stored, github: reached }, stored && reached ? 200 : 503);
+    const ok = stored && refused === null;
+    const why = refused === null ? {} : { why: `${refused}; check APP_ID, PRIVATE_KEY and GITHUB_API_URL` };
+    return c.json({ ok, store: stored, github: refused === null, ...why }, ok ? 200 : 503);
   });
   return routes;
 }

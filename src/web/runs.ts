@@ -3,11 +3,12 @@ import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
 import { ClaimRequest, Heartbeat, MAX_OUTCOME_BYTES, Outcome, type Refusal } from "#core/wire/contract.ts";
-import { AttemptId } from "#core/wire/ids.ts";
-import type { Result } from "#core/wire/result.ts";
+import { LeaseId } from "#core/wire/ids.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
 import { claim, type Refused } from "#app/claim.ts";
-import { heartbeat, report } from "#app/outcome.ts";
+import { authenticate, heartbeat, report } from "#app/outcome.ts";
 import type { Deps } from "#app/deps.ts";
+import type { LeaseRow } from "#ports/store.ts";
 
 const SMALL_BODY = 16 * 1024;
 
@@ -22,49 +23,54 @@ export function runRoutes(deps: Deps, woken: () => void): Hono {
     });
 
   routes.post("/runs/:attempt/claim", limit(SMALL_BODY), async (c) => {
-    const request = await readRequest(c, ClaimRequest);
-    if (!request.ok) return refuse(c, request.error);
-    return reply(c, await claim(deps, request.value.attempt, request.value.token), woken);
+    const caller = readCaller(c);
+    if (!caller.ok) return refuse(c, caller.error);
+    const body = await readBody(c, ClaimRequest);
+    if (!body.ok) return refuse(c, body.error);
+    return reply(c, await claim(deps, caller.value.lease, caller.value.token, body.value), woken);
   });
-  routes.post("/runs/:attempt/heartbeat", limit(SMALL_BODY), async (c) => {
-    const request = await readRequest(c, Heartbeat);
-    if (!request.ok) return refuse(c, request.error);
-    return reply(c, await heartbeat(deps, request.value.attempt, request.value.token));
-  });
-  routes.post("/runs/:attempt/outcome", limit(MAX_OUTCOME_BYTES), async (c) => {
-    const request = await readRequest(c, Outcome);
-    if (!request.ok) return refuse(c, request.error);
-    return reply(c, await report(deps, request.value.attempt, request.value.token, request.value.body), woken);
-  });
+  routes.post("/runs/:attempt/heartbeat", limit(SMALL_BODY), (c) =>
+    ofRun(c, Heartbeat, (lease, body) => heartbeat(deps, lease, body)),
+  );
+  routes.post("/runs/:attempt/outcome", limit(MAX_OUTCOME_BYTES), (c) =>
+    ofRun(c, Outcome, (lease, body) => report(deps, lease, body), woken),
+  );
+
+  /** A request of a run that holds a lease: known by its token before a byte of its body is read. */
+  async function ofRun<T, A extends object>(
+    c: Context,
+    schema: z.ZodType<T>,
+    work: (lease: LeaseRow, body: T) => Promise<Result<A, Refused>>,
+    then?: () => void,
+  ): Promise<Response> {
+    const caller = readCaller(c);
+    if (!caller.ok) return refuse(c, caller.error);
+    const lease = await authenticate(deps, caller.value.lease, caller.value.token);
+    if (!lease.ok) return refuse(c, lease.error);
+    const body = await readBody(c, schema);
+    if (!body.ok) return refuse(c, body.error);
+    return reply(c, await work(lease.value, body.value), then);
+  }
   return routes;
 }
 
-type Request<T> = { attempt: AttemptId; token: string; body: T };
-
-/** The token before the body: who has none learns nothing of the contract. */
-async function readRequest<T>(c: Context, schema: z.ZodType<T>): Promise<Result<Request<T>, Refused>> {
+function readCaller(c: Context): Result<{ lease: LeaseId; token: string }, Refused> {
   const token = /^Bearer ([\w.~+/=-]{1,8192})$/.exec(c.req.header("authorization") ?? "")?.[1];
-  if (token === undefined) {
-    return { ok: false, error: { status: 401, error: "no bearer token", fix: "send Authorization: Bearer <token>" } };
-  }
-  const attempt = z.uuid().safeParse(c.req.param("attempt"));
-  if (!attempt.success)
-    return { ok: false, error: { status: 404, error: "no such attempt", fix: "use the attempt of the dispatch's inputs" } };
+  if (token === undefined) return err({ status: 401, error: "no bearer token", fix: "send Authorization: Bearer <token>" });
+  const lease = z.uuid().safeParse(c.req.param("attempt"));
+  return lease.success
+    ? ok({ lease: LeaseId(lease.data), token })
+    : err({ status: 404, error: "no such attempt", fix: "use the attempt of the dispatch's inputs" });
+}
+
+async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<Result<T, Refused>> {
   const json: unknown = await c.req.json().catch(() => undefined);
   const body = schema.safeParse(json);
-  if (!body.success) {
-    const issue = body.error.issues[0];
-    const where = issue === undefined || issue.path.length === 0 ? "the body" : issue.path.join(".");
-    return {
-      ok: false,
-      error: {
-        status: 400,
-        error: `${where}: ${issue?.message ?? "not of the contract"}`,
-        fix: "use the Action of this app's version",
-      },
-    };
-  }
-  return { ok: true, value: { attempt: AttemptId(attempt.data), token, body: body.data } };
+  if (body.success) return ok(body.data);
+  const issue = body.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? "the body" : issue.path.join(".");
+  const error = `${where}: ${issue?.message ?? "not of the contract"}`;
+  return err({ status: 400, error, fix: "use the Action of this app's version" });
 }
 
 function reply<T extends object>(c: Context, result: Result<T, Refused>, then?: () => void): Response {

@@ -36,6 +36,7 @@ const completed = (title: string, conclusion: string | null = "success") =>
 
 const REQUESTS: readonly [string, string, Payload][] = [
   ["the label set on an issue", "issues", labeled],
+  ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
   ["an issue opened with the label", "issues", change(opened, "issue", { labels: [{ name: "bug" }, { name: "agent" }] })],
   ["a comment with a command", "issue_comment", comment("/agent")],
   ["a comment with a command on a later line", "issue_comment", comment("I looked.\r\n\r\n/agent use frontier")],
@@ -87,10 +88,9 @@ describe("intake", () => {
           id: repository["id"],
           name: repository["name"],
           private: repository["private"],
-          defaultBranch: repository["default_branch"],
         },
         issue: { number: issue["number"], title: issue["title"] },
-        requester: { id: sender["id"], login: sender["login"], kind: "User" },
+        requester: { id: sender["id"], login: sender["login"] },
       },
     });
   });
@@ -151,7 +151,7 @@ describe("intake", () => {
     expect(read).toEqual({
       kind: "run-ended",
       installation: 5,
-      attempt: RUN.slice("agent-pool ".length),
+      lease: RUN.slice("agent-pool ".length),
       run: 77,
       conclusion: expected,
     });

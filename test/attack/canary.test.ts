@@ -82,11 +82,7 @@ async function play(
   const toGitHub = stack.use(await tap(github.url));
   Object.assign(app.variables, { PUBLIC_URL: toApp.url, GITHUB_API_URL: toGitHub.url });
   github.setWebhook({ url: `${toApp.url}/api/github/webhooks`, secret: world.webhookSecret });
-  github.createEnvironment(RUNNER, CREDENTIAL, {
-    branches: ["main"],
-    secrets: { AGENT_POOL_KEY: key },
-    variables: { AGENT_POOL_URL: toApp.url, AGENT_POOL_BASE_URL: world.model.url },
-  });
+  await world.setWorkflow({ appUrl: toApp.url });
   // Beside the job's folders, as another job's leftovers on a runner that is used again.
   writeFileSync(join(world.dataDir, "planted.txt"), key);
   await app.start();

@@ -101,7 +101,7 @@ describe("a claim by something that is not the dispatched run", () => {
   const stateOf = async (attempt: string) =>
     (
       await siege.rows<{ state: string; run_token_hash: string | null }>(
-        "select state, run_token_hash from attempts where id = $1",
+        "select state, run_token_hash from leases where id = $1",
         [attempt],
       )
     )[0];

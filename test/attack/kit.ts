@@ -10,7 +10,7 @@ export type Siege = AsyncDisposable & {
   rows<Row extends object>(query: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Resolves once every webhook has arrived and the app has nothing left to do by itself. */
   quiet(): Promise<void>;
-  count(table: "deliveries" | "tasks" | "attempts" | "ledger"): Promise<number>;
+  count(table: "deliveries" | "tasks" | "leases" | "ledger"): Promise<number>;
   /** How many runs were started in the runner repository. */
   dispatched(): number;
 };
@@ -50,7 +50,7 @@ export async function besiege(options: Partial<WorldOptions> = {}): Promise<Sieg
         // What is due within seconds is a try that follows; an offer or a rest is minutes away.
         const [busy] = await rows<{ n: string }>(
           `select (select count(*) from deliveries where due_at is not null) +
-                  (select count(*) from tasks where held_until is not null or due_at < (extract(epoch from clock_timestamp()) * 1000) + 20000) as n`,
+                  ${["tasks", "owners", "comments"].map((queue) => `(select count(*) from ${queue} where held_until is not null or due_at < (extract(epoch from clock_timestamp()) * 1000) + 20000)`).join(" + ")} as n`,
         );
         calm = busy?.n === "0" ? calm + 1 : 0;
         if (performance.now() > deadline) throw new Error(`the app did not come to rest:\n${world.app.output().slice(-3_000)}`);

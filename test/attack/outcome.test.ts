@@ -19,9 +19,9 @@ async function bodyOf(siege: Siege, { issue }: Job): Promise<string> {
 }
 
 const charges = (siege: Siege, attempt: string) =>
-  siege.rows<{ kind: string; amount: string }>("select kind, amount from ledger where attempt_id = $1 order by kind", [attempt]);
+  siege.rows<{ kind: string; amount: string }>("select kind, amount from ledger where lease_id = $1 order by kind", [attempt]);
 const stateOf = async (siege: Siege, attempt: string) =>
-  (await siege.rows<{ state: string }>("select state from attempts where id = $1", [attempt]))[0]?.state;
+  (await siege.rows<{ state: string }>("select state from leases where id = $1", [attempt]))[0]?.state;
 const branchNames = async (siege: Siege) => (await siege.world.github.branches(PRODUCT)).map((branch) => branch.name);
 
 describe("an outcome that the app must not take", () => {

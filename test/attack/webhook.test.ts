@@ -212,6 +212,7 @@ describe("a label set by someone who may not start work", () => {
   async function expectRefused(issue: number, login: string, role: string): Promise<void> {
     const comments = commentsOf(siege, issue);
     expect(siege.dispatched()).toBe(0);
+    expect(await siege.count("tasks")).toBe(0);
     expect(comments).toHaveLength(1);
     expect(comments[0]?.body).toContain("not started");
     expect(comments[0]?.body).toContain(login);
@@ -296,7 +297,6 @@ describe("a label set by someone who may not start work", () => {
   it("has one comment even when the next label arrives while the first refusal is being written", async () => {
     const issue = await openIssue(siege, PRODUCT, siege.world.outsider);
     const payload = labeled(siege.world, PRODUCT, issue);
-    const tasks = await siege.count("tasks");
     let labelledAgain = 0;
     const remove = siege.world.github.onCall("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", async () => {
       remove();
@@ -308,8 +308,40 @@ describe("a label set by someone who may not start work", () => {
     await siege.quiet();
 
     expect(labelledAgain).toBe(200);
-    expect(await siege.count("tasks")).toBeGreaterThan(tasks);
     await expectRefused(issue, "outsider", "none");
+  });
+
+  it("takes nobody's place: who may start work gets a task on the same issue, and the comment", async () => {
+    await using own = await besiege();
+    const issue = await openIssue(own, PRODUCT, own.world.outsider);
+    await own.world.outsider.comment(PRODUCT, issue, "/agent use frontier");
+    await own.quiet();
+    const refused = commentsOf(own, issue);
+    await own.world.maintainer.comment(PRODUCT, issue, "/agent");
+    await own.quiet();
+    const started = commentsOf(own, issue).filter((comment) => comment.login === own.world.github.app.botLogin);
+    await own.world.outsider.comment(PRODUCT, issue, "/agent use frontier");
+    await own.quiet();
+
+    const after = commentsOf(own, issue).filter((comment) => comment.login === own.world.github.app.botLogin);
+    expect(refused.at(-1)?.body).toContain("not started");
+    expect(own.dispatched()).toBe(1);
+    expect(started).toHaveLength(1);
+    expect(started[0]?.body).toContain("started, waiting for a runner");
+    expect(after).toEqual(started);
+  });
+
+  it("answers who may, and asks again while there is a task", async () => {
+    await using own = await besiege();
+    const issue = await openIssue(own);
+    await label(own, issue);
+    await own.world.maintainer.comment(PRODUCT, issue, "/agent use frontier");
+    await own.quiet();
+
+    const [comment] = commentsOf(own, issue).filter((each) => each.login === own.world.github.app.botLogin);
+    expect(own.dispatched()).toBe(1);
+    expect(comment?.body).toContain("asked again while this was under way");
+    expect(comment?.body).toContain("started, waiting for a runner");
   });
 
   it("starts once someone with write sets it, so that each case above can fail", async () => {

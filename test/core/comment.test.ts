@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
-import { isWorthSaying, renderComment, type AttemptView, type TaskView } from "#core/task/comment.ts";
+import { isWorthSaying, renderComment, type CommentView, type LeaseView, type TaskView } from "#core/task/comment.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
@@ -47,9 +47,9 @@ const WIDE_PLAN = makePlanRow({
   ],
 });
 
-function attempt(overrides: Partial<AttemptView> = {}): AttemptView {
+function lease(overrides: Partial<LeaseView> = {}): LeaseView {
   return {
-    number: 1,
+    attempt: 1,
     credential: "platform-api",
     runUrl: null,
     verdict: null,
@@ -69,17 +69,16 @@ const RUN = {
   sandbox: "srt",
 } as const;
 
-function view(overrides: Partial<TaskView>): TaskView {
-  return { task: TASK, state: "queued", failure: null, plan: null, attempts: [], pullRequest: null, ...overrides };
+function view(overrides: Partial<TaskView>, notice: Failure | null = null): CommentView {
+  const task = { task: TASK, state: "queued", failure: null, plan: null, leases: [], pullRequest: null } as const;
+  return { task: { ...task, ...overrides }, notice };
 }
 
-function ended(why: JudgedReason): TaskView {
+function ended(why: JudgedReason): CommentView {
   return view({
     state: "unsolved",
     plan: PLAN,
-    attempts: [
-      attempt({ ...RUN, verdict: why.why === "guards" ? "refused" : why.why === "no-change" ? "noChange" : "failed", why }),
-    ],
+    leases: [lease({ ...RUN, verdict: why.why === "guards" ? "refused" : why.why === "no-change" ? "noChange" : "failed", why })],
   });
 }
 
@@ -98,6 +97,8 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   },
   "run-ended": { why: "run-ended", conclusion: "startup_failure" },
   deadline: { why: "deadline" },
+  unsandboxed: { why: "unsandboxed" },
+  "action-too-old": { why: "action-too-old", harness: "codex" },
 };
 
 const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: R }> } = {
@@ -128,6 +129,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     branch: "main",
   },
   "actor-may-not-start": { reason: "actor-may-not-start", login: "passer-by", role: "triage" },
+  "task-under-way": { reason: "task-under-way", login: "passer-by" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
   "route-not-served": {
     reason: "route-not-served",
@@ -152,23 +154,26 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
 };
 
-const COMMENTS: Readonly<Record<string, TaskView>> = {
+const COMMENTS: Readonly<Record<string, CommentView>> = {
   planning: view({ state: "planning" }),
   queued: view({ plan: PLAN }),
-  dispatching: view({ state: "dispatching", plan: WIDE_PLAN, attempts: [attempt()] }),
+  dispatching: view({ state: "dispatching", plan: WIDE_PLAN, leases: [lease()] }),
   solved: view({
     state: "solved",
     plan: PLAN,
-    attempts: [attempt({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, ms: 1 }] })],
+    leases: [lease({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, ms: 1 }] })],
     pullRequest: { number: 13, draft: true },
   }),
   "solved-in-the-demo": view({
     state: "solved",
     plan: PLAN,
-    attempts: [attempt({ ...RUN, verdict: "solved", sandbox: "none" })],
+    leases: [lease({ ...RUN, verdict: "solved", sandbox: "none" })],
     pullRequest: { number: 13, draft: false },
   }),
-  stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], attempts: [attempt(RUN)] }),
+  "dispatching-again": view({ state: "dispatching", plan: PLAN, leases: [lease(), lease({ credential: "second-key" })] }),
+  "asked-again": view({ state: "dispatching", plan: PLAN, leases: [lease()] }, { reason: "task-under-way", login: "passer-by" }),
+  outsider: { task: null, notice: FAILURES["actor-may-not-start"] },
+  stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], leases: [lease(RUN)] }),
   ...Object.fromEntries(Object.values(WHYS).map((why) => [`unsolved-${why.why}`, ended(why)])),
   ...Object.fromEntries(
     Object.values(FAILURES).map((failure) => [`refused-${failure.reason}`, view({ state: "refused", failure })]),

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CATALOG, findModel } from "#core/plan/catalog.ts";
-import { RUNNER_MINUTE, settlement } from "#core/pool/ledger.ts";
+import { conservativeCharge, RUNNER_AT_MOST, RUNNER_MINUTE, settlement, windowsOf } from "#core/pool/ledger.ts";
 import { costOf } from "#core/wire/cost.ts";
 import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
+import { CredentialName } from "#core/wire/ids.ts";
 import { formatUsd, MicroUsd } from "#core/wire/units.ts";
 
 function priceOf(model: string) {
@@ -109,7 +110,7 @@ describe("ledger", () => {
   ])("takes a job of %i ms for %i minutes of a runner", (ms, minutes) => {
     const entries = settlement({ usage: NO_USAGE, estimated: false, ms }, priceOf("claude-haiku-5-5"));
 
-    expect(entries[1]).toEqual({ kind: "runner", amount: minutes * RUNNER_MINUTE, minutes });
+    expect(entries[1]).toEqual({ kind: "runner", amount: minutes * RUNNER_MINUTE, detail: { minutes } });
   });
 
   it("keeps the usage with its price, and whether it was estimated", () => {
@@ -118,9 +119,30 @@ describe("ledger", () => {
     const entries = settlement({ usage: used, estimated: true, ms: 90_000 }, priceOf("claude-sonnet-5-5"));
 
     expect(entries).toEqual([
-      { kind: "model", amount: 7_000, usage: used, estimated: true },
-      { kind: "runner", amount: 12_000, minutes: 2 },
+      { kind: "model", amount: 7_000, detail: { usage: used, estimated: true } },
+      { kind: "runner", amount: 12_000, detail: { minutes: 2 } },
     ]);
+  });
+});
+
+describe("what a lease is charged that ended unheard", () => {
+  it.each<[string, number | null, object[]]>([
+    ["nothing when it was never claimed", null, []],
+    ["all it held, and the minutes since its claim", 90_000, [{ amount: 5 }, { amount: 2 * RUNNER_MINUTE }]],
+    ["no more minutes than a job may last", 86_400_000, [{ amount: 5 }, { amount: 75 * RUNNER_MINUTE }]],
+  ])("is %s", (_name, sinceClaimMs, expected) => {
+    const charged = conservativeCharge(MicroUsd(5), sinceClaimMs);
+
+    expect(charged).toMatchObject(expected);
+    expect(charged).toHaveLength(expected.length);
+  });
+
+  it("counts what GitHub takes in the owner's windows alone", () => {
+    const [model, runner] = conservativeCharge(MicroUsd(5), 1);
+
+    expect(windowsOf(model!, CredentialName("a"))).toEqual(["owner/usd-month", "credential:a/usd-month"]);
+    expect(windowsOf(runner!, CredentialName("a"))).toEqual(["owner/usd-month"]);
+    expect(RUNNER_AT_MOST).toBe(75 * RUNNER_MINUTE);
   });
 });
 

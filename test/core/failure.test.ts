@@ -55,6 +55,11 @@ const FAILURES: {
     facts: ["platform-api", "acme/runner", "main"],
     next: /let exactly the branch `main` deploy to it/,
   },
+  "task-under-way": {
+    failure: { reason: "task-under-way", login: "ada" },
+    facts: ["ada"],
+    next: /Comment `\/agent` once it has ended/,
+  },
   "actor-may-not-start": {
     failure: { reason: "actor-may-not-start", login: "eve", role: "triage" },
     facts: ["eve", "triage"],

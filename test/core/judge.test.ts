@@ -73,7 +73,7 @@ function judged(
   outcome: Outcome,
   verify = outcome.kind === "ran" ? outcome.verification.map((check) => check.command) : [],
 ): Judgement {
-  return judge(outcome, { guards: GUARDS, verify });
+  return judge(outcome, { guards: GUARDS, verify, mayBeUnsandboxed: false });
 }
 
 const CUT = ENDINGS.filter((ending) => ending !== "completed");
@@ -105,6 +105,14 @@ describe("judge", () => {
     ];
 
     expect(judgements).toEqual([solved, cut(ending), cut(ending), cut(ending), cut(ending), cut(ending), guarded]);
+  });
+
+  it("throws away what was made without a sandbox, but in the demo", () => {
+    const outcome = { ...ran("completed", GOOD, [PASS]), sandbox: "none" as const };
+    const planned = { guards: GUARDS, verify: [] };
+
+    expect(judge(outcome, { ...planned, mayBeUnsandboxed: false })).toEqual({ verdict: "refused", why: { why: "unsandboxed" } });
+    expect(judge(outcome, { ...planned, mayBeUnsandboxed: true })).toEqual(solved);
   });
 
   it("passes on what the harness said of its end", () => {

@@ -2,14 +2,18 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  ATTEMPT_EVENTS,
   ATTEMPT_STATES,
   isTerminal,
+  LEASE_EVENTS,
+  LEASE_STATES,
+  LIVE_LEASE_STATES,
   stepAttempt,
+  stepLease,
   stepTask,
   TASK_EVENTS,
   TASK_STATES,
   TERMINAL_TASK_STATES,
+  VERDICTS,
   type TaskEvent,
   type TaskState,
 } from "#core/task/lifecycle.ts";
@@ -23,12 +27,9 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["dispatching", "dispatch", "awaiting"],
   ["dispatching", "claim", "running"],
   ["dispatching", "refuse", "refused"],
-  ["dispatching", "expire", "queued"],
-  ["awaiting", "dispatch", "awaiting"],
   ["awaiting", "claim", "running"],
   ["awaiting", "expire", "queued"],
   ["awaiting", "lose", "unsolved"],
-  ["running", "dispatch", "running"],
   ["running", "claim", "running"],
   ["running", "report", "judging"],
   ["running", "lose", "unsolved"],
@@ -133,23 +134,40 @@ describe("task lifecycle", () => {
 });
 
 describe("attempt lifecycle", () => {
+  it.each(VERDICTS)("an open attempt is judged %s once, and no other way after", (verdict) => {
+    const judged = stepAttempt("open", verdict);
+
+    expect(judged).toEqual({ ok: true, value: verdict });
+    expect(VERDICTS.filter((again) => stepAttempt(verdict, again).ok)).toEqual([]);
+  });
+
+  it("has a state for being open and one for each verdict", () => {
+    expect(ATTEMPT_STATES).toEqual(["open", ...VERDICTS]);
+  });
+});
+
+describe("lease lifecycle", () => {
   it.each([
     ["offered", "claim", "held"],
     ["offered", "lose", "lost"],
     ["held", "claim", "held"],
     ["held", "report", "settled"],
     ["held", "lose", "lost"],
-  ] as const)("an attempt %s goes by %s to %s", (from, event, to) => {
-    const next = stepAttempt(from, event);
+  ] as const)("a lease %s goes by %s to %s", (from, event, to) => {
+    const next = stepLease(from, event);
 
     expect(next).toEqual({ ok: true, value: to });
   });
 
-  it("an attempt goes nowhere else", () => {
-    const allowed = ATTEMPT_STATES.flatMap((state) =>
-      ATTEMPT_EVENTS.filter((event) => stepAttempt(state, event).ok).map((event) => `${state} ${event}`),
+  it("a lease goes nowhere else", () => {
+    const allowed = LEASE_STATES.flatMap((state) =>
+      LEASE_EVENTS.filter((event) => stepLease(state, event).ok).map((event) => `${state} ${event}`),
     );
 
     expect(allowed).toEqual(["offered claim", "offered lose", "held claim", "held report", "held lose"]);
+  });
+
+  it("a lease is live from its offer to its end", () => {
+    expect(LIVE_LEASE_STATES).toEqual(["offered", "held"]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { approach, EFFECTS } from "#core/task/effects.ts";
 import { branchName, commentMarker, parseCommentMarker, parseRunTitle, runTitle } from "#core/task/markers.ts";
 import { publishable } from "#core/change/publishable.ts";
-import { AttemptId, TaskId } from "#core/wire/ids.ts";
+import { LeaseId, TaskId } from "#core/wire/ids.ts";
 
 const ID = "1f0c2a9b-0000-4000-8000-00000000abcd";
 
@@ -18,10 +18,14 @@ describe("markers", () => {
     );
   });
 
-  it("find the attempt of a run again", () => {
+  it("know a comment of ours that shows no task", () => {
+    expect(parseCommentMarker(`${commentMarker(null)}\n\n**agent-pool** · not started`)).toBeNull();
+  });
+
+  it("find the lease of a run again", () => {
     fc.assert(
       fc.property(fc.uuid(), (id) => {
-        const found = parseRunTitle(runTitle(AttemptId(id)));
+        const found = parseRunTitle(runTitle(LeaseId(id)));
 
         expect(found).toBe(id);
       }),
@@ -42,14 +46,18 @@ describe("markers", () => {
     expect(found).toBeUndefined();
   });
 
-  it.each(["", "a comment", "<!-- agent-pool:task: -->", "<!-- agent-pool:task:1234 -->", `agent-pool:task:${ID}`])(
-    "take %j for no comment of ours",
-    (body) => {
-      const found = parseCommentMarker(body);
+  it.each([
+    "",
+    "a comment",
+    "<!-- agent-pool:task: -->",
+    "<!-- agent-pool:task:1234 -->",
+    `agent-pool:task:${ID}`,
+    "as it said: <!-- agent-pool -->",
+  ])("take %j for no comment of ours", (body) => {
+    const found = parseCommentMarker(body);
 
-      expect(found).toBeUndefined();
-    },
-  );
+    expect(found).toBeUndefined();
+  });
 
   it("do not survive in a text that is published", () => {
     const out = publishable(`a ${commentMarker(TaskId(ID))} b`);
@@ -85,6 +93,22 @@ describe("effects", () => {
     const how = approach(tries);
 
     expect(how).toBe(expected);
+  });
+
+  it.each([
+    [1, "look-then-wait"],
+    [2, "look-then-wait"],
+    [3, "look-then-act"],
+    [4, "look-then-wait"],
+    [5, "look-then-act"],
+  ] as const)("on try %i of an effect that may have happened before: %s", (tries, expected) => {
+    const how = approach(tries, true);
+
+    expect(how).toBe(expected);
+  });
+
+  it("act at once, however often, where nothing can have happened", () => {
+    expect([1, 2, 3, 4].map((tries) => approach(tries, false))).toEqual(["act", "act", "act", "act"]);
   });
 
   it("are routes that write, each named once", () => {

@@ -1,17 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pick, type CredentialState, type Decision, type PoolSnapshot, type QueuedTask } from "#core/pool/pick.ts";
-import { fits, monthOf, share, type Window } from "#core/pool/windows.ts";
+import { fits, monthOf, share, windowId, type Window, type WindowSubject } from "#core/pool/windows.ts";
 import { CredentialName, TaskId } from "#core/wire/ids.ts";
 import type { Provider } from "#core/wire/contract.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 
 const NOW = EpochMs(Date.UTC(2026, 10, 24, 12));
 
-function window(capacity: number, used = 0, held = 0, scope: Window["scope"] = "credential"): Window {
+const A: WindowSubject = { kind: "credential", name: CredentialName("a") };
+const OWNER: WindowSubject = { kind: "owner" };
+
+function window(capacity: number, used = 0, held = 0, subject: WindowSubject = A): Window {
   return {
     name: "usd-month",
-    scope,
+    subject,
     capacity: MicroUsd(capacity),
     used: MicroUsd(used),
     held: MicroUsd(held),
@@ -20,11 +23,26 @@ function window(capacity: number, used = 0, held = 0, scope: Window["scope"] = "
 }
 
 function credential(name: string, overrides: Partial<CredentialState> = {}): CredentialState {
-  return { name: CredentialName(name), provider: "anthropic", windows: [window(100)], live: 0, lastGrantAt: null, ...overrides };
+  const of: WindowSubject = { kind: "credential", name: CredentialName(name) };
+  const state = {
+    name: of.name,
+    provider: "anthropic" as const,
+    windows: [window(100)],
+    live: 0,
+    lastGrantAt: null,
+    ...overrides,
+  };
+  return { ...state, windows: state.windows.map((each) => ({ ...each, subject: of })) };
 }
 
-function task(name: string, estimate = 10, queuedAt = 0): QueuedTask {
-  return { task: TaskId(name), provider: "anthropic", estimate: MicroUsd(estimate), queuedAt: EpochMs(queuedAt) };
+function task(name: string, estimate = 10, queuedAt = 0, runner = 0): QueuedTask {
+  return {
+    task: TaskId(name),
+    provider: "anthropic",
+    estimate: MicroUsd(estimate),
+    runner: MicroUsd(runner),
+    queuedAt: EpochMs(queuedAt),
+  };
 }
 
 function snapshot(overrides: Partial<PoolSnapshot> = {}): PoolSnapshot {
@@ -33,7 +51,7 @@ function snapshot(overrides: Partial<PoolSnapshot> = {}): PoolSnapshot {
     seed: 1,
     queue: [task("t1")],
     credentials: [credential("a"), credential("b")],
-    ownerWindows: [window(1_000, 0, 0, "owner")],
+    ownerWindows: [window(1_000, 0, 0, OWNER)],
     unclaimed: 0,
     ...overrides,
   };
@@ -41,8 +59,8 @@ function snapshot(overrides: Partial<PoolSnapshot> = {}): PoolSnapshot {
 
 /** What the store does with a grant: the holds are taken, the lease lives, the task leaves the queue. */
 function apply(state: PoolSnapshot, decision: Extract<Decision, { kind: "grant" }>): PoolSnapshot {
-  const hold = (scope: Window["scope"]) => decision.holds.find((each) => each.scope === scope)?.amount ?? 0;
-  const take = (each: Window): Window => ({ ...each, held: MicroUsd(each.held + hold(each.scope)) });
+  const hold = (id: string) => decision.holds.find((each) => each.window === id)?.amount ?? 0;
+  const take = (each: Window): Window => ({ ...each, held: MicroUsd(each.held + hold(windowId(each))) });
   return {
     ...state,
     queue: state.queue.filter((each) => each.task !== decision.task),
@@ -127,10 +145,10 @@ const CHOICES: readonly [string, Partial<PoolSnapshot>, [string, string] | "wait
   ],
   ["gives the last unit", { credentials: [credential("a", { windows: [window(100, 60, 30)] })] }, ["t1", "a"]],
   ["gives not one unit more", { credentials: [credential("a", { windows: [window(100, 60, 31)] })] }, "wait"],
-  ["gives the owner's last unit", { credentials: [credential("a")], ownerWindows: [window(100, 90, 0, "owner")] }, ["t1", "a"]],
+  ["gives the owner's last unit", { credentials: [credential("a")], ownerWindows: [window(100, 90, 0, OWNER)] }, ["t1", "a"]],
   ["keeps to what may wait for a runner", { unclaimed: 15 }, "wait"],
   ["dispatches up to what may wait for a runner", { unclaimed: 14 }, ["t1", "a"]],
-  ["keeps to the owner's window", { ownerWindows: [window(100, 91, 0, "owner")] }, "wait"],
+  ["keeps to the owner's window", { ownerWindows: [window(100, 91, 0, OWNER)] }, "wait"],
   ["takes nothing from an empty window", { credentials: [credential("a", { windows: [window(0)] })] }, "wait"],
 ];
 
@@ -141,14 +159,14 @@ describe("pick", () => {
     expect(decision.kind === "wait" ? "wait" : [decision.task, decision.credential]).toEqual(expected);
   });
 
-  it("holds the whole estimate in every window of the credential and of the owner", () => {
-    const decision = pick(snapshot({ credentials: [credential("a")] }));
+  it("holds the whole estimate in every window of the credential, and in the owner's what the runner may cost as well", () => {
+    const decision = pick(snapshot({ queue: [task("t1", 10, 0, 3)], credentials: [credential("a")] }));
 
     expect(decision).toMatchObject({
       kind: "grant",
       holds: [
-        { window: "usd-month", scope: "credential", amount: 10 },
-        { window: "usd-month", scope: "owner", amount: 10 },
+        { window: "credential:a/usd-month", amount: 10 },
+        { window: "owner/usd-month", amount: 13 },
       ],
     });
   });
@@ -157,11 +175,10 @@ describe("pick", () => {
     const queue = [task("large", 60, 1), task("small", 10, 2)];
     const credentials = [credential("a", { windows: [window(100, 50)] }), credential("b", { windows: [window(100, 95)] })];
 
-    const decision = pick(snapshot({ queue, credentials }));
+    const decision = pick(snapshot({ queue: [...queue, task("later", 10, 3)], credentials }));
 
     expect(decision.record).toEqual({
-      now: NOW,
-      seed: 1,
+      snapshot: snapshot({ queue, credentials }),
       candidates: [
         { task: "large", credential: "a", score: null, whyNot: "credential-budget" },
         { task: "large", credential: "b", score: null, whyNot: "credential-budget" },
@@ -173,7 +190,7 @@ describe("pick", () => {
 
   it("says it is the owner's budget where it is", () => {
     const decision = pick(
-      snapshot({ credentials: [credential("a", { windows: [window(1)] })], ownerWindows: [window(1, 0, 0, "owner")] }),
+      snapshot({ credentials: [credential("a", { windows: [window(1)] })], ownerWindows: [window(1, 0, 0, OWNER)] }),
     );
 
     expect(decision).toMatchObject({ kind: "wait", record: { candidates: [{ whyNot: "owner-budget" }] } });
@@ -234,7 +251,7 @@ const someSnapshot = fc
       seed,
       credentials,
       queue: tasks.map((each, index) => task(`t${String(index)}`, each.estimate, each.queuedAt)),
-      ownerWindows: [window(owner, 0, 0, "owner")],
+      ownerWindows: [window(owner, 0, 0, OWNER)],
     }),
   );
 
@@ -267,6 +284,17 @@ describe("pick, in any pool", () => {
           ),
         );
         expect(decision.kind).toBe(possible ? "grant" : "wait");
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("replays to the same decision from its own record", () => {
+    fc.assert(
+      fc.property(someSnapshot, (state) => {
+        const decision = pick(state);
+
+        expect(pick(decision.record.snapshot)).toEqual(decision);
       }),
       { numRuns: 1_000 },
     );

@@ -29,8 +29,7 @@ function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = 
   const parsed = parseConfig("policy", policy, Policy);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.error.problems));
   const configured = {
-    policy: parsed.value,
-    policyCommit: POLICY_COMMIT,
+    read: { policy: parsed.value, text: policy, commit: POLICY_COMMIT },
     settings: { ...DEFAULT_SETTINGS, ...settings },
     base: BASE,
   };
@@ -132,10 +131,9 @@ describe("configure", () => {
     expect(configured).toMatchObject({
       ok: true,
       value: {
-        policyCommit: POLICY_COMMIT,
         settings: DEFAULT_SETTINGS,
         base: BASE,
-        policy: { runner: { repository: "acme/agent-runner" } },
+        read: { commit: POLICY_COMMIT, text: SIX_LINES, policy: { runner: { repository: "acme/agent-runner" } } },
       },
     });
   });
@@ -239,6 +237,7 @@ describe("makePlan", () => {
       "$5.00",
       "$3.00",
     ],
+    ["the owner's month, the runner's minutes with it,", SIX_LINES.replace("$200/month", "$5.44/month"), "$5.45", "$5.44"],
     ["a task's own budget", `${SIX_LINES}task: { budget: $201 }\n`, "$201.00", "$200.00"],
   ])("refuses what %s can never hold", (_name, policy, neededUsd, budgetUsd) => {
     const plan = planOf(sized("s"), policy);

@@ -14,7 +14,7 @@ async function demo(args: readonly string[], path = process.env["PATH"] ?? ""): 
   const network = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => /^(npm_config_|NODE_EXTRA_CA|https?_proxy)/i.test(name)),
   );
-  const child = spawn(process.execPath, [join(ROOT, "playground/demo.ts"), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "playground/demo/main.ts"), ...args], {
     cwd: ROOT,
     env: { ...network, PATH: path, HOME: process.env["HOME"] },
   });
@@ -137,7 +137,7 @@ describe("the demo", () => {
 
   it("refuses --live without bubblewrap", async () => {
     const path = await pathWithout("bwrap");
-    const child = spawn(process.execPath, [join(ROOT, "playground/demo.ts"), "--live"], {
+    const child = spawn(process.execPath, [join(ROOT, "playground/demo/main.ts"), "--live"], {
       cwd: ROOT,
       env: { PATH: path, ANTHROPIC_API_KEY: "sk-ant-none" },
     });

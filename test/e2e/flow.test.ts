@@ -6,7 +6,8 @@ import { countCalls, waitForEnd } from "#playground/watch.ts";
 import { createWorld, CREDENTIAL, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { parseCommentMarker } from "#core/task/markers.ts";
 import { openStore } from "#adapters/store/store.ts";
-import type { AttemptRow } from "#ports/store.ts";
+import type { LeaseRow } from "#ports/store.ts";
+import { makePolicy } from "../kit/briefs.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
@@ -41,11 +42,11 @@ describe.each(ENGINES)("an issue labelled `agent`, with the store on %s", (engin
     const { githubCalls, jobCalls } = countCalls(world);
     return { calls: githubCalls, jobCalls };
   }
-  async function attempts(issue: number): Promise<readonly AttemptRow[]> {
+  async function leases(issue: number): Promise<readonly LeaseRow[]> {
     const store = await openStore(databaseUrl === undefined ? { directory: join(world.dataDir, "store") } : { databaseUrl });
     try {
       const task = parseCommentMarker(world.github.comments(PRODUCT, issue)[0]?.body ?? "");
-      return task === undefined ? [] : await store.readAttempts(task);
+      return task == null ? [] : await store.readLeases(task);
     } finally {
       await store.close();
     }
@@ -64,7 +65,7 @@ describe.each(ENGINES)("an issue labelled `agent`, with the store on %s", (engin
     const gitDir = join(world.dataDir, "repositories", `${PRODUCT}.git`);
     const base = await git(gitDir, "rev-parse", "main");
 
-    const wanted = await expectedTree(gitDir, base, { script: sampleScript() });
+    const wanted = await expectedTree(gitDir, base, { script: sampleScript(), sandboxed: true });
 
     expect(await git(gitDir, "rev-parse", `${pull.headSha}^{tree}`)).toBe(wanted);
     expect(await git(gitDir, "rev-parse", `${pull.headSha}^`)).toBe(base);
@@ -108,33 +109,33 @@ describe.each(ENGINES)("an issue labelled `agent`, with the store on %s", (engin
   });
 
   it("meters to the token what the model answered", async () => {
-    const [attempt] = await attempts(1);
+    const [lease] = await leases(1);
     const answered = world.model
       .requests()
       .flatMap((request) => (request.model === "claude-haiku-5-5" && request.usage ? [request.usage] : []));
 
     expect(answered).toHaveLength(3);
-    expect(attempt?.outcome?.usage).toEqual(sumOfUsage(answered));
-    expect(attempt).toMatchObject({ state: "settled", verdict: "solved", credential: CREDENTIAL });
-    expect(attempt?.costs.model).toBe(10_173);
+    expect(lease?.report?.usage).toEqual(sumOfUsage(answered));
+    expect(lease).toMatchObject({ state: "settled", credential: CREDENTIAL, attempt: { number: 1, verdict: "solved" } });
+    expect(lease?.costs.model).toBe(10_173);
   });
 
   it("ran in the sandbox, once, under the run that was dispatched", async () => {
-    const [attempt] = await attempts(1);
+    const [lease] = await leases(1);
 
-    expect(attempt?.outcome).toMatchObject({ kind: "ran", sandbox: "srt", estimated: false });
-    expect(world.github.runs(RUNNER).map((run) => run.title)).toContain(`agent-pool ${attempt?.id ?? ""}`);
+    expect(lease?.report).toMatchObject({ kind: "ran", sandbox: "srt", estimated: false });
+    expect(world.github.runs(RUNNER).map((run) => run.title)).toContain(`agent-pool ${lease?.id ?? ""}`);
   });
 
   it("leaves no live lease and no held amount behind", async () => {
     const store = await openStore(databaseUrl === undefined ? { directory: join(world.dataDir, "store") } : { databaseUrl });
-    const [attempt] = await store.readAttempts(parseCommentMarker(world.github.comments(PRODUCT, 1)[0]?.body ?? "")!);
+    const [lease] = await store.readLeases(parseCommentMarker(world.github.comments(PRODUCT, 1)[0]?.body ?? "")!);
 
-    const decision = await store.admit(attempt!.owner, (pool) => {
+    const decision = await store.admit(lease!.owner, makePolicy([CREDENTIAL]), (pool) => {
       expect(pool.credentials.map((credential) => credential.live)).toEqual([0]);
       expect(pool.ownerWindows[0]?.held).toBe(0);
       expect(pool.ownerWindows[0]?.used).toBeGreaterThan(10_173);
-      return { kind: "wait", record: { now: pool.now, seed: pool.seed, candidates: [] } };
+      return { kind: "wait", record: { snapshot: pool, candidates: [] } };
     });
 
     expect(decision.kind).toBe("wait");

@@ -8,10 +8,10 @@ export function makeBrief(issue = 1, overrides: Partial<Brief> = {}): Brief {
   return {
     installation: InstallationId(5),
     owner: { id: OwnerId(10), login: "acme" },
-    repository: { id: RepositoryId(20), name: "web", private: true, defaultBranch: "main" },
+    repository: { id: RepositoryId(20), name: "web", private: true },
     issue: { number: issue, title: "The last page is missing", body: "Pages are cut off.", labels: ["agent"] },
     author: { id: ActorId(30), login: "maintainer" },
-    requester: { id: ActorId(30), login: "maintainer", kind: "User" },
+    requester: { id: ActorId(30), login: "maintainer" },
     comment: null,
     ...overrides,
   };
@@ -41,6 +41,7 @@ export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
     },
     routeReasons: [],
     budget: MicroUsd(5_000_000),
+    price: { input: 500_000, output: 2_500_000, cacheRead: 50_000, cacheWrite: 625_000, cacheWrite1h: 1_000_000 },
     base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
     runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
     policyCommit: "c".repeat(40),

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { inject } from "vitest";
-import { openStore } from "#adapters/store/store.ts";
-import type { Store } from "#ports/store.ts";
 
 /** A database of its own on the run's Postgres. */
 export async function freshDatabase(): Promise<string> {
@@ -17,7 +15,3 @@ export async function freshDatabase(): Promise<string> {
 
 export type Engine = "PGlite" | "Postgres";
 export const ENGINES: readonly Engine[] = ["PGlite", "Postgres"];
-
-export async function freshStore(engine: Engine): Promise<Store> {
-  return openStore(engine === "PGlite" ? { directory: ":memory:" } : { databaseUrl: await freshDatabase() });
-}

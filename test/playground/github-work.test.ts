@@ -254,7 +254,7 @@ describe("workflow runs", () => {
     const [first, second] = stage.github.runs("acme/web").slice(-2);
     expect(told.body["workflow_run_id"]).toBe(first?.id);
     expect(second?.inputs).toEqual({ attempt: "a1", credential: "key", level: "high" });
-    expect(first).toMatchObject({ inputs: { level: "low" }, actor: "agent-pool[bot]", title: "Agent pool" });
+    expect(first).toMatchObject({ inputs: { level: "low" }, actor: "agent-pool[bot]", title: "agent-pool a1" });
   });
 
   it.each([

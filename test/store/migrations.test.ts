@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATTEMPT_STATES, TASK_STATES } from "#core/task/lifecycle.ts";
+import { ATTEMPT_STATES, LEASE_STATES, TASK_STATES } from "#core/task/lifecycle.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate, NewerSchema } from "#adapters/store/migrations.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
@@ -16,6 +16,7 @@ describe.each(ENGINES)("the schema on %s", (engine) => {
   it.each([
     ["tasks_state", TASK_STATES],
     ["attempts_state", ATTEMPT_STATES],
+    ["leases_state", LEASE_STATES],
   ])("allows in %s exactly the words of the lifecycle", async (constraint, words) => {
     const { rows } = await sql<{ definition: string }>`
       select pg_get_constraintdef(oid) as definition from pg_constraint where conname = ${constraint}`.execute(connection.db);

@@ -46,10 +46,13 @@ describe("on real Postgres, with eight processes at once", () => {
 
   it("a budget for exactly seven grants gives seven, to the last unit and no further", async () => {
     const stores = await openMany(8);
-    await stores[0]!.recordPolicy(OWNER, makePolicy(["one", "two", "three"], "$35/month"), "c");
+    // A grant reserves $5 for the model and $0.45 for the runner.
+    const policy = makePolicy(["one", "two", "three"], "$38.15/month");
     await queueTasks(stores[0]!, 12);
 
-    const decisions = await Promise.all(stores.flatMap((store) => [store.admit(OWNER, pick), store.admit(OWNER, pick)]));
+    const decisions = await Promise.all(
+      stores.flatMap((store) => [store.admit(OWNER, policy, pick), store.admit(OWNER, policy, pick)]),
+    );
 
     const granted = decisions.flatMap((decision) => (decision.kind === "grant" ? [decision] : []));
     expect(granted).toHaveLength(7);
@@ -59,10 +62,12 @@ describe("on real Postgres, with eight processes at once", () => {
 
   it("a burst over equal credentials spreads evenly, though all decide at the same instant", async () => {
     const stores = await openMany(8);
-    await stores[0]!.recordPolicy(OWNER, makePolicy(["one", "two", "three", "four"], "$200/month"), "c");
+    const policy = makePolicy(["one", "two", "three", "four"], "$200/month");
     await queueTasks(stores[0]!, 12);
 
-    const decisions = await Promise.all(stores.flatMap((store) => [store.admit(OWNER, pick), store.admit(OWNER, pick)]));
+    const decisions = await Promise.all(
+      stores.flatMap((store) => [store.admit(OWNER, policy, pick), store.admit(OWNER, policy, pick)]),
+    );
 
     const counts: Record<string, number> = {};
     for (const decision of decisions)
@@ -74,10 +79,10 @@ describe("on real Postgres, with eight processes at once", () => {
   it("a run's claim and report race the worker's own writes without a deadlock", async () => {
     const stores = await openMany(4);
     const [worker, door] = [stores[0]!, stores[1]!];
-    await worker.recordPolicy(OWNER, makePolicy(["one"], "$900/month"), "c");
+    const policy = makePolicy(["one"], "$900/month");
     await queueTasks(worker, 15);
     for (;;) {
-      const decision = await worker.admit(OWNER, pick);
+      const decision = await worker.admit(OWNER, policy, pick);
       if (decision.kind === "wait") break;
     }
 
@@ -98,21 +103,21 @@ describe("on real Postgres, with eight processes at once", () => {
       all.push(task.id);
       await worker.rest(task, null);
     }
-    for (const each of all) {
+    for (const [index, each] of all.entries()) {
       const task = await claimOnly(each);
-      const { id } = (await worker.readAttempts(task.id))[0]!;
-      const run = { id: RunId(1), url: "https://x" };
+      const { id } = (await worker.readLeases(task.id))[0]!;
+      const run = { id: RunId(index + 1), url: "https://x" };
       await race(
-        worker.advance(task, "dispatch", { dueInMs: null }, { attempt: id, run }),
-        door.claimAttempt(id, run.id, "check", "hash"),
+        worker.advance(task, "dispatch", { dueInMs: null }, { lease: id, run }),
+        door.claimLease(id, run.id, "check", "hash"),
       );
-      expect(await worker.readAttempt(id)).toMatchObject({ state: "held", runUrl: "https://x" });
+      expect(await worker.readLease(id)).toMatchObject({ state: "held", runUrl: "https://x" });
       const running = await claimOnly(each);
       await race(
-        worker.advance(running, "lose", { dueInMs: null }, { attempt: id, lose: true }),
+        worker.advance(running, "lose", { dueInMs: null }, { lease: id, lose: true }),
         door.settle(id, BLOCKED, "h", []),
       );
-      const end = `${(await worker.readTask(task.id))?.state ?? ""} ${(await worker.readAttempt(id))?.state ?? ""}`;
+      const end = `${(await worker.readTask(task.id))?.state ?? ""} ${(await worker.readLease(id))?.state ?? ""}`;
       ends[end] = (ends[end] ?? 0) + 1;
       // A task that is to be judged is due at once: it is put to rest, so that the loop meets each only once.
       const judging = end.startsWith("judging") ? await worker.claimTask() : undefined;

@@ -1,24 +1,49 @@
 import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
-import { AttemptId, DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
-import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
-import { MicroUsd } from "#core/wire/units.ts";
-import type { AttemptRow, ClaimedTask, Store } from "#ports/store.ts";
+import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { NO_USAGE, Outcome } from "#core/wire/contract.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { cleanText } from "#core/task/brief.ts";
+import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
+import { migrate } from "#adapters/store/migrations.ts";
+import { bindStore } from "#adapters/store/store.ts";
+import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
-import { ENGINES, freshStore } from "../kit/stores.ts";
+import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
+const POLICY = makePolicy(["one", "two"]);
 const BLOCKED: Outcome = { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, ms: 61_000 };
+const RAN: Outcome = {
+  kind: "ran",
+  contract: 1,
+  ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
+  usage: NO_USAGE,
+  modelCalls: 1,
+  estimated: false,
+  harnessVersion: "1",
+  sandbox: "srt",
+  verification: [],
+  changes: [{ status: "deleted", path: "a" }],
+  ms: 61_000,
+};
 
 describe.each(ENGINES)("the store on %s", (engine) => {
+  let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    store = await freshStore(engine);
-    await store.recordPolicy(OWNER, makePolicy(["one", "two"]), "c0ffee");
+    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
+    await migrate(connection.db);
+    store = bindStore(connection);
+    await store.recordPolicy(OWNER, { text: "policy", commit: "c0ffee", readAt: EpochMs(1) });
   });
   afterAll(() => store.close());
 
+  let runs = 0;
+  const nextRun = () => RunId((runs += 1));
   let issues = 0;
   async function openTask(): Promise<TaskId> {
     issues += 1;
@@ -35,14 +60,25 @@ describe.each(ENGINES)("the store on %s", (engine) => {
       await store.rest(claimed, null);
     }
   }
-  async function offer(): Promise<{ task: TaskId; attempt: AttemptRow }> {
+  async function claimComment(issue: number): Promise<ClaimedComment> {
+    for (;;) {
+      const claimed = await store.claimComment();
+      if (claimed === undefined) throw new Error(`the comment of issue ${String(issue)} is not due`);
+      if (claimed.issue === issue) return claimed;
+      await store.restComment(claimed);
+    }
+  }
+  async function offer(): Promise<{ task: TaskId; lease: LeaseRow }> {
     const task = await openTask();
     await store.advance(await claim(task), "plan", { plan: makePlanRow() });
-    const decision = await store.admit(OWNER, pick);
+    const decision = await store.admit(OWNER, POLICY, pick);
     if (decision.kind !== "grant" || decision.task !== task) throw new Error("not granted");
-    const attempt = (await store.readAttempts(task))[0];
-    if (attempt === undefined) throw new Error("no attempt");
-    return { task, attempt };
+    return { task, lease: await latest(task) };
+  }
+  async function latest(task: TaskId): Promise<LeaseRow> {
+    const lease = (await store.readLeases(task)).at(-1);
+    if (lease === undefined) throw new Error("no lease");
+    return lease;
   }
 
   it("keeps a delivery once, however often it comes", async () => {
@@ -68,17 +104,59 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(await store.openTask(TaskId(randomUUID()), brief)).toBe(true);
   });
 
-  it("hands an issue's comment on to its next task", async () => {
+  it("has one comment an issue, which its next task takes over", async () => {
     const brief = makeBrief(9_002);
     const first = TaskId(randomUUID());
     await store.openTask(first, brief);
-    await store.recordComment(await claim(first), { id: 77, hash: "h" });
-    await store.advance(await claim(first), "refuse", { dueInMs: null });
+    await store.advance(await claim(first), "refuse", { failure: { reason: "too-big" } });
+    await store.recordComment(await claimComment(9_002), { id: 77, hash: "h" }, "refused");
     const second = TaskId(randomUUID());
 
     await store.openTask(second, brief);
+    await store.advance(await claim(second), "refuse", { failure: { reason: "too-big" } });
 
-    expect((await store.readTask(second))?.comment).toEqual({ id: 77, hash: "h" });
+    expect(await claimComment(9_002)).toMatchObject({ task: second, written: { id: 77, hash: "h" }, notice: null });
+  });
+
+  it("remembers that a comment was begun until it is known to be written", async () => {
+    const brief = makeBrief(9_003);
+    await store.notice(brief, { reason: "too-big" }, true);
+    const comment = await claimComment(9_003);
+    expect(comment).toMatchObject({ begun: false, written: null, task: null, notice: { reason: "too-big" } });
+
+    await store.beginComment(comment);
+    await store.postponeComment(comment, 0);
+    const again = await claimComment(9_003);
+    await store.recordComment(again, { id: 78, hash: "h" }, null);
+    await store.notice(brief, { reason: "too-big" }, true);
+
+    expect(again).toMatchObject({ begun: true, tries: 2 });
+    expect(await claimComment(9_003)).toMatchObject({ begun: false, tries: 1, written: { id: 78 } });
+  });
+
+  it("gives an answer to someone who may not start work only where no task has the comment", async () => {
+    const brief = makeBrief(9_004);
+    const task = TaskId(randomUUID());
+    await store.openTask(task, brief);
+    await store.advance(await claim(task), "refuse", { failure: { reason: "too-big" } });
+    await store.recordComment(await claimComment(9_004), { id: 79, hash: "h" }, "refused");
+
+    await store.notice(brief, { reason: "actor-may-not-start", login: "eve", role: "none" }, true);
+    await expect(claimComment(9_004)).rejects.toThrow("not due");
+    await store.notice(brief, { reason: "task-under-way", login: "ada" }, false);
+
+    expect(await claimComment(9_004)).toMatchObject({ task, notice: { reason: "task-under-way", login: "ada" } });
+  });
+
+  it("does not lose a wake that comes while a row is held", async () => {
+    const brief = makeBrief(9_005);
+    await store.notice(brief, { reason: "too-big" }, false);
+    const held = await claimComment(9_005);
+
+    await store.notice(brief, { reason: "too-big" }, false);
+    await store.recordComment(held, { id: 80, hash: "h" }, null);
+
+    expect((await claimComment(9_005)).written?.id).toBe(80);
   });
 
   it("lets nobody move a task whose claim was lost", async () => {
@@ -102,93 +180,234 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.rest(claimed, null);
   });
 
-  it("reserves the whole estimate on credential and owner when it grants", async () => {
-    const { attempt } = await offer();
+  it("reserves the whole estimate on the credential, and on the owner with the runner's, when it grants", async () => {
+    const { lease } = await offer();
 
-    const { candidates } = (
-      await store.admit(OWNER, (pool) => {
-        const holder = pool.credentials.find((credential) => credential.name === attempt.credential);
-        expect(holder?.live).toBeGreaterThanOrEqual(1);
-        expect(holder?.windows[0]?.held).toBeGreaterThanOrEqual(5_000_000);
-        expect(pool.ownerWindows[0]?.held).toBeGreaterThanOrEqual(5_000_000);
-        return { kind: "wait", record: { now: pool.now, seed: pool.seed, candidates: [] } };
-      })
-    ).record;
+    const decision = await store.admit(OWNER, POLICY, (pool) => {
+      const holder = pool.credentials.find((credential) => credential.name === lease.credential);
+      expect(holder?.live).toBeGreaterThanOrEqual(1);
+      expect(holder?.windows[0]?.held).toBeGreaterThanOrEqual(5_000_000);
+      expect(pool.ownerWindows[0]?.held).toBeGreaterThanOrEqual(5_450_000);
+      return { kind: "wait", record: { snapshot: pool, candidates: [] } };
+    });
 
-    expect(candidates).toEqual([]);
+    expect(decision.kind).toBe("wait");
+    expect(lease.attempt).toMatchObject({ number: 1, verdict: null, budget: 5_000_000, price: makePlanRow().price });
   });
 
   it("gives a lease to the first run and to no other", async () => {
-    const { task, attempt } = await offer();
+    const { task, lease } = await offer();
+    const [run, another] = [nextRun(), nextRun()];
 
-    const first = await store.claimAttempt(attempt.id, RunId(1), "check", "hash-1");
-    const other = await store.claimAttempt(attempt.id, RunId(2), "check", "hash-2");
+    const first = await store.claimLease(lease.id, run, "check", "hash-1");
+    const other = await store.claimLease(lease.id, another, "check", "hash-2");
 
     expect(first?.deadlineInMs).toBeGreaterThan(3_500_000);
     expect(other).toBeUndefined();
     expect((await store.readTask(task))?.state).toBe("running");
-    expect((await store.readAttempt(attempt.id))?.run).toBe(1);
+    expect((await store.readLease(lease.id))?.run).toBe(run);
+  });
+
+  it("gives one run one lease: a job that knows another's id can't take that too", async () => {
+    const [one, other] = [await offer(), await offer()];
+    const run = nextRun();
+
+    expect(await store.claimLease(one.lease.id, run, "check", "hash-1")).toBeDefined();
+    expect(await store.claimLease(other.lease.id, run, "check", "hash-2")).toBeUndefined();
+    expect((await store.readTask(other.task))?.state).toBe("dispatching");
+  });
+
+  it("leaves the run that holds the lease in its place when a duplicate's answer comes late", async () => {
+    const { task, lease } = await offer();
+    const [duplicate, holder] = [nextRun(), nextRun()];
+    const dispatching = await claim(task);
+    await store.claimLease(lease.id, holder, "check", "hash");
+
+    const moved = await store.advance(
+      dispatching,
+      "dispatch",
+      {},
+      { lease: lease.id, run: { id: duplicate, url: "https://x/1" } },
+    );
+
+    expect(moved).toBe(false);
+    expect((await store.readLease(lease.id))?.run).toBe(holder);
   });
 
   it("repeats a claim for the same run until the first heartbeat, without starting its clock again", async () => {
-    const { attempt } = await offer();
-    await store.claimAttempt(attempt.id, RunId(1), "check", "hash-1");
+    const { lease } = await offer();
+    const run = nextRun();
+    await store.claimLease(lease.id, run, "check", "hash-1");
 
-    const again = await store.claimAttempt(attempt.id, RunId(1), "check", "hash-2");
-    await store.recordHeartbeat(attempt.id);
-    const late = await store.claimAttempt(attempt.id, RunId(1), "check", "hash-3");
+    const again = await store.claimLease(lease.id, run, "check", "hash-2");
+    await store.recordHeartbeat(lease.id, { contract: 1, phase: "fetch", modelCalls: 0, usage: NO_USAGE });
+    const late = await store.claimLease(lease.id, run, "check", "hash-3");
 
     expect(again).toBeDefined();
-    expect(await store.findByRunToken(attempt.id, "hash-1")).toBeUndefined();
-    expect(await store.findByRunToken(attempt.id, "hash-2")).toBeDefined();
+    expect(await store.findByRunToken(lease.id, "hash-1")).toBeUndefined();
+    expect(await store.findByRunToken(lease.id, "hash-2")).toBeDefined();
     expect(late).toBeUndefined();
   });
 
-  it("settles once: ledger written, holds gone, task on to be judged", async () => {
-    const { task, attempt } = await offer();
-    await store.claimAttempt(attempt.id, RunId(1), "check", "hash");
+  it("settles once: ledger and sums written, holds gone, task on to be judged", async () => {
+    const { task, lease } = await offer();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
     const entries = [
-      { kind: "model" as const, amount: MicroUsd(1_234), usage: NO_USAGE, estimated: false },
-      { kind: "runner" as const, amount: MicroUsd(12_000), minutes: 2 },
+      { kind: "model" as const, amount: MicroUsd(1_234), detail: {} },
+      { kind: "runner" as const, amount: MicroUsd(12_000), detail: { minutes: 2 } },
     ];
 
-    const settled = await Promise.all([
-      store.settle(attempt.id, BLOCKED, "h", entries),
-      store.settle(attempt.id, BLOCKED, "h", entries),
-    ]);
+    const settled = await Promise.all([store.settle(lease.id, RAN, "h", entries), store.settle(lease.id, RAN, "h", entries)]);
 
     expect(settled.filter(Boolean)).toHaveLength(1);
-    const row = await store.readAttempt(attempt.id);
-    expect(row?.state).toBe("settled");
-    expect(row?.costs).toEqual({ model: 1_234, runner: 12_000 });
+    const row = await store.readLease(lease.id);
+    expect(row).toMatchObject({
+      state: "settled",
+      costs: { model: 1_234, runner: 12_000 },
+      report: { kind: "ran", modelCalls: 1 },
+    });
+    expect(row?.report).not.toHaveProperty("changes");
+    expect(await store.readChanges(lease.id)).toEqual([{ status: "deleted", path: "a" }]);
     expect((await store.readTask(task))?.state).toBe("judging");
   });
 
-  it("charges what was held when a run that claimed reports nothing", async () => {
-    const { task, attempt } = await offer();
-    await store.claimAttempt(attempt.id, RunId(1), "check", "hash");
+  it("drops the changes once their task has ended, and keeps the report", async () => {
+    const { task, lease } = await offer();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
+    await store.settle(lease.id, RAN, "h", []);
+
+    await store.advance(
+      await claim(task),
+      "reject",
+      {},
+      { lease: lease.id, verdict: { verdict: "noChange", why: { why: "no-change" } } },
+    );
+
+    expect(await store.readChanges(lease.id)).toEqual([]);
+    expect(await store.readLease(lease.id)).toMatchObject({
+      report: { kind: "ran" },
+      attempt: { verdict: "noChange", why: { why: "no-change" } },
+    });
+  });
+
+  it("charges what was held, and the minutes since the claim, when a run that claimed reports nothing", async () => {
+    const { task, lease } = await offer();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
     await store.wake(task);
 
-    await store.advance(await claim(task), "lose", { dueInMs: null }, { attempt: attempt.id, lose: true });
+    await store.advance(await claim(task), "lose", {}, { lease: lease.id, lose: true });
 
-    expect((await store.readAttempt(attempt.id))?.costs.model).toBe(5_000_000);
-    expect((await store.readAttempt(attempt.id))?.state).toBe("lost");
-    expect(await store.settle(attempt.id, BLOCKED, "h", [])).toBe(false);
+    expect(await store.readLease(lease.id)).toMatchObject({ state: "lost", costs: { model: 5_000_000, runner: 6_000 } });
+    expect(await store.settle(lease.id, BLOCKED, "h", [])).toBe(false);
   });
 
-  it("charges nothing when an offer runs out unclaimed", async () => {
-    const { task, attempt } = await offer();
+  it("charges nothing when an offer runs out unclaimed, and offers the same attempt again", async () => {
+    const { task, lease } = await offer();
+    await store.advance(await claim(task), "dispatch", { dueInMs: 0 });
 
-    await store.advance(await claim(task), "expire", {}, { attempt: attempt.id, lose: true });
+    await store.advance(await claim(task), "expire", {}, { lease: lease.id, lose: true });
 
-    expect((await store.readAttempt(attempt.id))?.costs.model).toBeNull();
+    expect(await store.readLease(lease.id)).toMatchObject({ state: "lost", costs: { model: null, runner: null } });
     expect((await store.readTask(task))?.state).toBe("queued");
-    expect(await store.claimAttempt(attempt.id, RunId(1), "check", "hash")).toBeUndefined();
-    await store.rest(await claim(task), null);
+    expect(await store.claimLease(lease.id, nextRun(), "check", "hash")).toBeUndefined();
+    await store.admit(OWNER, POLICY, pick);
+    expect(await latest(task)).toMatchObject({ fence: 2, state: "offered", attempt: { id: lease.attempt.id, number: 1 } });
   });
 
-  it("knows nothing of an attempt that doesn't exist", async () => {
-    expect(await store.readAttempt(AttemptId(randomUUID()))).toBeUndefined();
-    expect(await store.claimAttempt(AttemptId(randomUUID()), RunId(1), "c", "h")).toBeUndefined();
+  it("looks at an owner's queue when something enters it, and when a lease ends", async () => {
+    for (let due = await store.claimAdmission(); due !== undefined; due = await store.claimAdmission())
+      await store.restAdmission(due, null);
+    const { lease } = await offer();
+    const entered = await store.claimAdmission();
+    await store.restAdmission(entered!, null);
+    expect(await store.claimAdmission()).toBeUndefined();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
+    await store.restAdmission((await store.claimAdmission())!, null);
+
+    await store.settle(lease.id, RAN, "h", []);
+
+    expect(entered).toMatchObject({ owner: OWNER, policy: { text: "policy", commit: "c0ffee" } });
+    expect(await store.claimAdmission()).toMatchObject({ owner: OWNER });
+  });
+
+  it("has the tasks that must wait say so, once", async () => {
+    const task = await openTask();
+    await store.advance(await claim(task), "plan", { plan: makePlanRow() });
+    const wait = () => store.admit(OWNER, POLICY, (pool) => ({ kind: "wait", record: { snapshot: pool, candidates: [] } }));
+
+    await wait();
+    const comment = await claimComment(issues);
+    await store.recordComment(comment, { id: 81, hash: "h" }, "queued");
+    await wait();
+
+    expect(comment.task).toBe(task);
+    await expect(claimComment(issues)).rejects.toThrow("not due");
+    await store.admit(OWNER, POLICY, pick);
+  });
+
+  it("refuses all that waits where the policy is broken", async () => {
+    const task = await openTask();
+    await store.advance(await claim(task), "plan", { plan: makePlanRow() });
+
+    await store.refuseQueued(OWNER, { reason: "too-big" });
+
+    expect(await store.readTask(task)).toMatchObject({ state: "refused", failure: { reason: "too-big" } });
+    expect((await claimComment(issues)).task).toBe(task);
+    expect(await store.readQueueHead(OWNER)).toBeUndefined();
+  });
+
+  it("keeps the later of two readings of a policy, whichever is written last", async () => {
+    const owner = OwnerId(11);
+    await store.recordPolicy(owner, { text: "new", commit: "2", readAt: EpochMs(20) });
+    await store.recordPolicy(owner, { text: "old", commit: "1", readAt: EpochMs(10) });
+
+    const kept = await connection.db.selectFrom("owners").select("policy").where("owner_id", "=", owner).execute();
+
+    expect(kept).toEqual([{ policy: "new" }]);
+  });
+
+  it("takes whatever text an issue, a harness or a repository holds", async () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.constantFrom("\u0000", "\ud83d", "\ude00\ud83d", "a\u0000\ud800b", "😀".repeat(10_001)),
+    );
+    await fc.assert(
+      fc.asyncProperty(text, async (said) => {
+        const { lease } = await offer();
+        await store.claimLease(lease.id, nextRun(), "check", "hash");
+        const reported = Outcome.parse({
+          ...RAN,
+          ending: { kind: "crashed", detail: said.slice(0, 2_000), turns: 1, finalMessage: said.slice(0, 20_000) },
+        });
+        const brief = makeBrief(1);
+        const issue = { ...brief.issue, title: cleanText(said), body: cleanText(`${said} ${"😀".repeat(40_000)}`) };
+        const event = { kind: "request" as const, brief: { ...brief, issue } };
+
+        expect(await store.settle(lease.id, reported, "h", [])).toBe(true);
+        expect(await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OWNER, event })).toBe(true);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it("knows nothing of a lease that doesn't exist", async () => {
+    expect(await store.readLease(LeaseId(randomUUID()))).toBeUndefined();
+    expect(await store.claimLease(LeaseId(randomUUID()), nextRun(), "c", "h")).toBeUndefined();
+  });
+
+  it("has sums that are the ledger's, and holds of live leases alone", async () => {
+    const { rows: drift } = await sql`
+      select window_id, sum(amount) from (
+        select 'owner/usd-month' as window_id, amount from ledger where owner_id = ${OWNER}
+        union all select 'credential:' || credential || '/usd-month', amount from ledger where owner_id = ${OWNER} and kind = 'model'
+        union all select window_id, -amount from spend where owner_id = ${OWNER}
+      ) as both_sides group by window_id having sum(amount) <> 0`.execute(connection.db);
+    const { rows: orphans } = await sql`
+      select holds.lease_id from holds join leases on leases.id = holds.lease_id where leases.state not in ('offered', 'held')`.execute(
+      connection.db,
+    );
+
+    expect(drift).toEqual([]);
+    expect(orphans).toEqual([]);
   });
 });

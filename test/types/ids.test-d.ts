@@ -1,16 +1,17 @@
 /** Compiled by `npm run types`, never run: each line below an expected error must go on being one. */
-import { stepAttempt, stepTask } from "#core/task/lifecycle.ts";
+import { stepAttempt, stepLease, stepTask } from "#core/task/lifecycle.ts";
 import { branchName, commentMarker, runTitle } from "#core/task/markers.ts";
 import { fits, type Window } from "#core/pool/windows.ts";
-import { AttemptId, CredentialName, type OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
+import { AttemptId, CredentialName, LeaseId, type OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, formatUsd, MicroUsd } from "#core/wire/units.ts";
 
 const task = TaskId("t");
 const attempt = AttemptId("a");
+const lease = LeaseId("l");
 declare const window: Window;
 
 commentMarker(task);
-runTitle(attempt);
+runTitle(lease);
 branchName(1, task);
 formatUsd(MicroUsd(1));
 fits(window, MicroUsd(1));
@@ -19,8 +20,10 @@ fits(window, MicroUsd(1));
 commentMarker(attempt);
 // @ts-expect-error a bare string is no task
 commentMarker("t");
-// @ts-expect-error a task is no attempt
+// @ts-expect-error a task is no lease
 runTitle(task);
+// @ts-expect-error an attempt is no lease: it may have several
+runTitle(attempt);
 // @ts-expect-error a credential's name is no task
 branchName(1, CredentialName("c"));
 // @ts-expect-error a repository is no owner
@@ -35,5 +38,7 @@ fits(window, 1);
 stepTask("sleeping", "plan");
 // @ts-expect-error no such event
 stepTask("planning", "sleep");
-// @ts-expect-error an attempt knows no such event
-stepAttempt("offered", "admit");
+// @ts-expect-error an attempt ends by a verdict alone
+stepAttempt("open", "report");
+// @ts-expect-error a lease knows no such event
+stepLease("offered", "admit");

@@ -1,4 +1,5 @@
 import { createAppAuth } from "@octokit/auth-app";
+import { GraphqlResponseError } from "@octokit/graphql";
 import { Octokit } from "@octokit/rest";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
@@ -50,18 +51,37 @@ export async function answer<T>(route: string, call: () => Promise<T>): Promise<
 }
 
 function toFailure(route: string, error: unknown): GitHubFailure {
-  const message = error instanceof Error ? error.message.slice(0, 300) : "unknown error";
+  if (error instanceof GraphqlResponseError) return graphqlFailure(route, error);
   const status = readNumber(error, "status");
+  // Neither Octokit's nor GitHub's: a bug of ours, which no waiting mends.
+  if (status === undefined) throw error;
+  const message = error instanceof Error ? error.message.slice(0, 300) : "unknown error";
   const headers = readHeaders(error);
   // Octokit gives a request that got no answer at all status 500 and no response.
-  if (status === undefined || status >= 500 || status === 408) {
-    return { reason: "github-unavailable", route, message, retryAfterMs: null, tokenRefused: false };
-  }
+  if (status >= 500 || status === 408) return unavailable(route, message, null);
   const limited = status === 429 || (status === 403 && /rate limit|abuse/i.test(message));
-  if (limited) return { reason: "github-unavailable", route, message, retryAfterMs: retryAfterMs(headers), tokenRefused: false };
+  if (limited) return unavailable(route, message, retryAfterMs(headers));
   // A token that was revoked or has just run out: the next try mints another (tokens.ts drops what was refused).
-  if (status === 401) return { reason: "github-unavailable", route, message, retryAfterMs: SECOND_MS, tokenRefused: true };
+  if (status === 401) return { ...unavailable(route, message, SECOND_MS), tokenRefused: true };
   return { reason: "github-refused", route, status, message };
+}
+
+type Unavailable = Extract<GitHubFailure, { reason: "github-unavailable" }>;
+
+function unavailable(route: string, message: string, retryAfter: number | null): Unavailable {
+  return { reason: "github-unavailable", route, message, retryAfterMs: retryAfter, tokenRefused: false };
+}
+
+/** GraphQL answers 200 with errors: what has a type is a refusal, but for the rate limit; "something went wrong" has none. */
+function graphqlFailure(route: string, error: GraphqlResponseError<unknown>): GitHubFailure {
+  const types = (error.errors ?? []).map((each) => each.type);
+  const message = (error.errors ?? [])
+    .map((each) => each.message)
+    .join("; ")
+    .slice(0, 300);
+  if (types.includes("RATE_LIMITED")) return unavailable(route, message, retryAfterMs(error.headers));
+  if (types.length === 0 || types.some((type) => type === undefined)) return unavailable(route, message, null);
+  return { reason: "github-refused", route, status: types.includes("NOT_FOUND") ? 404 : 403, message };
 }
 
 /** GitHub asks for at least a minute where it names no time. Source: its guide to secondary rate limits. */

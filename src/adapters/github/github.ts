@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import { RepositoryId, RunId, type InstallationId } from "#core/wire/ids.ts";
+import { RunId, type InstallationId } from "#core/wire/ids.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { EFFECTS } from "#core/task/effects.ts";
@@ -46,7 +46,7 @@ export function createGitHub(app: GitHubApp): GitHub {
   }
 
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
-  const ofRunner = (runner: RunnerRepository) => ({ owner: runner.owner, repo: runner.name });
+  const ofRunner = (runner: RunnerRepository) => ({ owner: runner.owner.login, repo: runner.name });
 
   return {
     async readRole(place, login) {
@@ -67,13 +67,12 @@ export function createGitHub(app: GitHubApp): GitHub {
 
     async readRunner(installation, repository) {
       const name = repository.slice(repository.indexOf("/") + 1);
-      const opened = await tokens.use(runnerPurpose(installation, name));
+      const opened = await tokens.use(runnerPurpose(installation, name), REMEMBERED_MS);
       if (!opened.ok) {
         const missing = opened.error.reason === "github-refused" && [404, 422].includes(opened.error.status);
         return missing ? ok(undefined) : opened;
       }
-      const found = opened.value.token.repositories.find((each) => each.name.toLowerCase() === name.toLowerCase());
-      return ok(found === undefined ? undefined : { ...found, id: RepositoryId(found.id) });
+      return ok(opened.value.token.repositories.find((each) => each.name.toLowerCase() === name.toLowerCase()));
     },
 
     async readDeploymentBranches(installation, runner, environment) {
@@ -121,16 +120,23 @@ export function createGitHub(app: GitHubApp): GitHub {
 
     readApp,
 
-    async findComment(place, issue, task) {
+    async findComment(place, issue) {
       const self = await this.readBot(place);
       if (!self.ok) return self;
       const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
       const pages = await under(writePurpose(place), (client) =>
-        answer(route, () => client.paginate(route, { ...at(place), issue_number: issue, per_page: 100 })),
+        answer(route, () =>
+          client.paginate(client.rest.issues.listComments, {
+            ...at(place),
+            issue_number: issue,
+            per_page: 100,
+            request: timeout(),
+          }),
+        ),
       );
       if (!pages.ok) return pages;
       const mine = pages.value.find(
-        (comment) => Number(comment.user?.id) === self.value.id && parseCommentMarker(comment.body ?? "") === task,
+        (comment) => Number(comment.user?.id) === self.value.id && parseCommentMarker(comment.body ?? "") !== undefined,
       );
       return ok(mine === undefined ? undefined : mine.id);
     },
@@ -152,7 +158,7 @@ export function createGitHub(app: GitHubApp): GitHub {
       return done.ok ? ok(undefined) : done;
     },
 
-    async findRun(installation, runner, workflow, attempt) {
+    async findRun(installation, runner, workflow, lease) {
       const route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
       const listed = await call(runnerPurpose(installation, runner.name), route, (client) =>
         client.request(route, {
@@ -164,8 +170,8 @@ export function createGitHub(app: GitHubApp): GitHub {
         }),
       );
       if (!listed.ok) return listed;
-      // Two runs of one attempt can exist after an answer was lost; the oldest is the one, the other finds its claim taken.
-      const named = listed.value.workflow_runs.filter((run) => run.display_title === runTitle(attempt));
+      // Two runs of one lease can exist after an answer was lost; the oldest is the one, the other finds its claim taken.
+      const named = listed.value.workflow_runs.filter((run) => run.display_title === runTitle(lease));
       const oldest = named.toSorted((a, b) => Number(a.id) - Number(b.id))[0];
       return ok(oldest === undefined ? undefined : toRun(oldest));
     },

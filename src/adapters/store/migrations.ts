@@ -1,12 +1,15 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration, type MigrationProvider } from "kysely/migration";
-import { ATTEMPT_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
+import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
 import type { Schema } from "./schema.ts";
 
 const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
 
 /** The database's clock as epoch milliseconds: one instant per transaction. */
 export const NOW = sql<number>`(extract(epoch from now()) * 1000)::bigint`;
+
+/** The columns of `Queue` (schema.ts). */
+const QUEUE = sql.raw("due_at bigint, tries integer not null default 0, held_by text, held_until bigint");
 
 /**
  * In order, never edited once released. The words of a state's check constraint are written out where a migration is
@@ -22,12 +25,16 @@ const MIGRATIONS: Record<string, Migration> = {
           event jsonb not null,
           received_at bigint not null default ${NOW},
           note text,
-          due_at bigint, tries integer not null default 0, held_by text, held_until bigint
+          ${QUEUE}
         )`.execute(db);
       await sql`create index deliveries_due on deliveries (due_at) where due_at is not null`.execute(db);
-      await sql`create table owners (owner_id bigint primary key, policy jsonb not null, policy_commit text not null)`.execute(
-        db,
-      );
+      await sql`
+        create table owners (
+          owner_id bigint primary key,
+          policy text not null, policy_commit text not null, policy_read_at bigint not null,
+          ${QUEUE}
+        )`.execute(db);
+      await sql`create index owners_due on owners (due_at) where due_at is not null`.execute(db);
       await sql`
         create table tasks (
           id text primary key,
@@ -37,17 +44,32 @@ const MIGRATIONS: Record<string, Migration> = {
           state text not null constraint tasks_state check (state in (${words(TASK_STATES)})),
           brief jsonb not null,
           plan jsonb, failure jsonb,
-          comment_id bigint, comment_hash text, comment_refused boolean not null default false,
           commit_sha text, pull_number integer, pull_draft boolean,
           queued_at bigint,
           created_at bigint not null default ${NOW}, updated_at bigint not null default ${NOW},
-          due_at bigint, tries integer not null default 0, held_by text, held_until bigint
+          ${QUEUE}
         )`.execute(db);
       await sql`create index tasks_due on tasks (due_at) where due_at is not null`.execute(db);
-      await sql`create index tasks_issue on tasks (repository_id, issue_number, created_at)`.execute(db);
+      await sql`create index tasks_queued on tasks (owner_id, queued_at) where state = 'queued'`.execute(db);
       // One live task an issue: the second of two labels, or of two replicas, finds it here.
       await sql`create unique index tasks_live on tasks (repository_id, issue_number)
         where state not in (${words(TERMINAL_TASK_STATES)})`.execute(db);
+      await sql`
+        create table comments (
+          id text primary key,
+          owner_id bigint not null,
+          repository_id bigint not null,
+          issue_number integer not null,
+          place jsonb not null,
+          task_id text references tasks (id),
+          notice jsonb,
+          comment_id bigint, comment_hash text, said text,
+          begun boolean not null default false, refused boolean not null default false,
+          ${QUEUE},
+          unique (repository_id, issue_number)
+        )`.execute(db);
+      await sql`create index comments_due on comments (due_at) where due_at is not null`.execute(db);
+      await sql`create index comments_task on comments (task_id)`.execute(db);
       await sql`
         create table attempts (
           id text primary key,
@@ -55,45 +77,75 @@ const MIGRATIONS: Record<string, Migration> = {
           task_id text not null references tasks (id),
           number integer not null,
           state text not null constraint attempts_state check (state in (${words(ATTEMPT_STATES)})),
-          credential text not null,
-          expected jsonb,
-          run_id bigint, run_url text, check_run text, run_token_hash text,
-          heartbeats integer not null default 0,
-          deadline_at bigint,
-          outcome jsonb, outcome_hash text,
-          verdict text, why jsonb,
+          route jsonb not null, budget bigint not null check (budget >= 0), price jsonb not null,
+          why jsonb,
           created_at bigint not null default ${NOW},
           unique (task_id, number)
         )`.execute(db);
-      await sql`create index attempts_live on attempts (owner_id, credential) where state in ('offered', 'held')`.execute(db);
+      await sql`
+        create table leases (
+          id text primary key,
+          owner_id bigint not null,
+          task_id text not null references tasks (id),
+          attempt_id text not null references attempts (id),
+          fence integer not null,
+          state text not null constraint leases_state check (state in (${words(LEASE_STATES)})),
+          credential text not null,
+          expected jsonb,
+          run_id bigint unique, run_url text, check_run text, run_token_hash text,
+          heartbeat jsonb,
+          deadline_at bigint,
+          note jsonb,
+          outcome_hash text, report jsonb, changes jsonb,
+          created_at bigint not null default ${NOW},
+          unique (attempt_id, fence)
+        )`.execute(db);
+      await sql`create index leases_task on leases (task_id)`.execute(db);
+      await sql`create index leases_live on leases (owner_id, credential) where state in (${words(LIVE_LEASE_STATES)})`.execute(
+        db,
+      );
       await sql`
         create table holds (
-          attempt_id text not null references attempts (id),
+          lease_id text not null references leases (id),
           owner_id bigint not null,
-          credential text not null,
-          window_name text not null,
-          scope text not null check (scope in ('owner', 'credential')),
+          window_id text not null,
           amount bigint not null check (amount >= 0),
-          primary key (attempt_id, window_name, scope)
+          primary key (lease_id, window_id)
         )`.execute(db);
-      // Append-only, one row a kind and attempt: a report that comes twice settles once.
+      await sql`create index holds_owner on holds (owner_id, window_id)`.execute(db);
+      // Append-only, one row a kind and lease: a report that comes twice settles once.
       await sql`
         create table ledger (
-          attempt_id text not null references attempts (id),
+          lease_id text not null references leases (id),
           kind text not null check (kind in ('model', 'runner')),
           owner_id bigint not null,
           credential text not null,
           amount bigint not null check (amount >= 0),
           detail jsonb not null,
           at bigint not null default ${NOW},
-          primary key (attempt_id, kind)
+          primary key (lease_id, kind)
         )`.execute(db);
-      await sql`create index ledger_month on ledger (owner_id, at)`.execute(db);
+      await sql`create index ledger_time on ledger (owner_id, at)`.execute(db);
+      await sql`
+        create table spend (
+          owner_id bigint not null,
+          window_id text not null,
+          since bigint not null,
+          amount bigint not null check (amount >= 0),
+          primary key (owner_id, window_id, since)
+        )`.execute(db);
+      await sql`
+        create table credentials (
+          owner_id bigint not null,
+          name text not null,
+          last_grant_at bigint not null,
+          primary key (owner_id, name)
+        )`.execute(db);
       await sql`
         create table decisions (
           id bigint generated always as identity primary key,
           owner_id bigint not null,
-          task_id text not null references tasks (id),
+          lease_id text not null references leases (id),
           record jsonb not null,
           at bigint not null default ${NOW}
         )`.execute(db);

@@ -1,162 +1,213 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
-import { CredentialName, TaskId, type OwnerId } from "#core/wire/ids.ts";
+import { CredentialName, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { Policy } from "#core/config/policy.ts";
-import type { CredentialState, Decision, PoolSnapshot } from "#core/pool/pick.ts";
-import { monthOf, type Window } from "#core/pool/windows.ts";
-import { TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
+import { RUNNER_AT_MOST } from "#core/pool/ledger.ts";
+import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
+import { monthOf, windowId, type Window, type WindowSubject } from "#core/pool/windows.ts";
+import { LIVE_LEASE_STATES, TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
+import type { ClaimedAdmission } from "#ports/store.ts";
+import { wakeComments, wakeWaitingComments } from "./comments.ts";
 import { NOW } from "./migrations.ts";
+import { claimDue, release } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
-export async function recordPolicy(db: Kysely<Schema>, owner: OwnerId, policy: Policy, commit: string): Promise<void> {
-  const values = { policy: JSON.stringify(policy), policy_commit: commit };
+type Grant = Extract<Decision, { kind: "grant" }>;
+
+export async function recordPolicy(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+  policy: { text: string; commit: string; readAt: EpochMs },
+): Promise<void> {
+  const values = { policy: policy.text, policy_commit: policy.commit, policy_read_at: policy.readAt };
   await db
     .insertInto("owners")
     .values({ owner_id: owner, ...values })
-    .onConflict((conflict) => conflict.column("owner_id").doUpdateSet(values))
+    .onConflict((conflict) =>
+      // Of two readings the later one counts, whichever is written last.
+      conflict.column("owner_id").doUpdateSet(values).whereRef("owners.policy_read_at", "<", "excluded.policy_read_at"),
+    )
     .execute();
 }
 
+export async function claimAdmission(db: Kysely<Schema>): Promise<ClaimedAdmission | undefined> {
+  const row = await claimDue(db, "owners");
+  if (row === undefined) return undefined;
+  const { now } = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
+  const policy = { text: row.policy, commit: row.policy_commit, ageMs: Math.max(0, now - row.policy_read_at) };
+  return { owner: OwnerId(row.owner_id), policy, holder: row.holder, tries: row.tries };
+}
+
+export async function restAdmission(db: Kysely<Schema>, admission: ClaimedAdmission, dueInMs: number | null): Promise<void> {
+  await release(db, "owners", admission.owner, admission, { dueInMs, anew: true });
+}
+
+export async function postponeAdmission(db: Kysely<Schema>, admission: ClaimedAdmission, dueInMs: number): Promise<void> {
+  await release(db, "owners", admission.owner, admission, { dueInMs, anew: false });
+}
+
 /**
- * One grant. The lock is the transaction's first statement and READ COMMITTED its isolation, so that the snapshot is
- * taken after the wait: under REPEATABLE READ it would predate it, and rows locked after scoring were measured to herd.
+ * One transaction at a time an owner, taken as its own first statement at READ COMMITTED, so that what is read afterwards
+ * postdates the wait: under REPEATABLE READ it would predate it, and rows locked after scoring were measured to herd.
  * Source: 654 grants a second with 16 callers this way, 174 with 2,884 retries under SERIALIZABLE.
  */
-export async function admit(db: Kysely<Schema>, owner: OwnerId, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision> {
+export async function lockPool(tx: Kysely<Schema>, owner: OwnerId): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('agent-pool:pool', ${owner}::bigint))`.execute(tx);
+}
+
+export async function admit(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+  policy: Policy,
+  decide: (snapshot: PoolSnapshot) => Decision,
+): Promise<Decision> {
   return db.transaction().execute(async (tx) => {
-    await sql`select pg_advisory_xact_lock(hashtextextended('agent-pool:pool', ${owner}::bigint))`.execute(tx);
-    const decision = decide(await loadPool(tx, owner));
-    if (decision.kind === "wait") return decision;
-    const number = await tx
-      .selectFrom("attempts")
-      .select(sql<number>`coalesce(max(number), 0)::int + 1`.as("next"))
-      .where("task_id", "=", decision.task)
-      .executeTakeFirstOrThrow();
-    const attempt = randomUUID();
-    await tx
-      .insertInto("attempts")
-      .values({
-        id: attempt,
-        owner_id: owner,
-        task_id: decision.task,
-        number: number.next,
-        state: "offered",
-        credential: decision.credential,
-      })
-      .execute();
-    await tx
-      .insertInto("holds")
-      .values(
-        decision.holds.map((hold) => ({
-          attempt_id: attempt,
-          owner_id: owner,
-          credential: decision.credential,
-          window_name: hold.window,
-          scope: hold.scope,
-          amount: hold.amount,
-        })),
-      )
-      .execute();
-    await tx
-      .insertInto("decisions")
-      .values({ owner_id: owner, task_id: decision.task, record: JSON.stringify(decision.record) })
-      .execute();
-    // State and time only: whoever holds the row just now (writing that it waits) keeps it, and its tries.
-    const moved = await tx
-      .updateTable("tasks")
-      .set({ state: TASK_TRANSITIONS.queued.admit, due_at: NOW, updated_at: NOW })
-      .where("id", "=", decision.task)
-      .where("state", "=", "queued")
-      .returning("id")
-      .executeTakeFirst();
-    // It left the queue since the snapshot: the grant is rolled back with everything it reserved.
-    if (moved === undefined) throw new Error(`task ${decision.task} left the queue while it was granted`);
+    await lockPool(tx, owner);
+    const decision = decide(await loadPool(tx, owner, policy));
+    if (decision.kind === "grant") await writeGrant(tx, owner, decision);
+    else await wakeWaitingComments(tx, owner);
     return decision;
   });
 }
 
-async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<PoolSnapshot> {
+async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Promise<void> {
+  const { task, credential } = grant;
+  // Not a claim: nobody else works on a queued task.
+  const moved = await tx
+    .updateTable("tasks")
+    .set({ state: TASK_TRANSITIONS.queued.admit, tries: 0, due_at: NOW, updated_at: NOW })
+    .where("id", "=", task)
+    .where("state", "=", "queued")
+    .returning("plan")
+    .executeTakeFirst();
+  // It left the queue since the snapshot: the grant is rolled back with everything it reserved.
+  if (moved?.plan == null) throw new Error(`task ${task} left the queue while it was granted`);
+  const attempt = await openAttempt(tx, owner, task, moved.plan);
+  const lease = randomUUID();
+  const { fence } = await tx
+    .selectFrom("leases")
+    .select(sql<number>`coalesce(max(fence), 0)::int + 1`.as("fence"))
+    .where("attempt_id", "=", attempt)
+    .executeTakeFirstOrThrow();
+  await tx
+    .insertInto("leases")
+    .values({ id: lease, owner_id: owner, task_id: task, attempt_id: attempt, fence, state: "offered", credential })
+    .execute();
+  await tx
+    .insertInto("holds")
+    .values(grant.holds.map((hold) => ({ lease_id: lease, owner_id: owner, window_id: hold.window, amount: hold.amount })))
+    .execute();
+  await tx
+    .insertInto("decisions")
+    .values({ owner_id: owner, lease_id: lease, record: JSON.stringify(grant.record) })
+    .execute();
+  const granted = { last_grant_at: grant.record.snapshot.now };
+  await tx
+    .insertInto("credentials")
+    .values({ owner_id: owner, name: credential, ...granted })
+    .onConflict((conflict) => conflict.columns(["owner_id", "name"]).doUpdateSet(granted))
+    .execute();
+  await wakeComments(tx, [task]);
+}
+
+/** The task's open attempt, which an offer that ran out leaves behind, or its next one under the plan's route. */
+async function openAttempt(
+  tx: Kysely<Schema>,
+  owner: OwnerId,
+  task: TaskId,
+  { route, budget, price }: { route: object; budget: number; price: object },
+): Promise<string> {
+  const last = await tx
+    .selectFrom("attempts")
+    .select(["id", "number", "state"])
+    .where("task_id", "=", task)
+    .orderBy("number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  if (last?.state === "open") return last.id;
+  const id = randomUUID();
+  await tx
+    .insertInto("attempts")
+    .values({
+      id,
+      owner_id: owner,
+      task_id: task,
+      number: (last?.number ?? 0) + 1,
+      state: "open",
+      route: JSON.stringify(route),
+      budget,
+      price: JSON.stringify(price),
+    })
+    .execute();
+  return id;
+}
+
+/** Everything `pick` looks at. Bounded by the queue and the live leases, not by what the owner has ever done. */
+async function loadPool(tx: Kysely<Schema>, owner: OwnerId, policy: Policy): Promise<PoolSnapshot> {
   const clock = await tx.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
   const now = EpochMs(clock.now);
-  const policy = (await tx.selectFrom("owners").select("policy").where("owner_id", "=", owner).executeTakeFirst())?.policy;
+  const { start, end } = monthOf(now);
   const queue = await tx
     .selectFrom("tasks")
     .select(["id", "plan", "queued_at"])
     .where("owner_id", "=", owner)
     .where("state", "=", "queued")
     .execute();
-  const { start, end } = monthOf(now);
   const spent = await tx
-    .selectFrom("ledger")
-    .select(["credential", sql<number>`sum(amount)::bigint`.as("amount")])
+    .selectFrom("spend")
+    .select(["window_id", "amount"])
     .where("owner_id", "=", owner)
-    .where("at", ">=", start)
-    .groupBy("credential")
+    .where("since", "=", start)
     .execute();
   const held = await tx
     .selectFrom("holds")
-    .select(["credential", sql<number>`sum(amount)::bigint`.as("amount")])
+    .select(["window_id", sql<number>`sum(amount)::bigint`.as("amount")])
     .where("owner_id", "=", owner)
-    .where("scope", "=", "credential")
-    .groupBy("credential")
+    .groupBy("window_id")
     .execute();
-  const grants = await tx
-    .selectFrom("attempts")
-    .select([
-      "credential",
-      sql<number>`max(created_at)::bigint`.as("last"),
-      sql<number>`(count(*) filter (where state in ('offered', 'held')))::int`.as("live"),
-    ])
+  const live = await tx
+    .selectFrom("leases")
+    .select(["credential", "state"])
     .where("owner_id", "=", owner)
-    .groupBy("credential")
+    .where("state", "in", [...LIVE_LEASE_STATES])
     .execute();
-  const { unclaimed } = await tx
-    .selectFrom("attempts")
-    .select(sql<number>`count(*)::int`.as("unclaimed"))
-    .where("owner_id", "=", owner)
-    .where("state", "=", "offered")
-    .executeTakeFirstOrThrow();
-  const amountOf = (rows: readonly { credential: string; amount: number }[], name: string) =>
-    MicroUsd(rows.find((row) => row.credential === name)?.amount ?? 0);
-  const sum = (rows: readonly { amount: number }[]) => MicroUsd(rows.reduce((total, row) => total + row.amount, 0));
-  const budget = policy?.budget ?? MicroUsd(0);
-  const credentials = (policy?.pool ?? []).map((entry): CredentialState => {
-    const grant = grants.find((row) => row.credential === entry.name);
-    const window: Window = {
-      name: "usd-month",
-      scope: "credential",
-      // A credential without a budget of its own may spend the owner's whole one.
-      capacity: entry.budget ?? budget,
-      used: amountOf(spent, entry.name),
-      held: amountOf(held, entry.name),
-      resetsAt: end,
-    };
-    return {
-      name: CredentialName(entry.name),
-      provider: entry.provider,
-      windows: [window],
-      live: grant?.live ?? 0,
-      lastGrantAt: grant === undefined ? null : EpochMs(grant.last),
-    };
-  });
+  const grants = await tx.selectFrom("credentials").select(["name", "last_grant_at"]).where("owner_id", "=", owner).execute();
+  const window = (subject: WindowSubject, capacity: MicroUsd): Window => {
+    const id = windowId({ name: "usd-month", subject });
+    const amountOf = (rows: readonly { window_id: string; amount: number }[]) =>
+      MicroUsd(rows.find((row) => row.window_id === id)?.amount ?? 0);
+    return { name: "usd-month", subject, capacity, used: amountOf(spent), held: amountOf(held), resetsAt: end };
+  };
   return {
     now,
     seed: randomInt(2 ** 31),
-    queue: queue.flatMap((row) =>
-      row.plan === null || row.queued_at === null
+    queue: queue.flatMap(({ id, plan, queued_at }) =>
+      plan === null || queued_at === null
         ? []
         : [
             {
-              task: TaskId(row.id),
-              provider: row.plan.route.provider,
-              estimate: row.plan.budget,
-              queuedAt: EpochMs(row.queued_at),
+              task: TaskId(id),
+              provider: plan.route.provider,
+              estimate: plan.budget,
+              runner: RUNNER_AT_MOST,
+              queuedAt: EpochMs(queued_at),
             },
           ],
     ),
-    credentials,
-    unclaimed,
-    ownerWindows: [{ name: "usd-month", scope: "owner", capacity: budget, used: sum(spent), held: sum(held), resetsAt: end }],
+    credentials: policy.pool.map((entry) => {
+      const name = CredentialName(entry.name);
+      const lastGrant = grants.find((row) => row.name === name);
+      return {
+        name,
+        provider: entry.provider,
+        // A credential without a budget of its own may spend the owner's whole one.
+        windows: [window({ kind: "credential", name }, entry.budget ?? policy.budget)],
+        live: live.filter((row) => row.credential === name).length,
+        lastGrantAt: lastGrant === undefined ? null : EpochMs(lastGrant.last_grant_at),
+      };
+    }),
+    unclaimed: live.filter((row) => row.state === "offered").length,
+    ownerWindows: [window({ kind: "owner" }, policy.budget)],
   };
 }

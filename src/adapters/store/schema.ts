@@ -1,20 +1,22 @@
 import type { ColumnType, Generated } from "kysely";
-import type { Outcome } from "#core/wire/contract.ts";
+import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import type { Policy } from "#core/config/policy.ts";
 import type { DecisionRecord } from "#core/pool/pick.ts";
+import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";
+import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
-import type { AttemptState, TaskState, Verdict } from "#core/task/lifecycle.ts";
-import type { DeliveryEvent, ExpectedRun } from "#ports/store.ts";
+import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
+import type { Place } from "#ports/github.ts";
+import type { DeliveryEvent, ExpectedRun, Report } from "#ports/store.ts";
 
 /** A jsonb column: read as a value, written as its JSON text. */
 type Json<T> = ColumnType<T, string, string>;
 type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
 
 /** Columns every queue has. Times are epoch milliseconds of the database's clock; `due_at` null = not by itself. */
-type Queue = {
+export type Queue = {
   due_at: number | null;
   tries: Generated<number>;
   held_by: string | null;
@@ -30,7 +32,8 @@ export type Schema = {
     received_at: Generated<number>;
     note: string | null;
   };
-  owners: { owner_id: number; policy: Json<Policy>; policy_commit: string };
+  /** One row an owner: the policy, and the queue of those whose pool is to be looked at. */
+  owners: Queue & { owner_id: number; policy: string; policy_commit: string; policy_read_at: number };
   tasks: Queue & {
     id: string;
     owner_id: number;
@@ -40,9 +43,6 @@ export type Schema = {
     brief: Json<Brief>;
     plan: NullableJson<Plan>;
     failure: NullableJson<Failure>;
-    comment_id: number | null;
-    comment_hash: string | null;
-    comment_refused: Generated<boolean>;
     commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;
@@ -50,35 +50,68 @@ export type Schema = {
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };
+  /** One row an issue: its one comment, whatever the number of its tasks. */
+  comments: Queue & {
+    id: string;
+    owner_id: number;
+    repository_id: number;
+    issue_number: number;
+    place: Json<Place>;
+    task_id: string | null;
+    notice: NullableJson<Failure>;
+    comment_id: number | null;
+    comment_hash: string | null;
+    said: TaskState | null;
+    begun: Generated<boolean>;
+    refused: Generated<boolean>;
+  };
   attempts: {
     id: string;
     owner_id: number;
     task_id: string;
     number: number;
     state: AttemptState;
+    route: Json<Route>;
+    budget: number;
+    price: Json<Price>;
+    why: NullableJson<JudgedReason>;
+    created_at: Generated<number>;
+  };
+  leases: {
+    id: string;
+    owner_id: number;
+    task_id: string;
+    attempt_id: string;
+    fence: number;
+    state: LeaseState;
     credential: string;
     expected: NullableJson<ExpectedRun>;
     run_id: number | null;
     run_url: string | null;
     check_run: string | null;
     run_token_hash: string | null;
-    heartbeats: Generated<number>;
+    heartbeat: NullableJson<Heartbeat>;
     deadline_at: number | null;
-    outcome: NullableJson<Outcome>;
+    note: NullableJson<JudgedReason>;
     outcome_hash: string | null;
-    verdict: Verdict | null;
-    why: NullableJson<JudgedReason>;
+    report: NullableJson<Report>;
+    changes: NullableJson<readonly Change[]>;
     created_at: Generated<number>;
   };
-  holds: { attempt_id: string; owner_id: number; credential: string; window_name: string; scope: string; amount: number };
+  /** What live leases reserve, by window (core/pool/windows.ts). */
+  holds: { lease_id: string; owner_id: number; window_id: string; amount: number };
   ledger: {
-    attempt_id: string;
-    kind: string;
+    lease_id: string;
+    kind: LedgerEntry["kind"];
     owner_id: number;
     credential: string;
     amount: number;
-    detail: Json<unknown>;
+    detail: Json<object>;
     at: Generated<number>;
   };
-  decisions: { id: Generated<number>; owner_id: number; task_id: string; record: Json<DecisionRecord>; at: Generated<number> };
+  /** The ledger's sum by window and month, kept with it, so that a grant doesn't read the ledger. */
+  spend: { owner_id: number; window_id: string; since: number; amount: number };
+  /** When a credential was last drawn on. */
+  credentials: { owner_id: number; name: string; last_grant_at: number };
+  decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<DecisionRecord>; at: Generated<number> };
 };

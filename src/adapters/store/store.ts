@@ -1,11 +1,13 @@
 import { EpochMs } from "#core/wire/units.ts";
 import type { Store } from "#ports/store.ts";
-import * as attempts from "./attempts.ts";
+import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
 import * as deliveries from "./deliveries.ts";
+import * as leases from "./leases.ts";
 import { migrate, NOW } from "./migrations.ts";
 import { releaseRows } from "./queue.ts";
 import * as pool from "./pool.ts";
+import * as runs from "./runs.ts";
 import * as tasks from "./tasks.ts";
 
 /**
@@ -34,27 +36,36 @@ export function bindStore({ db, close }: Connection): Store {
     openTask: (task, brief) => tasks.openTask(db, task, brief),
     claimTask: () => tasks.claimTask(db),
     readTask: (task) => tasks.readTask(db, task),
-    advance: (task, event, patch, attempt) => tasks.advance(db, task, event, patch, attempt),
-    recordComment: (task, comment) => tasks.recordComment(db, task, comment),
+    advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
     postpone: (task, dueInMs) => tasks.postpone(db, task, dueInMs),
     rest: (task, dueInMs) => tasks.rest(db, task, dueInMs),
     wake: (task) => tasks.wake(db, task),
-    recordPolicy: (owner, policy, commit) => pool.recordPolicy(db, owner, policy, commit),
-    admit: (owner, decide) => pool.admit(db, owner, decide),
-    readAttempt: (attempt) => attempts.readAttempt(db, attempt),
-    readAttempts: (task) => attempts.readAttempts(db, task),
-    noteAttempt: (attempt, why) => attempts.noteAttempt(db, attempt, why),
-    expectRun: (attempt, expected) => attempts.expectRun(db, attempt, expected),
-    claimAttempt: (attempt, run, checkRun, hash) => attempts.claimAttempt(db, attempt, run, checkRun, hash),
-    findByRunToken: (attempt, hash) => attempts.findByRunToken(db, attempt, hash),
-    recordHeartbeat: (attempt) => attempts.recordHeartbeat(db, attempt),
-    settle: (attempt, outcome, hash, entries) => attempts.settle(db, attempt, outcome, hash, entries),
+    notice: (brief, notice, onlyIfNone) => comments.notice(db, brief, notice, onlyIfNone),
+    claimComment: () => comments.claimComment(db),
+    beginComment: (comment) => comments.beginComment(db, comment),
+    recordComment: (comment, written, said) => comments.recordComment(db, comment, written, said),
+    postponeComment: (comment, dueInMs) => comments.postponeComment(db, comment, dueInMs),
+    restComment: (comment) => comments.restComment(db, comment),
+    recordPolicy: (owner, policy) => pool.recordPolicy(db, owner, policy),
+    claimAdmission: () => pool.claimAdmission(db),
+    readQueueHead: (owner) => tasks.readQueueHead(db, owner),
+    admit: (owner, policy, decide) => pool.admit(db, owner, policy, decide),
+    refuseQueued: (owner, failure) => tasks.refuseQueued(db, owner, failure),
+    restAdmission: (admission, dueInMs) => pool.restAdmission(db, admission, dueInMs),
+    postponeAdmission: (admission, dueInMs) => pool.postponeAdmission(db, admission, dueInMs),
+    readLease: (lease) => leases.readLease(db, lease),
+    readLeases: (task) => leases.readLeases(db, task),
+    noteLease: (lease, why) => leases.noteLease(db, lease, why),
+    expectRun: (lease, expected) => leases.expectRun(db, lease, expected),
+    claimLease: (lease, run, checkRun, hash) => runs.claimLease(db, lease, run, checkRun, hash),
+    findByRunToken: (lease, hash) => leases.findByRunToken(db, lease, hash),
+    recordHeartbeat: (lease, heartbeat) => runs.recordHeartbeat(db, lease, heartbeat),
+    settle: (lease, outcome, hash, entries) => runs.settle(db, lease, outcome, hash, entries),
+    readChanges: (lease) => leases.readChanges(db, lease),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
       return EpochMs(row.now);
     },
-    async close() {
-      await close();
-    },
+    close,
   };
 }

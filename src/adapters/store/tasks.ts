@@ -1,91 +1,64 @@
-import { randomUUID } from "node:crypto";
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId } from "#core/wire/ids.ts";
+import { TaskId, type OwnerId } from "#core/wire/ids.ts";
+import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/task/brief.ts";
-import { isTerminal, stepTask, TERMINAL_TASK_STATES, type TaskEvent } from "#core/task/lifecycle.ts";
-import type { AttemptPatch, ClaimedTask, TaskPatch, TaskRow } from "#ports/store.ts";
-import { patchAttempt } from "./attempts.ts";
+import { isWorthSaying } from "#core/task/comment.ts";
+import { isTerminal, stepTask, TASK_TRANSITIONS, TERMINAL_TASK_STATES, type TaskEvent } from "#core/task/lifecycle.ts";
+import type { ClaimedTask, LeasePatch, TaskPatch, TaskRow } from "#ports/store.ts";
+import { showTask, wakeComments } from "./comments.ts";
+import { dropChanges, patchLease } from "./leases.ts";
 import { NOW } from "./migrations.ts";
-import { dueAfter, ROW_CLAIM_MS, wakeQueued } from "./queue.ts";
+import { lockPool } from "./pool.ts";
+import { claimDue, dueAfter, release, wakeAdmission } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief): Promise<boolean> {
-  const ofLatest = <Column extends "comment_id" | "comment_hash">(column: Column) =>
-    db
-      .selectFrom("tasks")
-      .select(column)
-      .where("repository_id", "=", brief.repository.id)
-      .where("issue_number", "=", brief.issue.number)
-      .orderBy("created_at", "desc")
-      .limit(1);
-  const inserted = await db
-    .insertInto("tasks")
-    .values({
-      id: task,
-      owner_id: brief.owner.id,
-      repository_id: brief.repository.id,
-      issue_number: brief.issue.number,
-      state: "planning",
-      brief: JSON.stringify(brief),
-      // An issue has one comment, whatever the number of its tasks: the newest takes it over and edits it.
-      comment_id: ofLatest("comment_id"),
-      comment_hash: ofLatest("comment_hash"),
-      due_at: NOW,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(["repository_id", "issue_number"])
-        .where("state", "not in", [...TERMINAL_TASK_STATES])
-        .doNothing(),
-    )
-    .returning("id")
-    .executeTakeFirst();
-  return inserted !== undefined;
+  return db.transaction().execute(async (tx) => {
+    const inserted = await tx
+      .insertInto("tasks")
+      .values({
+        id: task,
+        owner_id: brief.owner.id,
+        repository_id: brief.repository.id,
+        issue_number: brief.issue.number,
+        state: "planning",
+        brief: JSON.stringify(brief),
+        due_at: NOW,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(["repository_id", "issue_number"])
+          .where("state", "not in", [...TERMINAL_TASK_STATES])
+          .doNothing(),
+      )
+      .returning("id")
+      .executeTakeFirst();
+    if (inserted === undefined) return false;
+    await showTask(tx, task, brief);
+    return true;
+  });
 }
 
 export async function claimTask(db: Kysely<Schema>): Promise<ClaimedTask | undefined> {
-  const holder = randomUUID();
-  const row = await db
-    .updateTable("tasks")
-    .set({
-      held_by: holder,
-      held_until: sql`${NOW} + ${ROW_CLAIM_MS}`,
-      due_at: sql`${NOW} + ${ROW_CLAIM_MS}`,
-      tries: sql`tries + 1`,
-    })
-    .where("id", "=", (query) =>
-      query
-        .selectFrom("tasks")
-        .select("id")
-        .where("due_at", "<=", NOW)
-        .where((where) => where.or([where("held_until", "is", null), where("held_until", "<", NOW)]))
-        // An ended task of the same issue may still be writing the issue's one comment: the next takes it over after.
-        .where((where) =>
-          where.not(
-            where.exists(
-              where
-                .selectFrom("tasks as before")
-                .select("before.id")
-                .whereRef("before.repository_id", "=", "tasks.repository_id")
-                .whereRef("before.issue_number", "=", "tasks.issue_number")
-                .whereRef("before.created_at", "<", "tasks.created_at")
-                .where("before.due_at", "is not", null),
-            ),
-          ),
-        )
-        .orderBy("due_at")
-        .limit(1)
-        .forUpdate()
-        .skipLocked(),
-    )
-    .returningAll()
-    .executeTakeFirst();
-  return row === undefined ? undefined : { ...toTask(row), holder, tries: row.tries };
+  const row = await claimDue(db, "tasks");
+  return row === undefined ? undefined : { ...toTask(row), holder: row.holder, tries: row.tries };
 }
 
 export async function readTask(db: Kysely<Schema>, task: TaskId): Promise<TaskRow | undefined> {
   const row = await db.selectFrom("tasks").selectAll().where("id", "=", task).executeTakeFirst();
   return row === undefined ? undefined : toTask(row);
+}
+
+export async function readQueueHead(db: Kysely<Schema>, owner: OwnerId): Promise<Brief | undefined> {
+  const head = await db
+    .selectFrom("tasks")
+    .select("brief")
+    .where("owner_id", "=", owner)
+    .where("state", "=", "queued")
+    .orderBy("queued_at")
+    .limit(1)
+    .executeTakeFirst();
+  return head?.brief;
 }
 
 function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
@@ -95,8 +68,6 @@ function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     brief: row.brief,
     plan: row.plan,
     failure: row.failure,
-    comment: row.comment_id === null || row.comment_hash === null ? null : { id: row.comment_id, hash: row.comment_hash },
-    commentRefused: row.comment_refused,
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
   };
@@ -111,7 +82,7 @@ export async function advance(
   task: ClaimedTask,
   event: TaskEvent,
   patch: TaskPatch = {},
-  attempt?: AttemptPatch,
+  lease?: LeasePatch,
 ): Promise<boolean> {
   const next = stepTask(task.state, event);
   if (!next.ok) throw new Error(`task ${task.id} in ${task.state} can't ${event}`);
@@ -123,9 +94,12 @@ export async function advance(
         tries: 0,
         held_by: null,
         held_until: null,
-        due_at: dueAfter(patch.dueInMs === undefined ? 0 : patch.dueInMs),
+        // A queued task waits for its owner's admission, an ended one for nothing.
+        due_at:
+          next.value === "queued" || isTerminal(next.value) ? null : dueAfter(patch.dueInMs === undefined ? 0 : patch.dueInMs),
         updated_at: NOW,
-        ...(patch.plan === undefined ? {} : { plan: JSON.stringify(patch.plan), queued_at: NOW }),
+        ...(next.value === "queued" ? { queued_at: sql<number>`coalesce(queued_at, ${NOW})` } : {}),
+        ...(patch.plan === undefined ? {} : { plan: JSON.stringify(patch.plan) }),
         ...(patch.failure === undefined ? {} : { failure: JSON.stringify(patch.failure) }),
         ...(patch.commit === undefined ? {} : { commit_sha: patch.commit }),
         ...(patch.pullRequest === undefined
@@ -139,61 +113,41 @@ export async function advance(
       .executeTakeFirst();
     if (moved === undefined) {
       // The run claimed before the answer to its dispatch was written: the task is past this step, its link is still news.
-      if (attempt?.run !== undefined) await patchAttempt(tx, { attempt: attempt.attempt, run: attempt.run });
+      if (lease?.run !== undefined) await patchLease(tx, { lease: lease.lease, run: lease.run });
       return false;
     }
-    if (attempt !== undefined) await patchAttempt(tx, attempt);
-    // Room in the pool, or the end of a task: whoever waits in this owner's queue looks again.
-    if (isTerminal(next.value)) await wakeQueued(tx, task.brief.owner.id);
+    if (lease !== undefined) await patchLease(tx, lease);
+    if (isTerminal(next.value)) await dropChanges(tx, task.id);
+    if (isWorthSaying(next.value)) await wakeComments(tx, [task.id]);
+    // More to grant, or room in the pool.
+    if (next.value === "queued" || isTerminal(next.value)) await wakeAdmission(tx, task.brief.owner.id);
     return true;
   });
 }
 
-export async function recordComment(
-  db: Kysely<Schema>,
-  task: ClaimedTask,
-  comment: { id: number; hash: string } | "gone" | "refused",
-): Promise<void> {
-  await release(db, task)
-    .set(
-      comment === "refused"
-        ? { comment_refused: true }
-        : comment === "gone"
-          ? { comment_id: null, comment_hash: null }
-          : { comment_id: comment.id, comment_hash: comment.hash },
-    )
-    .set({ tries: 0, due_at: NOW })
-    .execute();
-  if (typeof comment === "string") return;
-  // A task of the same issue that was opened meanwhile waits in claimTask, and knows no comment yet.
-  await db
-    .updateTable("tasks")
-    .set({ comment_id: comment.id, comment_hash: comment.hash })
-    .where("repository_id", "=", task.brief.repository.id)
-    .where("issue_number", "=", task.brief.issue.number)
-    .where("comment_id", "is", null)
-    .where("comment_refused", "=", false)
-    .execute();
+export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: Failure): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await lockPool(tx, owner);
+    const refused = await tx
+      .updateTable("tasks")
+      .set({ state: TASK_TRANSITIONS.queued.refuse, failure: JSON.stringify(failure), updated_at: NOW })
+      .where("owner_id", "=", owner)
+      .where("state", "=", "queued")
+      .returning("id")
+      .execute();
+    await wakeComments(
+      tx,
+      refused.map((row) => row.id),
+    );
+  });
 }
 
 export async function postpone(db: Kysely<Schema>, task: ClaimedTask, dueInMs: number): Promise<void> {
-  await release(db, task)
-    .set({ due_at: dueAfter(dueInMs) })
-    .execute();
+  await release(db, "tasks", task.id, task, { dueInMs, anew: false });
 }
 
 export async function rest(db: Kysely<Schema>, task: ClaimedTask, dueInMs: number | null): Promise<void> {
-  await release(db, task)
-    .set({ tries: 0, due_at: dueAfter(dueInMs) })
-    .execute();
-}
-
-function release(db: Kysely<Schema>, task: ClaimedTask) {
-  return db
-    .updateTable("tasks")
-    .set({ held_by: null, held_until: null })
-    .where("id", "=", task.id)
-    .where("held_by", "=", task.holder);
+  await release(db, "tasks", task.id, task, { dueInMs, anew: true });
 }
 
 export async function wake(db: Kysely<Schema>, task: TaskId): Promise<void> {
@@ -201,6 +155,6 @@ export async function wake(db: Kysely<Schema>, task: TaskId): Promise<void> {
     .updateTable("tasks")
     .set({ due_at: NOW })
     .where("id", "=", task)
-    .where("state", "not in", [...TERMINAL_TASK_STATES])
+    .where("state", "not in", ["queued", ...TERMINAL_TASK_STATES])
     .execute();
 }

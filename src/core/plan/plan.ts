@@ -1,4 +1,4 @@
-import type { Size } from "../wire/contract.ts";
+import type { Price, Size } from "../wire/contract.ts";
 import type { MicroUsd } from "../wire/units.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
@@ -12,6 +12,8 @@ export type Plan = {
   readonly routeReasons: readonly RouteReason[];
   /** The most one attempt may spend on the model, reserved in full before it starts. */
   readonly budget: MicroUsd;
+  /** As the catalogue has it now: gateway and ledger count by the same row, whatever a later version knows. */
+  readonly price: Price;
   /** The commit the work starts from, and its tree. Fixed by us: a job can't choose another base. */
   readonly base: { readonly branch: string; readonly commit: string; readonly tree: string };
   readonly runner: { readonly repository: string; readonly workflow: string };

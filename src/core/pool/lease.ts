@@ -7,9 +7,11 @@ export const LEASE = {
    * 2026-11-11; an offer consumes nothing but its reservation, so patience is cheap.
    */
   offerMs: 20 * MINUTE_MS,
-  /** How long the model may be called, from the claim. The workflow's own limit is 75 minutes. */
+  /** How long the model may be called, from the claim. */
   termMs: HOUR_MS,
   /** After the deadline: the job's time to verify and to report. */
   graceMs: 10 * MINUTE_MS,
+  /** The workflow's own limit (`timeout-minutes`): no run costs more runner minutes than these. */
+  jobMs: 75 * MINUTE_MS,
   heartbeatEveryMs: 20 * SECOND_MS,
 } as const;

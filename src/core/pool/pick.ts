@@ -1,7 +1,7 @@
 import type { Provider } from "../wire/contract.ts";
 import type { CredentialName, TaskId } from "../wire/ids.ts";
-import type { EpochMs, MicroUsd } from "../wire/units.ts";
-import { fits, share, type Window } from "./windows.ts";
+import { MicroUsd, type EpochMs } from "../wire/units.ts";
+import { fits, share, windowId, type Window } from "./windows.ts";
 
 /** The pool of one owner at one instant, as loaded under its lock. */
 export type PoolSnapshot = {
@@ -25,8 +25,10 @@ export const MAX_UNCLAIMED = 15;
 export type QueuedTask = {
   readonly task: TaskId;
   readonly provider: Provider;
-  /** What one attempt may cost at most: reserved in full, never shrunk to what is left. */
+  /** What the model may cost at most: reserved in full in every window, never shrunk to what is left. */
   readonly estimate: MicroUsd;
+  /** What its runner may cost at most: reserved beside it in the owner's windows. */
+  readonly runner: MicroUsd;
   readonly queuedAt: EpochMs;
 };
 
@@ -40,7 +42,8 @@ export type CredentialState = {
   readonly lastGrantAt: EpochMs | null;
 };
 
-export type HoldRequest = { readonly window: Window["name"]; readonly scope: Window["scope"]; readonly amount: MicroUsd };
+/** `window` is its id (windows.ts). */
+export type HoldRequest = { readonly window: string; readonly amount: MicroUsd };
 
 export type WhyNot = "other-provider" | "owner-budget" | "credential-budget" | "runners-busy";
 
@@ -52,8 +55,11 @@ export type Candidate = {
   readonly whyNot: WhyNot | null;
 };
 
-/** Why a choice fell as it did: every candidate with its terms. Replays to the same answer from the same snapshot. */
-export type DecisionRecord = { readonly now: EpochMs; readonly seed: number; readonly candidates: readonly Candidate[] };
+/**
+ * Why a choice fell as it did: what was known, as far as it was looked at (no task behind the one that was granted), and
+ * every candidate with its terms. `pick(record.snapshot)` gives the same choice again.
+ */
+export type DecisionRecord = { readonly snapshot: PoolSnapshot; readonly candidates: readonly Candidate[] };
 
 export type Decision =
   | {
@@ -75,7 +81,8 @@ export function pick(snapshot: PoolSnapshot): Decision {
   const candidates: Candidate[] = [];
   const queue = snapshot.queue.toSorted((a, b) => a.queuedAt - b.queuedAt || compare(a.task, b.task));
   const credentials = snapshot.credentials.toSorted((a, b) => compare(a.name, b.name));
-  for (const task of queue) {
+  const known = { ...snapshot, queue, credentials };
+  for (const [index, task] of queue.entries()) {
     const able: { credential: CredentialState; score: number }[] = [];
     for (const credential of credentials) {
       const whyNot = refusal(task, credential, snapshot);
@@ -85,21 +92,24 @@ export function pick(snapshot: PoolSnapshot): Decision {
     }
     const best = able.toSorted((a, b) => a.score - b.score || preference(a.credential, b.credential, snapshot.seed))[0];
     if (best === undefined) continue;
-    const holds = [...best.credential.windows, ...snapshot.ownerWindows].map((window) => ({
-      window: window.name,
-      scope: window.scope,
-      amount: task.estimate,
-    }));
-    const record = { now: snapshot.now, seed: snapshot.seed, candidates };
+    const holds = [
+      ...best.credential.windows.map((window) => ({ window: windowId(window), amount: task.estimate })),
+      ...snapshot.ownerWindows.map((window) => ({ window: windowId(window), amount: inFull(task) })),
+    ];
+    const record = { snapshot: { ...known, queue: queue.slice(0, index + 1) }, candidates };
     return { kind: "grant", task: task.task, credential: best.credential.name, holds, record };
   }
-  return { kind: "wait", record: { now: snapshot.now, seed: snapshot.seed, candidates } };
+  return { kind: "wait", record: { snapshot: known, candidates } };
+}
+
+function inFull(task: QueuedTask): MicroUsd {
+  return MicroUsd(task.estimate + task.runner);
 }
 
 function refusal(task: QueuedTask, credential: CredentialState, snapshot: PoolSnapshot): WhyNot | null {
   if (credential.provider !== task.provider) return "other-provider";
   if (snapshot.unclaimed >= MAX_UNCLAIMED) return "runners-busy";
-  if (!snapshot.ownerWindows.every((window) => fits(window, task.estimate))) return "owner-budget";
+  if (!snapshot.ownerWindows.every((window) => fits(window, inFull(task)))) return "owner-budget";
   if (!credential.windows.every((window) => fits(window, task.estimate))) return "credential-budget";
   return null;
 }

@@ -1,5 +1,8 @@
-import type { MicroUsd } from "../wire/units.ts";
-import { EpochMs } from "../wire/units.ts";
+import type { CredentialName } from "../wire/ids.ts";
+import { EpochMs, type MicroUsd } from "../wire/units.ts";
+
+/** Who an allowance is of: the owner as a whole, or one credential. */
+export type WindowSubject = { readonly kind: "owner" } | { readonly kind: "credential"; readonly name: CredentialName };
 
 /**
  * An allowance over time. `used` is what is settled, `held` what live leases reserve of it; both in the window's own
@@ -7,13 +10,17 @@ import { EpochMs } from "../wire/units.ts";
  */
 export type Window = {
   readonly name: "usd-month";
-  /** The owner as a whole, or one credential. */
-  readonly scope: "owner" | "credential";
+  readonly subject: WindowSubject;
   readonly capacity: MicroUsd;
   readonly used: MicroUsd;
   readonly held: MicroUsd;
   readonly resetsAt: EpochMs;
 };
+
+/** How holds and spending name a window: `owner/usd-month`, `credential:platform-api/usd-month`. */
+export function windowId({ name, subject }: Pick<Window, "name" | "subject">): string {
+  return `${subject.kind === "owner" ? "owner" : `credential:${subject.name}`}/${name}`;
+}
 
 /** The first instant of `now`'s month and of the next, UTC. */
 export function monthOf(now: EpochMs): { start: EpochMs; end: EpochMs } {

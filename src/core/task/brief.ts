@@ -11,7 +11,6 @@ export type Brief = {
     readonly id: RepositoryId;
     readonly name: string;
     readonly private: boolean;
-    readonly defaultBranch: string;
   };
   readonly issue: {
     readonly number: number;
@@ -27,7 +26,7 @@ export type Brief = {
   readonly comment: string | null;
 };
 
-export type Requester = { readonly id: ActorId; readonly login: string; readonly kind: "User" | "Bot" | "Organization" };
+export type Requester = { readonly id: ActorId; readonly login: string };
 
 /** The largest body kept, in characters. GitHub's own limit for an issue is 65,536. */
 const MAX_BODY = 65_536;

@@ -12,10 +12,12 @@ import type { JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 
-export type AttemptView = {
-  readonly number: number;
+/** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
+export type LeaseView = {
+  readonly attempt: number;
   readonly credential: string;
   readonly runUrl: string | null;
+  /** Of the attempt; shown at the lease that ended it. */
   readonly verdict: Verdict | null;
   readonly why: JudgedReason | null;
   readonly verification: readonly Verification[];
@@ -25,38 +27,50 @@ export type AttemptView = {
   readonly sandbox: "srt" | "none" | null;
 };
 
-/** Everything the one comment says, from the store. */
+/** Everything the one comment says: of the issue's newest task, if it has one, and what was last answered to a request. */
+export type CommentView = { readonly task: TaskView | null; readonly notice: Failure | null };
+
 export type TaskView = {
   readonly task: TaskId;
   readonly state: TaskState;
   readonly failure: Failure | null;
   readonly plan: Plan | null;
-  readonly attempts: readonly AttemptView[];
+  readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
 };
 
 /**
  * The states in which the comment is brought up to date: before the run is dispatched, and at the end. The others pass
  * in seconds, and each edit is a content-creating call, of which GitHub allows an installation 80 a minute. A task that
- * must wait in `queued` says so as well (app/admit.ts).
+ * must wait in `queued` says so as well (the store marks it when an admission ends in waiting).
  */
 export function isWorthSaying(state: TaskState): boolean {
   return state === "dispatching" || isTerminal(state);
 }
 
-/** The task's one comment. Pure; every foreign text in it has passed `publishable`. */
-export function renderComment(view: TaskView): string {
-  const sections = [commentMarker(view.task), `**agent-pool** · ${headline(view)}`];
-  if (view.failure !== null) sections.push(withoutFences(publishable(describe(view.failure))));
+/** The issue's one comment. Pure; every foreign text in it has passed `publishable`. */
+export function renderComment({ task, notice }: CommentView): string {
+  const sections = [commentMarker(task?.task ?? null), `**agent-pool** · ${task === null ? "not started" : headline(task)}`];
+  if (notice !== null) sections.push(failureText(notice));
+  if (task !== null) sections.push(...taskSections(task));
+  return `${sections.join("\n\n")}\n`;
+}
+
+function taskSections(view: TaskView): string[] {
+  const sections: string[] = [];
+  if (view.failure !== null) sections.push(failureText(view.failure));
   if (view.plan !== null) sections.push(planTable(view.plan));
-  if (view.attempts.length > 0) sections.push(attemptTable(view.attempts));
-  const ends = view.attempts.flatMap((attempt) => (attempt.why === null ? [] : [explain(attempt.why)]));
-  if (ends.length > 0) sections.push(...ends);
-  if (view.attempts.some((attempt) => attempt.sandbox === "none")) {
+  if (view.leases.length > 0) sections.push(leaseTable(view.leases));
+  sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why)])));
+  if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
   }
   if (view.plan !== null) sections.push(reasonList(view.plan));
-  return `${sections.join("\n\n")}\n`;
+  return sections;
+}
+
+function failureText(failure: Failure): string {
+  return withoutFences(publishable(describe(failure)));
 }
 
 /** A failure's sentences hold values of others: none may open a code block that swallows what follows. */
@@ -104,18 +118,17 @@ function planTable(plan: Plan): string {
   ].join("\n");
 }
 
-function attemptTable(attempts: readonly AttemptView[]): string {
+function leaseTable(leases: readonly LeaseView[]): string {
   return [
     "| attempt | credential | verdict | checks | model cost | runner | run |",
     "| --- | --- | --- | --- | --- | --- | --- |",
-    ...attempts.map((attempt) => {
-      const passed = attempt.verification.filter((check) => check.exitCode === 0).length;
-      const checks =
-        attempt.verification.length === 0 ? "none" : `${String(passed)} of ${String(attempt.verification.length)} pass`;
-      const run = attempt.runUrl === null ? "" : `[run](${attempt.runUrl})`;
+    ...leases.map((lease) => {
+      const passed = lease.verification.filter((check) => check.exitCode === 0).length;
+      const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(lease.verification.length)} pass`;
+      const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
-      const verdict = attempt.verdict ?? "";
-      return `| ${String(attempt.number)} | ${attempt.credential} | ${verdict} | ${attempt.verdict === null ? "" : checks} | ${money(attempt.modelCost)} | ${money(attempt.runnerCost)} | ${run} |`;
+      const verdict = lease.verdict ?? "";
+      return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${money(lease.modelCost)} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
 }
@@ -144,6 +157,10 @@ function explain(why: JudgedReason): string {
       ].join("\n");
     case "branch-not-protected":
       return `The runner repository's \`${oneLine(why.branch, 100)}\` is not protected: whoever can push there can read the pool's keys. Protect it, then label the issue again.`;
+    case "unsandboxed":
+      return "The job ran without a sandbox, which only the demo may: its result was thrown away. Remove `AGENT_POOL_UNSANDBOXED` from the runner's environment.";
+    case "action-too-old":
+      return `The Action in the runner repository's workflow doesn't know \`${oneLine(why.harness, 50)}\`. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
     case "run-ended":
       return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
     case "deadline":

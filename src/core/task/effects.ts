@@ -20,10 +20,11 @@ export type Effect = keyof typeof EFFECTS;
 export const LISTING_LAG_MS = 5 * SECOND_MS;
 
 /**
- * What a step does on its n-th try (from 1), when an effect of an earlier try may have happened unseen:
- * act at once · look, and wait if nothing is found (GitHub's listings lag behind its writes) · look again, then act.
+ * What to do about an effect: `mayHaveHappened` when an earlier try came as far as to cause it and its answer was never
+ * seen; `tries` counts this action's, from 1. Act at once · look, and wait if nothing is found (GitHub's listings lag
+ * behind its writes) · look again, then act.
  */
-export function approach(tries: number): "act" | "look-then-wait" | "look-then-act" {
-  if (tries <= 1) return "act";
-  return tries % 2 === 0 ? "look-then-wait" : "look-then-act";
+export function approach(tries: number, mayHaveHappened = tries > 1): "act" | "look-then-wait" | "look-then-act" {
+  if (!mayHaveHappened) return "act";
+  return tries <= 2 || tries % 2 === 0 ? "look-then-wait" : "look-then-act";
 }

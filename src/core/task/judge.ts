@@ -9,6 +9,8 @@ export type JudgedReason =
   | { readonly why: "no-change" }
   | { readonly why: "checks-failed"; readonly failed: readonly string[] }
   | { readonly why: "guards"; readonly violations: readonly Violation[] }
+  | { readonly why: "unsandboxed" }
+  | { readonly why: "action-too-old"; readonly harness: string }
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
   | { readonly why: "deadline" };
@@ -17,14 +19,22 @@ export type Judgement =
   | { readonly verdict: "solved"; readonly changes: readonly Change[] }
   | { readonly verdict: Exclude<Verdict, "solved">; readonly why: JudgedReason };
 
+export type Planned = {
+  readonly guards: Guards;
+  readonly verify: readonly string[];
+  /** Only where GitHub itself is a stand-in on this machine. */
+  readonly mayBeUnsandboxed: boolean;
+};
+
 /**
  * Outcome → verdict. The work tree decides, not the harness's word or exit code: without changes nothing was solved,
  * and a harness that was cut short has solved it only where the repository's own checks say so. Pure.
  */
-export function judge(outcome: Outcome, planned: { readonly guards: Guards; readonly verify: readonly string[] }): Judgement {
+export function judge(outcome: Outcome, planned: Planned): Judgement {
   if (outcome.kind === "blocked") {
     return { verdict: "failed", why: { why: "blocked", reason: outcome.reason, detail: outcome.detail } };
   }
+  if (outcome.sandbox === "none" && !planned.mayBeUnsandboxed) return { verdict: "refused", why: { why: "unsandboxed" } };
   const { ending, verification } = outcome;
   // Every planned command must have run and passed: one that is missing has proved nothing.
   const failed = planned.verify.filter(

@@ -1,16 +1,16 @@
 import { err, ok, type Result } from "../wire/result.ts";
 
 /**
- * The two lifecycles, each one exhaustive table: a cell for every state and event, `null` = refused.
+ * The three lifecycles (task, attempt, lease), each one exhaustive table: a cell for every state and event, `null` = refused.
  * The store writes `… where id = $1 and state = $2`, so the database refuses what a table refuses, and its check
  * constraints list the same words (test/store/migrations.test.ts compares them).
  *
  *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging
- *      │               │  ▲             │  │  └──────────────claim────────────────▲                │  │
- *      │               │  └───expire────┴──│───────────────────┤ (awaiting)       │           accept reject
- *    refuse          refuse              refuse               lose               lose              ▼  └─▶ unsolved
- *      ▼               ▼                   ▼                   ▼                  ▼          committing
- *   refused         refused             refused             unsolved           unsolved        commit
+ *      │              │  ▲             │     └──────────────claim────────────────▲                │  │
+ *      │              │  └────────expire (awaiting)                │             │           accept reject
+ *    refuse         refuse          refuse                        lose          lose              ▼  └─▶ unsolved
+ *      ▼              ▼               ▼                            ▼             ▼           committing
+ *   refused        refused         refused                      unsolved      unsolved        commit
  *                                                                                                ▼
  *                                             solved ◀─open─ opening ◀─branch──────────────── branching
  *
@@ -74,16 +74,10 @@ export const TASK_TRANSITIONS = {
   planning: { ...REFUSE_ALL, plan: "queued", refuse: "refused", stick: "stuck" },
   queued: { ...REFUSE_ALL, admit: "dispatching", refuse: "refused", stick: "stuck" },
   // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost.
-  dispatching: {
-    ...REFUSE_ALL,
-    dispatch: "awaiting",
-    claim: "running",
-    refuse: "refused",
-    expire: "queued",
-    stick: "stuck",
-  },
-  awaiting: { ...REFUSE_ALL, dispatch: "awaiting", claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
-  running: { ...REFUSE_ALL, dispatch: "running", claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
+  dispatching: { ...REFUSE_ALL, dispatch: "awaiting", claim: "running", refuse: "refused", stick: "stuck" },
+  awaiting: { ...REFUSE_ALL, claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
+  // The same run may claim again while it has not had our answer.
+  running: { ...REFUSE_ALL, claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
   judging: { ...REFUSE_ALL, accept: "committing", reject: "unsolved", stick: "stuck" },
   committing: { ...REFUSE_ALL, commit: "branching", stick: "stuck" },
   branching: { ...REFUSE_ALL, branch: "opening", stick: "stuck" },
@@ -94,23 +88,38 @@ export const TASK_TRANSITIONS = {
   stuck: REFUSE_ALL,
 } as const satisfies Table<TaskState, TaskEvent>;
 
-/** An attempt's states are its lease's: offered until claimed, held while the job runs, then one of two ends. */
-export const ATTEMPT_STATES = ["offered", "held", "settled", "lost"] as const;
+/** The app's judgement of an attempt, and so its last state. */
+export const VERDICTS = ["solved", "noChange", "failed", "refused", "lost"] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** One try under one route: open until it is judged, whatever number of leases it takes. */
+export const ATTEMPT_STATES = ["open", ...VERDICTS] as const;
 export type AttemptState = (typeof ATTEMPT_STATES)[number];
 
-export const ATTEMPT_EVENTS = ["claim", "report", "lose"] as const;
-export type AttemptEvent = (typeof ATTEMPT_EVENTS)[number];
+const JUDGED = { solved: null, noChange: null, failed: null, refused: null, lost: null } as const;
 
 export const ATTEMPT_TRANSITIONS = {
+  open: { solved: "solved", noChange: "noChange", failed: "failed", refused: "refused", lost: "lost" },
+  solved: JUDGED,
+  noChange: JUDGED,
+  failed: JUDGED,
+  refused: JUDGED,
+  lost: JUDGED,
+} as const satisfies Table<AttemptState, Verdict>;
+
+/** One run's use of one credential: offered until the run claims it, held while it works, then one of two ends. */
+export const LEASE_STATES = ["offered", "held", "settled", "lost"] as const;
+export type LeaseState = (typeof LEASE_STATES)[number];
+
+export const LEASE_EVENTS = ["claim", "report", "lose"] as const;
+export type LeaseEvent = (typeof LEASE_EVENTS)[number];
+
+export const LEASE_TRANSITIONS = {
   offered: { claim: "held", report: null, lose: "lost" },
   held: { claim: "held", report: "settled", lose: "lost" },
   settled: { claim: null, report: null, lose: null },
   lost: { claim: null, report: null, lose: null },
-} as const satisfies Table<AttemptState, AttemptEvent>;
-
-/** The app's judgement of an ended attempt. */
-export const VERDICTS = ["solved", "noChange", "failed", "refused", "lost"] as const;
-export type Verdict = (typeof VERDICTS)[number];
+} as const satisfies Table<LeaseState, LeaseEvent>;
 
 export type IllegalTransition = { readonly reason: "illegal-transition"; readonly state: string; readonly event: string };
 
@@ -120,8 +129,13 @@ export function stepTask(state: TaskState, event: TaskEvent): Result<TaskState, 
   return next === null ? err({ reason: "illegal-transition", state, event }) : ok(next);
 }
 
-export function stepAttempt(state: AttemptState, event: AttemptEvent): Result<AttemptState, IllegalTransition> {
-  const next = ATTEMPT_TRANSITIONS[state][event];
+export function stepAttempt(state: AttemptState, verdict: Verdict): Result<AttemptState, IllegalTransition> {
+  const next = ATTEMPT_TRANSITIONS[state][verdict];
+  return next === null ? err({ reason: "illegal-transition", state, event: verdict }) : ok(next);
+}
+
+export function stepLease(state: LeaseState, event: LeaseEvent): Result<LeaseState, IllegalTransition> {
+  const next = LEASE_TRANSITIONS[state][event];
   return next === null ? err({ reason: "illegal-transition", state, event }) : ok(next);
 }
 
@@ -131,3 +145,6 @@ export function isTerminal(state: TaskState): boolean {
 }
 
 export const TERMINAL_TASK_STATES: readonly TaskState[] = TASK_STATES.filter(isTerminal);
+
+/** The lease states in which its credential is in use. */
+export const LIVE_LEASE_STATES: readonly LeaseState[] = LEASE_STATES.filter((state) => LEASE_TRANSITIONS[state].lose !== null);

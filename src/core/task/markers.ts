@@ -1,30 +1,35 @@
-import { AttemptId, TaskId } from "../wire/ids.ts";
+import { LeaseId, TaskId } from "../wire/ids.ts";
 
 /**
  * Names by which an effect whose answer was lost is found again. Each is made and read here, so that what was
  * written to GitHub can always be traced back to its task.
  */
-const COMMENT_MARKER = /<!-- agent-pool:task:([0-9a-f-]{36}) -->/;
+const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36}))? -->/;
 const RUN_TITLE = /^agent-pool ([0-9a-f-]{36})$/;
 
-/** Invisible first line of the task's one comment. Found only in comments written by our own bot, never in a person's. */
-export function commentMarker(task: TaskId): string {
-  return `<!-- agent-pool:task:${task} -->`;
+/**
+ * Invisible first line of the app's one comment on an issue, naming the task it shows where there is one. Believed only in
+ * comments written by our own bot, never in a person's.
+ */
+export function commentMarker(task: TaskId | null): string {
+  return task === null ? "<!-- agent-pool -->" : `<!-- agent-pool:task:${task} -->`;
 }
 
-export function parseCommentMarker(body: string): TaskId | undefined {
-  const id = COMMENT_MARKER.exec(body)?.[1];
-  return id === undefined ? undefined : TaskId(id);
+/** The task a comment of ours shows: null when it shows none, undefined when the comment is not one of ours. */
+export function parseCommentMarker(body: string): TaskId | null | undefined {
+  const found = COMMENT_MARKER.exec(body);
+  if (found === null) return undefined;
+  return found[1] === undefined ? null : TaskId(found[1]);
 }
 
-/** The workflow's `run-name`; a run is looked up by it when the answer to its dispatch was lost. */
-export function runTitle(attempt: AttemptId): string {
-  return `agent-pool ${attempt}`;
+/** The workflow's `run-name`, with the dispatch's input `attempt`; a run is looked up by it when the answer was lost. */
+export function runTitle(lease: LeaseId): string {
+  return `agent-pool ${lease}`;
 }
 
-export function parseRunTitle(title: string): AttemptId | undefined {
+export function parseRunTitle(title: string): LeaseId | undefined {
   const id = RUN_TITLE.exec(title)?.[1];
-  return id === undefined ? undefined : AttemptId(id);
+  return id === undefined ? undefined : LeaseId(id);
 }
 
 /** One branch a task, whatever the number of attempts: `agent-pool/issue-12-1f0c2a9b`. */

@@ -23,6 +23,7 @@ export type Failure =
   | { readonly reason: "runner-is-public"; readonly runner: string }
   | { readonly reason: "environment-not-locked"; readonly credential: string; readonly runner: string; readonly branch: string }
   | { readonly reason: "actor-may-not-start"; readonly login: string; readonly role: string }
+  | { readonly reason: "task-under-way"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   | { readonly reason: "too-big" }
@@ -60,6 +61,8 @@ export function describe(failure: Failure): string {
       return `The environment \`${failure.credential}\` of \`${failure.runner}\` is missing, or open to other branches than \`${failure.branch}\`. In that repository's settings, under Environments, let exactly the branch \`${failure.branch}\` deploy to it ("Selected branches"), then label the issue again.`;
     case "actor-may-not-start":
       return `@${failure.login} has the role \`${failure.role}\` here. Someone with write access starts agent work: ask one of them to set the label.`;
+    case "task-under-way":
+      return `@${failure.login} asked again while this was under way, which starts nothing. Comment \`/agent\` once it has ended.`;
     case "command-unknown":
       return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
     case "route-not-served":

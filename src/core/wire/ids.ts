@@ -15,8 +15,11 @@ export type RunId = Brand<number, "RunId">;
 /** GitHub's id of a webhook delivery, `X-GitHub-Delivery`. The same delivery sent again has the same id. */
 export type DeliveryId = Brand<string, "DeliveryId">;
 export type TaskId = Brand<string, "TaskId">;
-/** Visible to anyone who reads the runner repository: a dispatch input and part of the run's name. */
 export type AttemptId = Brand<string, "AttemptId">;
+/**
+ * Visible to anyone who reads the runner repository: it is the dispatch's input `attempt`, part of the run's name, and in the
+ * addresses the job calls.
+ */
 export type LeaseId = Brand<string, "LeaseId">;
 /** The alias of a pool entry, and the name of the GitHub environment that holds its key. */
 export type CredentialName = Brand<string, "CredentialName">;

@@ -3,14 +3,18 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { EFFECTS, type Effect } from "#core/task/effects.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import { connectEmbedded } from "#adapters/store/connect.ts";
+import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import type { CountedRoute } from "#playground/github/emulated-github.ts";
 import { waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
+import { freshDatabase, type Engine } from "../kit/stores.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 
-/** Where the app is killed: GitHub hasn't done it yet, or has done it and the answer never arrives. */
-export type Moment = "before" | "after";
+/**
+ * What happens at an effect: the app is killed before GitHub has done it, or after, when the answer never arrives; or it lives
+ * on, and only the answer is lost.
+ */
+export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
 const CASES: Record<Effect, "flow" | "no-runner"> = {
@@ -23,25 +27,29 @@ const CASES: Record<Effect, "flow" | "no-runner"> = {
   openPullRequest: "flow",
 };
 
-/** `kill -9` at the effect's call, the answer lost with it. Says how often that happened. */
-function killAt(world: World, effect: Effect, moment: Moment): { kills: number } {
-  const seen = { kills: 0 };
+/** The fault at the effect's first call. Says how often it struck. */
+function strikeAt(world: World, effect: Effect, moment: Moment): { times: number } {
+  const seen = { times: 0 };
   world.github.onCall(EFFECTS[effect] satisfies CountedRoute, async ({ phase }) => {
-    if (phase !== moment) return undefined;
-    seen.kills += 1;
-    await world.app.kill();
+    if (phase !== (moment === "killed before" ? "before" : "after")) return undefined;
+    seen.times += 1;
+    if (moment !== "answer lost at") await world.app.kill();
     return "drop";
   });
   return seen;
 }
 
 /** No runner takes the job for longer than an offer lasts: the app, asleep meanwhile, wakes up to it. */
-async function outwaitTheOffer(world: World): Promise<void> {
+async function outwaitTheOffer(world: World, databaseUrl: string | undefined): Promise<void> {
   await world.app.stop();
-  const { db, close } = await connectEmbedded(join(world.dataDir, "store"));
-  await sql`update attempts set created_at = created_at - ${LEASE.offerMs + 1}`.execute(db);
+  const { db, close } = await connect(world, databaseUrl);
+  await sql`update leases set created_at = created_at - ${LEASE.offerMs + 1}`.execute(db);
   await sql`update tasks set due_at = 0 where state = 'awaiting'`.execute(db);
   await close();
+}
+
+async function connect(world: World, databaseUrl: string | undefined): Promise<Connection> {
+  return databaseUrl === undefined ? connectEmbedded(join(world.dataDir, "store")) : connectPostgres(databaseUrl);
 }
 
 async function until(what: () => boolean, forMs: number): Promise<boolean> {
@@ -50,33 +58,36 @@ async function until(what: () => boolean, forMs: number): Promise<boolean> {
   return what();
 }
 
-/** All cases of one moment: two files share them, so that they run side by side. */
-export function describeKills(moment: Moment): void {
+/** All cases of one moment; a file each, so that they run side by side. */
+export function describeFaults(moment: Moment, engine: Engine): void {
   const effects = Object.keys(EFFECTS) as Effect[];
   const met = new Set<Effect>();
 
-  describe(`the app killed ${moment} an effect, with the answer lost`, () => {
+  describe(`${moment} an effect, with the store on ${engine}`, () => {
     it.each(effects)(
       "%s: ends in one comment, branch, pull request, claimed run, settlement and set of model calls",
       async (effect) => {
+        const databaseUrl = engine === "Postgres" ? await freshDatabase() : undefined;
         await using world = await createWorld({
+          ...(databaseUrl === undefined ? {} : { databaseUrl }),
           product: { files: sampleFiles() },
           script: sampleScript(),
           runner: CASES[effect] === "flow",
           // Listings lag: a look right after the restart misses what was done just before the kill.
           listingLagMs: 2_000,
         });
-        const seen = killAt(world, effect, moment);
+        const seen = strikeAt(world, effect, moment);
         await world.app.start();
 
         const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels: ["agent"] });
         if (CASES[effect] === "no-runner") {
           expect(await until(() => world.github.runs(RUNNER).length > 0, 20_000)).toBe(true);
-          await outwaitTheOffer(world);
+          await outwaitTheOffer(world, databaseUrl);
           await world.app.start();
         }
-        expect(await until(() => seen.kills > 0 && !world.app.running(), 60_000), `no kill at ${effect}`).toBe(true);
-        await world.app.start();
+        const survives = moment === "answer lost at";
+        expect(await until(() => seen.times > 0 && world.app.running() === survives, 60_000), `no fault at ${effect}`).toBe(true);
+        if (!survives) await world.app.start();
         if (CASES[effect] === "no-runner") {
           expect(await until(() => world.github.runs(RUNNER).length > 1, 30_000)).toBe(true);
           await world.startRunner();
@@ -86,31 +97,31 @@ export function describeKills(moment: Moment): void {
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);
-        expect(seen.kills).toBe(1);
+        expect(seen.times).toBe(1);
         expect(world.github.comments(PRODUCT, number)).toHaveLength(1);
         expect((await world.github.branches(PRODUCT)).map((branch) => branch.name.split("/")[0])).toEqual(["agent-pool", "main"]);
         expect(await world.github.pulls(PRODUCT)).toHaveLength(1);
         expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(3);
-        expect(await readBooks(world)).toEqual({ claimed: 1, settled: 1, charges: ["model", "runner"], holds: 0 });
+        expect(await readBooks(world, databaseUrl)).toEqual({ claimed: 1, settled: 1, charges: ["model", "runner"], holds: 0 });
         expect(world.github.violations()).toEqual([]);
       },
     );
 
     afterAll(() => {
-      expect([...met].toSorted(), "every effect of core/task/effects.ts has had its kill").toEqual(effects.toSorted());
+      expect([...met].toSorted(), "every effect of core/task/effects.ts has had its fault").toEqual(effects.toSorted());
     });
   });
 }
 
-async function readBooks(world: World) {
-  const { db, close } = await connectEmbedded(join(world.dataDir, "store"));
+async function readBooks(world: World, databaseUrl: string | undefined) {
+  const { db, close } = await connect(world, databaseUrl);
   try {
-    const attempts = await db.selectFrom("attempts").select(["state", "run_token_hash"]).execute();
+    const leases = await db.selectFrom("leases").select(["state", "run_token_hash"]).execute();
     const ledger = await db.selectFrom("ledger").select("kind").orderBy("kind").execute();
     const holds = await db.selectFrom("holds").selectAll().execute();
     return {
-      claimed: attempts.filter((attempt) => attempt.run_token_hash !== null).length,
-      settled: attempts.filter((attempt) => attempt.state === "settled").length,
+      claimed: leases.filter((lease) => lease.run_token_hash !== null).length,
+      settled: leases.filter((lease) => lease.state === "settled").length,
       charges: ledger.map((row) => row.kind),
       holds: holds.length,
     };

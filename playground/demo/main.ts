@@ -1,0 +1,132 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { whyNoSandbox } from "../programs.ts";
+import { sampleFiles } from "../sample.ts";
+import { countCalls, waitForEnd } from "../watch.ts";
+import { createWorld, PRODUCT, ROOT, TOOL_CACHE, type World } from "../world.ts";
+import { readOptions, USAGE, type DemoOptions } from "./options.ts";
+import { collect } from "./report.ts";
+import { narrate } from "./story.ts";
+
+/**
+ * The main job on one machine, no account needed: real app, store, Action, harness and git; GitHub and the model are
+ * programs that stand in. Ends with 0 only when the pull request exists and holds exactly the expected tree.
+ */
+const started = performance.now();
+
+function line(text: string): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
+  for (const each of text.split("\n")) process.stdout.write(`${seconds}s  ${each}\n`);
+}
+
+function complain(text: string, code: number): number {
+  process.stderr.write(`demo: ${text}\n`);
+  return code;
+}
+
+async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number> {
+  for (const note of options.notes) line(note);
+  const noSandbox = whyNoSandbox();
+  if (noSandbox !== undefined) {
+    if (options.live !== undefined) return complain(`--live needs the sandbox: ${noSandbox}`, 2);
+    line(`${noSandbox}. The harness runs UNSANDBOXED, against the scripted model only`);
+  }
+  line("making ready the pinned harness and sandbox: about 390 MB from npm the first time, nothing after");
+  const fetched = spawnSync(process.execPath, [join(ROOT, "action/src/prefetch.ts"), TOOL_CACHE], { encoding: "utf8" });
+  if (fetched.status !== 0)
+    return complain(`${fetched.stdout}${fetched.stderr}Check that npm reaches its registry, then try again.`, 1);
+  if (stopped.aborted) return 130;
+
+  let telling = false;
+  await using world = await createWorld({
+    product:
+      options.repo === undefined
+        ? { files: sampleFiles() }
+        : { fromGit: options.repo.folder, defaultBranch: options.repo.branch },
+    script: options.script,
+    sandboxed: noSandbox === undefined,
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
+    ...(options.live === undefined ? {} : { live: options.live }),
+    onEvent: (event) => {
+      const told = options.verbose ? `${event.from}: ${event.text}` : narrate(event);
+      if (telling && told !== undefined) line(told);
+    },
+  });
+  await world.app.start();
+  telling = true;
+  line("GitHub, its runner, the OIDC issuer, the model and the app answer on loopback");
+  const play = tell(world, options);
+  const code = await Promise.race([play, once(stopped, "abort").then(() => 130)]);
+  // What the app and the runner say while they are ended is no part of the story.
+  telling = false;
+  if (code === 130) process.stderr.write("demo: stopped, everything is removed\n");
+  else if (options.keep) await keep(world, stopped);
+  return code;
+}
+
+async function tell(world: World, options: DemoOptions): Promise<number> {
+  const { github, maintainer } = world;
+  github.resetCalls();
+  const labels = options.comment === undefined ? ["agent"] : [];
+  const { number } = await maintainer.openIssue(PRODUCT, { ...options.issue, labels });
+  line(
+    `${maintainer.login} opens issue #${String(number)}, “${options.issue.title}”${labels.length > 0 ? ", labelled `agent`" : ""}`,
+  );
+  if (options.comment !== undefined) {
+    line(`${maintainer.login} comments: ${options.comment}`);
+    await maintainer.comment(PRODUCT, number, options.comment);
+  }
+  const limitMs = options.live === undefined ? 10 * MINUTE_MS : HOUR_MS + 15 * MINUTE_MS;
+  const ended = await waitForEnd(world, PRODUCT, number, limitMs);
+  if (!ended) line(`no end within ${String(limitMs / SECOND_MS)} s; the app's last lines:\n${world.app.output().slice(-3_000)}`);
+  // GitHub counts what it was asked up to here; the rest is our own looking.
+  const calls = countCalls(world);
+  await world.runner?.idle();
+  await world.app.stop();
+  const { comment, diff, ...result } = await collect(world, number, options);
+  const violations = github.violations();
+  const problems = [...result.problems, ...violations.map((text) => `GitHub's contract was broken: ${text}`)];
+  const summary = { ...result, problems, ...calls, contractViolations: violations.length };
+  process.stdout.write(`\nThe app's comment on the issue:\n\n${comment.replace(/^<!--.*-->\n+/, "") || "(none)"}\n`);
+  if (diff !== "") process.stdout.write(`The pull request's change:\n\n${diff}\n\n`);
+  for (const text of problems) line(`PROBLEM: ${text}`);
+  line(problems.length === 0 ? pass(summary) : "FAILED, for the reasons above");
+  if (options.json) process.stdout.write(`${JSON.stringify({ ok: problems.length === 0, ...summary })}\n`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+function pass({ pullRequest, attempts }: Omit<Awaited<ReturnType<typeof collect>>, "comment" | "diff">): string {
+  const cost = attempts.reduce((sum, attempt) => sum + (attempt.costUsd ?? 0), 0);
+  return `pull request #${String(pullRequest?.number)} exists, for $${cost.toFixed(4)} of model use, and its tree is the one that an independent clone gives`;
+}
+
+/** `--keep`: the app starts again on the same store, and everything stays until it is stopped. */
+async function keep(world: World, stopped: AbortSignal): Promise<void> {
+  await world.app.start();
+  const { dataDir, github, app, model } = world;
+  process.stdout.write(
+    [
+      "",
+      `issue and pull request  ${github.url}/${PRODUCT}/issues/1  ${github.url}/${PRODUCT}/pull/2`,
+      `repository              git clone ${join(dataDir, "repositories", `${PRODUCT}.git`)}`,
+      `app                     ${app.url}/readyz`,
+      `GitHub's API            ${github.url}   model  ${model.url}`,
+      "Ctrl-C ends and removes all of it.",
+      "",
+    ].join("\n"),
+  );
+  if (!stopped.aborted) await once(stopped, "abort");
+}
+
+const options = readOptions(process.argv.slice(2), process.env);
+if (!options.ok) process.exitCode = complain(options.error, 2);
+else if (options.value === "help") process.stdout.write(`${USAGE}\n`);
+else {
+  const stop = new AbortController();
+  // However it is stopped, by a key, a closed terminal or a pipe that ends: all that was started ends too.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
+  process.stdout.on("error", () => stop.abort());
+  process.exitCode = await demo(options.value, stop.signal);
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { sql, type Kysely } from "kysely";
+import { TaskId } from "#core/wire/ids.ts";
+import type { Failure } from "#core/wire/failure.ts";
+import type { Brief } from "#core/task/brief.ts";
+import type { TaskState } from "#core/task/lifecycle.ts";
+import type { Place } from "#ports/github.ts";
+import type { ClaimedComment, Written } from "#ports/store.ts";
+import { NOW } from "./migrations.ts";
+import { claimDue, dueAfter, release } from "./queue.ts";
+import type { Schema } from "./schema.ts";
+
+/** The issue's comment shows this task from now on. It isn't due before there is something to say. */
+export async function showTask(tx: Kysely<Schema>, task: TaskId, brief: Brief): Promise<void> {
+  await tx
+    .insertInto("comments")
+    .values({ ...issueOf(brief), task_id: task })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "issue_number"])
+        .doUpdateSet({ task_id: task, notice: null, place: JSON.stringify(placeOf(brief)) }),
+    )
+    .execute();
+}
+
+export async function notice(db: Kysely<Schema>, brief: Brief, said: Failure, onlyIfNone: boolean): Promise<void> {
+  const answer = { notice: JSON.stringify(said), due_at: NOW };
+  await db
+    .insertInto("comments")
+    .values({ ...issueOf(brief), ...answer })
+    .onConflict((conflict) => {
+      const update = conflict.columns(["repository_id", "issue_number"]).doUpdateSet(answer);
+      return onlyIfNone ? update.where("comments.task_id", "is", null) : update;
+    })
+    .execute();
+}
+
+function issueOf(brief: Brief) {
+  return {
+    id: randomUUID(),
+    owner_id: brief.owner.id,
+    repository_id: brief.repository.id,
+    issue_number: brief.issue.number,
+    place: JSON.stringify(placeOf(brief)),
+  };
+}
+
+function placeOf({ installation, owner, repository }: Brief): Place {
+  return { installation, owner, repository };
+}
+
+/** These tasks have something new to say. */
+export async function wakeComments(tx: Kysely<Schema>, tasks: readonly string[]): Promise<void> {
+  if (tasks.length === 0) return;
+  await tx
+    .updateTable("comments")
+    .set({ due_at: NOW })
+    .where("task_id", "in", [...tasks])
+    .execute();
+}
+
+/** The owner's tasks that wait have not said so yet. */
+export async function wakeWaitingComments(tx: Kysely<Schema>, owner: number): Promise<void> {
+  await tx
+    .updateTable("comments")
+    .set({ due_at: NOW })
+    .where("owner_id", "=", owner)
+    .where("task_id", "in", (query) =>
+      query.selectFrom("tasks").select("id").where("owner_id", "=", owner).where("state", "=", "queued"),
+    )
+    .where((where) => where.or([where("said", "is", null), where("said", "!=", "queued")]))
+    .execute();
+}
+
+export async function claimComment(db: Kysely<Schema>): Promise<ClaimedComment | undefined> {
+  const row = await claimDue(db, "comments");
+  if (row === undefined) return undefined;
+  return {
+    id: row.id,
+    place: row.place,
+    issue: row.issue_number,
+    task: row.task_id === null ? null : TaskId(row.task_id),
+    notice: row.notice,
+    written: row.comment_id === null ? null : { id: row.comment_id, hash: row.comment_hash ?? "" },
+    begun: row.begun,
+    refused: row.refused,
+    holder: row.holder,
+    tries: row.tries,
+  };
+}
+
+export async function beginComment(db: Kysely<Schema>, comment: ClaimedComment): Promise<void> {
+  await db.updateTable("comments").set({ begun: true }).where("id", "=", comment.id).execute();
+}
+
+export async function recordComment(
+  db: Kysely<Schema>,
+  comment: ClaimedComment,
+  written: Written,
+  said: TaskState | null,
+): Promise<void> {
+  await db
+    .updateTable("comments")
+    .set(
+      written === "refused"
+        ? { refused: true, begun: false }
+        : written === "gone"
+          ? { comment_id: null, comment_hash: null, begun: false }
+          : { comment_id: written.id, comment_hash: written.hash, begun: false, said },
+    )
+    // One that is gone is made anew at once.
+    .set({ tries: 0, held_by: null, held_until: null, due_at: written === "gone" ? sql`${NOW}` : dueAfter(null) })
+    .where("id", "=", comment.id)
+    .where("held_by", "=", comment.holder)
+    .execute();
+}
+
+export async function postponeComment(db: Kysely<Schema>, comment: ClaimedComment, dueInMs: number): Promise<void> {
+  await release(db, "comments", comment.id, comment, { dueInMs, anew: false });
+}
+
+export async function restComment(db: Kysely<Schema>, comment: ClaimedComment): Promise<void> {
+  await release(db, "comments", comment.id, comment, { dueInMs: null, anew: true });
+}

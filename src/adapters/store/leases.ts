@@ -1,0 +1,189 @@
+import { sql, type Kysely, type Selectable } from "kysely";
+import type { Change } from "#core/wire/contract.ts";
+import { AttemptId, CredentialName, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { MicroUsd } from "#core/wire/units.ts";
+import { LEASE } from "#core/pool/lease.ts";
+import { conservativeCharge, type LedgerEntry } from "#core/pool/ledger.ts";
+import { windowId } from "#core/pool/windows.ts";
+import { stepAttempt, stepLease, type LeaseEvent, type Verdict } from "#core/task/lifecycle.ts";
+import type { JudgedReason } from "#core/task/judge.ts";
+import type { ExpectedRun, LeasePatch, LeaseRow } from "#ports/store.ts";
+import { writeLedger } from "./ledger.ts";
+import { NOW } from "./migrations.ts";
+import type { Schema } from "./schema.ts";
+
+export async function readLease(db: Kysely<Schema>, lease: LeaseId): Promise<LeaseRow | undefined> {
+  const row = await leases(db).where("leases.id", "=", lease).executeTakeFirst();
+  return row === undefined ? undefined : toLease(row);
+}
+
+export async function readLeases(db: Kysely<Schema>, task: TaskId): Promise<readonly LeaseRow[]> {
+  const rows = await leases(db).where("leases.task_id", "=", task).orderBy("attempts.number").orderBy("fence").execute();
+  return rows.map(toLease);
+}
+
+export async function findByRunToken(db: Kysely<Schema>, lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined> {
+  const row = await leases(db).where("leases.id", "=", lease).where("run_token_hash", "=", runTokenHash).executeTakeFirst();
+  return row === undefined ? undefined : toLease(row);
+}
+
+function leases(db: Kysely<Schema>) {
+  const cost = (kind: LedgerEntry["kind"]) =>
+    sql<number | null>`(select amount from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
+  return db
+    .selectFrom("leases")
+    .innerJoin("attempts", "attempts.id", "leases.attempt_id")
+    .select([
+      "leases.id",
+      "leases.task_id",
+      "leases.owner_id",
+      "leases.attempt_id",
+      "leases.fence",
+      "leases.state",
+      "leases.credential",
+      "leases.expected",
+      "leases.run_id",
+      "leases.run_url",
+      "leases.note",
+      "leases.outcome_hash",
+      "leases.report",
+      "attempts.number",
+      "attempts.route",
+      "attempts.budget",
+      "attempts.price",
+      "attempts.why",
+      "attempts.state as attempt_state",
+      sql<number>`${NOW} - leases.created_at`.as("age"),
+      sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"),
+      cost("model").as("model_cost"),
+      cost("runner").as("runner_cost"),
+    ]);
+}
+
+type Read = Awaited<ReturnType<ReturnType<typeof leases>["executeTakeFirstOrThrow"]>>;
+
+function toLease(row: Read): LeaseRow {
+  const money = (amount: number | null) => (amount === null ? null : MicroUsd(amount));
+  return {
+    id: LeaseId(row.id),
+    task: TaskId(row.task_id),
+    owner: OwnerId(row.owner_id),
+    attempt: {
+      id: AttemptId(row.attempt_id),
+      number: row.number,
+      route: row.route,
+      budget: MicroUsd(row.budget),
+      price: row.price,
+      verdict: row.attempt_state === "open" ? null : row.attempt_state,
+      why: row.why,
+    },
+    fence: row.fence,
+    state: row.state,
+    credential: CredentialName(row.credential),
+    expected: row.expected,
+    run: row.run_id === null ? null : RunId(row.run_id),
+    runUrl: row.run_url,
+    ageMs: row.age,
+    deadlineInMs: row.deadline_in,
+    note: row.note,
+    outcomeHash: row.outcome_hash,
+    report: row.report,
+    costs: { model: money(row.model_cost), runner: money(row.runner_cost) },
+  };
+}
+
+export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: ExpectedRun): Promise<void> {
+  await db
+    .updateTable("leases")
+    .set({ expected: JSON.stringify(expected) })
+    .where("id", "=", lease)
+    .execute();
+}
+
+export async function noteLease(db: Kysely<Schema>, lease: LeaseId, why: JudgedReason): Promise<void> {
+  await db
+    .updateTable("leases")
+    .set({ note: JSON.stringify(why) })
+    .where("id", "=", lease)
+    .execute();
+}
+
+export async function patchLease(tx: Kysely<Schema>, patch: LeasePatch): Promise<void> {
+  const { lease, run, verdict } = patch;
+  if (run !== undefined) {
+    // A run that has claimed keeps the lease: the one we know of may be a second one, made when an answer was lost.
+    await tx
+      .updateTable("leases")
+      .set({ run_id: run.id, run_url: run.url })
+      .where("id", "=", lease)
+      .where((where) => where.or([where("run_id", "is", null), where("run_id", "=", run.id)]))
+      .execute();
+  }
+  if (verdict !== undefined) await judgeAttempt(tx, lease, verdict.verdict, verdict.why);
+  if (patch.lose === true) await lose(tx, lease);
+}
+
+async function judgeAttempt(tx: Kysely<Schema>, lease: LeaseId, verdict: Verdict, why: JudgedReason | null): Promise<void> {
+  const attempt = await tx
+    .selectFrom("attempts")
+    .select(["id", "state"])
+    .where("id", "=", (query) => query.selectFrom("leases").select("attempt_id").where("leases.id", "=", lease))
+    .executeTakeFirstOrThrow();
+  const next = stepAttempt(attempt.state, verdict);
+  if (!next.ok) throw new Error(`attempt ${attempt.id} is ${attempt.state} and can't be judged ${verdict}`);
+  await tx
+    .updateTable("attempts")
+    .set({ state: next.value, why: why === null ? null : JSON.stringify(why) })
+    .where("id", "=", attempt.id)
+    .execute();
+}
+
+/** Ends a lease whose run will report nothing, and charges it. */
+async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
+  const before = await stepLeaseRow(tx, lease, "lose");
+  if (before === undefined) return;
+  const credential = CredentialName(before.credential);
+  const held = await tx
+    .selectFrom("holds")
+    .select("amount")
+    .where("lease_id", "=", lease)
+    .where("window_id", "=", windowId({ name: "usd-month", subject: { kind: "credential", name: credential } }))
+    .executeTakeFirst();
+  const sinceClaimMs = before.deadline_in === null ? null : Math.max(0, LEASE.termMs - before.deadline_in);
+  await writeLedger(
+    tx,
+    { lease, owner: OwnerId(before.owner_id), credential },
+    conservativeCharge(MicroUsd(held?.amount ?? 0), sinceClaimMs),
+  );
+  await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();
+}
+
+/** The row as it was, its state moved on; undefined where the lifecycle has no such step. */
+export async function stepLeaseRow(
+  tx: Kysely<Schema>,
+  lease: LeaseId,
+  event: LeaseEvent,
+): Promise<(Selectable<Schema["leases"]> & { deadline_in: number | null }) | undefined> {
+  const row = await tx
+    .selectFrom("leases")
+    .selectAll()
+    .select(sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"))
+    .where("id", "=", lease)
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const next = stepLease(row.state, event);
+  if (!next.ok) return undefined;
+  await tx.updateTable("leases").set({ state: next.value }).where("id", "=", lease).execute();
+  return row;
+}
+
+export async function readChanges(db: Kysely<Schema>, lease: LeaseId): Promise<readonly Change[]> {
+  const row = await db.selectFrom("leases").select("changes").where("id", "=", lease).executeTakeFirst();
+  return row?.changes ?? [];
+}
+
+/** What an ended task changed is in its pull request, or refused: private source is not kept beside it. */
+export async function dropChanges(tx: Kysely<Schema>, task: TaskId): Promise<void> {
+  await tx.updateTable("leases").set({ changes: null }).where("task_id", "=", task).where("changes", "is not", null).execute();
+}

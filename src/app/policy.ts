@@ -1,0 +1,28 @@
+import type { Failure } from "#core/wire/failure.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { parseConfig } from "#core/config/parse.ts";
+import { CONFIG_FILE, Policy, POLICY_REPOSITORY } from "#core/config/policy.ts";
+import type { Brief } from "#core/task/brief.ts";
+import type { SetUp } from "#ports/github.ts";
+
+export type ReadPolicy = { readonly policy: Policy; readonly text: string; readonly commit: string };
+
+/** The owner's policy as GitHub has it. A broken or missing one is a reason to refuse, never a looser one. */
+export function readPolicy(owner: Brief["owner"], found: SetUp["policy"]): Result<ReadPolicy, Failure> {
+  const repository = `${owner.login}/${POLICY_REPOSITORY}`;
+  if (found === null || found.file === "missing") return err({ reason: "policy-missing", repository, file: CONFIG_FILE });
+  if (found.file === "unreadable") return err({ reason: "policy-unreadable", repository, file: CONFIG_FILE });
+  const { text } = found.file;
+  const policy = parsePolicy(owner.login, text);
+  return policy.ok ? ok({ policy: policy.value, text, commit: found.commit }) : policy;
+}
+
+/** A policy's text, which names no runner of another owner. */
+export function parsePolicy(login: string, text: string): Result<Policy, Failure> {
+  const policy = parseConfig(`${login}/${POLICY_REPOSITORY}: ${CONFIG_FILE}`, text, Policy);
+  if (!policy.ok) return policy;
+  const runner = policy.value.runner.repository;
+  return runner.split("/")[0]?.toLowerCase() === login.toLowerCase()
+    ? policy
+    : err({ reason: "runner-of-another-owner", runner, owner: login });
+}

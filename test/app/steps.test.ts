@@ -1,0 +1,392 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { LEASE } from "#core/pool/lease.ts";
+import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
+import { ok } from "#core/wire/result.ts";
+import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import { migrate } from "#adapters/store/migrations.ts";
+import { bindStore } from "#adapters/store/store.ts";
+import type { Deps } from "#app/deps.ts";
+import { workOnce } from "#app/worker.ts";
+import type { GitHub } from "#ports/github.ts";
+import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
+import { makeBrief } from "../kit/briefs.ts";
+import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const CHANGED: Outcome = {
+  kind: "ran",
+  contract: 1,
+  ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
+  usage: NO_USAGE,
+  modelCalls: 1,
+  estimated: false,
+  harnessVersion: "1",
+  sandbox: "srt",
+  verification: [],
+  changes: [{ status: "deleted", path: "a.txt" }],
+  ms: 1,
+};
+
+describe("the worker's steps", () => {
+  let connection: Connection;
+  let store: Store;
+  beforeAll(async () => {
+    connection = await connectEmbedded(":memory:");
+    await migrate(connection.db);
+    store = bindStore(connection);
+  });
+  beforeEach(async () => {
+    for (const table of [
+      "decisions",
+      "credentials",
+      "spend",
+      "ledger",
+      "holds",
+      "leases",
+      "attempts",
+      "comments",
+      "tasks",
+      "owners",
+      "deliveries",
+    ])
+      await sql`delete from ${sql.table(table)}`.execute(connection.db);
+  });
+  afterAll(() => store.close());
+
+  function depsOf(github: GitHub): Deps {
+    return {
+      store,
+      github,
+      runtime: {
+        log: silent,
+        playground: false,
+        newId: () => randomUUID(),
+        newRunToken: () => ({ token: "t", hash: "h" }),
+        hash: (text) => text,
+        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
+      },
+    };
+  }
+  /** Works until nothing is due. */
+  async function settle(github: GitHub): Promise<void> {
+    for (let rounds = 0; rounds < 100; rounds += 1) if (!(await workOnce(depsOf(github)))) return;
+    throw new Error("the worker never comes to rest");
+  }
+  /** Everything that waits for a time becomes due. */
+  async function passTime(ms = 0): Promise<void> {
+    await sql`update leases set created_at = created_at - ${ms}, deadline_at = deadline_at - ${ms}`.execute(connection.db);
+    for (const table of ["tasks", "comments", "owners", "deliveries"])
+      await sql`update ${sql.table(table)} set due_at = 0 where due_at is not null`.execute(connection.db);
+  }
+  async function ask(github: GitHub, comment: string | null = null): Promise<void> {
+    const event = { kind: "request" as const, brief: { ...makeBrief(1), comment } };
+    await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OwnerId(10), event });
+    await settle(github);
+  }
+  async function now(): Promise<{ task: TaskRow; leases: readonly LeaseRow[] }> {
+    const { id } = await connection.db.selectFrom("tasks").select("id").orderBy("created_at", "desc").executeTakeFirstOrThrow();
+    return { task: (await store.readTask(TaskId(id)))!, leases: await store.readLeases(TaskId(id)) };
+  }
+  async function claimed(github: GitHub): Promise<LeaseRow> {
+    await ask(github);
+    const { leases } = await now();
+    const lease = leases[0]!;
+    await store.claimLease(lease.id, lease.run ?? RunId(1), "check", "hash");
+    return lease;
+  }
+
+  it("lead from a request to a pull request, each effect once", async () => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+
+    await store.settle(lease.id, CHANGED, "h", []);
+    await settle(github);
+
+    expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2, draft: true } });
+    expect(github.asked.toSorted()).toEqual(
+      ["createBranch", "createComment", "createCommit", "dispatchRun", "openPullRequest", "updateComment"].toSorted(),
+    );
+  });
+
+  it("offer an attempt three times where no runner takes it, then ask a person, and keep no lease", async () => {
+    const github = fakeGitHub();
+    await ask(github);
+    for (let offers = 0; offers < 3; offers += 1) {
+      await passTime(LEASE.offerMs + 1);
+      await settle(github);
+    }
+
+    const { task, leases } = await now();
+    expect(task).toMatchObject({ state: "stuck", failure: { reason: "tries-used-up", step: "waiting for a runner" } });
+    expect(leases.map(({ fence, state, attempt }) => [fence, state, attempt.number, attempt.verdict])).toEqual([
+      [1, "lost", 1, "lost"],
+      [2, "lost", 1, "lost"],
+      [3, "lost", 1, "lost"],
+    ]);
+    expect(github.asked.filter((what) => what === "cancelRun")).toHaveLength(3);
+  });
+
+  it("cancel the run of a job that is silent past its deadline, and charge what it held", async () => {
+    const github = fakeGitHub();
+    await claimed(github);
+
+    await passTime(LEASE.termMs + LEASE.graceMs + 1);
+    await settle(github);
+
+    const { task, leases } = await now();
+    expect(task.state).toBe("unsolved");
+    expect(leases[0]).toMatchObject({
+      state: "lost",
+      costs: { model: 5_000_000 },
+      attempt: { verdict: "lost", why: { why: "deadline" } },
+    });
+    expect(github.asked).toContain("cancelRun");
+  });
+
+  it.each<[string, Partial<GitHub>]>([
+    ["refuses to tell of the run", { readRun: () => Promise.resolve(refused(404)) }],
+    ["can't be reached", { readRun: () => Promise.resolve(unavailable()) }],
+    ["has lost the runner repository", { readRunner: () => Promise.resolve(ok(undefined)) }],
+  ])("leave a job that works alone while GitHub %s, until its deadline", async (_name, answers) => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+    const blind = { ...github, ...answers };
+
+    await passTime();
+    await settle(blind);
+    const before = (await now()).task.state;
+    await store.settle(lease.id, CHANGED, "h", []);
+    await settle(github);
+
+    expect(before).toBe("running");
+    expect((await now()).task.state).toBe("solved");
+  });
+
+  it("take a run that ended and reported nothing for lost, with its conclusion", async () => {
+    const github = fakeGitHub({
+      readRun: (_installation, _runner, id) =>
+        Promise.resolve(ok({ id, url: "x", status: "completed", conclusion: "startup_failure" })),
+    });
+    await claimed(github);
+
+    await passTime();
+    await settle(github);
+
+    expect((await now()).leases[0]?.attempt).toMatchObject({
+      verdict: "lost",
+      why: { why: "run-ended", conclusion: "startup_failure" },
+    });
+  });
+
+  it("wake for the end of the run that holds the lease, and for no other", async () => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+    const end = (run: RunId) =>
+      store.recordDelivery({
+        id: DeliveryId(randomUUID()),
+        owner: OwnerId(10),
+        event: { kind: "run-ended", installation: makeBrief().installation, lease: lease.id, run, conclusion: "failure" },
+      });
+    const ended = fakeGitHub({
+      readRun: (_installation, _runner, id) => Promise.resolve(ok({ id, url: "x", status: "completed", conclusion: "failure" })),
+    });
+
+    await end(RunId(12_345));
+    await settle(ended);
+    const afterAnother = (await now()).task.state;
+    await end(lease.run!);
+    await settle(ended);
+
+    expect(afterAnother).toBe("running");
+    expect((await now()).task.state).toBe("unsolved");
+  });
+
+  it.each<[string, Partial<GitHub>, object]>([
+    [
+      "the requester has lost write",
+      { readRole: once({ permission: "write" }, { permission: "read" }, 2) },
+      { reason: "actor-may-not-start" },
+    ],
+    [
+      "the App isn't on the runner repository",
+      { readRunner: () => Promise.resolve(ok(undefined)) },
+      { reason: "runner-not-installed" },
+    ],
+    [
+      "the runner repository is another owner's by id, whatever its name",
+      { readRunner: () => Promise.resolve(ok({ ...RUNNER_REPOSITORY, owner: { id: OwnerId(11), login: "acme" } })) },
+      { reason: "runner-of-another-owner" },
+    ],
+    [
+      "the runner repository is public",
+      { readRunner: () => Promise.resolve(ok({ ...RUNNER_REPOSITORY, private: false })) },
+      { reason: "runner-is-public" },
+    ],
+    [
+      "the environment is open",
+      { readDeploymentBranches: () => Promise.resolve(ok(undefined)) },
+      { reason: "environment-not-locked" },
+    ],
+    [
+      "GitHub refuses the workflow",
+      { dispatchRun: () => Promise.resolve(refused(422, "no such input")) },
+      { reason: "workflow-refused" },
+    ],
+  ])("start nothing, give the lease back for nothing and say why when %s", async (_name, answers, failure) => {
+    const github = fakeGitHub(answers);
+
+    await ask(github);
+
+    const { task, leases } = await now();
+    expect(task).toMatchObject({ state: "refused", failure });
+    expect(leases[0]).toMatchObject({ state: "lost", costs: { model: null, runner: null } });
+    expect(github.asked).not.toContain("dispatchRun");
+    expect(github.asked).toContain("createComment");
+  });
+
+  it("publish nothing for a requester who has lost write while the job ran", async () => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+    await store.settle(lease.id, CHANGED, "h", []);
+
+    await settle(fakeGitHub({ readRole: () => Promise.resolve(ok({ permission: "read", name: "read", userId: 30 })) }));
+
+    expect((await now()).task).toMatchObject({ state: "unsolved", failure: { reason: "actor-may-not-start" } });
+    expect((await now()).leases[0]?.attempt.verdict).toBe("refused");
+  });
+
+  it("open a plain pull request, marked as a draft, where GitHub has no drafts", async () => {
+    const opened: { title: string; draft: boolean }[] = [];
+    const github = fakeGitHub({
+      openPullRequest: (_place, { title, draft }) => {
+        opened.push({ title, draft });
+        return Promise.resolve(
+          draft ? refused(422, "Draft pull requests are not supported in this repository.") : ok({ number: 2, draft }),
+        );
+      },
+    });
+    const lease = await claimed(github);
+    await store.settle(lease.id, CHANGED, "h", []);
+
+    await settle(github);
+
+    expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2, draft: false } });
+    expect(opened).toEqual([
+      { title: "The last page is missing", draft: true },
+      { title: "[draft] The last page is missing", draft: false },
+    ]);
+  });
+
+  it("wait as long as GitHub asks, and no task waits for a comment", async () => {
+    const github = fakeGitHub({ createComment: () => Promise.resolve(unavailable(120_000)) });
+
+    await ask(github);
+
+    const { due } = await connection.db
+      .selectFrom("comments")
+      .select(sql<number>`due_at - (extract(epoch from now()) * 1000)::bigint`.as("due"))
+      .executeTakeFirstOrThrow();
+    expect(due).toBeGreaterThan(110_000);
+    expect(due).toBeLessThanOrEqual(120_000);
+    expect((await now()).task.state).toBe("awaiting");
+    expect(github.asked).toContain("dispatchRun");
+  });
+
+  it("make a comment anew that somebody deleted, and leave a locked issue alone", async () => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+    await store.settle(lease.id, CHANGED, "h", []);
+    const deleted = fakeGitHub({ updateComment: () => Promise.resolve(refused(404)) });
+    await settle(deleted);
+    const locked = fakeGitHub({ createComment: () => Promise.resolve(refused(403, "locked")) });
+    await ask(locked);
+
+    expect(deleted.asked.filter((what) => what === "createComment")).toHaveLength(1);
+    expect((await now()).task.state).toBe("awaiting");
+  });
+
+  it("look for a comment whose answer was lost while the task waited, instead of writing a second", async () => {
+    let lost = true;
+    const github = fakeGitHub({
+      createComment: () => {
+        if (!lost) return Promise.resolve(ok(71));
+        lost = false;
+        return Promise.resolve(unavailable());
+      },
+      findComment: () => Promise.resolve(ok(70)),
+    });
+
+    await ask(github);
+    await passTime();
+    await settle(github);
+
+    const [comment] = await connection.db.selectFrom("comments").select(["comment_id", "begun"]).execute();
+    expect(comment).toEqual({ comment_id: 70, begun: false });
+  });
+
+  it("read a policy anew that is older than five minutes, grant under it, and refuse all that waits when it is broken", async () => {
+    const poor =
+      "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $6/month\n";
+    const read = (text: string) => fakeGitHub({ readSetUp: policy(text) });
+    const first = read(poor);
+    await ask(first);
+    // Six dollars hold one task of five and its runner; the next one waits.
+    const second = { ...makeBrief(2), comment: null };
+    await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OwnerId(10), event: { kind: "request", brief: second } });
+    await settle(first);
+    const waiting = (await now()).task.state;
+    await sql`update owners set policy_read_at = policy_read_at - 400000`.execute(connection.db);
+    await passTime();
+
+    await settle(read(poor.replace("$6", "$60")));
+    const granted = (await now()).task.state;
+    const third = { ...makeBrief(3), comment: null };
+    await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OwnerId(10), event: { kind: "request", brief: third } });
+    await settle(read(poor));
+    await sql`update owners set policy_read_at = policy_read_at - 400000`.execute(connection.db);
+    await passTime();
+    await settle(read("version: 2\n"));
+
+    expect([waiting, granted]).toEqual(["queued", "awaiting"]);
+    expect((await now()).task).toMatchObject({ state: "refused", failure: { reason: "config-invalid" } });
+  });
+
+  it("give a request up that GitHub will never answer for, and one that is a defect after ten tries", async () => {
+    await ask(fakeGitHub({ readRole: () => Promise.resolve(refused(403)) }));
+    const broken = fakeGitHub({ readRole: () => Promise.reject(new Error("a bug")) });
+    await ask(broken);
+    for (let tries = 0; tries < 12; tries += 1) {
+      await passTime();
+      await settle(broken);
+    }
+
+    const notes = await connection.db.selectFrom("deliveries").select(["note", "due_at"]).execute();
+    expect(notes).toEqual([
+      { note: "given up", due_at: null },
+      { note: "given up", due_at: null },
+    ]);
+  });
+});
+
+function once(first: { permission: string }, then: { permission: string }, after: number): GitHub["readRole"] {
+  let asked = 0;
+  return () => {
+    asked += 1;
+    const { permission } = asked <= after ? first : then;
+    return Promise.resolve(ok({ permission, name: permission, userId: 30 }));
+  };
+}
+
+function policy(text: string): GitHub["readSetUp"] {
+  return () =>
+    Promise.resolve(
+      ok({
+        base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
+        settings: "missing" as const,
+        policy: { commit: "c".repeat(40), file: { text } },
+      }),
+    );
+}

@@ -1,0 +1,65 @@
+import { OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import { err, ok } from "#core/wire/result.ts";
+import type { GitHub, GitHubFailure, RunnerRepository } from "#ports/github.ts";
+
+export const RUNNER_REPOSITORY: RunnerRepository = {
+  id: RepositoryId(21),
+  owner: { id: OwnerId(10), login: "acme" },
+  name: "agent-runner",
+  private: true,
+  defaultBranch: "main",
+};
+
+const SIX_LINES =
+  "version: 1\npool:\n  - name: platform-api\n    provider: anthropic\nrunner: acme/agent-runner\nbudget: $200/month\n";
+
+/** GitHub's run ids are never used again. */
+let runs = 900;
+
+/** A GitHub in which everything is in order; a test puts its own answers in the place of some. Tells what it was asked to do. */
+export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly asked: readonly string[] } {
+  const asked: string[] = [];
+  const told = <A>(what: string, answer: A): A => {
+    asked.push(what);
+    return answer;
+  };
+  const all: GitHub = {
+    readRole: () => Promise.resolve(ok({ permission: "write", name: "write", userId: 30 })),
+    readSetUp: () =>
+      Promise.resolve(
+        ok({
+          base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
+          settings: "missing" as const,
+          policy: { commit: "c".repeat(40), file: { text: SIX_LINES } },
+        }),
+      ),
+    readRunner: () => Promise.resolve(ok(RUNNER_REPOSITORY)),
+    readDeploymentBranches: () => Promise.resolve(ok(["branch:main"])),
+    mintFetchToken: () => Promise.resolve(ok("ghs_fetch")),
+    cloneUrl: () => "https://github.com/acme/web.git",
+    readBot: () => Promise.resolve(ok({ id: 1, login: "agent-pool[bot]" })),
+    readApp: () => Promise.resolve(ok({ slug: "agent-pool" })),
+    findComment: () => Promise.resolve(told("findComment", ok(undefined))),
+    createComment: () => Promise.resolve(told("createComment", ok(70))),
+    updateComment: () => Promise.resolve(told("updateComment", ok(undefined))),
+    findRun: () => Promise.resolve(told("findRun", ok(undefined))),
+    readRun: (_installation, _runner, run) =>
+      Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),
+    dispatchRun: () => Promise.resolve(told("dispatchRun", ok({ id: RunId((runs += 1)), url: "https://x/run" }))),
+    cancelRun: () => Promise.resolve(told("cancelRun", ok(undefined))),
+    createCommit: () => Promise.resolve(told("createCommit", ok("d".repeat(40)))),
+    findBranch: () => Promise.resolve(told("findBranch", ok(undefined))),
+    createBranch: () => Promise.resolve(told("createBranch", ok(undefined))),
+    findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),
+    openPullRequest: (_place, pull) => Promise.resolve(told("openPullRequest", ok({ number: 2, draft: pull.draft }))),
+  };
+  return { ...all, ...answers, asked };
+}
+
+export function refused(status: number, message = "no"): ReturnType<typeof err<GitHubFailure>> {
+  return err({ reason: "github-refused", route: "X /x", status, message });
+}
+
+export function unavailable(retryAfterMs: number | null = null): ReturnType<typeof err<GitHubFailure>> {
+  return err({ reason: "github-unavailable", route: "X /x", message: "busy", retryAfterMs, tokenRefused: false });
+}
