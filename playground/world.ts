@@ -50,6 +50,8 @@ export type World = AsyncDisposable & {
   /** undefined until `startRunner`, where the world was made without one. */
   readonly runner: Runner | undefined;
   startRunner(): Promise<Runner>;
+  /** Pushes the workflow anew, as an operator who moves the app to another address. */
+  setWorkflow(at: { readonly appUrl: string }): Promise<void>;
   readonly app: AppProcess;
   /** Has write in the product repository. */
   readonly maintainer: Person;
@@ -106,11 +108,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       PRIVATE_KEY: github.app.privateKeyPem,
       GITHUB_API_URL: github.url,
     });
-    const people = await furnish(github, options, {
-      appUrl: app.url,
-      key,
-      modelUrl: options.live === undefined ? model.url : "https://api.anthropic.com",
-    });
+    const modelUrl = options.live === undefined ? model.url : "https://api.anthropic.com";
+    const people = await furnish(github, options, { appUrl: app.url, key, modelUrl });
     const owned = stack.move();
     const jobTemp = join(dataDir, "tmp");
     mkdirSync(jobTemp);
@@ -146,6 +145,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         );
         return runner;
       },
+      async setWorkflow({ appUrl }) {
+        await github.push(RUNNER, "main", { [WORKFLOW]: fillIn({ appUrl, modelUrl }) }, "move the app");
+      },
       app,
       ...people,
       dataDir,
@@ -162,20 +164,26 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   }
 }
 
+const WORKFLOW = ".github/workflows/agent-pool.yml";
+
+/** The template with what an operator sets in it. */
+function fillIn(at: { readonly appUrl: string; readonly modelUrl: string }): string {
+  return readFileSync(join(ROOT, WORKFLOW), "utf8")
+    .replace("https://agents.example.com", at.appUrl)
+    .replace("https://api.anthropic.com", at.modelUrl);
+}
+
 /** What `agent-pool init` would set up in a real organisation. */
 async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appUrl: string; key: string; modelUrl: string }) {
   mkdirSync(TOOL_CACHE, { recursive: true });
   await github.createOwner({ login: "acme", kind: "Organization" });
   const { private: isPrivate = true, ...content } = options.product;
   await github.createRepository({ owner: "acme", name: "web", private: isPrivate, ...content });
-  const workflow = readFileSync(join(ROOT, ".github/workflows/agent-pool.yml"), "utf8")
-    .replace("https://agents.example.com", at.appUrl)
-    .replace("https://api.anthropic.com", at.modelUrl);
   await github.createRepository({
     owner: "acme",
     name: "agent-runner",
     private: true,
-    files: { ".github/workflows/agent-pool.yml": workflow },
+    files: { [WORKFLOW]: fillIn(at) },
   });
   github.protectBranch(RUNNER, "main");
   github.createEnvironment(RUNNER, CREDENTIAL, {

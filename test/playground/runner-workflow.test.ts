@@ -45,6 +45,8 @@ describe("workflow template", () => {
   it("takes the key from the leased credential's environment, without a deployment record", () => {
     expect(job?.environment).toEqual({ name: "${{ inputs.credential }}", deployment: false });
     expect(text.match(/secrets\.\w+/g)).toEqual(["secrets.AGENT_POOL_KEY"]);
+    // A repository's variables are set by anyone with write: where the key is sent is written on the protected branch.
+    expect(text).not.toContain("vars.");
   });
 
   it("puts no expression into a script and pins every action by SHA", () => {
@@ -59,10 +61,10 @@ describe("workflow template", () => {
     expect(text).not.toMatch(/^\s*concurrency:/m);
   });
 
-  it("runs here as it is: the preparation changes nothing, and the action gets what its environment holds", async () => {
+  it("runs here as it is: the preparation changes nothing, and the action gets its environment's key and the addresses that stand in the file", async () => {
     await using runner = await makeRunner({
       environments: {
-        "platform-api": { secrets: { AGENT_POOL_KEY: "sk-ant-api03-secret" }, variables: { AGENT_POOL_URL: "http://pool" } },
+        "platform-api": { secrets: { AGENT_POOL_KEY: "sk-ant-api03-secret" }, variables: {} },
       },
       main: `const { env } = process;
 console.log([env.INPUT_ATTEMPT, env["INPUT_APP-URL"], env.INPUT_KEY, "[" + env["INPUT_BASE-URL"] + "]"].join(" "));
@@ -76,7 +78,7 @@ console.log(env.INPUT_KEY.length, Boolean(env.ACTIONS_ID_TOKEN_REQUEST_TOKEN));`
 
     expect(ran).toMatchObject({ conclusion: "success", title: "agent-pool att_1" });
     expect(ran.log).toMatch(/The sandbox is ready|this machine is left as it is/);
-    expect(ran.log).toContain("att_1 http://pool *** []");
+    expect(ran.log).toContain("att_1 https://agents.example.com *** [https://api.anthropic.com]");
     expect(ran.log).toContain("19 true");
   });
 });
