@@ -14,9 +14,18 @@ export type ModelRow = {
   readonly source: string;
 };
 
+/** An hour in the cache costs twice the input price. Source: Anthropic's price list ("1h cache writes"), 2026-09-01. */
+const CACHE_1H = 2;
+
 function perMillion(input: number, output: number, cacheWrite: number, cacheRead: number): Price {
   const micro = (usd: number) => Math.round(usd * 1_000_000);
-  return { input: micro(input), output: micro(output), cacheWrite: micro(cacheWrite), cacheRead: micro(cacheRead) };
+  return {
+    input: micro(input),
+    output: micro(output),
+    cacheWrite: micro(cacheWrite),
+    cacheWrite1h: micro(CACHE_1H * input),
+    cacheRead: micro(cacheRead),
+  };
 }
 
 export const CATALOG: readonly ModelRow[] = [

@@ -1,16 +1,24 @@
 import { z } from "zod";
+import { storable } from "./text.ts";
 
 /**
  * The contract between the app and the Action that runs inside the dispatched job.
+ *
+ * `{attempt}` is what the dispatch's input of that name says: the id of the attempt's lease. A move continues an attempt
+ * under another lease, which is another run.
  *
  * `POST {PUBLIC_URL}/runs/{attempt}/claim`      Authorization: Bearer <GitHub OIDC token>    body ClaimRequest  → Claim
  * `POST {PUBLIC_URL}/runs/{attempt}/heartbeat`  Authorization: Bearer <Claim.runToken>       body Heartbeat     → HeartbeatReply
  * `POST {PUBLIC_URL}/runs/{attempt}/outcome`    Authorization: Bearer <Claim.runToken>       body Outcome       → OutcomeReply
  *
  * Answers: 200 with the body named above; otherwise `Refusal`. 400 not of the contract · 401 token missing, wrong or
- * expired · 403 a valid token of something else · 404 no such attempt · 409 the attempt is not in a state that allows
- * this (never retried) · 413 too large · 5xx or no answer: retry.
+ * expired · 403 a valid token of something else, or of no attempt at all · 404 an id that can't be one · 409 the attempt
+ * is not in a state that allows this (never retried) · 413 too large · 5xx or no answer: retry.
  * Nothing the Action sends is a point in time: spans only, by its own monotonic clock.
+ *
+ * The Action is pinned by commit in workflows that the app's operator may update later than the app. So the app reads
+ * requests strictly, by the version they announce, and the Action reads answers leniently: what it doesn't know it leaves
+ * out, and a word it doesn't know (a new harness) is its own clear refusal, never a parse error.
  */
 export const CONTRACT_VERSION = 1;
 
@@ -47,35 +55,45 @@ export const ObjectId = z.string().regex(/^[0-9a-f]{40}$/);
 
 const count = z.number().int().nonnegative();
 
-/** Micro-dollars per million tokens, so that a token count times a price, over a million, is micro-dollars. */
-export const Price = z.strictObject({ input: count, output: count, cacheRead: count, cacheWrite: count });
+/** Text the app keeps, in any form a harness or a repository may give it. */
+const text = (max: number) => z.string().max(max).transform(storable);
+
+/**
+ * Micro-dollars per million tokens, so that a token count times a price, over a million, is micro-dollars. `cacheWrite` is
+ * for entries that live five minutes, `cacheWrite1h` for those that live an hour.
+ */
+export const Price = z.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 export type Price = z.infer<typeof Price>;
 
-export const ClaimRequest = z.strictObject({ contract: z.literal(CONTRACT_VERSION) });
+/** `harnesses`: those this Action can run, so that a lease isn't taken by a job that can't use it. */
+export const ClaimRequest = z.strictObject({
+  contract: z.literal(CONTRACT_VERSION),
+  harnesses: z.array(z.string().max(50)).max(20),
+});
 export type ClaimRequest = z.infer<typeof ClaimRequest>;
 
-export const Claim = z.strictObject({
+export const Claim = z.object({
   contract: z.literal(CONTRACT_VERSION),
   /** Good for this attempt's heartbeat and outcome alone. */
   runToken: z.string(),
   /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
   deadlineMs: count,
   heartbeatEveryMs: count,
-  brief: z.strictObject({ repository: z.string(), issue: count, title: z.string(), body: z.string() }),
+  brief: z.object({ repository: z.string(), issue: count, title: z.string(), body: z.string() }),
   /** `token` reads one repository, for one fetch, and is revoked before the sandbox starts. */
-  checkout: z.strictObject({ cloneUrl: z.url(), base: ObjectId, token: z.string() }),
-  route: z.strictObject({
-    tier: Tier,
-    harness: Harness,
-    provider: Provider,
+  checkout: z.object({ cloneUrl: z.url(), base: ObjectId, token: z.string() }),
+  /** Words, not the closed lists above: an older Action must be able to read them and say which it doesn't know. */
+  route: z.object({
+    tier: z.string(),
+    harness: z.string(),
     model: z.string(),
-    effort: Effort.nullable(),
+    effort: z.string().nullable(),
     maxTurns: count.min(1),
   }),
-  budget: z.strictObject({ microUsd: count, price: Price }),
+  budget: z.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
-  commands: z.strictObject({ setup: z.array(z.string()), verify: z.array(z.string()) }),
-  limits: z.strictObject({ maxFiles: count, maxBytes: count }),
+  commands: z.object({ setup: z.array(z.string()), verify: z.array(z.string()) }),
+  limits: z.object({ maxFiles: count, maxBytes: count }),
 });
 export type Claim = z.infer<typeof Claim>;
 
@@ -83,11 +101,20 @@ export const Usage = z.strictObject({
   inputTokens: count,
   outputTokens: count,
   cacheReadTokens: count,
+  /** Written to the cache for five minutes. */
   cacheWriteTokens: count,
+  /** Written to the cache for an hour, at another price. */
+  cacheWrite1hTokens: count,
 });
 export type Usage = z.infer<typeof Usage>;
 
-export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+export const NO_USAGE: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWrite1hTokens: 0,
+};
 
 export const PHASES = ["fetch", "setup", "harness", "verify", "report"] as const;
 export const Heartbeat = z.strictObject({
@@ -99,7 +126,7 @@ export const Heartbeat = z.strictObject({
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
 /** `stop`: the task was cancelled or the lease lost; the job ends and reports what it has. */
-export const HeartbeatReply = z.strictObject({ stop: z.boolean() });
+export const HeartbeatReply = z.object({ stop: z.boolean() });
 export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
 
 /** How a harness process ended. `completed` says nothing about the work tree. */
@@ -123,29 +150,36 @@ export type EndingKind = z.infer<typeof EndingKind>;
 export const Ending = z.strictObject({
   kind: EndingKind,
   /** What the harness or provider said, cut to 2,000 characters; null when it said nothing. */
-  detail: z.string().max(2_000).nullable(),
+  detail: text(2_000).nullable(),
   turns: count.nullable(),
-  finalMessage: z.string().max(20_000).nullable(),
+  finalMessage: text(20_000).nullable(),
 });
 export type Ending = z.infer<typeof Ending>;
+
+/** Refused, not mended: a path altered on its way is another path. */
+const Path = z
+  .string()
+  .min(1)
+  .max(4_096)
+  .refine((path) => storable(path) === path, "is not a path that can be stored");
 
 /** One changed path, as `git add` would store it. `content` is base64; null only for a deletion. */
 export const Change = z.discriminatedUnion("status", [
   z.strictObject({
     status: z.enum(["added", "modified"]),
-    path: z.string().min(1).max(4_096),
+    path: Path,
     /** Symlinks (120000) and submodules (160000) are reported so that the app can refuse them by name. */
     mode: z.enum(["100644", "100755", "120000", "160000"]),
     /** Git's id of the blob: the app computes it again from `content`. */
     blob: ObjectId,
     content: z.base64(),
   }),
-  z.strictObject({ status: z.literal("deleted"), path: z.string().min(1).max(4_096) }),
+  z.strictObject({ status: z.literal("deleted"), path: Path }),
 ]);
 export type Change = z.infer<typeof Change>;
 
 export const Verification = z.strictObject({
-  command: z.string(),
+  command: text(1_000),
   /** null when it was killed at the deadline. */
   exitCode: z.number().int().nullable(),
   ms: count,
@@ -168,7 +202,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     kind: z.literal("blocked"),
     contract: z.literal(CONTRACT_VERSION),
     reason: z.enum(BLOCKED_REASONS),
-    detail: z.string().max(2_000),
+    detail: text(2_000),
     usage: Usage,
     ms: count,
   }),
@@ -180,7 +214,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: z.boolean(),
-    harnessVersion: z.string().max(100),
+    harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: z.enum(["srt", "none"]),
     verification: z.array(Verification).max(20),
@@ -190,8 +224,8 @@ export const Outcome = z.discriminatedUnion("kind", [
 ]);
 export type Outcome = z.infer<typeof Outcome>;
 
-export const OutcomeReply = z.strictObject({ accepted: z.literal(true) });
+export const OutcomeReply = z.object({ accepted: z.literal(true) });
 export type OutcomeReply = z.infer<typeof OutcomeReply>;
 
-export const Refusal = z.strictObject({ error: z.string(), fix: z.string() });
+export const Refusal = z.object({ error: z.string(), fix: z.string() });
 export type Refusal = z.infer<typeof Refusal>;

@@ -10,6 +10,7 @@ export function costOf(usage: Usage, price: Price): MicroUsd {
     BigInt(usage.inputTokens) * BigInt(price.input) +
     BigInt(usage.outputTokens) * BigInt(price.output) +
     BigInt(usage.cacheReadTokens) * BigInt(price.cacheRead) +
-    BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite);
+    BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite) +
+    BigInt(usage.cacheWrite1hTokens) * BigInt(price.cacheWrite1h);
   return MicroUsd(Number((micro + 999_999n) / 1_000_000n));
 }
