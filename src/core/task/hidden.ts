@@ -183,7 +183,8 @@ function hiddenDefinitions(open: string, text: string): Span[] {
   return spans;
 }
 
-const LABEL = /\[(?:[^\\[\]]|\\[\s\S])+\]/g;
+/** Escaped characters are read as well, so that no escaped bracket begins a label and each letter belongs to one. */
+const LABEL = /\\[\s\S]|\[(?:[^\\[\]]|\\[\s\S])+\]/g;
 
 function fold(label: string): string {
   return label.trim().replace(/\s+/g, " ").toLowerCase();
