@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addressesAgent, parseCommand, type Override } from "#core/task/command.ts";
+import { growth, LINEAR } from "./growth.ts";
 
 const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
 
@@ -14,6 +15,7 @@ const RUNS: readonly [string, string, Override][] = [
   ["with a word twice, the last counts", "/agent use light frontier", { tier: "frontier" }],
   ["in upper case", "/AGENT USE FRONTIER", { tier: "frontier" }],
   ["with CRLF line ends", "Please.\r\n/agent use light\r\nThanks\r\n", { tier: "light" }],
+  ["after a single carriage return", "Please.\r/agent use light", { tier: "light" }],
   ["on a later line", "I looked at it.\n\n/agent use light", { tier: "light" }],
   ["indented by three spaces", "   /agent use light", { tier: "light" }],
   ["with wide gaps", "/agent   use \t light  ", { tier: "light" }],
@@ -93,5 +95,20 @@ describe("command", () => {
       ok: false,
       error: { reason: "command-unknown", word, valid: "`/agent` or `/agent use WORD …`, with a tier, harness, model or effort" },
     });
+  });
+
+  it.each(["`", "~", "```\n", "```a", "~~~ `", " ", "\t", "\r", "\n", "/agent", "> ", "/agent\u00A0"])(
+    "is looked for in eight times as many %j in eight times as long",
+    (piece) => {
+      const ratio = growth(addressesAgent, piece);
+
+      expect(ratio).toBeLessThan(LINEAR);
+    },
+  );
+
+  it("is looked for in a long run of backticks and one more in time that grows with the run", () => {
+    const ratio = growth((run) => addressesAgent(`${run}${" ".repeat(run.length)}\``), "`");
+
+    expect(ratio).toBeLessThan(LINEAR);
   });
 });

@@ -270,6 +270,16 @@ describe("pull request", () => {
     expect(message).toBe(`${subject}\n\nWritten by claude-code with claude-haiku-5-5 for issue 12, asked for by maintainer.`);
   });
 
+  it("has no skip word in title and body, which a squash merge would take over", () => {
+    const done = finished({ plan: { ...PLAN, ci: "approved" } });
+
+    const text = `${pullRequestTitle(done.brief)}\n${pullRequestBody(done)}`;
+
+    expect(commitMessage(done)).toContain("[skip ci]");
+    expect(text).toContain("workflows for `push` and `pull_request` skip this commit");
+    expect(text).not.toMatch(/\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]|skip-checks/i);
+  });
+
   it("ends whatever the model leaves open with the quotation of it", () => {
     const body = pullRequestBody(finished({ finalMessage: "# Checks\n- passed\n```\n<details>" }));
 

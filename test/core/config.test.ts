@@ -288,4 +288,30 @@ ci: auto
 
     expect(problemsOf(parsed)).toEqual(problems);
   });
+
+  it.each([
+    ["a\\*b", "should have `/` between folders and no backslash; brackets also stand for themselves"],
+    ["!a", "should say what is protected; nothing can be taken out of it with `!`"],
+    ["a/!(b)", "should name alternatives as `{a,b}`"],
+    ["@(a|b)", "should name alternatives as `{a,b}`"],
+    ["{a,b}".repeat(7), "should be written as several patterns; its braces allow more than 100 ways"],
+    ["../a", "should be a path inside the repository, without `..`"],
+    ["/", "should name a file or a folder"],
+    [" ./ ", "should name a file or a folder"],
+    ["{a,}", "should name a file or a folder"],
+  ])("refuse to protect %j, and say what would be right", (pattern, expected) => {
+    const parsed = parseConfig("settings", `version: 1\nguards: { protected: [${JSON.stringify(pattern)}] }\n`, Settings);
+
+    expect(problemsOf(parsed)).toEqual([expect.stringMatching(/^guards\.protected\.0 2:23 /)]);
+    expect(problemsOf(parsed)).toEqual([expect.stringContaining(` → ${expected}`)]);
+  });
+
+  it.each(["/a", "./a", "a/", "*.sql", "app/[slug]/page.tsx", "app/(group)/**", "{a,b}/c", "a!b", "[!a]b", "**"])(
+    "take %j for a pattern",
+    (pattern) => {
+      const parsed = parseConfig("settings", `version: 1\nguards: { protected: [${JSON.stringify(pattern)}] }\n`, Settings);
+
+      expect(parsed).toMatchObject({ ok: true, value: { guards: { protected: [pattern] } } });
+    },
+  );
 });

@@ -57,12 +57,19 @@ const REFUSED: readonly [string, readonly Change[], readonly Violation[]][] = [
   ],
   [
     "everything at once",
-    [write(".github/workflows/ci.yml"), write("../up"), write("b", "x", "120000"), remove("d")],
+    [write(".github/workflows/ci.yml"), write("../up"), write("b", "x", "120000")],
     [
       { guard: "protected", path: ".github/workflows/ci.yml", pattern: ".github/workflows/**" },
       { guard: "path", path: "../up" },
       { guard: "symlink", path: "b" },
+    ],
+  ],
+  [
+    "what is too much without a look at the rest",
+    [write("../up", "x".repeat(101)), write("b", "x", "120000"), remove("c"), remove("d")],
+    [
       { guard: "too-many-files", files: 4, max: 3 },
+      { guard: "too-large", bytes: 102, max: 100 },
     ],
   ],
 ];
@@ -89,11 +96,37 @@ const PROTECTED = [
   ".claude",
   ".codex/config.toml",
   ".opencode/agent.md",
+  ".claude./settings.json",
+  ".cl\u200Caude/settings.json",
+  "packages/a/.claude/skills/x/SKILL.md",
+  "packages/a/.mcp.json",
+  "a/.codex/config.toml",
+  "a/.opencode/agent.md",
+  "opencode.json",
+  "a/opencode.jsonc",
+  ".cursor/rules/a.mdc",
+  "a/.gemini/settings.json",
+  ".github/copilot-instructions.md",
+  ".github/instructions/a.instructions.md",
+  "AGENTS.md",
+  "agents.md",
+  "packages/a/CLAUDE.md",
+  "a/GEMINI.md",
+  ".npmrc",
+  "packages/a/.npmrc",
+  "a/.yarnrc.yml",
+  ".husky/pre-commit",
+  "a/.envrc",
+  ".devcontainer/devcontainer.json",
+  ".vscode/tasks.json",
+  ".vscode",
+  ".gitlab-ci.yml",
   "migrations/001.sql",
   "migrations/.env",
   "Migrations/001.sql",
   "migrations",
   "package.lock",
+  "a/package.lock",
   ".lock",
   "config/prod.yml",
   "config",
@@ -107,8 +140,11 @@ const FREE = [
   ".githubx/workflows/ci.yml",
   "workflows/ci.yml",
   "docs/owners.md",
-  "a/package.lock",
   "src/migrations/1.sql",
+  "docs/agents.ts",
+  ".vscode/settings.json",
+  "src/claude/a.ts",
+  "a.npmrc/b",
   ".gitignore",
   "vendors/a.js",
   "config/dev.yml",
@@ -136,6 +172,49 @@ const NO_PATHS = [
   "a\\b",
   "a\u0000b",
   "a\nb",
+  "a/ /b",
+  `${"a/".repeat(50)}b`,
+  "a".repeat(256),
+];
+
+/** As people write them, with what they mean by it: `.gitignore`'s rules. */
+const PATTERNS: readonly [pattern: string, protects: readonly string[], leaves: readonly string[]][] = [
+  ["/db/**", ["db/a.sql", "db"], ["a/db/a.sql"]],
+  ["./db/**", ["db/a.sql"], ["a/db/a.sql"]],
+  ["db/**  ", ["db/a.sql"], ["a/db/a.sql"]],
+  ["db/", ["db/a.sql", "a/db/a.sql", "db"], ["dba/a.sql"]],
+  ["/Makefile", ["Makefile"], ["a/Makefile"]],
+  ["Makefile", ["Makefile", "a/Makefile", "Makefile/a"], ["Makefile.am"]],
+  ["*.sql", ["a.sql", "db/a.sql", "db/.sql"], ["db/a.sqlx"]],
+  ["db/*.sql", ["db/a.sql", "db/.a.sql"], ["a.sql", "db/x/a.sql"]],
+  ["app/[slug]/page.tsx", ["app/[slug]/page.tsx", "app/s/page.tsx"], ["app/x/page.tsx"]],
+  ["app/[slug]/*.tsx", ["app/[slug]/page.tsx"], ["app/x/page.tsx"]],
+  ["app/[[...slug]]/page.tsx", ["app/[[...slug]]/page.tsx"], ["app/slug/page.tsx"]],
+  ["docs/[id].md", ["docs/[id].md", "docs/d.md"], ["docs/x.md"]],
+  ["docs/[id]-*.md", ["docs/[id]-a.md", "docs/i-a.md"], ["docs/x-a.md"]],
+  ["docs/[!a-c].md", ["docs/d.md"], ["docs/b.md"]],
+  ["app/(group)/**", ["app/(group)/a.ts"], ["app/group/a.ts"]],
+  ["[.]github/**", [".github/dependabot.yml"], ["agithub/a"]],
+  ["?github/**", [".github/dependabot.yml", "agithub/a"], ["github/a"]],
+  ["src/{a,b/c}/**", ["src/a/x", "src/b/c/x", "src/b"], ["src/c/x"]],
+  ["{a}", ["{a}"], ["a"]],
+  ["a{,.test}.ts", ["x/a.ts", "x/a.test.ts"], ["x/ab.ts"]],
+  ["**/secrets/**", ["secrets/a", "a/b/secrets/c", "a/secrets"], ["a/secretsb/c"]],
+  ["**", ["a", "a/b"], []],
+  ["a/**/b", ["a/b", "a/x/y/b/c", "a"], ["b"]],
+];
+
+/** What takes a folder away whole, or is only a file beside it. */
+const IN_PLACE: readonly [pattern: string, status: Change["status"], path: string, isProtected: boolean][] = [
+  ["src/*/secrets/**", "added", "src/a", true],
+  ["src/*/secrets/**", "deleted", "src/a", true],
+  ["src/*/secrets/**", "modified", "src/a", false],
+  ["src/*/secrets/**", "added", "lib/a", false],
+  ["src/*/secrets/**", "modified", "src", true],
+  ["src/*/secrets/x/**", "modified", "src/a/secrets", true],
+  ["**/secrets/**", "added", "a", false],
+  ["**/secrets/x/**", "added", "a/secrets", true],
+  ["config/prod.yml", "modified", "config", true],
 ];
 
 describe("guards", () => {
@@ -171,6 +250,54 @@ describe("guards", () => {
     expect(found).toEqual([]);
   });
 
+  it.each(PATTERNS)("read %j as .gitignore does", (pattern, protects, leaves) => {
+    const guards = { maxFiles: 1, maxBytes: 100, protected: [pattern] };
+
+    const refused = [...protects, ...leaves].filter((path) => violations([write(path)], guards).length > 0);
+
+    expect(refused).toEqual(protects);
+  });
+
+  it.each(IN_PLACE)("with %j, take %s %s for a folder's place: %o", (pattern, status, path, isProtected) => {
+    const change = status === "deleted" ? remove(path) : { ...write(path), status };
+
+    const found = violations([change as Change], { maxFiles: 1, maxBytes: 100, protected: [pattern] });
+
+    expect(found).toEqual(isProtected ? [{ guard: "protected", path, pattern }] : []);
+  });
+
+  it("protect everything by a pattern that can't be read", () => {
+    const found = violations([write("a")], { maxFiles: 1, maxBytes: 100, protected: ["{a,b}".repeat(20)] });
+
+    expect(found.map(({ guard }) => guard)).toEqual(["protected"]);
+  });
+
+  it("protect a path by its own name, whatever signs it has", () => {
+    const name = fc.stringMatching(/^[a-z.[\]*?()$@+-]{1,12}$/).filter((text) => /[^.]/.test(text) && !text.endsWith("."));
+    fc.assert(
+      fc.property(fc.array(name, { minLength: 1, maxLength: 4 }), (names) => {
+        const path = names.join("/");
+
+        const found = violations([write(path)], { maxFiles: 1, maxBytes: 100, protected: [`/${path}`] });
+
+        expect(found.map(({ guard }) => guard)).toEqual(["protected"]);
+      }),
+    );
+  });
+
+  it.each([
+    ["paths of two thousand folders", 50, `${"a/".repeat(2_000)}b`, "**/a/**/b/**/c"],
+    ["names that a pattern of stars nearly fits", 50, "a".repeat(255), `${"*a".repeat(90)}b`],
+    ["folders that a pattern of stars nearly fits", 50, `${"a/".repeat(40)}a`, `${"**/a/".repeat(30)}b`],
+    ["more changes than there may be", 2_000, `${"a/".repeat(40)}a`, "**/a/**/b/**/c"],
+  ])("come to an end for %s", (_name, count, path, pattern) => {
+    const changes = Array.from({ length: count }, (_, index) => remove(`${path}${String(index)}`));
+
+    const found = violations(changes, { maxFiles: 50, maxBytes: 100, protected: [pattern] });
+
+    expect(found.length).toBeLessThanOrEqual(50);
+  });
+
   it.each(NO_PATHS.map((path) => [JSON.stringify(path), path]))("take %s for no path of a repository", (_name, path = "") => {
     const found = violations([remove(path)]);
 
@@ -180,6 +307,7 @@ describe("guards", () => {
   it("protect what is always protected even where a repository protects nothing", () => {
     const paths = ALWAYS_PROTECTED.map((glob) => glob.replaceAll("**", "x"));
 
+    expect(paths.length).toBeGreaterThan(25);
     const found = paths.map((path) =>
       violations([remove(path)], { maxFiles: 1, maxBytes: 1, protected: [] }).map(({ guard }) => guard),
     );
@@ -242,7 +370,7 @@ describe("guards", () => {
 
   it.each<[Violation, string]>([
     [{ guard: "path", path: "../a" }, "`../a` is not a path a repository may hold"],
-    [{ guard: "protected", path: "a", pattern: "b" }, "`a` is protected by `b`"],
+    [{ guard: "protected", path: "a", pattern: "b" }, "`a` is protected by `b`: change it by hand"],
     [{ guard: "symlink", path: "a" }, "`a` is a symbolic link"],
     [{ guard: "submodule", path: "a" }, "`a` is a submodule"],
     [{ guard: "lfs", path: "a" }, "`a` is kept in Git LFS"],

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { holdsSecret, redact, REDACTED } from "#core/wire/redact.ts";
+import { growth, LINEAR } from "./growth.ts";
 
 /** Put together here, so that this file holds nothing a scanner would take for a key. */
 const LETTERS = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW3xY5zA7bC9dE2fG4hJ6kL8m";
@@ -29,6 +30,9 @@ const TOKENS: readonly [string, string][] = [
   ["a Slack bot token", `xoxb-${GAP}123456789012-123456789012-${LETTERS.slice(0, 24)}`],
   ["an npm token", `npm_${LETTERS.slice(0, 36)}`],
   ["a JSON web token", `eyJ${LETTERS.slice(0, 20)}.eyJ${LETTERS.slice(0, 30)}.${LETTERS}`],
+  ["a JSON web token behind a dash", `-eyJ${LETTERS.slice(0, 20)}.eyJ${LETTERS.slice(0, 30)}.${LETTERS}`],
+  ["a JSON web token behind other letters", `id_eyJeyJ-eyJ${LETTERS.slice(0, 20)}.eyJ${LETTERS.slice(0, 30)}.${LETTERS}`],
+  ["a JSON web token behind a dot", `v1.eyJ${LETTERS.slice(0, 20)}.eyJ${LETTERS.slice(0, 30)}.${LETTERS}`],
   ["a private key", `-----BEGIN RSA PRIVATE${GAP} KEY-----\n${LETTERS}\n${LETTERS}\n-----END RSA PRIVATE KEY-----`],
   ["a private key of OpenSSH", `-----BEGIN OPENSSH PRIVATE${GAP} KEY-----\n${LETTERS}\n-----END OPENSSH PRIVATE KEY-----`],
   ["a private key without its end", `-----BEGIN PRIVATE${GAP} KEY-----\n${LETTERS}\n${LETTERS}`],
@@ -55,6 +59,7 @@ const ORDINARY: readonly [string, string][] = [
   ["a public key", "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"],
   ["the names of our variables", "AGENT_POOL_KEY, ANTHROPIC_API_KEY, GITHUB_TOKEN"],
   ["a package of npm", "npm_config_registry and npm_package_name"],
+  ["names with the letters of a web token", "monkeyJumpController.animationState.currentFrameIndex"],
   ["code", "const total = prices.reduce((sum, price) => sum + price, 0);"],
 ];
 
@@ -91,6 +96,8 @@ describe("redact", () => {
     ["with dashes between", Array.from(SECRET).join("-")],
     ["with newlines between", Array.from(SECRET).join("\n")],
     ["as pieces of a string", Array.from(SECRET).join('"+"')],
+    ["with many newlines between", Array.from(SECRET).join("\n".repeat(9))],
+    ["without its dashes", SECRET.replaceAll("-", "")],
     ["split once", `${SECRET.slice(0, 20)} ${SECRET.slice(20)}`],
   ])("removes a known value %s", (_name, form) => {
     const text = redact(`before ${form} after`, [SECRET]);
@@ -157,5 +164,66 @@ describe("redact", () => {
         expect(redact(text)).toBe(text);
       }),
     );
+  });
+
+  it("removes two known values that overlap", () => {
+    const text = redact("x a b c d e f g h i j k l y", ["abcdefgh", "efghijkl"]);
+
+    expect(text).toBe(`x ${REDACTED} y`);
+  });
+
+  it.each([
+    "-eyJ",
+    "eyJ",
+    "-eyJaaaaaaaaaaaa.",
+    "eyJaaaaaaaaaaaa.",
+    "-eyJaaaaaaaaaaaa.a.",
+    "_eyJ-",
+    "sk-ant-",
+    "sk-ant-a",
+    "sk-ant-a1",
+    "-sk-ant-",
+    "sk-proj-",
+    "-sk-or-v1-",
+    "sk-",
+    "sk-a",
+    "ghp_",
+    "-ghp_",
+    ".ghs_",
+    "github_pat_",
+    "AKIA",
+    "AIza",
+    "-AIza",
+    "xoxb-",
+    "-xoxb-",
+    "npm_",
+    "-npm_",
+
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\n-----END ",
+    "PRIVATE KEY ",
+  ])("takes eight times as long for eight times as many %j", (piece) => {
+    const ratio = growth(redact, piece);
+
+    expect(ratio).toBeLessThan(LINEAR);
+  });
+
+  it.each([
+    ["--------a", "-"],
+    ["        a", " "],
+    ["a-a-a-a-a-b", "a-"],
+    [`a${"-".repeat(60)}b`, "-a"],
+    [`${"-".repeat(60)}a`, "-"],
+    ["aaaaaaaaab", "a"],
+    ["aaaaaaaaab", "a   "],
+    [SECRET, SECRET.slice(0, -1)],
+    [SECRET, Array.from(SECRET.slice(0, -1)).join(" - ")],
+    [SECRET, Array.from(SECRET).join(" ")],
+  ])("takes eight times as long to look for %j in eight times as many %j", (known, piece) => {
+    const ratio = growth((text) => redact(text, [known]), piece);
+
+    expect(ratio).toBeLessThan(LINEAR);
   });
 });

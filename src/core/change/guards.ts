@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { matchesGlob } from "node:path";
 import type { Change } from "../wire/contract.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 import { holdsSecret } from "../wire/redact.ts";
 import { unreachable } from "../wire/result.ts";
+import { covers, readPattern } from "./pattern.ts";
 
 /** Why a set of changes may not be published. All found are named, so that a person sees the whole of it. */
 export type Violation =
@@ -19,54 +19,82 @@ export type Violation =
   | { readonly guard: "too-many-files"; readonly files: number; readonly max: number }
   | { readonly guard: "too-large"; readonly bytes: number; readonly max: number };
 
+/** `protected`: as `readPattern` reads them. */
 export type Guards = {
   readonly maxFiles: number;
   readonly maxBytes: number;
   readonly protected: readonly string[];
 };
 
-/**
- * Always protected, whatever a repository says: files by which a merged change could give itself or the next agent
- * more rights. The App has no `workflows` permission, so GitHub would refuse the first of them as well.
- */
-export const ALWAYS_PROTECTED: readonly string[] = [
-  ".github/workflows/**",
-  ".github/actions/**",
-  ".github/agent-pool.yml",
-  ".github/CODEOWNERS",
-  "CODEOWNERS",
-  "docs/CODEOWNERS",
-  ".gitmodules",
-  "**/.gitattributes",
-  ".gitattributes",
-  ".mcp.json",
-  ".claude/**",
-  ".codex/**",
-  ".opencode/**",
-];
+/** Always protected, whatever a repository says: files by which a merged change could give itself or others more rights. */
+const PROTECTED_FOR: Readonly<Record<string, readonly string[]>> = {
+  // The App has no `workflows` permission, so GitHub would refuse the first of them as well.
+  "CI runs it with the repository's secrets": [".github/workflows/**", ".github/actions/**", ".gitlab-ci.yml"],
+  "it says who must review, and what our agents may": [".github/agent-pool.yml", "CODEOWNERS"],
+  "git reads other content by it than was reviewed": [".gitmodules", ".gitattributes"],
+  // What no issue of a stranger should be able to say to the next task's agent, or to a colleague's.
+  "agents take it for instructions": [
+    "**/AGENTS.md",
+    "**/CLAUDE.md",
+    "**/GEMINI.md",
+    ".github/copilot-instructions.md",
+    ".github/instructions/**",
+  ],
+  "agents take hooks, tools and permissions from it": [
+    "**/.claude/**",
+    "**/.mcp.json",
+    "**/.codex/**",
+    "**/.opencode/**",
+    "**/opencode.json",
+    "**/opencode.jsonc",
+    "**/.cursor/**",
+    "**/.gemini/**",
+  ],
+  "it runs on a reviewer's machine, or where the next job installs": [
+    "**/.npmrc",
+    "**/.yarnrc.yml",
+    ".husky/**",
+    "**/.envrc",
+    ".devcontainer/**",
+    ".vscode/tasks.json",
+  ],
+};
+
+export const ALWAYS_PROTECTED: readonly string[] = Object.values(PROTECTED_FOR).flat();
+
+/** A repository whose folders go deeper is not known to us; matching takes time for each. */
+const MAX_DEPTH = 50;
+/** Bytes of a name. Source: NAME_MAX of Linux' file systems, so no checkout could hold a longer one. */
+const MAX_NAME = 255;
 
 /**
  * Judges what a job reported, trusting none of it: the blob id is computed again from the content, paths are GitHub's
- * kind of path, and everything outside plain files is refused by name. Pure but for the hash.
+ * kind of path, and everything outside plain files is refused by name. What is too much is not looked at any further.
+ * Pure but for the hash.
  */
 export function checkChanges(changes: readonly Change[], guards: Guards): Result<readonly Change[], readonly Violation[]> {
+  const tooMuch = checkAmount(changes, guards);
+  if (tooMuch.length > 0) return err(tooMuch);
   const violations: Violation[] = [];
   const seen = new Set<string>();
-  let bytes = 0;
+  const patterns = [...ALWAYS_PROTECTED, ...guards.protected].map((text) => readPattern(text, foldName));
   for (const change of changes) {
     const { path } = change;
+    if (!isPlainPath(path)) {
+      violations.push({ guard: "path", path });
+      continue;
+    }
     const folded = fold(path);
-    if (!isPlainPath(path)) violations.push({ guard: "path", path });
     if (seen.has(folded)) violations.push({ guard: "duplicate", path });
     seen.add(folded);
-    const pattern = [...ALWAYS_PROTECTED, ...guards.protected].find((glob) => covers(fold(glob), folded));
-    if (pattern !== undefined) violations.push({ guard: "protected", path, pattern });
+    const isModified = change.status === "modified";
+    const pattern = patterns.find((each) => covers(each, folded.split("/"), isModified));
+    if (pattern !== undefined) violations.push({ guard: "protected", path, pattern: pattern.text });
     if (change.status === "deleted") continue;
     if (change.mode === "120000") violations.push({ guard: "symlink", path });
     else if (change.mode === "160000") violations.push({ guard: "submodule", path });
     else {
       const content = Buffer.from(change.content, "base64");
-      bytes += content.byteLength;
       if (gitBlobId(content) !== change.blob) violations.push({ guard: "blob-mismatch", path });
       const text = content.toString("utf8");
       if (text.startsWith("version https://git-lfs.github.com/spec/")) violations.push({ guard: "lfs", path });
@@ -74,12 +102,21 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
     }
   }
   // Git can't hold both, and what GitHub makes of such a tree is not what was judged here.
-  const stored = changes.filter(({ status }) => status !== "deleted");
+  const stored = changes.filter(({ status, path }) => status !== "deleted" && isPlainPath(path));
   const folders = new Set(stored.flatMap(({ path }) => foldersOf(fold(path))));
   for (const { path } of stored) if (folders.has(fold(path))) violations.push({ guard: "file-and-folder", path });
+  return violations.length === 0 ? ok(changes) : err(violations);
+}
+
+function checkAmount(changes: readonly Change[], guards: Guards): Violation[] {
+  const violations: Violation[] = [];
+  const bytes = changes.reduce(
+    (sum, change) => sum + (change.status === "deleted" ? 0 : Buffer.byteLength(change.content, "base64")),
+    0,
+  );
   if (changes.length > guards.maxFiles) violations.push({ guard: "too-many-files", files: changes.length, max: guards.maxFiles });
   if (bytes > guards.maxBytes) violations.push({ guard: "too-large", bytes, max: guards.maxBytes });
-  return violations.length === 0 ? ok(changes) : err(violations);
+  return violations;
 }
 
 /** Git's id of a blob. Source: git's object format, `blob <length>\0<content>` under SHA-1. */
@@ -96,43 +133,34 @@ function foldersOf(path: string): string[] {
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-/** One spelling for all that a checkout on a case-insensitive disk would take for one file: `.GitHub/…` is `.github/…`. */
+/** One spelling for all that a checkout on another disk would take for one file: `.GitHub./…` is `.github/…`. */
 function fold(path: string): string {
-  return path.normalize("NFKC").toLowerCase();
+  return path.split("/").map(foldName).join("/");
 }
 
-/**
- * True where a change at `path` changes something `glob` names: the path itself, all below a folder that is named, and
- * a folder above it, which a file or a deletion in its place would take away whole.
- */
-function covers(glob: string, path: string): boolean {
-  const bare = glob.replace(/\/+$/, "");
-  const named = dotless(bare, /(^|[/{,(|])\./g);
-  const file = dotless(path, /(^|\/)\./g);
-  if (matchesGlob(file, named) || matchesGlob(file, `${named}/**`)) return true;
-  const plain = bare
-    .split("/")
-    .filter((_, index, parts) => parts.slice(0, index + 1).every((part) => !/[*?[\]{}()!+@]/.test(part)));
-  return plain.some((_, index) => index + 1 < bare.split("/").length && plain.slice(0, index + 1).join("/") === path);
-}
-
-/** `matchesGlob` lets `*` and `**` pass over names that begin with a dot, and has no option: here such a name begins with something else. */
-function dotless(text: string, pattern: RegExp): string {
-  return text.replace(pattern, "$1\uE000.");
+/** HFS+ takes letters in any case and ignores invisible characters; NTFS ignores streams and dots and spaces at the end. */
+function foldName(name: string): string {
+  return name
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF]/g, "")
+    .replace(/::?\$.*$/, "")
+    .replace(/(?<![. ])[. ]+$/, "");
 }
 
 function isPlainPath(path: string): boolean {
   // eslint-disable-next-line no-control-regex -- control characters are what is refused here
   if (/[\u0000-\u001F\u007F\\]/.test(path)) return false;
-  return path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !isGitFolder(part));
+  const parts = path.split("/");
+  return (
+    parts.length <= MAX_DEPTH &&
+    parts.every((part) => Buffer.byteLength(part) <= MAX_NAME && /[^. ]/.test(foldName(part)) && !isGitFolder(part))
+  );
 }
 
-/** `.git`, and what a disk takes for it: HFS+ ignores invisible characters, NTFS trailing dots, spaces and streams. */
+/** `.git`, and the short name that NTFS has for it. */
 function isGitFolder(part: string): boolean {
-  const name = fold(part)
-    .replace(/[\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF]/g, "")
-    .replace(/:.*$/, "")
-    .replace(/[. ]+$/, "");
+  const name = foldName(part).replace(/:.*$/, "");
   return name === ".git" || /^git~\d+$/.test(name);
 }
 
@@ -141,7 +169,7 @@ export function describeViolation(violation: Violation): string {
     case "path":
       return `\`${violation.path}\` is not a path a repository may hold`;
     case "protected":
-      return `\`${violation.path}\` is protected by \`${violation.pattern}\``;
+      return `\`${violation.path}\` is protected by \`${violation.pattern}\`: change it by hand`;
     case "symlink":
       return `\`${violation.path}\` is a symbolic link`;
     case "submodule":

@@ -20,7 +20,8 @@ export function pullRequestTitle(brief: Brief): string {
 
 /**
  * The commit's message. `[skip ci]` is ours alone to write: it stands where CI waits for a person, and foreign skip
- * words have been taken out. GitHub signs the commit because neither author nor committer is sent.
+ * words have been taken out. Here alone: a squash merge takes the pull request's title and body for its own message,
+ * and would switch CI off on the default branch. GitHub signs the commit because neither author nor committer is sent.
  */
 export function commitMessage(finished: Finished): string {
   const { brief, plan } = finished;
@@ -52,7 +53,7 @@ export function pullRequestBody(finished: Finished): string {
           .join("\n");
   const ci =
     plan.ci === "approved"
-      ? "CI did not run: it would execute model-written code with this repository's secrets. Read the changes first, then push an empty commit to the branch to start it."
+      ? "CI waits: workflows for `push` and `pull_request` skip this commit, those for other events don't. Read the changes, then push an empty commit to the branch to start it."
       : null;
   return [
     `Closes #${String(brief.issue.number)}.`,

@@ -1,6 +1,17 @@
 import { z } from "zod";
+import { problemOf } from "../change/pattern.ts";
 
 const Command = z.string().min(1).max(1_000);
+
+/** Read as `.gitignore` is. One that can't be is refused here: later it would protect nothing. */
+const ProtectedPath = z
+  .string()
+  .min(1)
+  .max(200)
+  .superRefine((pattern, context) => {
+    const problem = problemOf(pattern);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
 
 /**
  * A repository's own `.github/agent-pool.yml`: it may narrow what the owner's policy allows, never widen it.
@@ -16,7 +27,7 @@ export const Settings = z.strictObject({
     .strictObject({
       "max-files": z.number().int().min(1).max(500).default(50),
       "max-kb": z.number().int().min(1).max(4_000).default(500),
-      protected: z.array(z.string().min(1).max(200)).max(100).default([]),
+      protected: z.array(ProtectedPath).max(100).default([]),
     })
     .default({ "max-files": 50, "max-kb": 500, protected: [] }),
   draft: z.boolean({ error: "should be true or false" }).default(true),

@@ -23,8 +23,11 @@ const SMALL =
 const BROAD =
   /\b(refactor|rewrite|migrat(?:e|ion)|architecture|redesign|across the (?:codebase|repository)|all (?:endpoints|modules|services)|from scratch|new (?:service|subsystem))\b/gi;
 const PATH =
-  /(?<![\w./-])(?:[\w.-]+\/)+[\w.-]+\.[a-z]{1,5}\b|\b[\w-]+\.(?:ts|tsx|js|jsx|py|go|rs|java|rb|md|json|ya?ml|css|html|sql)\b/gi;
+  /(?<![\w./-])(?:[\w.-]+\/)+[\w.-]+\.[a-z]{1,5}\b|(?<![\w-])[\w-]{1,100}\.(?:ts|tsx|js|jsx|py|go|rs|java|rb|md|json|ya?ml|css|html|sql)\b/gi;
 const TASK = /^[ \t]*(?:[-*]|\d+\.)[ \t]+\[[ x]\]/gim;
+/** What is looked at, in characters: whoever needs more has said by then how large it is. */
+const MAX_READ = 20_000;
+
 const STACK = /^[ \t]+at .+:\d+|Traceback \(most recent call last\)|panicked at|\.(?:py|ts|js|go|rs):\d+/m;
 
 /**
@@ -39,7 +42,7 @@ export function sizeOf(brief: Pick<Brief, "issue">): SizeEstimate {
   if (labelled !== undefined) {
     return { size: labelled.size, confidence: 0.9, reasons: [{ fact: "label", label: labelled.label }] };
   }
-  const text = `${brief.issue.title}\n${brief.issue.body}`;
+  const text = `${brief.issue.title}\n${brief.issue.body}`.slice(0, MAX_READ);
   const reasons: SizeReason[] = [];
   let steps = 1;
   const small = distinct(text, SMALL);

@@ -1,4 +1,6 @@
 import type { ActorId, InstallationId, OwnerId, RepositoryId } from "../wire/ids.ts";
+import { cut, storable } from "../wire/text.ts";
+import { hiddenSpans, without } from "./hidden.ts";
 
 /**
  * The request as it stood when it was made: title and body out of the webhook's own payload, cleaned, never read
@@ -31,24 +33,28 @@ export type Requester = { readonly id: ActorId; readonly login: string };
 /** The largest body kept, in characters. GitHub's own limit for an issue is 65,536. */
 const MAX_BODY = 65_536;
 
+/** An honest text is clean after one; a text that nests what is hidden in what is hidden takes one for each level. */
+const MAX_PASSES = 3;
+
 /**
- * Removes what a reader of the rendered issue can't see but a model would read: HTML comments, elements with hidden
- * attributes, zero-width, bidirectional and tag characters, and control characters. Source: the instruction-smuggling
- * incidents of 2026 (issue text hidden in comments and invisible Unicode, later obeyed by an agent).
+ * Removes what a reader of the rendered issue can't see but a model would read (`hiddenSpans`), zero-width, bidirectional
+ * and tag characters, and control characters. What is in code is shown to a reader and stays as it is. Source: the
+ * instruction-smuggling incidents of 2026 (issue text hidden in comments and invisible Unicode, later obeyed by an agent).
+ *
+ * Linear in the text's length: 64 kB of any kind take tens of milliseconds. Changes nothing the second time. Pure.
  */
 export function cleanText(text: string): string {
-  let after = stripInvisible(text.slice(0, MAX_BODY).replace(/\r\n?/g, "\n"));
-  // Again until nothing changes, so that removal can't assemble what it removes; a text that goes on changing is an
-  // attack, and without `<` nothing in it is hidden any more.
+  let after = stripInvisible(cut(storable(text).replace(/\r\n?/g, "\n"), MAX_BODY));
+  // Again until nothing changes, so that removal can't assemble what it removes.
   for (let pass = 0; pass < MAX_PASSES; pass += 1) {
-    const before = after;
-    after = stripTags(before.replace(/<!--[\s\S]*?(?:-->|$)/g, "").replace(HIDDEN_ELEMENTS, ""));
-    if (after === before) return after;
+    const hidden = hiddenSpans(after).filter(({ from, to }) => to > from);
+    if (hidden.length === 0) return after;
+    after = without(after, hidden);
   }
-  return after.replaceAll("<", "");
+  if (hiddenSpans(after).every(({ from, to }) => to <= from)) return after;
+  // A text that goes on changing is an attack, and without these signs nothing in it is markup any more.
+  return after.replace(/[<[\\`~]/g, "");
 }
-
-const MAX_PASSES = 10;
 
 /** Takes out every character that shows nothing: joiners, bidirectional marks, fillers, tags, controls. */
 export function stripInvisible(text: string): string {
@@ -60,37 +66,3 @@ export function stripInvisible(text: string): string {
       .replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "")
   );
 }
-
-const HIDDEN_ELEMENTS = /<(script|style|template)\b[\s\S]*?(?:<\/\1\s*>|$)/gi;
-
-/** Attributes that carry text nobody sees, or make an element so. */
-const HIDING = /[\s/"'](?:hidden|style|alt|title|aria-[a-z]+)(?![\w-])/i;
-const HIDDEN =
-  /[\s/"'](?:hidden(?![\w-])|style\s*=[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0))/i;
-
-/** The longest tag looked at: bounds the work on a text made of `<` alone. */
-const MAX_TAG = 4_000;
-
-/** Tags with hiding attributes go; an element that is hidden itself goes with its content, to its end or its block's. */
-function stripTags(text: string): string {
-  let out = "";
-  let at = 0;
-  for (const open of text.matchAll(/<([a-z][a-z\d-]*)(?=[\s/])/gi)) {
-    if (open.index < at) continue;
-    const rest = text.slice(open.index, open.index + MAX_TAG);
-    // A quoted value may hold `>`. What has no end within the bound is a tag to its first `>`.
-    const tag = (/^<(?:"[^"]*"|'[^']*'|[^'">])*>/.exec(rest) ?? /^<[^>]*>/.exec(rest))?.[0];
-    if (tag === undefined || !HIDING.test(tag)) continue;
-    out += text.slice(at, open.index);
-    at = open.index + tag.length;
-    if (HIDDEN.test(tag) && !VOID.test(tag)) {
-      const end = new RegExp(String.raw`</${open[1] ?? ""}\s*>|\n[ \t]*\n`, "gi");
-      end.lastIndex = at;
-      const found = end.exec(text);
-      at = found === null ? text.length : found.index + (found[0].startsWith("<") ? found[0].length : 0);
-    }
-  }
-  return out + text.slice(at);
-}
-
-const VOID = /^<(?:img|br|hr|input|source|wbr|area|col|embed|link|meta|track)\b|\/>$/i;

@@ -60,9 +60,9 @@ export function addressesAgent(body: string): boolean {
 
 function commandLine(body: string): string | undefined {
   let fence: string | undefined;
-  for (const raw of body.split(/\r?\n/)) {
+  for (const raw of body.split(/\r\n?|\n/)) {
     // As CommonMark has it: no backtick in the words after an opening ```, nothing at all after a closing one.
-    const mark = /^ {0,3}(?:(`{3,})(?!.*`)|(~{3,}))/.exec(raw);
+    const mark = /^ {0,3}(?:(`{3,})[^`]*$|(~{3,}))/.exec(raw);
     const run = mark?.[1] ?? mark?.[2];
     if (fence !== undefined) {
       if (run?.startsWith(fence) === true && raw.trim() === run) fence = undefined;
