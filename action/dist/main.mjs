@@ -67003,6 +67003,8 @@ var Verification = external_exports.strictObject({
   command: text(1e3),
   /** null when it was killed at the deadline. */
   exitCode: external_exports.number().int().nullable(),
+  /** The end of what it printed; empty where it passed. */
+  output: text(4e3),
   ms: count
 });
 var BLOCKED_REASONS = [
@@ -68240,8 +68242,9 @@ async function runVerification(sandbox, commands, limits) {
   for (const line of commands) {
     const ended = await sandbox.run({ line, reach: { to: "nothing" }, ...limits, keepBytes: 256 * 1024 });
     const exitCode = ended.killed ? null : ended.exitCode ?? 128;
-    results.push({ command: line, exitCode, ms: ended.ms });
-    if (exitCode !== 0) return { results: results.slice(-20), failure: { command: line, output: tailOf(ended) } };
+    const output2 = exitCode === 0 ? "" : tailOf(ended);
+    results.push({ command: line, exitCode, output: output2, ms: ended.ms });
+    if (exitCode !== 0) return { results: results.slice(-20), failure: { command: line, output: output2 } };
   }
   return { results: results.slice(-20), failure: void 0 };
 }
@@ -69014,17 +69017,17 @@ var SHAPES = [
   /\bAIza[0-9A-Za-z_-]{35}/g,
   /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/g,
   /\bnpm_[A-Za-z0-9]{30,}/g,
-  /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/g,
+  // A lookahead is not entered a second time: a run that no dot follows is given up and not tried from each `eyJ` in it.
+  /(?<![A-Za-z0-9_-])(?=((?:[A-Za-z0-9_-]*?[_-])?eyJ[A-Za-z0-9_-]{10,}))\1\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/g,
   /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g
 ];
 var REDACTED = "[redacted]";
 var MIN_KNOWN = 8;
 function redact(text2, known = []) {
+  const forms = known.filter((secret) => secret.length >= MIN_KNOWN).flatMap(encodedForms);
   let out = text2;
-  for (const secret of known) {
-    if (secret.length < MIN_KNOWN) continue;
-    for (const form of encodedForms(secret)) out = out.replaceAll(form, REDACTED).replace(separated(form), REDACTED);
-  }
+  for (const form of forms) out = out.replaceAll(form, REDACTED);
+  out = withoutSeparated(out, forms);
   for (const shape of SHAPES) out = out.replace(shape, REDACTED);
   return out;
 }
@@ -69041,9 +69044,40 @@ function encodedForms(secret) {
     (form) => form.length >= MIN_KNOWN
   );
 }
-function separated(secret) {
-  const characters = Array.from(secret, (character) => character.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`));
-  return new RegExp(characters.join(String.raw`[\s"'\x60+,.:|_\\-]{0,3}?`), "g");
+var SEPARATORS = /[\s"'\x60+,.:|_\\-]+/g;
+function withoutSeparated(text2, forms) {
+  const bare = [...new Set(forms.map((form) => form.replace(SEPARATORS, "")))].filter((form) => form.length >= MIN_KNOWN);
+  if (bare.length === 0) return text2;
+  const pieces = [];
+  let letters = "";
+  for (const piece2 of text2.matchAll(/[^\s"'\x60+,.:|_\\-]+/g)) {
+    pieces.push({ from: piece2.index, at: letters.length });
+    letters += piece2[0];
+  }
+  const found = bare.flatMap((form) => placesOf(form, letters)).toSorted((a, b) => a.from - b.from);
+  let out = "";
+  let end = 0;
+  let piece = 0;
+  const placeOf = (letter) => {
+    while ((pieces[piece + 1]?.at ?? Number.POSITIVE_INFINITY) <= letter) piece += 1;
+    return (pieces[piece]?.from ?? 0) + letter - (pieces[piece]?.at ?? 0);
+  };
+  let reached = 0;
+  for (const { from, to } of found) {
+    if (to <= reached) continue;
+    const start = placeOf(Math.max(from, reached));
+    out += from < reached ? "" : text2.slice(end, start) + REDACTED;
+    end = placeOf(to - 1) + 1;
+    reached = to;
+  }
+  return out + text2.slice(end);
+}
+function placesOf(form, letters) {
+  const places = [];
+  for (let from = letters.indexOf(form); from >= 0; from = letters.indexOf(form, from + form.length)) {
+    places.push({ from, to: from + form.length });
+  }
+  return places;
 }
 
 // action/src/report.ts
@@ -69088,7 +69122,12 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`;
     detail: detail && clean(detail, 2e3),
     finalMessage: finalMessage && clean(finalMessage, 2e4)
   };
-  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 1e3) }));
+  const verification = outcome.verification.map((it) => ({
+    ...it,
+    command: clean(it.command, 1e3),
+    // Its end, cut after what is secret has gone: half of a secret no longer looks like one.
+    output: cutFront(clean(it.output, it.output.length), 4e3)
+  }));
   const reportable = { ...outcome, ending, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;

@@ -66085,6 +66085,8 @@ var Verification = external_exports.strictObject({
   command: text(1e3),
   /** null when it was killed at the deadline. */
   exitCode: external_exports.number().int().nullable(),
+  /** The end of what it printed; empty where it passed. */
+  output: text(4e3),
   ms: count
 });
 var BLOCKED_REASONS = [

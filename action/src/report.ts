@@ -11,7 +11,7 @@ import {
 } from "#core/wire/contract.ts";
 import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
-import { cut, storable } from "#core/wire/text.ts";
+import { cut, cutFront, storable } from "#core/wire/text.ts";
 import type { AppClient, AppFailure } from "./app-client.ts";
 import type { Blocked } from "./failure.ts";
 
@@ -73,7 +73,12 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
     detail: detail && clean(detail, 2_000),
     finalMessage: finalMessage && clean(finalMessage, 20_000),
   };
-  const verification = outcome.verification.map((it) => ({ ...it, command: clean(it.command, 1_000) }));
+  const verification = outcome.verification.map((it) => ({
+    ...it,
+    command: clean(it.command, 1_000),
+    // Its end, cut after what is secret has gone: half of a secret no longer looks like one.
+    output: cutFront(clean(it.output, it.output.length), 4_000),
+  }));
   const reportable: Outcome = { ...outcome, ending, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;

@@ -36,8 +36,9 @@ export async function runVerification(sandbox: Sandbox, commands: readonly strin
   for (const line of commands) {
     const ended = await sandbox.run({ line, reach: { to: "nothing" }, ...limits, keepBytes: 256 * 1024 });
     const exitCode = ended.killed ? null : (ended.exitCode ?? 128);
-    results.push({ command: line, exitCode, ms: ended.ms });
-    if (exitCode !== 0) return { results: results.slice(-20), failure: { command: line, output: tailOf(ended) } };
+    const output = exitCode === 0 ? "" : tailOf(ended);
+    results.push({ command: line, exitCode, output, ms: ended.ms });
+    if (exitCode !== 0) return { results: results.slice(-20), failure: { command: line, output } };
   }
   return { results: results.slice(-20), failure: undefined };
 }

@@ -16,7 +16,7 @@ function ran(said: string, command = "npm test"): Outcome {
     estimated: false,
     harnessVersion: "claude-code 2.1.330",
     sandbox: "srt",
-    verification: [{ command, exitCode: 0, ms: 1 }],
+    verification: [{ command, exitCode: 1, output: said.slice(-4_000), ms: 1 }],
     changes: [],
     ms: 1,
   };

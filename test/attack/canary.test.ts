@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectEmbedded, connectPostgres } from "#adapters/store/connect.ts";
 import type { Script } from "#playground/model/script.ts";
 import { waitForEnd } from "#playground/watch.ts";
-import { createWorld, CREDENTIAL, PRODUCT, RUNNER, type World } from "#playground/world.ts";
+import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { freshDatabase } from "../kit/stores.ts";
 import { allFiles, allObjects, findLeaks, tap, type Tap } from "./leaks.ts";
 

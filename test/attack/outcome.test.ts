@@ -309,7 +309,7 @@ describe("a hostile text from issue and model", () => {
     const job = await claimedJob(siege, { title: TITLE, body: SAID });
     const outcome: Ran = ran([added("a.md")], {
       ending: { kind: "completed", detail: null, turns: 1, finalMessage: SAID },
-      verification: [{ command: `echo '${SAID.split("\n").join(" ")}'`, exitCode: 0, ms: 1 }],
+      verification: [{ command: `echo '${SAID.split("\n").join(" ")}'`, exitCode: 0, output: SAID, ms: 1 }],
     });
     await reportAs(siege.world, job.attempt, job.runToken, outcome);
     const comment = await bodyOf(siege, job);

@@ -7,6 +7,7 @@ import { isWorthSaying, renderComment, type CommentView, type LeaseView, type Ta
 import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
+import type { Plan } from "#core/plan/plan.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
@@ -87,7 +88,14 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   ending: { why: "ending", ending: "budgetExhausted", detail: "The budget of $5.00 is used up" },
   "no-change": { why: "no-change" },
   "branch-not-protected": { why: "branch-not-protected", branch: "main" },
-  "checks-failed": { why: "checks-failed", failed: ["npm test", "npm run `lint`"] },
+  "checks-failed": {
+    why: "checks-failed",
+    failed: [
+      { command: "npm test", exitCode: 1, output: "ok 1 a\nnot ok 2 - `last` page @admin\n  expected 3\n\n# fail 1\n" },
+      { command: "/usr/bin/lint `all`", exitCode: null, output: "" },
+      { command: "npm run e2e", output: "" },
+    ],
+  },
   guards: {
     why: "guards",
     violations: [
@@ -161,7 +169,7 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   solved: view({
     state: "solved",
     plan: PLAN,
-    leases: [lease({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, ms: 1 }] })],
+    leases: [lease({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }] })],
     pullRequest: { number: 13, draft: true },
   }),
   "solved-in-the-demo": view({
@@ -183,23 +191,28 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
 function finished(overrides: Partial<Finished> = {}): Finished {
   return {
     brief: makeBrief(12),
-    plan: PLAN,
+    plan: checking("npm test"),
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
-    verification: [{ command: "npm test", exitCode: 0, ms: 1 }],
+    verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }],
     modelCost: MicroUsd(123_400),
     credential: "platform-api",
     ...overrides,
   };
 }
 
+function checking(...verify: readonly string[]): Plan {
+  return { ...PLAN, commands: { setup: [], verify } };
+}
+
 const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request": finished(),
-  "pull-request-without-checks": finished({ verification: [], finalMessage: null }),
-  "pull-request-whose-ci-waits": finished({ plan: { ...PLAN, ci: "approved" } }),
+  "pull-request-without-checks": finished({ plan: checking(), verification: [], finalMessage: null }),
+  "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-with-a-killed-check": finished({
+    plan: checking("npm test", "npm run `lint`", "/usr/bin/true"),
     verification: [
-      { command: "npm test", exitCode: null, ms: 1 },
-      { command: "npm run `lint`", exitCode: 2, ms: 1 },
+      { command: "npm test", exitCode: null, output: "", ms: 1 },
+      { command: "npm run `lint`", exitCode: 2, output: "", ms: 1 },
     ],
   }),
 };
@@ -334,7 +347,11 @@ const hostile = fc
 
 const MENTION = /(?:^|[^A-Za-z0-9])@[A-Za-z0-9]/m;
 
-function expectHarmless(text: string): void {
+/** A command of the settings in inline code, with nothing but our own words before it: nothing in it acts. */
+const CODE = /^(- (?:passed: |\*\*failed\*\* \([^)`]*\): |\*\*not run\*\*: )?)`[^`]*`/gm;
+
+function expectHarmless(published: string): void {
+  const text = published.replace(CODE, "$1");
   expect(text).not.toContain("![");
   expect(text.match(/<!--/g) ?? []).toHaveLength(0);
   expect(text).not.toMatch(MENTION);
@@ -348,7 +365,9 @@ describe("foreign text", () => {
     const why = fc.oneof(
       hostile.map((detail): JudgedReason => ({ why: "blocked", reason: "setupFailed", detail })),
       hostile.map((detail): JudgedReason => ({ why: "ending", ending: "crashed", detail })),
-      fc.array(hostile, { maxLength: 3 }).map((failed): JudgedReason => ({ why: "checks-failed", failed })),
+      fc
+        .array(fc.record({ command: hostile, exitCode: fc.constantFrom(1, null), output: hostile }), { maxLength: 3 })
+        .map((failed): JudgedReason => ({ why: "checks-failed", failed })),
       hostile.map((path): JudgedReason => ({
         why: "guards",
         violations: [
@@ -407,15 +426,16 @@ describe("foreign text", () => {
         const brief = makeBrief(12);
         const done = finished({
           brief: { ...brief, issue: { ...brief.issue, title } },
+          plan: checking(command),
           finalMessage,
-          verification: [{ command, exitCode: 1, ms: 1 }],
+          verification: [{ command, exitCode: 1, output: "", ms: 1 }],
         });
 
         const body = pullRequestBody(done);
 
         expectHarmless(pullRequestTitle(done.brief));
         expectHarmless(body.replace("Asked for by @maintainer.", ""));
-        expect(body.match(/\b(?:closes|fixes) #\d+/gi)).toEqual(["Closes #12"]);
+        expect(body.replace(CODE, "$1").match(/\b(?:closes|fixes) #\d+/gi)).toEqual(["Closes #12"]);
         expect(body.split("\n").filter((line) => /^ {0,3}(?:```|~~~)/.test(line))).toEqual([]);
       }),
       { numRuns: 1_000 },

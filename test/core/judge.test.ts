@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gitBlobId } from "#core/change/guards.ts";
-import { judge, type Judgement } from "#core/task/judge.ts";
+import { judge, type FailedCheck, type Judgement } from "#core/task/judge.ts";
 import {
   BLOCKED_REASONS,
   ENDINGS,
@@ -20,9 +20,9 @@ function write(path: string): Change {
 
 const GOOD = [write("src/a.ts")];
 const BAD = [write(".github/workflows/ci.yml")];
-const PASS: Verification = { command: "npm test", exitCode: 0, ms: 1 };
-const FAIL: Verification = { command: "npm run lint", exitCode: 1, ms: 1 };
-const KILLED: Verification = { command: "npm run e2e", exitCode: null, ms: 1 };
+const PASS: Verification = { command: "npm test", exitCode: 0, output: "", ms: 1 };
+const FAIL: Verification = { command: "npm run lint", exitCode: 1, output: "2 errors", ms: 1 };
+const KILLED: Verification = { command: "npm run e2e", exitCode: null, output: "", ms: 1 };
 
 function ran(
   ending: EndingKind,
@@ -47,7 +47,10 @@ function ran(
 
 const solved: Judgement = { verdict: "solved", changes: GOOD };
 const noChange: Judgement = { verdict: "noChange", why: { why: "no-change" } };
-const failing = (...failed: string[]): Judgement => ({ verdict: "failed", why: { why: "checks-failed", failed } });
+const failing = (...failed: FailedCheck[]): Judgement => ({ verdict: "failed", why: { why: "checks-failed", failed } });
+const LINT: FailedCheck = { command: "npm run lint", exitCode: 1, output: "2 errors" };
+const E2E: FailedCheck = { command: "npm run e2e", exitCode: null, output: "" };
+const never = (command: string): FailedCheck => ({ command, output: "" });
 const cut = (ending: EndingKind): Judgement => ({ verdict: "failed", why: { why: "ending", ending, detail: null } });
 const guarded: Judgement = {
   verdict: "refused",
@@ -57,15 +60,15 @@ const guarded: Judgement = {
 const COMPLETED: readonly [string, readonly Change[], readonly Verification[], Judgement][] = [
   ["changes and checks that pass", GOOD, [PASS, PASS], solved],
   ["changes and no check", GOOD, [], solved],
-  ["changes and a check that fails", GOOD, [PASS, FAIL], failing("npm run lint")],
-  ["changes and a check that was killed", GOOD, [KILLED], failing("npm run e2e")],
-  ["changes and several checks that fail", GOOD, [FAIL, KILLED], failing("npm run lint", "npm run e2e")],
+  ["changes and a check that fails", GOOD, [PASS, FAIL], failing(LINT)],
+  ["changes and a check that was killed", GOOD, [KILLED], failing(E2E)],
+  ["changes and several checks that fail", GOOD, [FAIL, KILLED], failing(LINT, E2E)],
   ["no change and checks that pass", [], [PASS], noChange],
   ["no change and a check that fails", [], [FAIL], noChange],
   ["no change and no check", [], [], noChange],
   ["changes that the guards refuse", BAD, [PASS], guarded],
   ["changes that the guards refuse and no check", BAD, [], guarded],
-  ["changes that fail and that the guards refuse", BAD, [FAIL], failing("npm run lint")],
+  ["changes that fail and that the guards refuse", BAD, [FAIL], failing(LINT)],
 ];
 
 /** What was planned is what the outcome says was run, unless a test plans more. */
@@ -80,9 +83,9 @@ const CUT = ENDINGS.filter((ending) => ending !== "completed");
 
 describe("judge", () => {
   it.each([
-    ["none of the planned checks", [], ["npm test"], failing("npm test")],
-    ["one of two planned checks", [PASS], ["npm test", "npm run lint"], failing("npm run lint")],
-    ["another check than the planned one", [PASS], ["npm run e2e"], failing("npm run e2e")],
+    ["none of the planned checks", [], ["npm test"], failing(never("npm test"))],
+    ["one of two planned checks", [PASS], ["npm test", "npm run lint"], failing(never("npm run lint"))],
+    ["another check than the planned one", [PASS], ["npm run e2e"], failing(never("npm run e2e"))],
   ])("a job that reports %s has proved nothing of the rest", (_name, verification, verify, expected) => {
     expect(judged(ran("completed", GOOD, verification), verify)).toEqual(expected);
   });

@@ -150,11 +150,11 @@ describe("the demo", () => {
   });
 
   it.each([
-    [["--repo", "/does/not/exist"], "--repo: /does/not/exist is not a folder"],
+    [["--repo", "/does/not/exist"], "is not a folder"],
     [["--repo", tmpdir()], "is not a git repository with a commit"],
     [["--script", file("bad.json", '[{"wirte":{}}]')], "--script:"],
     [["--issue", file("empty.md", "\n\n")], "--issue: the first line should be the title"],
-    [["--comment", "please /agent"], "a comment that asks for work begins with /agent"],
+    [["--comment", "please /agent"], "a comment that asks for work has a line that begins with /agent"],
     [["--tomorrow"], "Unknown option '--tomorrow'"],
     [["--live"], "--live needs ANTHROPIC_API_KEY"],
   ])("with %j ends with 2 and one clear line", async (args, message) => {

@@ -3,6 +3,7 @@ import { redact } from "../wire/redact.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import type { Brief } from "../task/brief.ts";
 import type { Plan } from "../plan/plan.ts";
+import { inlineCode } from "./inline-code.ts";
 import { commitText, oneLine } from "./publishable.ts";
 
 export type Finished = {
@@ -42,15 +43,16 @@ export function pullRequestBody(finished: Finished): string {
   const said = commitText(redact(finished.finalMessage ?? "").slice(0, MAX_SAID)).replace(/^.*$/gm, (line) =>
     `> ${line}`.trimEnd(),
   );
-  const checks =
-    finished.verification.length === 0
-      ? "No check is configured (`verify` in `.github/agent-pool.yml`): nothing but the harness's word stands behind this."
-      : finished.verification
-          .map(
-            (check) =>
-              `- ${check.exitCode === 0 ? "passed" : `**failed** (${String(check.exitCode ?? "killed")})`}: \`${oneLine(check.command, 120).replaceAll("`", "'")}\``,
-          )
-          .join("\n");
+  // The commands as they were planned: what a job reports of them is only how they ended.
+  const checks = plan.commands.verify.map((command) => {
+    const ran = finished.verification.filter((check) => check.command === command);
+    const how = ran.some((check) => check.exitCode === 0)
+      ? "passed"
+      : ran.length === 0
+        ? "**not run**"
+        : `**failed** (${String(ran.at(-1)?.exitCode ?? "killed")})`;
+    return `- ${how}: ${inlineCode(command, 120)}`;
+  });
   const ci =
     plan.ci === "approved"
       ? "CI waits: workflows for `push` and `pull_request` skip this commit, those for other events don't. Read the changes, then push an empty commit to the branch to start it."
@@ -59,7 +61,9 @@ export function pullRequestBody(finished: Finished): string {
     `Closes #${String(brief.issue.number)}.`,
     said === ">" ? null : said,
     "### Checks",
-    checks,
+    checks.length > 0
+      ? checks.join("\n")
+      : "No check is configured (`verify` in `.github/agent-pool.yml`): nothing but the harness's word stands behind this.",
     ci,
     `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` for ${formatUsd(finished.modelCost)}. A model wrote this from the issue's text: review it as you would a stranger's.`,
   ]

@@ -1,4 +1,4 @@
-import type { Verification } from "../wire/contract.ts";
+import type { Tier, Verification } from "../wire/contract.ts";
 import { describe, type Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -7,8 +7,9 @@ import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
 import type { SizeReason } from "../plan/size.ts";
 import { describeViolation } from "../change/guards.ts";
+import { inlineCode } from "../change/inline-code.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
-import type { JudgedReason } from "./judge.ts";
+import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 
@@ -61,7 +62,7 @@ function taskSections(view: TaskView): string[] {
   if (view.failure !== null) sections.push(failureText(view.failure));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases));
-  sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why)])));
+  sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
   if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
   }
@@ -133,27 +134,46 @@ function leaseTable(leases: readonly LeaseView[]): string {
   ].join("\n");
 }
 
-function explain(why: JudgedReason): string {
+/** How many lines of a failed check's output stand in the comment: its end, where the error is. */
+const OUTPUT_LINES = 8;
+
+function failedCheck({ command, exitCode, output }: FailedCheck): string[] {
+  const how =
+    exitCode === undefined
+      ? "did not run"
+      : exitCode === null
+        ? "was stopped at its time limit"
+        : `ended with ${String(exitCode)}`;
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  return [
+    `- ${inlineCode(command)} ${how}`,
+    ...lines.slice(-OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
+  ];
+}
+
+function explain(why: JudgedReason, tier: Tier | undefined): string {
   switch (why.why) {
     case "blocked":
       return `The job ended without a result (\`${why.reason}\`): ${oneLine(why.detail, 400)} Mend that, then label the issue again.`;
     case "ending":
-      return `The harness ended with \`${why.ending}\`${why.detail === null ? "" : `: ${oneLine(why.detail, 400)}`}. Label the issue again to retry, or comment \`/agent use frontier\`.`;
+      return `The harness ended with \`${why.ending}\`${why.detail === null ? "" : `: ${oneLine(why.detail, 400)}`}. Label the issue again to retry${tier === "frontier" ? "" : ", or comment `/agent use frontier`"}.`;
     case "checks-failed":
       return [
         "The repository's own checks did not all pass on the result, so it was not published:",
-        ...why.failed.slice(0, 10).map((check) => `- \`${oneLine(check, 200).replaceAll("`", "'")}\``),
+        ...why.failed.slice(0, 10).flatMap(failedCheck),
         "",
-        "Comment `/agent use frontier` to try a stronger model.",
+        tier === "frontier"
+          ? "Correct the check or the issue's text where they are wrong, then comment `/agent`."
+          : "Comment `/agent use frontier` to try a stronger model.",
       ].join("\n");
     case "no-change":
-      return "The harness ended well and changed nothing. Say more precisely what should be different, then comment `/agent`.";
+      return "The harness ended well and changed nothing. Edit the issue so that it says more precisely what should be different, then comment `/agent`.";
     case "guards":
       return [
         "The result was not published, because of what it touches:",
         ...why.violations.slice(0, 20).map((violation) => `- ${oneLine(describeViolation(violation), 300)}`),
         "",
-        "Narrow the request, or widen `guards` in the repository's settings.",
+        "Narrow the request so that it needs none of this, or make these changes by hand.",
       ].join("\n");
     case "branch-not-protected":
       return `The runner repository's \`${oneLine(why.branch, 100)}\` is not protected: whoever can push there can read the pool's keys. Protect it, then label the issue again.`;

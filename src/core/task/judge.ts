@@ -7,13 +7,16 @@ export type JudgedReason =
   | { readonly why: "blocked"; readonly reason: string; readonly detail: string }
   | { readonly why: "ending"; readonly ending: EndingKind; readonly detail: string | null }
   | { readonly why: "no-change" }
-  | { readonly why: "checks-failed"; readonly failed: readonly string[] }
+  | { readonly why: "checks-failed"; readonly failed: readonly FailedCheck[] }
   | { readonly why: "guards"; readonly violations: readonly Violation[] }
   | { readonly why: "unsandboxed" }
   | { readonly why: "action-too-old"; readonly harness: string }
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
   | { readonly why: "deadline" };
+
+/** A planned check that has not passed. `exitCode` null: killed at its time; undefined: it never ran. */
+export type FailedCheck = { readonly command: string; readonly exitCode?: number | null; readonly output: string };
 
 export type Judgement =
   | { readonly verdict: "solved"; readonly changes: readonly Change[] }
@@ -37,9 +40,12 @@ export function judge(outcome: Outcome, planned: Planned): Judgement {
   if (outcome.sandbox === "none" && !planned.mayBeUnsandboxed) return { verdict: "refused", why: { why: "unsandboxed" } };
   const { ending, verification } = outcome;
   // Every planned command must have run and passed: one that is missing has proved nothing.
-  const failed = planned.verify.filter(
-    (command) => !verification.some((check) => check.command === command && check.exitCode === 0),
-  );
+  const failed = planned.verify.flatMap((command): FailedCheck[] => {
+    const ran = verification.filter((check) => check.command === command);
+    if (ran.some((check) => check.exitCode === 0)) return [];
+    const last = ran.at(-1);
+    return [last === undefined ? { command, output: "" } : { command, exitCode: last.exitCode, output: last.output }];
+  });
   const cutShort = ending.kind !== "completed";
   if (cutShort && (outcome.changes.length === 0 || planned.verify.length === 0 || failed.length > 0)) {
     return { verdict: "failed", why: { why: "ending", ending: ending.kind, detail: ending.detail } };

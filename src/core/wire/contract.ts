@@ -182,6 +182,8 @@ export const Verification = z.strictObject({
   command: text(1_000),
   /** null when it was killed at the deadline. */
   exitCode: z.number().int().nullable(),
+  /** The end of what it printed; empty where it passed. */
+  output: text(4_000),
   ms: count,
 });
 export type Verification = z.infer<typeof Verification>;
