@@ -307,6 +307,12 @@ describe("cleanText", () => {
     expect(ratio).toBeLessThan(LINEAR);
   });
 
+  it("takes eight times as long for eight times as many newlines after a link's beginning", () => {
+    const ratio = growth((text) => cleanText(`[a](${text}`), "\n");
+
+    expect(ratio).toBeLessThan(LINEAR);
+  });
+
   it.each([
     ["comments that come together again and again", "<!-".repeat(9_000) + "<!---->" + "- -->".repeat(9_000)],
     ["runs of backticks of every length", Array.from({ length: 360 }, (_, index) => "`".repeat(index)).join(" ")],

@@ -190,7 +190,7 @@ function fold(label: string): string {
   return label.trim().replace(/\s+/g, " ").toLowerCase();
 }
 
-const LINK_TITLE = new RegExp(String.raw`\]\(\s*(?:<[^<>\n]*>|[^\s()<]*(?:\([^\s()]*\)[^\s()]*)*)(\s+${TITLE})\s*\)`, "gd");
+const LINK_TITLE = new RegExp(String.raw`\]\(\s*(?:<[^<>\n]*>|(?=\S)[^\s()<]*(?:\([^\s()]*\)[^\s()]*)*)(\s+${TITLE})\s*\)`, "gd");
 
 /** Titles of links, and what an image is called, which is shown where it can't be. */
 function hiddenOfLinks(open: string, text: string): Span[] {
