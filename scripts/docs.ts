@@ -11,8 +11,8 @@ import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts
  */
 const GENERATED = [
   { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
-  { file: "README.md", name: "policy", render: () => renderSchema(Policy) },
-  { file: "README.md", name: "settings", render: () => renderSchema(Settings) },
+  { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
+  { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
 ] as const;
 
 /** Every arrow between rooms, with the number of imports behind it; from the code, not from the table of what is allowed. */
@@ -59,6 +59,10 @@ type JsonSchema = {
   properties?: Record<string, JsonSchema>;
   required?: string[];
   items?: JsonSchema;
+  maxItems?: number;
+  maxLength?: number;
+  minimum?: number;
+  maximum?: number;
   anyOf?: JsonSchema[];
 };
 
@@ -95,15 +99,20 @@ function valueOf(node: JsonSchema): string {
   if (node.enum !== undefined) return node.enum.map((word) => `\`${String(word)}\``).join(" ");
   if (node.anyOf !== undefined) return node.anyOf.map(valueOf).join(" or ");
   if (node.pattern !== undefined) return PATTERNS[node.pattern] ?? "text";
-  if (node.type === "array") return `list of ${node.items?.properties === undefined ? valueOf(node.items ?? {}) : "entries"}`;
-  return node.type === "object" ? "entries below" : node.type === "string" ? "text" : (node.type ?? "text");
+  if (node.type === "array") {
+    const list = node.maxItems === undefined ? "list" : `list (up to ${String(node.maxItems)})`;
+    return `${list} of ${node.items?.properties === undefined ? valueOf(node.items ?? {}) : "entries"}`;
+  }
+  if (node.type === "integer") return `${String(node.minimum)} to ${String(node.maximum)}`;
+  if (node.type === "string") return node.maxLength === undefined ? "text" : `text, at most ${String(node.maxLength)} characters`;
+  return node.type === "object" ? "entries below" : (node.type ?? "text");
 }
 
 const PATTERNS: Record<string, string> = {
   [String.raw`^\$\d{1,7}(?:\.\d{1,2})?\/month$`]: "dollars a month, `$200/month`",
   [String.raw`^\$\d{1,5}(?:\.\d{1,2})?$`]: "dollars, `$15`",
-  [String.raw`^[A-Za-z0-9-]{1,39}\/[A-Za-z0-9._-]{1,100}$`]: "a repository, `acme/agent-runner`",
-  [String.raw`^[a-z0-9][a-z0-9._-]{0,62}$`]: "an environment's name",
+  [String.raw`^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$`]: "a repository, `acme/agent-runner`",
+  [String.raw`^[a-z0-9][a-z0-9._-]{0,62}$`]: "an environment's name: lower-case letters, digits, `.`, `_`, `-`",
   [String.raw`^[\w.-]+\.ya?ml$`]: "a workflow's file name",
 };
 

@@ -104,7 +104,7 @@ async function toPushCommit(html: string, repository: Repository, sha: string): 
 
 /**
  * Whether an App without the `workflows` permission may point a branch at a commit: its workflow files must be those
- * of some branch already there. Source: notes/github-pitfalls.md 4c (mergify#5055, wildfly.org#549).
+ * of some branch already there. Source: Mergifyio/mergify#5055, wildfly/wildfly.org#549.
  */
 export async function workflowsUnchanged(repository: Repository, sha: string): Promise<boolean> {
   const folder = ".github/workflows";

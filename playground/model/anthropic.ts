@@ -65,7 +65,7 @@ export const anthropicWire: Wire = {
     };
   },
 
-  /** The CLI sends `x-api-key`; SDK 1.12 and OAuth tokens come as Bearer (notes/gateway.md). */
+  /** The CLI sends `x-api-key`; SDK 1.12 and OAuth tokens come as Bearer. */
   keyOf: ({ headers }) => headers["x-api-key"] ?? /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1],
 
   reply(request, turn, usage, id) {

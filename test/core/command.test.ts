@@ -12,7 +12,6 @@ const RUNS: readonly [string, string, Override][] = [
   ["with an effort", "/agent use high", { effort: "high" }],
   ["with several words", "/agent use light claude-code low", { tier: "light", harness: "claude-code", effort: "low" }],
   ["in the other order", "/agent use low claude-code light", { tier: "light", harness: "claude-code", effort: "low" }],
-  ["with a word twice, the last counts", "/agent use light frontier", { tier: "frontier" }],
   ["in upper case", "/AGENT USE FRONTIER", { tier: "frontier" }],
   ["with CRLF line ends", "Please.\r\n/agent use light\r\nThanks\r\n", { tier: "light" }],
   ["after a single carriage return", "Please.\r/agent use light", { tier: "light" }],
@@ -82,6 +81,13 @@ describe("command", () => {
         valid: "`light`, `standard`, `frontier`, `claude-code`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`",
       },
     });
+  });
+
+  it.each([
+    ["two tiers", "/agent use light frontier", "one tier in a command"],
+    ["one model twice", "/agent use claude-opus-5-5 light claude-opus-5-5", "one model in a command"],
+  ])("follows neither of %s", (_name, body, valid) => {
+    expect(parseCommand(body, MODELS)).toEqual({ ok: false, error: { reason: "command-unknown", word: body, valid } });
   });
 
   it.each([

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { Effort, Harness, Provider, TIERS } from "../wire/contract.ts";
-import { CATALOG, findModel } from "../plan/catalog.ts";
+import { CATALOG } from "../plan/catalog.ts";
 import { MicroUsd } from "../wire/units.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
 export const CONFIG_FILE = ".github/agent-pool.yml";
 export const POLICY_REPOSITORY = ".github";
 
-const MODELS = CATALOG.map((row) => row.model).join(", ");
+const MODELS = CATALOG.map((row) => row.model);
 
 /** `$200/month`: dollars an owner, a credential or nothing more may spend in a calendar month (UTC). */
 const MonthlyBudget = z
@@ -18,6 +18,7 @@ const MonthlyBudget = z
 const Amount = z
   .string({ error: 'should be an amount in dollars, like "$15"' })
   .regex(/^\$\d{1,5}(?:\.\d{1,2})?$/, 'should be an amount in dollars, like "$15"')
+  .refine((text) => dollars(text) > 0, 'should be more than nothing, like "$15"')
   .transform((text) => dollars(text));
 
 function dollars(text: string): MicroUsd {
@@ -41,7 +42,7 @@ const Credential = z.strictObject({
 
 const RouteChoice = z.strictObject({
   harness: Harness,
-  model: z.string().refine((name) => findModel(name) !== undefined, `should be a model with a known price: ${MODELS}`),
+  model: z.enum(MODELS, { error: `should be a model with a known price: ${MODELS.join(", ")}` }),
   effort: Effort.optional(),
 });
 export type RouteChoice = z.infer<typeof RouteChoice>;
@@ -51,7 +52,7 @@ const Start = z.enum([...TIERS, "ask"], { error: `should be one of ${TIERS.join(
 
 const RepositoryName = z
   .string({ error: 'should be a repository, like "acme/agent-runner"' })
-  .regex(/^[A-Za-z0-9-]{1,39}\/[A-Za-z0-9._-]{1,100}$/, 'should be a repository, like "acme/agent-runner"');
+  .regex(/^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, 'should be a repository, like "acme/agent-runner"');
 
 const Runner = z.union(
   [

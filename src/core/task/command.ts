@@ -38,6 +38,8 @@ export function parseCommand(body: string, models: readonly string[]): Result<Co
       const valid = [...TIERS, ...HARNESSES, ...EFFORTS, ...models].map((name) => `\`${name}\``).join(", ");
       return err({ reason: "command-unknown", word, valid });
     }
+    const twice = (Object.keys(named) as (keyof Override)[]).find((kind) => use[kind] !== undefined);
+    if (twice !== undefined) return err({ reason: "command-unknown", word: line, valid: `one ${twice} in a command` });
     use = { ...use, ...named };
   }
   return ok({ kind: "run", use });

@@ -1,0 +1,72 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { parseConfig } from "#core/config/parse.ts";
+import { Policy } from "#core/config/policy.ts";
+import { Settings } from "#core/config/settings.ts";
+import { readEnv } from "../src/env.ts";
+import { ROOT } from "../scripts/import-table.ts";
+
+const DOCUMENTS = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
+];
+const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
+
+describe("the documents", () => {
+  const blocks = DOCUMENTS.flatMap((name) =>
+    [...read(name).matchAll(/^```ya?ml\n([\s\S]*?)^```/gm)].map(
+      (match, index) => [`${name} ${String(index + 1)}`, match[1] ?? ""] as const,
+    ),
+  );
+
+  it("hold blocks of configuration", () => {
+    expect(blocks.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it.each(blocks)("show configuration that is valid: %s", (name, text) => {
+    const isPolicy = /^pool:/m.test(text);
+
+    const parsed = isPolicy ? parseConfig(name, text, Policy) : parseConfig(name, text, Settings);
+
+    expect(parsed).toMatchObject({ ok: true });
+  });
+
+  it("name in README each variable that the app reads, and no other", () => {
+    const source = read("src/env.ts");
+    const known = [...source.matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map((match) => match[1] ?? "");
+    const table = /\| variable \|[\s\S]*?\n\n/.exec(read("README.md"))?.[0] ?? "";
+
+    const named = [...table.matchAll(/`([A-Z][A-Z_]+)`/g)].map((match) => match[1] ?? "");
+
+    expect(known.length).toBeGreaterThan(8);
+    expect(new Set(named)).toEqual(new Set(known));
+    expect(readEnv({}).ok).toBe(false);
+  });
+
+  it("ask in README for the permissions of app.yml", () => {
+    const { default_permissions: permissions } = parse(read("app.yml")) as { default_permissions: Record<string, string> };
+    const written = Object.entries(permissions).map(([name, level]) => [name.replace("_", " "), level] as const);
+
+    const step = /1\. \*\*App\.\*\*[\s\S]*?\n2\. /.exec(read("README.md"))?.[0].toLowerCase() ?? "";
+
+    expect(written.length).toBeGreaterThan(5);
+    expect(written.filter(([name]) => !step.includes(`*${name}*`))).toEqual([]);
+  });
+
+  it("link to files that are there", () => {
+    const links = DOCUMENTS.flatMap((name) =>
+      [...read(name).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => join(name, "..", match[1] ?? "")),
+    );
+
+    expect(links.length).toBeGreaterThan(5);
+    for (const link of links) expect(() => readFileSync(join(ROOT, link)), link).not.toThrow();
+  });
+
+  it("have a README of at most 250 lines", () => {
+    expect(read("README.md").split("\n").length).toBeLessThanOrEqual(250);
+  });
+});
