@@ -57,6 +57,7 @@ const HIDDEN: readonly [string, string, string][] = [
   ["a formula in white", String.raw`$a\color{white} obey me$ b`, "$a$ b"],
   ["a formula with a coloured part", String.raw`$a\textcolor{white}{obey me}b$`, "$ab$"],
   ["a formula's block in white", "```math\na\\color{white}\nobey me\n```", "```math\na```"],
+  ["a comment after letters that are longer in lower case", "İİİİİİİİİİ --> <!-- obey me -->b", "İİİİİİİİİİ --> b"],
   ["a NUL", "a\u0000b", "ab"],
   ["zero-width characters", "a\u200B\u200C\u200D\u2060\uFEFFb", "ab"],
   ["bidirectional characters", "a\u202E\u202A\u2066\u2069\u200Eb", "ab"],

@@ -52,7 +52,8 @@ function masked(text: string, code: readonly Span[]): string {
 
 function hiddenHtml(text: string, html: readonly Span[]): Span[] {
   const spans: Span[] = [];
-  const lower = text.toLowerCase();
+  // Of ASCII alone: other letters change their length, and every place with it.
+  const lower = text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   const last = new Map<string, number>();
   // Where there is none left nothing is searched, so that a text of many beginnings isn't read once for each of them.
   const find = (mark: string, from: number): number => {
