@@ -4,10 +4,16 @@ import type { World } from "./world.ts";
 /** How the one comment says that a task has come to its end. */
 const ENDED = /is ready for review|ended without a pull request|· not started|· stuck/;
 
-/** Waits as a person would: until the app's comment says that it is over. False when it doesn't within `forMs`. */
-export async function waitForEnd(world: World, repository: string, issue: number, forMs: number): Promise<boolean> {
+/** Waits as a person would: until the app's comment says that it is over. False when it doesn't within `forMs`, or `stopped`. */
+export async function waitForEnd(
+  world: World,
+  repository: string,
+  issue: number,
+  forMs: number,
+  stopped?: AbortSignal,
+): Promise<boolean> {
   const deadline = performance.now() + forMs;
-  while (performance.now() < deadline) {
+  while (performance.now() < deadline && stopped?.aborted !== true) {
     if (
       world.github
         .comments(repository, issue)

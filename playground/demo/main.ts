@@ -15,6 +15,8 @@ import { narrate } from "./story.ts";
  * programs that stand in. Ends with 0 only when the pull request exists and holds exactly the expected tree.
  */
 const started = performance.now();
+/** What a shell says of a program ended by Ctrl-C. */
+const STOPPED = 130;
 
 function line(text: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
@@ -37,7 +39,7 @@ async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number>
   const fetched = spawnSync(process.execPath, [join(ROOT, "action/src/prefetch.ts"), TOOL_CACHE], { encoding: "utf8" });
   if (fetched.status !== 0)
     return complain(`${fetched.stdout}${fetched.stderr}Check that npm reaches its registry, then try again.`, 1);
-  if (stopped.aborted) return 130;
+  if (stopped.aborted) return STOPPED;
 
   let telling = false;
   await using world = await createWorld({
@@ -57,16 +59,15 @@ async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number>
   await world.app.start();
   telling = true;
   line("GitHub, its runner, the OIDC issuer, the model and the app answer on loopback");
-  const play = tell(world, options);
-  const code = await Promise.race([play, once(stopped, "abort").then(() => 130)]);
+  const code = await tell(world, options, stopped);
   // What the app and the runner say while they are ended is no part of the story.
   telling = false;
-  if (code === 130) process.stderr.write("demo: stopped, everything is removed\n");
+  if (code === STOPPED) process.stderr.write("demo: stopped, everything is removed\n");
   else if (options.keep) await keep(world, stopped);
   return code;
 }
 
-async function tell(world: World, options: DemoOptions): Promise<number> {
+async function tell(world: World, options: DemoOptions, stopped: AbortSignal): Promise<number> {
   const { github, maintainer } = world;
   github.resetCalls();
   const labels = options.comment === undefined ? ["agent"] : [];
@@ -79,7 +80,8 @@ async function tell(world: World, options: DemoOptions): Promise<number> {
     await maintainer.comment(PRODUCT, number, options.comment);
   }
   const limitMs = options.live === undefined ? 10 * MINUTE_MS : HOUR_MS + 15 * MINUTE_MS;
-  const ended = await waitForEnd(world, PRODUCT, number, limitMs);
+  const ended = await waitForEnd(world, PRODUCT, number, limitMs, stopped);
+  if (stopped.aborted) return STOPPED;
   if (!ended) line(`no end within ${String(limitMs / SECOND_MS)} s; the app's last lines:\n${world.app.output().slice(-3_000)}`);
   // GitHub counts what it was asked up to here; the rest is our own looking.
   const calls = countCalls(world);

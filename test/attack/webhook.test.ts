@@ -58,6 +58,21 @@ describe("a webhook from someone who is not GitHub", () => {
     expect(commentsOf(siege, issue)).toHaveLength(1);
   });
 
+  it("can't fill the memory: a body beyond what GitHub sends is cut off, and one below is answered", async () => {
+    const send = (megabytes: number) =>
+      post(
+        siege.world,
+        "issues",
+        { filler: "x".repeat(megabytes * 1024 * 1024) },
+        { secret: null, headers: { "x-hub-signature-256": "sha256=0" } },
+      );
+
+    await expect(send(26)).rejects.toThrow();
+    expect(await send(20)).toBe(400);
+
+    expect((await fetch(`${siege.world.app.url}/healthz`)).status).toBe(200);
+  });
+
   it("is refused when a signed body is changed by one character on its way", async () => {
     const issue = await openIssue(siege);
     const payload = labeled(siege.world, PRODUCT, issue);

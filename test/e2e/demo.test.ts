@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -148,6 +148,36 @@ describe("the demo", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("apt-get install bubblewrap socat ripgrep");
   });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "stopped by %s in the middle of a job leaves no process and no file",
+    async (signal) => {
+      const temp = mkdtempSync(join(tmpdir(), "demo-stopped-"));
+      const child = spawn(process.execPath, [join(ROOT, "playground/demo/main.ts")], {
+        cwd: ROOT,
+        env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: temp },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let stdout = "";
+      const underWay = new Promise<void>((resolve) => {
+        child.stdout.on("data", (chunk: Buffer) => {
+          stdout += chunk.toString();
+          if (stdout.includes("job: fetched")) resolve();
+        });
+      });
+      const exited = new Promise((resolve) => child.on("exit", resolve));
+
+      await Promise.race([underWay, exited]);
+      child.kill(signal);
+
+      expect(await exited, stdout).toBe(130);
+      expect(readdirSync(temp)).toEqual([]);
+      const left = spawnSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
+        .stdout.split("\n")
+        .filter((line) => line.includes(temp));
+      expect(left).toEqual([]);
+    },
+  );
 
   it.each([
     [["--repo", "/does/not/exist"], "is not a folder"],
