@@ -5836,7 +5836,7 @@ var require_client_h1 = __commonJS({
       kResume,
       kHTTPContext
     } = require_symbols();
-    var constants5 = require_constants2();
+    var constants6 = require_constants2();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var addListener = util.addListener;
@@ -5911,7 +5911,7 @@ var require_client_h1 = __commonJS({
       constructor(client, socket, { exports: exports2 }) {
         assert2(Number.isFinite(client[kMaxHeadersSize]) && client[kMaxHeadersSize] > 0);
         this.llhttp = exports2;
-        this.ptr = this.llhttp.llhttp_alloc(constants5.TYPE.RESPONSE);
+        this.ptr = this.llhttp.llhttp_alloc(constants6.TYPE.RESPONSE);
         this.client = client;
         this.socket = socket;
         this.timeout = null;
@@ -6006,11 +6006,11 @@ var require_client_h1 = __commonJS({
             currentBufferRef = null;
           }
           const offset = llhttp.llhttp_get_error_pos(this.ptr) - currentBufferPtr;
-          if (ret !== constants5.ERROR.OK) {
+          if (ret !== constants6.ERROR.OK) {
             const body = data.subarray(offset);
-            if (ret === constants5.ERROR.PAUSED_UPGRADE) {
+            if (ret === constants6.ERROR.PAUSED_UPGRADE) {
               this.onUpgrade(body);
-            } else if (ret === constants5.ERROR.PAUSED) {
+            } else if (ret === constants6.ERROR.PAUSED) {
               this.paused = true;
               socket.unshift(body);
             } else {
@@ -6033,10 +6033,10 @@ var require_client_h1 = __commonJS({
         } finally {
           currentParser = null;
         }
-        if (ret === constants5.ERROR.OK) {
+        if (ret === constants6.ERROR.OK) {
           return null;
         }
-        if (ret === constants5.ERROR.PAUSED || ret === constants5.ERROR.PAUSED_UPGRADE) {
+        if (ret === constants6.ERROR.PAUSED || ret === constants6.ERROR.PAUSED_UPGRADE) {
           this.paused = true;
           return null;
         }
@@ -6053,7 +6053,7 @@ var require_client_h1 = __commonJS({
           const len = new Uint8Array(llhttp.memory.buffer, ptr).indexOf(0);
           message = "Response does not match the HTTP/1.1 protocol (" + Buffer.from(llhttp.memory.buffer, ptr, len).toString() + ")";
         }
-        return new HTTPParserError(message, constants5.ERROR[ret], data);
+        return new HTTPParserError(message, constants6.ERROR[ret], data);
       }
       destroy() {
         assert2(this.ptr != null);
@@ -6233,7 +6233,7 @@ var require_client_h1 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause ? constants5.ERROR.PAUSED : 0;
+        return pause ? constants6.ERROR.PAUSED : 0;
       }
       onBody(buf) {
         const { client, socket, statusCode, maxResponseSize } = this;
@@ -6255,7 +6255,7 @@ var require_client_h1 = __commonJS({
         }
         this.bytesRead += buf.length;
         if (request.onData(buf) === false) {
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         }
       }
       onMessageComplete() {
@@ -6291,13 +6291,13 @@ var require_client_h1 = __commonJS({
         if (socket[kWriting]) {
           assert2(client[kRunning] === 0);
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (!shouldKeepAlive) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (socket[kReset] && client[kRunning] === 0) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (client[kPipelining] == null || client[kPipelining] === 1) {
           setImmediate(() => client[kResume]());
         } else {
@@ -25846,7 +25846,7 @@ var require_client_h12 = __commonJS({
       kHTTPContext,
       kClosed
     } = require_symbols6();
-    var constants5 = require_constants7();
+    var constants6 = require_constants7();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var removeAllListeners = util.removeAllListeners;
@@ -25982,7 +25982,7 @@ var require_client_h12 = __commonJS({
          */
       constructor(client, socket, { exports: exports2 }) {
         this.llhttp = exports2;
-        this.ptr = this.llhttp.llhttp_alloc(constants5.TYPE.RESPONSE);
+        this.ptr = this.llhttp.llhttp_alloc(constants6.TYPE.RESPONSE);
         this.client = client;
         this.socket = socket;
         this.timeout = null;
@@ -26078,11 +26078,11 @@ var require_client_h12 = __commonJS({
             currentParser = null;
             currentBufferRef = null;
           }
-          if (ret !== constants5.ERROR.OK) {
+          if (ret !== constants6.ERROR.OK) {
             const data = chunk.subarray(llhttp.llhttp_get_error_pos(this.ptr) - currentBufferPtr);
-            if (ret === constants5.ERROR.PAUSED_UPGRADE) {
+            if (ret === constants6.ERROR.PAUSED_UPGRADE) {
               this.onUpgrade(data);
-            } else if (ret === constants5.ERROR.PAUSED) {
+            } else if (ret === constants6.ERROR.PAUSED) {
               this.paused = true;
               socket.unshift(data);
             } else {
@@ -26105,10 +26105,10 @@ var require_client_h12 = __commonJS({
         } finally {
           currentParser = null;
         }
-        if (ret === constants5.ERROR.OK) {
+        if (ret === constants6.ERROR.OK) {
           return null;
         }
-        if (ret === constants5.ERROR.PAUSED || ret === constants5.ERROR.PAUSED_UPGRADE) {
+        if (ret === constants6.ERROR.PAUSED || ret === constants6.ERROR.PAUSED_UPGRADE) {
           this.paused = true;
           return null;
         }
@@ -26125,7 +26125,7 @@ var require_client_h12 = __commonJS({
           const len = new Uint8Array(llhttp.memory.buffer, ptr).indexOf(0);
           message = "Response does not match the HTTP/1.1 protocol (" + Buffer.from(llhttp.memory.buffer, ptr, len).toString() + ")";
         }
-        return new HTTPParserError(message, constants5.ERROR[ret], data);
+        return new HTTPParserError(message, constants6.ERROR[ret], data);
       }
       destroy() {
         assert2(currentParser === null);
@@ -26336,7 +26336,7 @@ var require_client_h12 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause ? constants5.ERROR.PAUSED : 0;
+        return pause ? constants6.ERROR.PAUSED : 0;
       }
       /**
        * @param {Buffer} buf
@@ -26362,7 +26362,7 @@ var require_client_h12 = __commonJS({
         }
         this.bytesRead += buf.length;
         if (request.onData(buf) === false) {
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         }
         return 0;
       }
@@ -26402,13 +26402,13 @@ var require_client_h12 = __commonJS({
         if (socket[kWriting]) {
           assert2(client[kRunning] === 0);
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (!shouldKeepAlive) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (socket[kReset] && client[kRunning] === 0) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (client[kPipelining] == null || client[kPipelining] === 1) {
           setImmediate(client[kResume]);
         } else {
@@ -45837,7 +45837,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { join as join6 } from "node:path";
+import { join as join7 } from "node:path";
 import { performance as performance11 } from "node:perf_hooks";
 import { setTimeout as sleep5 } from "node:timers/promises";
 
@@ -67383,10 +67383,6 @@ var import_undici5 = __toESM(require_undici2(), 1);
 import { randomBytes, randomUUID as randomUUID2 } from "node:crypto";
 import { performance as performance7 } from "node:perf_hooks";
 
-// action/src/attributes.ts
-import { lstat as lstat2, readdir as readdir3, readFile as readFile2, readlink as readlink2, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
-import { join } from "node:path";
-
 // action/src/process.ts
 import { spawn } from "node:child_process";
 import { readdir as readdir2, readFile } from "node:fs/promises";
@@ -67552,91 +67548,197 @@ function splitNul(bytes) {
   return parts;
 }
 
+// action/src/git-index.ts
+import { join } from "node:path";
+import { performance as performance3 } from "node:perf_hooks";
+function callWithIndex(git, workspace) {
+  const env = { GIT_INDEX_FILE: join(workspace.hidden, "index") };
+  return (args, more = {}) => runGit(git, { ...more, args, env, until: performance3.now() + 2 * MINUTE_MS, keepBytes: 256 * 1024 * 1024 });
+}
+async function listTree(call, tree) {
+  const listed = await call(["ls-tree", "-r", "-z", tree]);
+  if (listed.exitCode !== 0) return unreadable(`git could not list ${tree}: ${lastLine(listed.stderr)}`);
+  return ok(
+    splitNul(listed.stdout).map((line) => {
+      const tab = line.indexOf("	");
+      const [mode = "", , id = ""] = line.subarray(0, tab).toString("latin1").split(" ");
+      return { mode, id, path: line.subarray(tab + 1) };
+    })
+  );
+}
+async function updateIndex(call, entries) {
+  if (entries.length === 0) return ok(void 0);
+  const isGone = (entry) => Number(entry.mode) === 0;
+  const lines = [...entries.filter(isGone), ...entries.filter((it) => !isGone(it))].map(
+    (it) => Buffer.concat([Buffer.from(`${isGone(it) ? "0" : it.mode} ${it.id}	`), it.path, Buffer.of(0)])
+  );
+  const updated = await call(["update-index", "--add", "--replace", "-z", "--index-info"], { input: Buffer.concat(lines) });
+  return updated.exitCode === 0 ? ok(void 0) : unreadable(`git could not take the change: ${lastLine(updated.stderr)}`);
+}
+var NO_ID = "0".repeat(40);
+async function withoutIgnored(call, paths) {
+  if (paths.length === 0) return ok([]);
+  const input2 = Buffer.concat(paths.flatMap((it) => [Buffer.from("./"), it, Buffer.of(0)]));
+  const asked = await call(["check-ignore", "-z", "--stdin"], { input: input2 });
+  if (asked.exitCode !== 0 && asked.exitCode !== 1)
+    return unreadable(`git could not tell what is ignored: ${lastLine(asked.stderr)}`);
+  const ignored = new Set(splitNul(asked.stdout).map((it) => it.subarray(2).toString("latin1")));
+  return ok(paths.filter((it) => !ignored.has(it.toString("latin1"))));
+}
+
+// action/src/snapshot.ts
+import { lstat as lstat5, rm as rm3 } from "node:fs/promises";
+import { join as join3 } from "node:path";
+
 // action/src/attributes.ts
+import { lstat as lstat3, readFile as readFile2, readlink as readlink2, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
+import { join as join2 } from "node:path";
+
+// action/src/walk.ts
+import { access as access2, constants as constants3, lstat as lstat2, readdir as readdir3 } from "node:fs/promises";
 var ATTRIBUTES = ".gitattributes";
-async function holdBackAttributes(repo, aside, base, call) {
-  const listed = splitNul((await call(["ls-tree", "-r", "-z", "--name-only", base])).stdout).map((it) => it.toString("utf8"));
-  const ofBase = new Set(listed.filter((it) => it === ATTRIBUTES || it.endsWith(`/${ATTRIBUTES}`)));
-  const found = (await findAttributes(repo)).filter((it) => !ofBase.has(it));
-  const ignored = found.length === 0 ? [] : splitNul((await call(["check-ignore", "-z", "--stdin"], { input: found.map((it) => `./${it}\0`).join("") })).stdout);
-  const isIgnored = new Set(ignored.map((it) => it.toString("utf8").replace(/^\.\//, "")));
-  const ownFound = found.filter((it) => !isIgnored.has(it));
-  const heldBack = [];
-  for (const path of [...ownFound, ...ofBase]) {
-    if (!await hasRealFolder(repo, path)) continue;
-    const full = join(repo, path);
-    const there = await lstat2(full).catch(() => void 0);
-    if (there?.isDirectory()) continue;
-    const stored = there === void 0 ? void 0 : await readStored(full, there);
-    const old = ofBase.has(path) ? (await call(["cat-file", "blob", `${base}:${path}`])).stdout : void 0;
-    if (stored !== void 0 && stored.mode !== "120000" && old?.equals(stored.content)) continue;
-    const own2 = there === void 0 ? void 0 : join(aside, `attributes-${heldBack.length}`);
-    if (own2 !== void 0) await rename2(full, own2);
-    if (old !== void 0) await writeFile2(full, old);
-    heldBack.push({ path, aside: own2, stored });
-  }
-  return heldBack;
-}
-async function putBackAttributes(repo, heldBack, call) {
-  for (const { path, aside, stored } of heldBack) {
-    await rm2(join(repo, path), { force: true });
-    if (aside !== void 0) await rename2(aside, join(repo, path));
-    if (stored === void 0) {
-      await call(["update-index", "--force-remove", "--", path]);
-      continue;
-    }
-    const hashed = await call(["hash-object", "-w", "--no-filters", "--stdin"], { input: stored.content });
-    await call(["update-index", "--add", "--cacheinfo", `${stored.mode},${hashed.stdout.toString("latin1").trim()},${path}`]);
-  }
-}
-async function readStored(full, there) {
-  if (there.isSymbolicLink()) return { mode: "120000", content: Buffer.from(await readlink2(full)) };
-  if (!there.isFile()) return void 0;
-  return { mode: (there.mode & 64) === 0 ? "100644" : "100755", content: await readFile2(full) };
-}
-async function findAttributes(repo) {
-  const found = [];
+async function walk(repo) {
+  const repositories = [];
+  const attributes = [];
   async function look(folder) {
-    for (const entry of await readdir3(join(repo, folder), { withFileTypes: true }).catch(() => [])) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.name === ".git") continue;
-      if (entry.name === ATTRIBUTES) found.push(path);
+    const full = below(repo, folder);
+    await access2(full, constants3.R_OK | constants3.X_OK);
+    for (const entry of await readdir3(full, { withFileTypes: true, encoding: "buffer" })) {
+      const path = folder.length === 0 ? entry.name : Buffer.concat([folder, Buffer.from("/"), entry.name]);
+      const name = entry.name.toString("latin1");
+      if (name.toLowerCase() === ".git") {
+        if (folder.length > 0) repositories.push(folder);
+      } else if (name === ATTRIBUTES) attributes.push(path);
       else if (entry.isDirectory()) await look(path);
     }
   }
-  await look("");
-  return found;
+  try {
+    await look(Buffer.alloc(0));
+  } catch (cause) {
+    return unreadable(`A folder of the checkout can't be read, so nothing of this change was kept: ${messageOf(cause)}`);
+  }
+  return ok({ repositories, attributes });
+}
+function below(folder, path) {
+  return path.length === 0 ? Buffer.from(folder) : Buffer.concat([Buffer.from(`${folder}/`), path]);
 }
 async function hasRealFolder(repo, path) {
-  const parts = path.split("/").slice(0, -1);
-  for (let at = 1; at <= parts.length; at += 1) {
-    const found = await lstat2(join(repo, ...parts.slice(0, at))).catch(() => void 0);
+  for (let at = path.indexOf("/"); at !== -1; at = path.indexOf("/", at + 1)) {
+    const found = await lstat2(below(repo, path.subarray(0, at))).catch(() => void 0);
     if (found === void 0 || !found.isDirectory()) return false;
   }
   return true;
 }
 
+// action/src/attributes.ts
+var MAX_BYTES = 100 * 1024 * 1024;
+async function holdBackAttributes(call, repo, { found, tracked, aside }) {
+  const ofBase = new Map(tracked.filter((it) => isAttributes(it.path)).map((it) => [it.path.toString("latin1"), it]));
+  const own2 = await withoutIgnored(call, found.filter((it) => !ofBase.has(it.toString("latin1"))));
+  if (!own2.ok) return own2;
+  const heldBack = [];
+  for (const path of [...own2.value, ...[...ofBase.values()].map((it) => it.path)]) {
+    if (!await hasRealFolder(repo, path)) continue;
+    const full = below(repo, path);
+    const there = await lstat3(full).catch(() => void 0);
+    if (there?.isDirectory()) continue;
+    const stored = there === void 0 ? ok(void 0) : await readStored(full, there);
+    if (!stored.ok) return unreadable(`\`${path.toString("utf8")}\` can't be read: ${stored.error}`);
+    const entry = ofBase.get(path.toString("latin1"));
+    const old = entry === void 0 ? void 0 : await call(["cat-file", "blob", entry.id]);
+    if (old !== void 0 && old.exitCode !== 0) return unreadable(`git could not read attributes: ${lastLine(old.stderr)}`);
+    if (stored.value !== void 0 && stored.value.mode !== "120000" && old?.stdout.equals(stored.value.content)) continue;
+    const moved = there === void 0 ? void 0 : join2(aside, `attributes-${heldBack.length}`);
+    if (moved !== void 0) await rename2(full, moved);
+    if (old !== void 0) await writeFile2(full, old.stdout);
+    heldBack.push({ path, aside: moved, stored: stored.value });
+  }
+  return ok(heldBack);
+}
+async function putBackAttributes(call, repo, heldBack) {
+  const entries = [];
+  for (const { path, aside, stored } of heldBack) {
+    const full = below(repo, path);
+    await rm2(full, { force: true });
+    if (aside !== void 0) await rename2(aside, full);
+    if (stored === void 0) {
+      entries.push({ mode: "0", id: NO_ID, path });
+      continue;
+    }
+    const hashed = await call(["hash-object", "-w", "--no-filters", "--stdin"], { input: stored.content });
+    if (hashed.exitCode !== 0) return unreadable(`git could not store attributes: ${lastLine(hashed.stderr)}`);
+    entries.push({ mode: stored.mode, id: hashed.stdout.toString("latin1").trim(), path });
+  }
+  return updateIndex(call, entries);
+}
+async function readStored(full, there) {
+  if (there.isSymbolicLink()) return ok({ mode: "120000", content: await readlink2(full, "buffer") });
+  if (!there.isFile()) return ok(void 0);
+  if (there.size > MAX_BYTES) return err(`it has ${there.size} bytes`);
+  const content = await readFile2(full).catch(() => void 0);
+  if (content === void 0) return err("its permissions don't allow it");
+  return ok({ mode: (there.mode & 64) === 0 ? "100644" : "100755", content });
+}
+function isAttributes(path) {
+  return path.subarray(path.lastIndexOf("/") + 1).equals(Buffer.from(ATTRIBUTES));
+}
+
+// action/src/nested.ts
+import { lstat as lstat4, readdir as readdir4 } from "node:fs/promises";
+var GITLINK = "160000";
+async function takeOutGitlinks(call, repo, tracked) {
+  const links = tracked.filter((it) => it.mode === GITLINK);
+  const standing = [];
+  for (const link of links) {
+    const found = await hasRealFolder(repo, link.path) ? await lstat4(below(repo, link.path)).catch(() => void 0) : void 0;
+    if (found === void 0) continue;
+    if (!found.isDirectory() || (await readdir4(below(repo, link.path))).length > 0)
+      return unreadable(
+        `\`${link.path.toString("utf8")}\` is a submodule, which can't be filled or replaced here. Nothing of this change was kept.`
+      );
+    standing.push(link);
+  }
+  const taken = await updateIndex(
+    call,
+    links.map((it) => ({ ...it, mode: "0", id: NO_ID }))
+  );
+  return taken.ok ? ok({ standing }) : taken;
+}
+function putBackGitlinks(call, links) {
+  return updateIndex(call, links.standing);
+}
+async function refuseRepositories(call, repositories) {
+  const own2 = await withoutIgnored(call, repositories);
+  if (!own2.ok) return own2;
+  const [first] = own2.value;
+  if (first === void 0) return ok(void 0);
+  return unreadable(`\`${first.toString("utf8")}\` holds a git repository of its own. Nothing of this change was kept.`);
+}
+
 // action/src/snapshot.ts
-import { lstat as lstat3, readdir as readdir4, rm as rm3 } from "node:fs/promises";
-import { join as join2 } from "node:path";
-import { performance as performance3 } from "node:perf_hooks";
 async function takeSnapshot(git, workspace, base) {
+  const { repo } = workspace;
   const call = callWithIndex(git, workspace);
   const started = await call(["read-tree", base]);
   if (started.exitCode !== 0) return unreadable(`git could not read ${base}.`);
-  const tracked = await call(["ls-files", "-z", "--cached"]);
-  const paths = new Set(splitNul(tracked.stdout).map((it) => it.toString("utf8")));
-  await removePlaceholders(workspace.repo, paths);
-  for (const folder of await findNestedGit(workspace.repo)) {
-    const ignored = await call(["check-ignore", "--quiet", "--", `./${folder}`]);
-    if (ignored.exitCode !== 0)
-      return unreadable(`\`${folder}\` holds a git repository of its own. Nothing of this change was kept.`);
-  }
-  const heldBack = await holdBackAttributes(workspace.repo, workspace.hidden, base, call);
+  const tracked = await listTree(call, base);
+  if (!tracked.ok) return tracked;
+  await removePlaceholders(repo, new Set(tracked.value.map((it) => it.path.toString("utf8"))));
+  const found = await walk(repo);
+  if (!found.ok) return found;
+  const links = await takeOutGitlinks(call, repo, tracked.value);
+  if (!links.ok) return links;
+  const refused = await refuseRepositories(call, found.value.repositories);
+  if (!refused.ok) return refused;
+  const toHoldBack = { found: found.value.attributes, tracked: tracked.value, aside: workspace.hidden };
+  const heldBack = await holdBackAttributes(call, repo, toHoldBack);
+  if (!heldBack.ok) return heldBack;
   const added = await call(["add", "--all", "--", "."]);
-  await putBackAttributes(workspace.repo, heldBack, call);
+  const putBack = await putBackAttributes(call, repo, heldBack.value);
   if (added.exitCode !== 0) return unreadable(`git could not add the change: ${lastLine(added.stderr)}`);
-  return writeTree(call);
+  if (!putBack.ok) return putBack;
+  const linked = await putBackGitlinks(call, links.value);
+  return linked.ok ? writeTree(call) : linked;
 }
 async function carryOver(git, workspace, trees) {
   const call = callWithIndex(git, workspace);
@@ -67644,22 +67746,11 @@ async function carryOver(git, workspace, trees) {
   if (started.exitCode !== 0) return unreadable(`git could not read ${trees.onto}.`);
   const compared = await call(["diff-tree", "-r", "--raw", "-z", "--no-renames", "--abbrev=40", "--ignore-submodules=none", trees.before, trees.after]);
   if (compared.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(compared.stderr)}`);
-  const gone = [];
-  const there = [];
-  for (const { fields, path } of splitRaw(compared.stdout)) {
-    const [, mode = "", , blob = ""] = fields;
-    const line = Buffer.concat([Buffer.from(`${Number(mode) === 0 ? "0" : mode} ${blob}	`), path, Buffer.of(0)]);
-    (Number(mode) === 0 ? gone : there).push(line);
-  }
-  const updated = await call(["update-index", "--add", "--replace", "-z", "--index-info"], {
-    input: Buffer.concat([...gone, ...there])
-  });
-  if (updated.exitCode !== 0) return unreadable(`git could not take the change: ${lastLine(updated.stderr)}`);
-  return writeTree(call);
-}
-function callWithIndex(git, workspace) {
-  const env = { GIT_INDEX_FILE: join2(workspace.hidden, "index") };
-  return (args, more = {}) => runGit(git, { ...more, args, env, until: performance3.now() + 2 * MINUTE_MS, keepBytes: 256 * 1024 * 1024 });
+  const updated = await updateIndex(
+    call,
+    splitRaw(compared.stdout).map(({ fields: [, mode = "", , id = ""], path }) => ({ mode, id, path }))
+  );
+  return updated.ok ? writeTree(call) : updated;
 }
 function splitRaw(output2) {
   const parts = splitNul(output2);
@@ -67694,23 +67785,10 @@ var PLACEHOLDERS = [
 ];
 async function removePlaceholders(repo, tracked) {
   for (const name of PLACEHOLDERS) {
-    if (!await hasRealFolder(repo, name)) continue;
-    const found = await lstat3(join2(repo, name)).catch(() => void 0);
-    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm3(join2(repo, name), { force: true });
+    if (!await hasRealFolder(repo, Buffer.from(name))) continue;
+    const found = await lstat5(join3(repo, name)).catch(() => void 0);
+    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm3(join3(repo, name), { force: true });
   }
-}
-async function findNestedGit(repo) {
-  const found = [];
-  async function look(folder) {
-    for (const entry of await readdir4(join2(repo, folder), { withFileTypes: true }).catch(() => [])) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.name.toLowerCase() === ".git") {
-        if (folder !== "") found.push(folder);
-      } else if (entry.isDirectory()) await look(path);
-    }
-  }
-  await look("");
-  return found;
 }
 
 // action/src/changes.ts
@@ -68257,7 +68335,7 @@ ${ended.stderr}`.trim(), TAIL_CHARS);
 var import_undici4 = __toESM(require_undici2(), 1);
 import { chmod as chmod2, mkdir as mkdir2, mkdtemp, rm as rm4, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
-import { join as join3 } from "node:path";
+import { join as join4 } from "node:path";
 import { performance as performance6 } from "node:perf_hooks";
 import { setTimeout as sleep2 } from "node:timers/promises";
 
@@ -68321,16 +68399,16 @@ function toInputName(path) {
 // action/src/workspace.ts
 async function makeWorkspace(temp) {
   await mkdir2(temp, { recursive: true });
-  const root = await mkdtemp(join3(temp, "agent-pool-"));
-  const sockets = await mkdtemp(join3(tmpdir2(), "ap-"));
+  const root = await mkdtemp(join4(temp, "agent-pool-"));
+  const sockets = await mkdtemp(join4(tmpdir2(), "ap-"));
   const names = ["repo", "home", "tmp", "given", "hidden"];
-  for (const name of names) await mkdir2(join3(root, name), { mode: 448 });
+  for (const name of names) await mkdir2(join4(root, name), { mode: 448 });
   return {
-    repo: join3(root, "repo"),
-    home: join3(root, "home"),
-    tmp: join3(root, "tmp"),
-    given: join3(root, "given"),
-    hidden: join3(root, "hidden"),
+    repo: join4(root, "repo"),
+    home: join4(root, "home"),
+    tmp: join4(root, "tmp"),
+    given: join4(root, "given"),
+    hidden: join4(root, "hidden"),
     sockets,
     async [Symbol.asyncDispose]() {
       for (const folder of [root, sockets]) await remove(folder);
@@ -68369,7 +68447,7 @@ async function fetchBase(deps, workspace, checkout) {
 async function fetchCommit(deps, workspace, git, checkout) {
   const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
   if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${lastLine(initialised.stderr)}`));
-  await mkdir2(join3(workspace.repo, ".git", "hooks"), { recursive: true });
+  await mkdir2(join4(workspace.repo, ".git", "hooks"), { recursive: true });
   const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
   const { origin } = new URL(checkout.cloneUrl);
   const env = {
@@ -68443,7 +68521,7 @@ async function writeGuides(git, workspace, base) {
     if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
   }
   if (texts.length === 0) return void 0;
-  const path = join3(workspace.given, "guide.md");
+  const path = join4(workspace.given, "guide.md");
   await writeFile3(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
     mode: 256
   });
@@ -68625,9 +68703,9 @@ function makeLog() {
 
 // action/src/sandbox.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { access as access2, constants as constants3, writeFile as writeFile4 } from "node:fs/promises";
+import { access as access3, constants as constants4, writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
-import { delimiter as delimiter2, dirname as dirname2, join as join4 } from "node:path";
+import { delimiter as delimiter2, dirname as dirname2, join as join5 } from "node:path";
 import { performance as performance9 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
@@ -68655,7 +68733,7 @@ function makeSandbox(deps, srt) {
   return {
     kind: "srt",
     async run(command) {
-      const settings = join4(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
+      const settings = join5(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
       await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 384 });
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
@@ -68713,7 +68791,7 @@ function toSettings(deps, srt, reach) {
       allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
       allowWrite: [workspace.repo, workspace.home, workspace.tmp],
       // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
-      denyWrite: [join4(workspace.repo, ".git"), join4(workspace.repo, ".github")]
+      denyWrite: [join5(workspace.repo, ".git"), join5(workspace.repo, ".github")]
     }
   };
 }
@@ -68737,11 +68815,11 @@ async function proveSandbox(sandbox, deps) {
         )
       );
     }
-    const canary = join4(deps.workspace.hidden, "canary");
+    const canary = join5(deps.workspace.hidden, "canary");
     await writeFile4(canary, "canary", { mode: 420 });
     const allowed = __using(_stack, await listen(), true);
     const other = __using(_stack, await listen(), true);
-    const credentials = deps.surroundings.hidden.map((it) => join4(it, ".credentials"));
+    const credentials = deps.surroundings.hidden.map((it) => join5(it, ".credentials"));
     const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
     const ended = await sandbox.run({
       line: `'${process.execPath}' --input-type=module -`,
@@ -68823,7 +68901,7 @@ async function missingPrograms(path) {
   const found = await Promise.all(
     SYSTEM_TOOLS.map(async (name) => {
       for (const folder of folders) {
-        const there = await access2(join4(folder, name), constants3.X_OK).then(
+        const there = await access3(join5(folder, name), constants4.X_OK).then(
           () => true,
           () => false
         );
@@ -68838,8 +68916,8 @@ async function missingPrograms(path) {
 // action/src/tools.ts
 import { createHash, randomBytes as randomBytes3 } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access as access3, constants as constants4, copyFile as copyFile2, mkdir as mkdir3, readdir as readdir5, readlink as readlink3, rename as rename3, rm as rm5 } from "node:fs/promises";
-import { dirname as dirname3, join as join5 } from "node:path";
+import { access as access4, constants as constants5, copyFile as copyFile2, mkdir as mkdir3, readdir as readdir5, readlink as readlink3, rename as rename3, rm as rm5 } from "node:fs/promises";
+import { dirname as dirname3, join as join6 } from "node:path";
 import { performance as performance10 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep3 } from "node:timers/promises";
@@ -68858,19 +68936,19 @@ var TOOLS = {
   }
 };
 var PLATFORM = "linux-x64";
-var LOCKS = join5(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
+var LOCKS = join6(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {
   const { version: version2, executable, tree } = TOOLS[id];
   const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
   if (`${process.platform}-${process.arch}` !== PLATFORM)
     return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join5(surroundings.toolCache, "agent-pool");
-  const folder = join5(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join5(folder, executable) };
+  const shelf = join6(surroundings.toolCache, "agent-pool");
+  const folder = join6(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join6(folder, executable) };
   try {
     await mkdir3(shelf, { recursive: true });
     if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join5(shelf, `.${id}-${randomBytes3(6).toString("hex")}`);
+    const fresh = join6(shelf, `.${id}-${randomBytes3(6).toString("hex")}`);
     try {
       const installed = await npmCi(id, fresh, surroundings);
       if (!installed.ok) return refuse3(installed.error);
@@ -68891,8 +68969,8 @@ async function installTool(id, surroundings) {
 }
 async function npmCi(id, folder, surroundings) {
   await mkdir3(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join5(LOCKS, id, name), join5(folder, name));
-  const home = join5(folder, ".home");
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join6(LOCKS, id, name), join6(folder, name));
+  const home = join6(folder, ".home");
   await mkdir3(home);
   const ended = await run({
     file: "npm",
@@ -68925,26 +69003,26 @@ async function isIntact(folder, tree) {
   return await hashTree(folder).catch(() => void 0) === tree;
 }
 async function hashTree(folder) {
-  const root = join5(folder, "node_modules");
+  const root = join6(folder, "node_modules");
   const hash2 = createHash("sha256");
   async function add2(relative) {
-    const entries = await readdir5(join5(root, relative), { withFileTypes: true });
+    const entries = await readdir5(join6(root, relative), { withFileTypes: true });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
-      const path = join5(relative, entry.name);
+      const path = join6(relative, entry.name);
       if (path === ".bin" || path === ".package-lock.json") continue;
       if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join5(root, path))}\0`);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join6(root, path))}\0`);
       else if (entry.isFile()) {
         hash2.update(`file ${path}\0`);
         const content = createHash("sha256");
-        await pipeline(createReadStream(join5(root, path), { highWaterMark: 1024 * 1024 }), content);
+        await pipeline(createReadStream(join6(root, path), { highWaterMark: 1024 * 1024 }), content);
         hash2.update(content.digest());
       } else hash2.update(`other ${path}\0`);
     }
   }
   try {
-    await access3(root, constants4.R_OK);
+    await access4(root, constants5.R_OK);
   } catch {
     return void 0;
   }
@@ -69209,7 +69287,7 @@ async function claim2(inputs, dispatcher) {
 }
 async function runClaimed(run2) {
   const { inputs, client, answer: answer2, claimedAt, ready, log } = run2;
-  const path = join6(inputs.surroundings.temp, `agent-pool-${inputs.attempt}.json`);
+  const path = join7(inputs.surroundings.temp, `agent-pool-${inputs.attempt}.json`);
   const stopping = new AbortController();
   let phase = "fetch";
   let gateway;

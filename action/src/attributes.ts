@@ -1,8 +1,10 @@
 import type { Stats } from "node:fs";
-import { lstat, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type GitCall, splitNul } from "./git.ts";
-import type { Ended } from "./process.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { type Blocked, lastLine, unreadable } from "./failure.ts";
+import { type Entry, type IndexCall, NO_ID, updateIndex, withoutIgnored } from "./git-index.ts";
+import { ATTRIBUTES, below, hasRealFolder } from "./walk.ts";
 
 /**
  * `git add` reads `.gitattributes` from the work tree, where the agent may have rewritten it. So each one that differs
@@ -11,7 +13,7 @@ import type { Ended } from "./process.ts";
  * on; runners of 2022 and Debian 12 have older ones.)
  */
 export type HeldBack = {
-  readonly path: string;
+  readonly path: Buffer;
   /** Where the agent's own waits; undefined when it deleted base's. */
   readonly aside: string | undefined;
   /** As git stores it; undefined when there is nothing to store (deleted, or a pipe). */
@@ -19,82 +21,82 @@ export type HeldBack = {
 };
 type Stored = { readonly mode: "100644" | "100755" | "120000"; readonly content: Buffer };
 
-type Call = (args: readonly string[], more?: Partial<GitCall>) => Promise<Ended>;
+/** The largest that git itself would read (`ATTR_MAX_FILE_SIZE`, git 2.39.1). */
+const MAX_BYTES = 100 * 1024 * 1024;
 
-export const ATTRIBUTES = ".gitattributes";
+type ToHoldBack = {
+  /** Of the work tree. */
+  readonly found: readonly Buffer[];
+  /** Of base. */
+  readonly tracked: readonly Entry[];
+  /** A folder of the same file system. */
+  readonly aside: string;
+};
 
-/** Effects: the work tree's `.gitattributes` are base's afterwards; the agent's are in `aside`, a folder of the same file system. */
-export async function holdBackAttributes(repo: string, aside: string, base: string, call: Call): Promise<HeldBack[]> {
-  const listed = splitNul((await call(["ls-tree", "-r", "-z", "--name-only", base])).stdout).map((it) => it.toString("utf8"));
-  const ofBase = new Set(listed.filter((it) => it === ATTRIBUTES || it.endsWith(`/${ATTRIBUTES}`)));
-  const found = (await findAttributes(repo)).filter((it) => !ofBase.has(it));
+/**
+ * Effects: the work tree's `.gitattributes` are base's afterwards; the agent's are in `aside`.
+ * Errors: changesUnreadable.
+ */
+export async function holdBackAttributes(
+  call: IndexCall,
+  repo: string,
+  { found, tracked, aside }: ToHoldBack,
+): Promise<Result<HeldBack[], Blocked>> {
+  const ofBase = new Map(tracked.filter((it) => isAttributes(it.path)).map((it) => [it.path.toString("latin1"), it]));
   // Those in ignored folders (node_modules has many) are no part of the change.
-  const ignored =
-    found.length === 0
-      ? []
-      : splitNul((await call(["check-ignore", "-z", "--stdin"], { input: found.map((it) => `./${it}\0`).join("") })).stdout);
-  const isIgnored = new Set(ignored.map((it) => it.toString("utf8").replace(/^\.\//, "")));
-  const ownFound = found.filter((it) => !isIgnored.has(it));
+  const own = await withoutIgnored(call, found.filter((it) => !ofBase.has(it.toString("latin1")))); // prettier-ignore
+  if (!own.ok) return own;
   const heldBack: HeldBack[] = [];
-  for (const path of [...ownFound, ...ofBase]) {
+  for (const path of [...own.value, ...[...ofBase.values()].map((it) => it.path)]) {
     if (!(await hasRealFolder(repo, path))) continue;
-    const full = join(repo, path);
+    const full = below(repo, path);
     const there = await lstat(full).catch(() => undefined);
     if (there?.isDirectory()) continue; // git reads no attributes from a folder
-    const stored = there === undefined ? undefined : await readStored(full, there);
-    const old = ofBase.has(path) ? (await call(["cat-file", "blob", `${base}:${path}`])).stdout : undefined;
-    if (stored !== undefined && stored.mode !== "120000" && old?.equals(stored.content)) continue;
-    const own = there === undefined ? undefined : join(aside, `attributes-${heldBack.length}`);
-    if (own !== undefined) await rename(full, own);
-    if (old !== undefined) await writeFile(full, old);
-    heldBack.push({ path, aside: own, stored });
+    const stored = there === undefined ? ok(undefined) : await readStored(full, there);
+    if (!stored.ok) return unreadable(`\`${path.toString("utf8")}\` can't be read: ${stored.error}`);
+    const entry = ofBase.get(path.toString("latin1"));
+    const old = entry === undefined ? undefined : await call(["cat-file", "blob", entry.id]);
+    if (old !== undefined && old.exitCode !== 0) return unreadable(`git could not read attributes: ${lastLine(old.stderr)}`);
+    if (stored.value !== undefined && stored.value.mode !== "120000" && old?.stdout.equals(stored.value.content)) continue;
+    const moved = there === undefined ? undefined : join(aside, `attributes-${heldBack.length}`);
+    if (moved !== undefined) await rename(full, moved);
+    if (old !== undefined) await writeFile(full, old.stdout);
+    heldBack.push({ path, aside: moved, stored: stored.value });
   }
-  return heldBack;
+  return ok(heldBack);
 }
 
-/** Effects: work tree and index hold the agent's versions. */
-export async function putBackAttributes(repo: string, heldBack: readonly HeldBack[], call: Call): Promise<void> {
+/** Effects: work tree and index hold the agent's versions. Errors: changesUnreadable. */
+export async function putBackAttributes(
+  call: IndexCall,
+  repo: string,
+  heldBack: readonly HeldBack[],
+): Promise<Result<void, Blocked>> {
+  const entries: Entry[] = [];
   for (const { path, aside, stored } of heldBack) {
-    await rm(join(repo, path), { force: true });
-    if (aside !== undefined) await rename(aside, join(repo, path));
+    const full = below(repo, path);
+    await rm(full, { force: true });
+    if (aside !== undefined) await rename(aside, full);
     if (stored === undefined) {
-      await call(["update-index", "--force-remove", "--", path]);
+      entries.push({ mode: "0", id: NO_ID, path });
       continue;
     }
     const hashed = await call(["hash-object", "-w", "--no-filters", "--stdin"], { input: stored.content });
-    await call(["update-index", "--add", "--cacheinfo", `${stored.mode},${hashed.stdout.toString("latin1").trim()},${path}`]);
+    if (hashed.exitCode !== 0) return unreadable(`git could not store attributes: ${lastLine(hashed.stderr)}`);
+    entries.push({ mode: stored.mode, id: hashed.stdout.toString("latin1").trim(), path });
   }
+  return updateIndex(call, entries);
 }
 
-async function readStored(full: string, there: Stats): Promise<Stored | undefined> {
-  if (there.isSymbolicLink()) return { mode: "120000", content: Buffer.from(await readlink(full)) };
-  if (!there.isFile()) return undefined;
-  return { mode: (there.mode & 0o100) === 0 ? "100644" : "100755", content: await readFile(full) };
+async function readStored(full: Buffer, there: Stats): Promise<Result<Stored | undefined, string>> {
+  if (there.isSymbolicLink()) return ok({ mode: "120000", content: await readlink(full, "buffer") });
+  if (!there.isFile()) return ok(undefined);
+  if (there.size > MAX_BYTES) return err(`it has ${there.size} bytes`);
+  const content = await readFile(full).catch(() => undefined);
+  if (content === undefined) return err("its permissions don't allow it");
+  return ok({ mode: (there.mode & 0o100) === 0 ? "100644" : "100755", content });
 }
 
-async function findAttributes(repo: string): Promise<string[]> {
-  const found: string[] = [];
-  async function look(folder: string): Promise<void> {
-    for (const entry of await readdir(join(repo, folder), { withFileTypes: true }).catch(() => [])) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.name === ".git") continue;
-      if (entry.name === ATTRIBUTES) found.push(path);
-      else if (entry.isDirectory()) await look(path);
-    }
-  }
-  await look("");
-  return found;
-}
-
-/**
- * True when every folder above a path is a folder and not a link. Sandboxed code may have put a link to anywhere in
- * the place of one; nothing outside the checkout may be touched through it.
- */
-export async function hasRealFolder(repo: string, path: string): Promise<boolean> {
-  const parts = path.split("/").slice(0, -1);
-  for (let at = 1; at <= parts.length; at += 1) {
-    const found = await lstat(join(repo, ...parts.slice(0, at))).catch(() => undefined);
-    if (found === undefined || !found.isDirectory()) return false;
-  }
-  return true;
+function isAttributes(path: Buffer): boolean {
+  return path.subarray(path.lastIndexOf("/") + 1).equals(Buffer.from(ATTRIBUTES));
 }

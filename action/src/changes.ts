@@ -1,9 +1,10 @@
 import type { Change, Claim } from "#core/wire/contract.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import { ATTRIBUTES } from "./attributes.ts";
 import { type Blocked, lastLine, unreadable } from "./failure.ts";
 import { type Git, splitNul } from "./git.ts";
-import { callWithIndex, type IndexCall, splitRaw, type Tree } from "./snapshot.ts";
+import { callWithIndex, type IndexCall } from "./git-index.ts";
+import { splitRaw, type Tree } from "./snapshot.ts";
+import { ATTRIBUTES } from "./walk.ts";
 import type { Workspace } from "./workspace.ts";
 
 /**

@@ -1,12 +1,12 @@
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { performance } from "node:perf_hooks";
 import { ok, type Result } from "#core/wire/result.ts";
-import { MINUTE_MS } from "#core/wire/units.ts";
-import { hasRealFolder, holdBackAttributes, putBackAttributes } from "./attributes.ts";
+import { holdBackAttributes, putBackAttributes } from "./attributes.ts";
 import { type Blocked, lastLine, unreadable } from "./failure.ts";
-import { type Git, type GitCall, runGit, splitNul } from "./git.ts";
-import type { Ended } from "./process.ts";
+import { type Git, splitNul } from "./git.ts";
+import { callWithIndex, type IndexCall, listTree, updateIndex } from "./git-index.ts";
+import { putBackGitlinks, refuseRepositories, takeOutGitlinks } from "./nested.ts";
+import { hasRealFolder, walk } from "./walk.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A git tree's id. Its objects are in the checkout's `.git`, which nothing in the sandbox can write to. */
@@ -14,28 +14,34 @@ export type Tree = string;
 
 /**
  * The work tree as `git add` would store it, under base's attributes. In an index of our own, so that `.git` stays as it
- * was fetched. Runs outside the sandbox on files the sandbox wrote: see git.ts.
+ * was fetched. Runs outside the sandbox on files the sandbox wrote: see git.ts and nested.ts. (Inside, git would need an
+ * index and an object folder that it may write to, and git outside would then have to believe both.)
  * Errors: changesUnreadable, naming the path.
  */
 export async function takeSnapshot(git: Git, workspace: Workspace, base: string): Promise<Result<Tree, Blocked>> {
+  const { repo } = workspace;
   const call = callWithIndex(git, workspace);
   const started = await call(["read-tree", base]);
   if (started.exitCode !== 0) return unreadable(`git could not read ${base}.`);
-  const tracked = await call(["ls-files", "-z", "--cached"]);
-  const paths = new Set(splitNul(tracked.stdout).map((it) => it.toString("utf8")));
-  await removePlaceholders(workspace.repo, paths);
-  for (const folder of await findNestedGit(workspace.repo)) {
-    // An ignored one (a package manager's own clone) is never added, so git never looks into it.
-    const ignored = await call(["check-ignore", "--quiet", "--", `./${folder}`]);
-    if (ignored.exitCode !== 0)
-      return unreadable(`\`${folder}\` holds a git repository of its own. Nothing of this change was kept.`);
-  }
+  const tracked = await listTree(call, base);
+  if (!tracked.ok) return tracked;
+  await removePlaceholders(repo, new Set(tracked.value.map((it) => it.path.toString("utf8"))));
+  const found = await walk(repo);
+  if (!found.ok) return found;
+  const links = await takeOutGitlinks(call, repo, tracked.value);
+  if (!links.ok) return links;
+  const refused = await refuseRepositories(call, found.value.repositories);
+  if (!refused.ok) return refused;
 
-  const heldBack = await holdBackAttributes(workspace.repo, workspace.hidden, base, call);
+  const toHoldBack = { found: found.value.attributes, tracked: tracked.value, aside: workspace.hidden };
+  const heldBack = await holdBackAttributes(call, repo, toHoldBack);
+  if (!heldBack.ok) return heldBack;
   const added = await call(["add", "--all", "--", "."]);
-  await putBackAttributes(workspace.repo, heldBack, call);
+  const putBack = await putBackAttributes(call, repo, heldBack.value);
   if (added.exitCode !== 0) return unreadable(`git could not add the change: ${lastLine(added.stderr)}`);
-  return writeTree(call);
+  if (!putBack.ok) return putBack;
+  const linked = await putBackGitlinks(call, links.value);
+  return linked.ok ? writeTree(call) : linked;
 }
 
 /**
@@ -53,29 +59,11 @@ export async function carryOver(
   if (started.exitCode !== 0) return unreadable(`git could not read ${trees.onto}.`);
   const compared = await call(["diff-tree", "-r", "--raw", "-z", "--no-renames", "--abbrev=40", "--ignore-submodules=none", trees.before, trees.after]); // prettier-ignore
   if (compared.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(compared.stderr)}`);
-  const gone: Buffer[] = [];
-  const there: Buffer[] = [];
-  for (const { fields, path } of splitRaw(compared.stdout)) {
-    const [, mode = "", , blob = ""] = fields;
-    // `mode SP id TAB path`; mode 0 removes (git-update-index, "USING --INDEX-INFO").
-    const line = Buffer.concat([Buffer.from(`${Number(mode) === 0 ? "0" : mode} ${blob}\t`), path, Buffer.of(0)]);
-    (Number(mode) === 0 ? gone : there).push(line);
-  }
-  // What goes, goes first: a file may stand where a folder was. `--replace` for a folder that only set-up removed.
-  const updated = await call(["update-index", "--add", "--replace", "-z", "--index-info"], {
-    input: Buffer.concat([...gone, ...there]),
-  });
-  if (updated.exitCode !== 0) return unreadable(`git could not take the change: ${lastLine(updated.stderr)}`);
-  return writeTree(call);
-}
-
-export type IndexCall = (args: readonly string[], more?: Partial<GitCall>) => Promise<Ended>;
-
-/** Git with the Action's own index. */
-export function callWithIndex(git: Git, workspace: Workspace): IndexCall {
-  const env = { GIT_INDEX_FILE: join(workspace.hidden, "index") };
-  return (args, more = {}) =>
-    runGit(git, { ...more, args, env, until: performance.now() + 2 * MINUTE_MS, keepBytes: 256 * 1024 * 1024 });
+  const updated = await updateIndex(
+    call,
+    splitRaw(compared.stdout).map(({ fields: [, mode = "", , id = ""], path }) => ({ mode, id, path })),
+  );
+  return updated.ok ? writeTree(call) : updated;
 }
 
 /** `:oldmode newmode oldid newid status NUL path NUL` (git-diff-index, "Raw output format"). */
@@ -104,23 +92,8 @@ const PLACEHOLDERS = [
 
 async function removePlaceholders(repo: string, tracked: ReadonlySet<string>): Promise<void> {
   for (const name of PLACEHOLDERS) {
-    if (!(await hasRealFolder(repo, name))) continue;
+    if (!(await hasRealFolder(repo, Buffer.from(name)))) continue;
     const found = await lstat(join(repo, name)).catch(() => undefined);
     if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm(join(repo, name), { force: true });
   }
-}
-
-/** Folders below the checkout that have an entry `.git`, as paths relative to it. Links are not followed. */
-async function findNestedGit(repo: string): Promise<string[]> {
-  const found: string[] = [];
-  async function look(folder: string): Promise<void> {
-    for (const entry of await readdir(join(repo, folder), { withFileTypes: true }).catch(() => [])) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.name.toLowerCase() === ".git") {
-        if (folder !== "") found.push(folder);
-      } else if (entry.isDirectory()) await look(path);
-    }
-  }
-  await look("");
-  return found;
 }
