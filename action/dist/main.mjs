@@ -33124,7 +33124,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile6, readFile: readFile4, mkdir: mkdir4 } = __require("node:fs/promises");
+    var { writeFile: writeFile6, readFile: readFile4, mkdir: mkdir5 } = __require("node:fs/promises");
     var { dirname: dirname4, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors2();
@@ -33356,7 +33356,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError("Snapshot path is required");
         }
         const resolvedPath = resolve(path);
-        await mkdir4(dirname4(resolvedPath), { recursive: true });
+        await mkdir5(dirname4(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash2, snapshot]) => ({
           hash: hash2,
           snapshot
@@ -45837,7 +45837,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { join as join7 } from "node:path";
+import { join as join8 } from "node:path";
 import { performance as performance11 } from "node:perf_hooks";
 import { setTimeout as sleep5 } from "node:timers/promises";
 
@@ -67184,19 +67184,19 @@ function textOf(value) {
 
 // action/src/harness/harness.ts
 var EVIDENCE = {
-  authFailed: [401, 403],
-  billing: [400, 402, 403],
-  rateLimited: [429],
-  quotaExhausted: [429],
-  overloaded: [503, 529],
-  modelNotFound: [400, 404]
+  authFailed: ({ status }) => status === 401 || status === 403,
+  billing: ({ status, type, message }) => status === 402 || type === "billing_error" || /credit balance/i.test(message),
+  rateLimited: ({ status }) => status === 429,
+  quotaExhausted: ({ status }) => status === 429,
+  overloaded: ({ status }) => status === 503 || status === 529,
+  modelNotFound: ({ status, type, message }) => status === 404 || type === "not_found_error" || /\bmodel\b/i.test(message)
 };
 function confirmEnding(ending, facts) {
   if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
   const evidence = EVIDENCE[ending.kind];
-  if (evidence === void 0 || facts.lastError !== null && evidence.includes(facts.lastError.status)) return ending;
+  if (evidence === void 0 || facts.lastError !== null && evidence(facts.lastError)) return ending;
   return { ...ending, kind: "providerError" };
 }
 function quote(word) {
@@ -67234,7 +67234,8 @@ function toCommand(run2) {
   const env = {
     ANTHROPIC_BASE_URL: `http://${run2.gateway}`,
     ANTHROPIC_API_KEY: run2.dummy,
-    CLAUDE_CONFIG_DIR: `${run2.home}/claude`,
+    // Under a name that set-up could not have written to: this is where user settings are read from.
+    CLAUDE_CONFIG_DIR: `${run2.home}/claude-${run2.session}`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
     CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run2.budget)),
@@ -67831,10 +67832,10 @@ async function readContents(call, entries, limits) {
     return unreadable(
       `The change has ${entries.length} files; at most ${limits.maxFiles} are allowed. Ignore what is generated, or split the issue.`
     );
-  const kept = entries.filter((it) => it.status !== "deleted" && it.mode !== "160000");
-  const ids = `${kept.map((it) => it.blob).join("\n")}
+  const kept2 = entries.filter((it) => it.status !== "deleted" && it.mode !== "160000");
+  const ids = `${kept2.map((it) => it.blob).join("\n")}
 `;
-  const sizes = kept.length === 0 ? [] : (await call(["cat-file", "--batch-check=%(objectsize)"], { input: ids })).stdout.toString("latin1").trim().split("\n").map(Number);
+  const sizes = kept2.length === 0 ? [] : (await call(["cat-file", "--batch-check=%(objectsize)"], { input: ids })).stdout.toString("latin1").trim().split("\n").map(Number);
   const bytes = sizes.reduce((sum, it) => sum + it, 0);
   if (!(bytes <= limits.maxBytes))
     return unreadable(
@@ -68059,6 +68060,8 @@ function refuse(type, message) {
 // action/src/gateway.ts
 var HOST = "127.0.0.2";
 var MAX_BODY_BYTES = 32 * 1024 * 1024;
+var MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES;
+var MAX_CONNECTIONS = 256;
 var MAX_RETRY_AFTER_S = 60;
 var HEADERS_TIMEOUT_MS = 6e5;
 var IDLE_TIMEOUT_MS = 3e5;
@@ -68082,6 +68085,7 @@ async function startGateway(settings) {
     allowance,
     open: false,
     inFlight: 0,
+    buffered: 0,
     refusedForBudget: false,
     refusedForTime: false,
     lastError: null
@@ -68092,6 +68096,7 @@ async function startGateway(settings) {
       else response.destroy();
     });
   });
+  server.maxConnections = MAX_CONNECTIONS;
   server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\n\r\n"));
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
   const { port } = server.address();
@@ -68120,9 +68125,11 @@ async function answer(state, request, response) {
     return refuse2(response, 404, "not_found_error", "no such route");
   const header = dummyHeader(request.headers, state.dummy);
   if (header === void 0) return refuse2(response, 401, "authentication_error", "not this run's key");
-  const bytes = await readBody(request);
-  if (bytes === void 0) return refuse2(response, 413, "request_too_large", "the body is too large");
-  if (!state.open || state.stopping.aborted) return refuse2(response, 403, "not_open", "no model calls in this phase");
+  const open3 = state.open && !state.stopping.aborted;
+  const bytes = await readBody(request, state, open3);
+  if (bytes === "too large") return refuse2(response, 413, "request_too_large", "the body is too large");
+  if (bytes === "too many") return refuse2(response, 429, "rate_limit_error", "too much is being sent at once", RETRY_SOON);
+  if (!open3 || !state.open || state.stopping.aborted) return refuse2(response, 403, "not_open", "no model calls in this phase");
   if (performance4.now() >= state.deadline) {
     state.refusedForTime = true;
     return refuse2(response, 403, "deadline_passed", "the lease's time is over");
@@ -68144,7 +68151,12 @@ async function answer(state, request, response) {
   });
   state.inFlight += 1;
   try {
-    if (counting) return await relay(state, response, await sending.answer(), void 0);
+    if (counting) {
+      const known = state.lastError;
+      await relay(state, response, await sending.answer(), void 0);
+      state.lastError ??= known;
+      return;
+    }
     await answerMetered(state, response, sending, worstCase(call, state.price));
   } finally {
     state.inFlight -= 1;
@@ -68242,21 +68254,56 @@ function same(a, b) {
   const right = Buffer.from(b);
   return left.length === right.length && timingSafeEqual(left, right);
 }
-async function readBody(request) {
+async function readBody(request, state, keep) {
   const chunks = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return void 0;
-    chunks.push(chunk);
+  let buffered = 0;
+  let refused;
+  try {
+    for await (const chunk of request) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) refused ??= "too large";
+      else if (state.buffered + chunk.length > MAX_BUFFERED_BYTES) refused ??= "too many";
+      if (refused !== void 0 || !keep) continue;
+      chunks.push(chunk);
+      buffered += chunk.length;
+      state.buffered += chunk.length;
+    }
+    return refused ?? Buffer.concat(chunks);
+  } finally {
+    state.buffered -= buffered;
   }
-  return Buffer.concat(chunks);
 }
 var NEVER_AGAIN = { "x-should-retry": "false" };
 var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 function refuse2(response, status, type, message, retry = NEVER_AGAIN) {
   response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
   response.end(JSON.stringify({ type: "error", error: { type, message } }));
+}
+
+// action/src/rooms.ts
+import { mkdir as mkdir2, mkdtemp } from "node:fs/promises";
+import { join as join4 } from "node:path";
+var kept = ({ hidden }) => join4(hidden, "home-after-setup");
+async function keepHome(rooming) {
+  await mkdir2(kept(rooming.workspace));
+  return copy(rooming, rooming.workspace.home, kept(rooming.workspace));
+}
+async function freshRooms(rooming) {
+  const folder = await mkdtemp(join4(rooming.workspace.root, "verify-"));
+  const rooms = { home: join4(folder, "home"), tmp: join4(folder, "tmp") };
+  await mkdir2(rooms.home, { mode: 448 });
+  await mkdir2(rooms.tmp, { mode: 448 });
+  const copied = await copy(rooming, kept(rooming.workspace), rooms.home);
+  return copied.ok ? ok(rooms) : copied;
+}
+async function copy({ surroundings, until }, from, to) {
+  const env = { PATH: surroundings.path, LANG: "C.UTF-8" };
+  const copied = await run({ file: "cp", args: ["-a", "--reflink=auto", "--", `${from}/.`, to], cwd: to, env, until });
+  if (copied.exitCode === 0) return ok(void 0);
+  return err(
+    blocked("setupFailed", `What set-up left in its home could not be copied for the checks: ${lastLine(copied.stderr)}`)
+  );
 }
 
 // action/src/prompt.ts
@@ -68333,15 +68380,15 @@ ${ended.stderr}`.trim(), TAIL_CHARS);
 
 // action/src/workspace.ts
 var import_undici4 = __toESM(require_undici2(), 1);
-import { chmod as chmod2, mkdir as mkdir2, mkdtemp, rm as rm4, writeFile as writeFile3 } from "node:fs/promises";
+import { chmod as chmod2, mkdir as mkdir3, mkdtemp as mkdtemp2, rm as rm4, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
-import { join as join4 } from "node:path";
+import { join as join5 } from "node:path";
 import { performance as performance6 } from "node:perf_hooks";
 import { setTimeout as sleep2 } from "node:timers/promises";
 
 // action/src/inputs.ts
 import { tmpdir } from "node:os";
-import { delimiter, dirname } from "node:path";
+import { delimiter, dirname, isAbsolute } from "node:path";
 var Given = external_exports.object({
   attempt: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
   appUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
@@ -68374,7 +68421,8 @@ function readSurroundings(env, baseUrl, execPath = process.execPath) {
   const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
   return {
     // Behind the job's own choice of Node stands the one that runs this Action.
-    path: [env["PATH"] || "/usr/bin:/bin", dirname(execPath)].join(delimiter),
+    // Of absolute folders alone: a relative one would be looked up in the checkout, where the model may put a `git`.
+    path: [...(env["PATH"] || "/usr/bin:/bin").split(delimiter), dirname(execPath)].filter((it) => isAbsolute(it)).join(delimiter),
     temp,
     toolCache: env["RUNNER_TOOL_CACHE"] || temp,
     hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
@@ -68398,17 +68446,18 @@ function toInputName(path) {
 
 // action/src/workspace.ts
 async function makeWorkspace(temp) {
-  await mkdir2(temp, { recursive: true });
-  const root = await mkdtemp(join4(temp, "agent-pool-"));
-  const sockets = await mkdtemp(join4(tmpdir2(), "ap-"));
+  await mkdir3(temp, { recursive: true });
+  const root = await mkdtemp2(join5(temp, "agent-pool-"));
+  const sockets = await mkdtemp2(join5(tmpdir2(), "ap-"));
   const names = ["repo", "home", "tmp", "given", "hidden"];
-  for (const name of names) await mkdir2(join4(root, name), { mode: 448 });
+  for (const name of names) await mkdir3(join5(root, name), { mode: 448 });
   return {
-    repo: join4(root, "repo"),
-    home: join4(root, "home"),
-    tmp: join4(root, "tmp"),
-    given: join4(root, "given"),
-    hidden: join4(root, "hidden"),
+    root,
+    repo: join5(root, "repo"),
+    home: join5(root, "home"),
+    tmp: join5(root, "tmp"),
+    given: join5(root, "given"),
+    hidden: join5(root, "hidden"),
     sockets,
     async [Symbol.asyncDispose]() {
       for (const folder of [root, sockets]) await remove(folder);
@@ -68447,7 +68496,7 @@ async function fetchBase(deps, workspace, checkout) {
 async function fetchCommit(deps, workspace, git, checkout) {
   const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
   if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${lastLine(initialised.stderr)}`));
-  await mkdir2(join4(workspace.repo, ".git", "hooks"), { recursive: true });
+  await mkdir3(join5(workspace.repo, ".git", "hooks"), { recursive: true });
   const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
   const { origin } = new URL(checkout.cloneUrl);
   const env = {
@@ -68521,7 +68570,7 @@ async function writeGuides(git, workspace, base) {
     if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
   }
   if (texts.length === 0) return void 0;
-  const path = join4(workspace.given, "guide.md");
+  const path = join5(workspace.given, "guide.md");
   await writeFile3(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
     mode: 256
   });
@@ -68553,6 +68602,8 @@ async function runAttempt(deps) {
     const setUp = await runSetup(sandbox, claim3.commands.setup, { until, signal: stopping });
     if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
     if (!setUp.ok) return setUp;
+    const kept2 = await keepHome({ workspace, surroundings: inputs.surroundings, until });
+    if (!kept2.ok) return kept2;
     log("set up", { commands: claim3.commands.setup.length });
     const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
     const gateway = __using(_stack, await startGateway({
@@ -68615,7 +68666,9 @@ async function work(deps, git, gateway, settings) {
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
-  const verified = await verify(deps, gateway, settings.until);
+  const checked = await verify(deps, gateway, settings.until);
+  if (!checked.ok) return checked;
+  const verified = checked.value;
   const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
   const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance7.now() + MIN_REPAIR_MS < settings.until;
   if (verified.failure === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
@@ -68633,7 +68686,8 @@ async function work(deps, git, gateway, settings) {
     }
   };
   if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
-  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
+  const again = await verify(deps, gateway, settings.until);
+  return again.ok ? ok({ ...repaired, verification: again.value.results }) : again;
 }
 async function runRound(deps, git, gateway, settings, onto) {
   const { workspace, claim: claim3 } = deps;
@@ -68683,11 +68737,13 @@ function isWorthVerifying(ending) {
   return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
 }
 async function verify(deps, gateway, until) {
-  const { claim: claim3, sandbox, stopping, log } = deps;
+  const { claim: claim3, sandbox, stopping, log, workspace, inputs } = deps;
   deps.onPhase("verify", gateway);
-  const verified = await runVerification(sandbox, claim3.commands.verify, { until, signal: stopping });
+  const rooms = await freshRooms({ workspace, surroundings: inputs.surroundings, until });
+  if (!rooms.ok) return rooms;
+  const verified = await runVerification(sandbox, claim3.commands.verify, { until, signal: stopping, rooms: rooms.value });
   log("verified", { commands: verified.results.length, passed: verified.failure === void 0 });
-  return verified;
+  return ok(verified);
 }
 
 // action/src/log.ts
@@ -68705,7 +68761,7 @@ function makeLog() {
 import { randomBytes as randomBytes2 } from "node:crypto";
 import { access as access3, constants as constants4, writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
-import { delimiter as delimiter2, dirname as dirname2, join as join5 } from "node:path";
+import { delimiter as delimiter2, dirname as dirname2, join as join6 } from "node:path";
 import { performance as performance9 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
@@ -68733,9 +68789,9 @@ function makeSandbox(deps, srt) {
   return {
     kind: "srt",
     async run(command) {
-      const settings = join5(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
-      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 384 });
-      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
+      const settings = join6(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
+      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 384 });
+      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: roomsOf(deps, command).tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
       return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
     }
@@ -68750,7 +68806,7 @@ function makeBareRunner(deps) {
       file: "/bin/bash",
       args: ["-c", command.line],
       cwd: workspace.repo,
-      env: { ...baseEnv(deps, command), TMPDIR: workspace.tmp }
+      env: { ...baseEnv(deps, command), TMPDIR: roomsOf(deps, command).tmp }
     })
   };
 }
@@ -68763,7 +68819,7 @@ function baseEnv(deps, command) {
   const trust = command.reach.to === "registries" ? Object.entries(network).filter(([name]) => /cert|_cainfo$/i.test(name) && !/^npm_/i.test(name)) : [];
   return {
     PATH: path,
-    HOME: deps.workspace.home,
+    HOME: roomsOf(deps, command).home,
     LANG: "C.UTF-8",
     TERM: "dumb",
     CI: "true",
@@ -68771,27 +68827,24 @@ function baseEnv(deps, command) {
     ...command.env
   };
 }
-function toSettings(deps, srt, reach) {
+function roomsOf({ workspace }, { rooms }) {
+  return rooms ?? workspace;
+}
+function toSettings(deps, srt, command) {
   const { workspace, surroundings } = deps;
+  const { reach } = command;
+  const { home, tmp } = roomsOf(deps, command);
   const allowedDomains = reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
-  const readable = [
-    workspace.repo,
-    workspace.home,
-    workspace.tmp,
-    workspace.given,
-    workspace.sockets,
-    srt.folder,
-    ...deps.toolFolders
-  ];
+  const readable = [workspace.repo, home, tmp, workspace.given, workspace.sockets, srt.folder, ...deps.toolFolders];
   const programs = surroundings.path.split(delimiter2).filter((it) => it.startsWith("/"));
   return {
     network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
     filesystem: {
       denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden])],
       allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
-      allowWrite: [workspace.repo, workspace.home, workspace.tmp],
-      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
-      denyWrite: [join5(workspace.repo, ".git"), join5(workspace.repo, ".github")]
+      allowWrite: [workspace.repo, home, tmp],
+      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside.
+      denyWrite: [join6(workspace.repo, ".git"), join6(workspace.repo, ".github")]
     }
   };
 }
@@ -68815,11 +68868,11 @@ async function proveSandbox(sandbox, deps) {
         )
       );
     }
-    const canary = join5(deps.workspace.hidden, "canary");
+    const canary = join6(deps.workspace.hidden, "canary");
     await writeFile4(canary, "canary", { mode: 420 });
     const allowed = __using(_stack, await listen(), true);
     const other = __using(_stack, await listen(), true);
-    const credentials = deps.surroundings.hidden.map((it) => join5(it, ".credentials"));
+    const credentials = deps.surroundings.hidden.map((it) => join6(it, ".credentials"));
     const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
     const ended = await sandbox.run({
       line: `'${process.execPath}' --input-type=module -`,
@@ -68901,7 +68954,7 @@ async function missingPrograms(path) {
   const found = await Promise.all(
     SYSTEM_TOOLS.map(async (name) => {
       for (const folder of folders) {
-        const there = await access3(join5(folder, name), constants4.X_OK).then(
+        const there = await access3(join6(folder, name), constants4.X_OK).then(
           () => true,
           () => false
         );
@@ -68916,8 +68969,8 @@ async function missingPrograms(path) {
 // action/src/tools.ts
 import { createHash, randomBytes as randomBytes3 } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access as access4, constants as constants5, copyFile as copyFile2, mkdir as mkdir3, readdir as readdir5, readlink as readlink3, rename as rename3, rm as rm5 } from "node:fs/promises";
-import { dirname as dirname3, join as join6 } from "node:path";
+import { access as access4, constants as constants5, copyFile as copyFile2, mkdir as mkdir4, readdir as readdir5, readlink as readlink3, rename as rename3, rm as rm5 } from "node:fs/promises";
+import { dirname as dirname3, join as join7 } from "node:path";
 import { performance as performance10 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep3 } from "node:timers/promises";
@@ -68936,19 +68989,19 @@ var TOOLS = {
   }
 };
 var PLATFORM = "linux-x64";
-var LOCKS = join6(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
+var LOCKS = join7(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {
   const { version: version2, executable, tree } = TOOLS[id];
   const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
   if (`${process.platform}-${process.arch}` !== PLATFORM)
     return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join6(surroundings.toolCache, "agent-pool");
-  const folder = join6(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join6(folder, executable) };
+  const shelf = join7(surroundings.toolCache, "agent-pool");
+  const folder = join7(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join7(folder, executable) };
   try {
-    await mkdir3(shelf, { recursive: true });
+    await mkdir4(shelf, { recursive: true });
     if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join6(shelf, `.${id}-${randomBytes3(6).toString("hex")}`);
+    const fresh = join7(shelf, `.${id}-${randomBytes3(6).toString("hex")}`);
     try {
       const installed = await npmCi(id, fresh, surroundings);
       if (!installed.ok) return refuse3(installed.error);
@@ -68968,10 +69021,10 @@ async function installTool(id, surroundings) {
   }
 }
 async function npmCi(id, folder, surroundings) {
-  await mkdir3(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join6(LOCKS, id, name), join6(folder, name));
-  const home = join6(folder, ".home");
-  await mkdir3(home);
+  await mkdir4(folder);
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join7(LOCKS, id, name), join7(folder, name));
+  const home = join7(folder, ".home");
+  await mkdir4(home);
   const ended = await run({
     file: "npm",
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
@@ -69003,20 +69056,20 @@ async function isIntact(folder, tree) {
   return await hashTree(folder).catch(() => void 0) === tree;
 }
 async function hashTree(folder) {
-  const root = join6(folder, "node_modules");
+  const root = join7(folder, "node_modules");
   const hash2 = createHash("sha256");
   async function add2(relative) {
-    const entries = await readdir5(join6(root, relative), { withFileTypes: true });
+    const entries = await readdir5(join7(root, relative), { withFileTypes: true });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
-      const path = join6(relative, entry.name);
+      const path = join7(relative, entry.name);
       if (path === ".bin" || path === ".package-lock.json") continue;
       if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join6(root, path))}\0`);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join7(root, path))}\0`);
       else if (entry.isFile()) {
         hash2.update(`file ${path}\0`);
         const content = createHash("sha256");
-        await pipeline(createReadStream(join6(root, path), { highWaterMark: 1024 * 1024 }), content);
+        await pipeline(createReadStream(join7(root, path), { highWaterMark: 1024 * 1024 }), content);
         hash2.update(content.digest());
       } else hash2.update(`other ${path}\0`);
     }
@@ -69287,7 +69340,7 @@ async function claim2(inputs, dispatcher) {
 }
 async function runClaimed(run2) {
   const { inputs, client, answer: answer2, claimedAt, ready, log } = run2;
-  const path = join7(inputs.surroundings.temp, `agent-pool-${inputs.attempt}.json`);
+  const path = join8(inputs.surroundings.temp, `agent-pool-${inputs.attempt}.json`);
   const stopping = new AbortController();
   let phase = "fetch";
   let gateway;

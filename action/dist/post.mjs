@@ -66201,7 +66201,8 @@ function toCommand(run) {
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
     ANTHROPIC_API_KEY: run.dummy,
-    CLAUDE_CONFIG_DIR: `${run.home}/claude`,
+    // Under a name that set-up could not have written to: this is where user settings are read from.
+    CLAUDE_CONFIG_DIR: `${run.home}/claude-${run.session}`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
     CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),

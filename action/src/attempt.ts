@@ -16,6 +16,7 @@ import { readChanges } from "./changes.ts";
 import { type Blocked } from "./failure.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
+import { freshRooms, keepHome } from "./rooms.ts";
 import { confirmEnding, type Harness } from "./harness/harness.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
@@ -75,6 +76,8 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   const setUp = await runSetup(sandbox, claim.commands.setup, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!setUp.ok) return setUp;
+  const kept = await keepHome({ workspace, surroundings: inputs.surroundings, until });
+  if (!kept.ok) return kept;
   log("set up", { commands: claim.commands.setup.length });
 
   const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
@@ -135,7 +138,9 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
-  const verified = await verify(deps, gateway, settings.until);
+  const checked = await verify(deps, gateway, settings.until);
+  if (!checked.ok) return checked;
+  const verified = checked.value;
 
   const turnsLeft = claim.route.maxTurns - (ending.turns ?? 0);
   const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
@@ -155,7 +160,8 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
     },
   };
   if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
-  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
+  const again = await verify(deps, gateway, settings.until);
+  return again.ok ? ok({ ...repaired, verification: again.value.results }) : again;
 }
 
 /**
@@ -223,10 +229,12 @@ function isWorthVerifying(ending: Ending): boolean {
   return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
 }
 
-async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promise<VerificationRun> {
-  const { claim, sandbox, stopping, log } = deps;
+async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promise<Result<VerificationRun, Blocked>> {
+  const { claim, sandbox, stopping, log, workspace, inputs } = deps;
   deps.onPhase("verify", gateway);
-  const verified = await runVerification(sandbox, claim.commands.verify, { until, signal: stopping });
+  const rooms = await freshRooms({ workspace, surroundings: inputs.surroundings, until });
+  if (!rooms.ok) return rooms;
+  const verified = await runVerification(sandbox, claim.commands.verify, { until, signal: stopping, rooms: rooms.value });
   log("verified", { commands: verified.results.length, passed: verified.failure === undefined });
-  return verified;
+  return ok(verified);
 }

@@ -44,7 +44,7 @@ export type GatewayFacts = {
 };
 
 export type Gateway = AsyncDisposable & {
-  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy (notes: runner-sandbox §2). */
+  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy. */
   readonly address: string;
   /** Model calls pass only while open: not during `setup`, not during verification. */
   setOpen(open: boolean): void;
@@ -54,6 +54,9 @@ export type Gateway = AsyncDisposable & {
 const HOST = "127.0.0.2";
 /** Anthropic's own limit for a request (32 MB, docs "Errors", read 2026-09-30). */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** Of all bodies together while they are read: a sandboxed process could otherwise fill the Action's memory. */
+const MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES;
+const MAX_CONNECTIONS = 256;
 const MAX_RETRY_AFTER_S = 60;
 /** The CLI's own limit for a call is 600 s; the gateway waits no shorter, so that the CLI decides. */
 const HEADERS_TIMEOUT_MS = 600_000;
@@ -71,6 +74,8 @@ type State = GatewaySettings & {
   readonly allowance: Allowance;
   open: boolean;
   inFlight: number;
+  /** Bytes of request bodies held while they are read. */
+  buffered: number;
   refusedForBudget: boolean;
   refusedForTime: boolean;
   lastError: GatewayFacts["lastError"];
@@ -84,6 +89,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
     allowance,
     open: false,
     inFlight: 0,
+    buffered: 0,
     refusedForBudget: false,
     refusedForTime: false,
     lastError: null,
@@ -94,6 +100,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
       else response.destroy();
     });
   });
+  server.maxConnections = MAX_CONNECTIONS;
   server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\n\r\n"));
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
   const { port } = server.address() as AddressInfo;
@@ -124,9 +131,11 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   const header = dummyHeader(request.headers, state.dummy);
   if (header === undefined) return refuse(response, 401, "authentication_error", "not this run's key");
   // Read before any further refusal: closing a socket with unread bytes resets it, and the client never sees the answer.
-  const bytes = await readBody(request);
-  if (bytes === undefined) return refuse(response, 413, "request_too_large", "the body is too large");
-  if (!state.open || state.stopping.aborted) return refuse(response, 403, "not_open", "no model calls in this phase");
+  const open = state.open && !state.stopping.aborted;
+  const bytes = await readBody(request, state, open);
+  if (bytes === "too large") return refuse(response, 413, "request_too_large", "the body is too large");
+  if (bytes === "too many") return refuse(response, 429, "rate_limit_error", "too much is being sent at once", RETRY_SOON);
+  if (!open || !state.open || state.stopping.aborted) return refuse(response, 403, "not_open", "no model calls in this phase");
   if (performance.now() >= state.deadline) {
     state.refusedForTime = true;
     return refuse(response, 403, "deadline_passed", "the lease's time is over");
@@ -149,7 +158,13 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   });
   state.inFlight += 1;
   try {
-    if (counting) return await relay(state, response, await sending.answer(), undefined);
+    if (counting) {
+      // Counting costs nothing and proves nothing: it must not wipe out what the last real call was told.
+      const known = state.lastError;
+      await relay(state, response, await sending.answer(), undefined);
+      state.lastError ??= known;
+      return;
+    }
     await answerMetered(state, response, sending, worstCase(call, state.price));
   } finally {
     state.inFlight -= 1;
@@ -266,15 +281,26 @@ function same(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+/** The whole body. What can't be taken is read to its end and dropped, so that memory is bounded and the answer still heard. */
+async function readBody(request: IncomingMessage, state: State, keep: boolean): Promise<Buffer | "too large" | "too many"> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+  let buffered = 0;
+  let refused: "too large" | "too many" | undefined;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) refused ??= "too large";
+      else if (state.buffered + chunk.length > MAX_BUFFERED_BYTES) refused ??= "too many";
+      if (refused !== undefined || !keep) continue;
+      chunks.push(chunk);
+      buffered += chunk.length;
+      state.buffered += chunk.length;
+    }
+    return refused ?? Buffer.concat(chunks);
+  } finally {
+    state.buffered -= buffered;
   }
-  return Buffer.concat(chunks);
 }
 
 const NEVER_AGAIN = { "x-should-retry": "false" };

@@ -1,5 +1,5 @@
 import { tmpdir } from "node:os";
-import { delimiter, dirname } from "node:path";
+import { delimiter, dirname, isAbsolute } from "node:path";
 import * as core from "@actions/core";
 import { z } from "zod";
 import { err, ok, type Result } from "#core/wire/result.ts";
@@ -76,7 +76,10 @@ export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL, execPath 
   const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
   return {
     // Behind the job's own choice of Node stands the one that runs this Action.
-    path: [env["PATH"] || "/usr/bin:/bin", dirname(execPath)].join(delimiter),
+    // Of absolute folders alone: a relative one would be looked up in the checkout, where the model may put a `git`.
+    path: [...(env["PATH"] || "/usr/bin:/bin").split(delimiter), dirname(execPath)]
+      .filter((it) => isAbsolute(it))
+      .join(delimiter),
     temp,
     toolCache: env["RUNNER_TOOL_CACHE"] || temp,
     hidden: hidden.filter((it): it is string => it !== undefined && it !== "" && it !== "/"),

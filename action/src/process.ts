@@ -28,7 +28,7 @@ export type Ended = {
 };
 
 const KEEP_BYTES = 32 * 1024 * 1024;
-/** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running (notes: runner-sandbox T5). */
+/** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running. */
 const GRACE_MS = 5_000;
 
 /**

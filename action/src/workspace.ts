@@ -11,8 +11,13 @@ import { blocked, type Blocked, lastLine, messageOf } from "./failure.ts";
 import { type Git, runGit } from "./git.ts";
 import { isSafeUrl, type Surroundings } from "./inputs.ts";
 
+/** Where a sandboxed command is at home. */
+export type Rooms = { readonly home: string; readonly tmp: string };
+
 /** The run's folders. What the sandbox sees of them is decided in sandbox.ts. */
 export type Workspace = AsyncDisposable & {
+  /** Holds all of them but `sockets`. */
+  readonly root: string;
   readonly repo: string;
   /** HOME of the harness and of the repository's commands. */
   readonly home: string;
@@ -33,6 +38,7 @@ export async function makeWorkspace(temp: string): Promise<Workspace> {
   const names = ["repo", "home", "tmp", "given", "hidden"] as const;
   for (const name of names) await mkdir(join(root, name), { mode: 0o700 });
   return {
+    root,
     repo: join(root, "repo"),
     home: join(root, "home"),
     tmp: join(root, "tmp"),

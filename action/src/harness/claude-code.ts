@@ -5,11 +5,11 @@ import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 
 /**
- * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
+ * Claude Code, headless. Command line and stream as measured with 2.1.330.
  */
 export const claudeCode: Harness = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
 
-/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
+/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (tried with a checkout of each). */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 /**
  * What the gateway refuses (gateway-request.ts): there it would end the session, here the model goes on without. The rule for
@@ -37,7 +37,8 @@ function toCommand(run: HarnessRun): HarnessCommand {
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
     ANTHROPIC_API_KEY: run.dummy,
-    CLAUDE_CONFIG_DIR: `${run.home}/claude`,
+    // Under a name that set-up could not have written to: this is where user settings are read from.
+    CLAUDE_CONFIG_DIR: `${run.home}/claude-${run.session}`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
     CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),

@@ -31,14 +31,16 @@ export type HarnessRun = {
 
 export type HarnessCommand = { readonly line: string; readonly env: Readonly<Record<string, string>>; readonly input: string };
 
-/** What the gateway must have seen for an ending to be believed: HTTP statuses of the provider's last answer. */
-const EVIDENCE: Partial<Record<EndingKind, readonly number[]>> = {
-  authFailed: [401, 403],
-  billing: [400, 402, 403],
-  rateLimited: [429],
-  quotaExhausted: [429],
-  overloaded: [503, 529],
-  modelNotFound: [400, 404],
+type Seen = NonNullable<GatewayFacts["lastError"]>;
+
+/** What the gateway must have seen of the provider's last answer for an ending to be believed. A status alone can be provoked. */
+const EVIDENCE: Partial<Record<EndingKind, (seen: Seen) => boolean>> = {
+  authFailed: ({ status }) => status === 401 || status === 403,
+  billing: ({ status, type, message }) => status === 402 || type === "billing_error" || /credit balance/i.test(message),
+  rateLimited: ({ status }) => status === 429,
+  quotaExhausted: ({ status }) => status === 429,
+  overloaded: ({ status }) => status === 503 || status === 529,
+  modelNotFound: ({ status, type, message }) => status === 404 || type === "not_found_error" || /\bmodel\b/i.test(message),
 };
 
 /**
@@ -50,7 +52,7 @@ export function confirmEnding(ending: Ending, facts: GatewayFacts): Ending {
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
   const evidence = EVIDENCE[ending.kind];
-  if (evidence === undefined || (facts.lastError !== null && evidence.includes(facts.lastError.status))) return ending;
+  if (evidence === undefined || (facts.lastError !== null && evidence(facts.lastError))) return ending;
   return { ...ending, kind: "providerError" };
 }
 
