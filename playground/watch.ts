@@ -13,7 +13,8 @@ export async function waitForEnd(
   stopped?: AbortSignal,
 ): Promise<boolean> {
   const deadline = performance.now() + forMs;
-  while (performance.now() < deadline && stopped?.aborted !== true) {
+  while (performance.now() < deadline) {
+    if (stopped?.aborted === true) return false;
     if (
       world.github
         .comments(repository, issue)
