@@ -11,7 +11,11 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
   const { github, store } = deps;
   const { brief, plan } = task;
   if (plan === null) throw new Error(`task ${task.id} is dispatching without a plan`);
-  const refuse = (failure: Failure): Next => ({ go: "refuse", patch: { failure }, lease: { lease: lease.id, lose: true } });
+  const refuse = (failure: Failure): Next => ({
+    go: "refuse",
+    patch: { failure },
+    lease: { lease: lease.id, lose: true, verdict: { verdict: "refused", why: null } },
+  });
 
   const may = await mayStart(github, brief);
   if (!may.ok) return { failed: may.error };

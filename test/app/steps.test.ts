@@ -242,7 +242,11 @@ describe("the worker's steps", () => {
 
     const { task, leases } = await now();
     expect(task).toMatchObject({ state: "refused", failure });
-    expect(leases[0]).toMatchObject({ state: "lost", costs: { model: null, runner: null } });
+    expect(leases[0]).toMatchObject({
+      state: "lost",
+      costs: { model: null, runner: null },
+      attempt: { verdict: "refused" },
+    });
     expect(github.asked).not.toContain("dispatchRun");
     expect(github.asked).toContain("createComment");
   });
