@@ -66201,8 +66201,7 @@ function toCommand(run) {
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
     ANTHROPIC_API_KEY: run.dummy,
-    // Under a name that set-up could not have written to: this is where user settings are read from.
-    CLAUDE_CONFIG_DIR: `${run.home}/claude-${run.session}`,
+    CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
     CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),
@@ -66230,13 +66229,17 @@ function readEnding(ended) {
     const detail = cutFront(ended.stderr.trim(), 2e3) || null;
     return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
   }
-  const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
+  const turns = typeof result["num_turns"] === "number" ? toCount(result["num_turns"]) : null;
   const text2 = textOf(result["result"]);
   const kind = toKind(result, text2, hint);
   if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text2, 2e4) };
   const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
   const said = [text2, ...errors.map(textOf)].filter((it) => it !== "");
   return { kind, detail: cut(said.join("\n"), 2e3) || null, turns, finalMessage: null };
+}
+var MAX_TURNS = 1e6;
+function toCount(turns) {
+  return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
 }
 function toKind(result, text2, hint) {
   if (result["subtype"] === "error_max_turns") return "turnLimit";
@@ -66375,10 +66378,28 @@ function toBlocked(fault, usage, ms) {
   };
 }
 async function report(client, path, pending, signal) {
+  const { runToken, outcome } = pending;
   await savePending(path, pending);
-  const answer = await client.outcome(pending.runToken, pending.outcome, signal);
+  const answer = await client.outcome(runToken, outcome, signal);
   if (answer.ok || answer.error.reason === "refused") await rm2(path, { force: true });
-  return answer.ok ? ok(void 0) : err(answer.error);
+  if (answer.ok) return ok(void 0);
+  if (outcome.kind === "ran" && isUnreadable(answer.error)) {
+    const fault = blocked("internal", describeUndelivered(answer.error));
+    await client.outcome(runToken, toBlocked(fault, outcome.usage, outcome.ms), signal);
+  }
+  return err(answer.error);
+}
+function isUnreadable(failure2) {
+  return failure2.status === 400 || failure2.status === 413;
+}
+function describeUndelivered(failure2) {
+  const said = `The outcome could not be delivered: ${failure2.message}.`.replace(/\.\.$/, ".");
+  if (failure2.reason === "unreachable") return `${said} The post step of this job tries once more.`;
+  if (failure2.status === 413)
+    return `${said} Let the app, and a proxy before it, take bodies of ${MAX_OUTCOME_BYTES} bytes, then start the issue again: its changes are not kept.`;
+  if (failure2.status === 400)
+    return `${said} Use the commit of the Action that belongs to the app's version, then start the issue again: its changes are not kept.`;
+  return `${said} It is not sent again. The app's log says what it knows of this attempt.`;
 }
 
 // action/src/post.ts
@@ -66396,7 +66417,8 @@ async function post() {
   const outcome = pending.outcome ?? toBlocked(fault, pending.usage, pending.ms);
   const sent = await report(client, path, { ...pending, outcome });
   if (sent.ok) info("The outcome was delivered by the post step.");
-  else setFailed(`The outcome could not be delivered: ${sent.error.message}`);
+  else if (sent.error.reason === "refused") setFailed(describeUndelivered(sent.error));
+  else setFailed(`The outcome could not be delivered: ${sent.error.message}. The app ends the attempt at its lease's end.`);
 }
 try {
   await post();

@@ -16,8 +16,8 @@ import { readChanges } from "./changes.ts";
 import { type Blocked } from "./failure.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
-import { freshRooms, keepHome } from "./rooms.ts";
 import { confirmEnding, type Harness } from "./harness/harness.ts";
+import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { renderPrompt, renderRepair } from "./prompt.ts";
@@ -76,7 +76,7 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   const setUp = await runSetup(sandbox, claim.commands.setup, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!setUp.ok) return setUp;
-  const kept = await keepHome({ workspace, surroundings: inputs.surroundings, until });
+  const kept = claim.commands.verify.length === 0 ? ok(undefined) : await keepHomeOfSetUp(workspace, until);
   if (!kept.ok) return kept;
   log("set up", { commands: claim.commands.setup.length });
 
@@ -138,9 +138,7 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
-  const checked = await verify(deps, gateway, settings.until);
-  if (!checked.ok) return checked;
-  const verified = checked.value;
+  const verified = await verify(deps, gateway, settings.until);
 
   const turnsLeft = claim.route.maxTurns - (ending.turns ?? 0);
   const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
@@ -160,8 +158,7 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
     },
   };
   if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
-  const again = await verify(deps, gateway, settings.until);
-  return again.ok ? ok({ ...repaired, verification: again.value.results }) : again;
+  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
 }
 
 /**
@@ -229,12 +226,15 @@ function isWorthVerifying(ending: Ending): boolean {
   return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
 }
 
-async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promise<Result<VerificationRun, Blocked>> {
-  const { claim, sandbox, stopping, log, workspace, inputs } = deps;
+async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promise<VerificationRun> {
+  const { claim, workspace, sandbox, stopping, log } = deps;
+  const { verify: commands } = claim.commands;
+  const [first] = commands;
+  if (first === undefined) return { results: [], failure: undefined };
   deps.onPhase("verify", gateway);
-  const rooms = await freshRooms({ workspace, surroundings: inputs.surroundings, until });
-  if (!rooms.ok) return rooms;
-  const verified = await runVerification(sandbox, claim.commands.verify, { until, signal: stopping, rooms: rooms.value });
-  log("verified", { commands: verified.results.length, passed: verified.failure === undefined });
-  return ok(verified);
+  const verified = await inFreshHome(workspace, until, () => runVerification(sandbox, commands, { until, signal: stopping }));
+  log("verified", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === undefined }); // prettier-ignore
+  if (verified.ok) return verified.value;
+  // The work is none the worse for it, so it is still reported, as unverified; and there is nothing to repair.
+  return { results: [{ command: first, exitCode: null, output: verified.error.detail, ms: 0 }], failure: undefined };
 }

@@ -106,7 +106,8 @@ async function filteredPath(call: IndexCall, base: string, entries: readonly Ent
   const paths = entries.filter((it) => it.status !== "deleted" && it.path.split("/").at(-1) !== ATTRIBUTES).map((it) => it.path);
   if (paths.length === 0) return undefined;
   // `--cached` reads attributes from the index: it must be base's while it is asked.
-  await call(["read-tree", base]);
+  const restored = await call(["read-tree", base]);
+  if (restored.exitCode !== 0) return paths[0];
   const shown = await call(["check-attr", "--cached", "-z", "--stdin", "filter"], { input: `${paths.join("\0")}\0` });
   const parts = splitNul(shown.stdout).map((it) => it.toString("utf8"));
   for (let at = 0; at + 2 < parts.length; at += 3) {

@@ -7,6 +7,7 @@ import { type Dispatcher } from "undici";
 import type { Price, Usage } from "#core/wire/contract.ts";
 import { cut } from "#core/wire/text.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
+import { type Body, type Buffered, readBody, refuse, type Refusal, refuseUnread, release, RETRY_SOON } from "./gateway-body.ts";
 import { type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
 import { parseModelCall } from "./gateway-request.ts";
 import { makeJsonMeter, makeSseMeter, type Meter, parseRecord, record, textOf } from "./meter.ts";
@@ -39,12 +40,12 @@ export type GatewayFacts = {
   readonly estimated: boolean;
   readonly refusedForBudget: boolean;
   readonly refusedForTime: boolean;
-  /** HTTP status and error type of the last failed call; null after a success. */
+  /** HTTP status and error type of the last model call, when it failed; null when it succeeded. */
   readonly lastError: { readonly status: number; readonly type: string; readonly message: string } | null;
 };
 
 export type Gateway = AsyncDisposable & {
-  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy. */
+  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy (notes: runner-sandbox §2). */
   readonly address: string;
   /** Model calls pass only while open: not during `setup`, not during verification. */
   setOpen(open: boolean): void;
@@ -52,17 +53,16 @@ export type Gateway = AsyncDisposable & {
 };
 
 const HOST = "127.0.0.2";
-/** Anthropic's own limit for a request (32 MB, docs "Errors", read 2026-09-30). */
-const MAX_BODY_BYTES = 32 * 1024 * 1024;
-/** Of all bodies together while they are read: a sandboxed process could otherwise fill the Action's memory. */
-const MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES;
-const MAX_CONNECTIONS = 256;
 const MAX_RETRY_AFTER_S = 60;
 /** The CLI's own limit for a call is 600 s; the gateway waits no shorter, so that the CLI decides. */
 const HEADERS_TIMEOUT_MS = 600_000;
 const IDLE_TIMEOUT_MS = 300_000;
 
-/** Of one attempt: a CLI with every sub-agent busy stays below it, and a loop in the sandbox can't fill the runner's memory. */
+/**
+ * Of one attempt: a CLI with every sub-agent busy stays below these, and a loop in the sandbox can't fill the runner's
+ * memory. A call counts from its first byte to its end.
+ */
+const MAX_CONNECTIONS = 64;
 const MAX_IN_FLIGHT = 32;
 
 const DROPPED_RESPONSE_HEADERS = new Set([
@@ -70,16 +70,15 @@ const DROPPED_RESPONSE_HEADERS = new Set([
   "retry-after", "x-should-retry",
 ]); // prettier-ignore
 
-type State = GatewaySettings & {
-  readonly allowance: Allowance;
-  open: boolean;
-  inFlight: number;
-  /** Bytes of request bodies held while they are read. */
-  buffered: number;
-  refusedForBudget: boolean;
-  refusedForTime: boolean;
-  lastError: GatewayFacts["lastError"];
-};
+type State = GatewaySettings &
+  Buffered & {
+    readonly allowance: Allowance;
+    open: boolean;
+    inFlight: number;
+    refusedForBudget: boolean;
+    refusedForTime: boolean;
+    lastError: GatewayFacts["lastError"];
+  };
 
 /** Starts listening. Effects: one loopback port until disposed. */
 export async function startGateway(settings: GatewaySettings): Promise<Gateway> {
@@ -89,7 +88,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
     allowance,
     open: false,
     inFlight: 0,
-    buffered: 0,
+    bufferedBytes: 0,
     refusedForBudget: false,
     refusedForTime: false,
     lastError: null,
@@ -130,45 +129,63 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
     return refuse(response, 404, "not_found_error", "no such route");
   const header = dummyHeader(request.headers, state.dummy);
   if (header === undefined) return refuse(response, 401, "authentication_error", "not this run's key");
-  // Read before any further refusal: closing a socket with unread bytes resets it, and the client never sees the answer.
-  const open = state.open && !state.stopping.aborted;
-  const bytes = await readBody(request, state, open);
-  if (bytes === "too large") return refuse(response, 413, "request_too_large", "the body is too large");
-  if (bytes === "too many") return refuse(response, 429, "rate_limit_error", "too much is being sent at once", RETRY_SOON);
-  if (!open || !state.open || state.stopping.aborted) return refuse(response, 403, "not_open", "no model calls in this phase");
-  if (performance.now() >= state.deadline) {
-    state.refusedForTime = true;
-    return refuse(response, 403, "deadline_passed", "the lease's time is over");
+  if (state.inFlight >= MAX_IN_FLIGHT)
+    return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
+  const closed = whyClosed(state);
+  if (closed !== undefined) return refuseUnread(request, response, closed);
+  const body: Body = { chunks: [], bytes: 0 };
+  state.inFlight += 1;
+  let unread: Refusal | undefined;
+  try {
+    unread = await readBody(state, request, body);
+    if (unread === undefined)
+      return await answerCall(state, response, { request, path, asked, header, counting, bytes: Buffer.concat(body.chunks) });
+  } finally {
+    state.inFlight -= 1;
+    release(state, body);
   }
+  await refuseUnread(request, response, unread);
+}
+
+/** Why no call may pass now. */
+function whyClosed(state: State): Refusal | undefined {
+  if (!state.open || state.stopping.aborted) return [403, "not_open", "no model calls in this phase"];
+  if (performance.now() < state.deadline) return undefined;
+  state.refusedForTime = true;
+  return [403, "deadline_passed", "the lease's time is over"];
+}
+
+type Asked = {
+  readonly request: IncomingMessage;
+  readonly path: string;
+  readonly asked: string | undefined;
+  readonly header: KeyHeader;
+  readonly counting: boolean;
+  readonly bytes: Buffer;
+};
+
+async function answerCall(state: State, response: ServerResponse, asked: Asked): Promise<void> {
+  const { request, path, header, counting } = asked;
+  // Again: a body can take long enough for the phase or the lease to end.
+  const closed = whyClosed(state);
+  if (closed !== undefined) return refuse(response, ...closed);
   if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
     return refuse(response, 400, "invalid_request_error", "send the body unencoded");
-  const parsed = parseModelCall(bytes, state.model);
+  const parsed = parseModelCall(asked.bytes, state.model);
   if (!parsed.ok)
     return refuse(response, parsed.error.type === "invalid_request_error" ? 400 : 403, parsed.error.type, parsed.error.message);
   const call = parsed.value;
   if (!counting && call.maxTokens === 0) return refuse(response, 400, "invalid_request_error", "max_tokens is missing");
-  if (state.inFlight >= MAX_IN_FLIGHT)
-    return refuse(response, 429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON);
 
-  const query = new URLSearchParams(asked).get("beta") === "true" ? "?beta=true" : "";
+  const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
     headers: toUpstreamHeaders(request.headers, header, state.key),
     body: call.body,
   });
-  state.inFlight += 1;
-  try {
-    if (counting) {
-      // Counting costs nothing and proves nothing: it must not wipe out what the last real call was told.
-      const known = state.lastError;
-      await relay(state, response, await sending.answer(), undefined);
-      state.lastError ??= known;
-      return;
-    }
-    await answerMetered(state, response, sending, worstCase(call, state.price));
-  } finally {
-    state.inFlight -= 1;
-  }
+  // Counting costs nothing and proves nothing: neither its success nor its failure is the provider's word on the credential.
+  if (counting) return void (await relay(response, await sending.answer(), undefined));
+  await answerMetered(state, response, sending, worstCase(call, state.price));
 }
 
 async function answerMetered(state: State, response: ServerResponse, sending: Sending, worst: Usage): Promise<void> {
@@ -184,7 +201,7 @@ async function answerMetered(state: State, response: ServerResponse, sending: Se
     refused = upstream.statusCode !== 200;
     const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
     if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
-    await relay(state, response, upstream, meter);
+    state.lastError = await relay(response, upstream, meter);
   } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
@@ -222,13 +239,12 @@ function send(state: State, response: ServerResponse, { path, headers, body }: T
   };
 }
 
-/** Passes the provider's answer on as it arrives. Rate-limit headers pass; retries are told off: the app does the failover. */
+/** Passes the provider's answer on as it arrives. Rate-limit headers pass; retries are told off: the app does the failover. @returns what it refused. */
 async function relay(
-  state: State,
   response: ServerResponse,
   upstream: Dispatcher.ResponseData,
   meter: Meter | undefined,
-): Promise<void> {
+): Promise<GatewayFacts["lastError"]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(upstream.headers)) {
     if (value !== undefined && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
@@ -237,7 +253,7 @@ async function relay(
     headers["x-should-retry"] = "false";
     const seconds = Number(upstream.headers["retry-after"]);
     if (seconds > 0) headers["retry-after"] = String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S));
-  } else state.lastError = null;
+  }
   const errorBody: Uint8Array[] = [];
   response.writeHead(upstream.statusCode, headers);
   response.flushHeaders();
@@ -246,8 +262,8 @@ async function relay(
     if (upstream.statusCode >= 400 && errorBody.length < 64) errorBody.push(chunk);
     if (!response.write(chunk)) await drained(response);
   }
-  if (upstream.statusCode >= 400) state.lastError = toError(upstream.statusCode, Buffer.concat(errorBody).toString("utf8"));
   response.end();
+  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, Buffer.concat(errorBody).toString("utf8"));
 }
 
 function toError(status: number, body: string): GatewayFacts["lastError"] {
@@ -279,40 +295,4 @@ function same(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
   return left.length === right.length && timingSafeEqual(left, right);
-}
-
-/** The whole body. What can't be taken is read to its end and dropped, so that memory is bounded and the answer still heard. */
-async function readBody(request: IncomingMessage, state: State, keep: boolean): Promise<Buffer | "too large" | "too many"> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  let buffered = 0;
-  let refused: "too large" | "too many" | undefined;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) refused ??= "too large";
-      else if (state.buffered + chunk.length > MAX_BUFFERED_BYTES) refused ??= "too many";
-      if (refused !== undefined || !keep) continue;
-      chunks.push(chunk);
-      buffered += chunk.length;
-      state.buffered += chunk.length;
-    }
-    return refused ?? Buffer.concat(chunks);
-  } finally {
-    state.buffered -= buffered;
-  }
-}
-
-const NEVER_AGAIN = { "x-should-retry": "false" };
-const RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
-
-function refuse(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  message: string,
-  retry: Readonly<Record<string, string>> = NEVER_AGAIN,
-): void {
-  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
-  response.end(JSON.stringify({ type: "error", error: { type, message } }));
 }

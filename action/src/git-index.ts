@@ -9,11 +9,23 @@ import type { Workspace } from "./workspace.ts";
 
 export type IndexCall = (args: readonly string[], more?: Partial<GitCall>) => Promise<Ended>;
 
+/** Room for the list of some two million files. */
+const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+
 /** Git with the Action's own index. */
 export function callWithIndex(git: Git, workspace: Workspace): IndexCall {
   const env = { GIT_INDEX_FILE: join(workspace.hidden, "index") };
-  return (args, more = {}) =>
-    runGit(git, { ...more, args, env, until: performance.now() + 2 * MINUTE_MS, keepBytes: 256 * 1024 * 1024 });
+  return async (args, more = {}) => {
+    const ended = await runGit(git, {
+      ...more,
+      args,
+      env,
+      until: performance.now() + 2 * MINUTE_MS,
+      keepBytes: MAX_OUTPUT_BYTES,
+    });
+    // Of more, only the end was kept: what is missing must not look like what isn't there.
+    return ended.stdout.length < MAX_OUTPUT_BYTES ? ended : { ...ended, exitCode: 128, stderr: "its answer is too long" };
+  };
 }
 
 /** A path as an index or a tree has it. */

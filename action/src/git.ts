@@ -3,9 +3,11 @@ import { type Ended, run } from "./process.ts";
 /**
  * Git outside the sandbox, on a checkout that sandboxed code has written to. Nothing the checkout or the machine says
  * may make it run a program: no hooks, no fsmonitor, no filters, no system or user configuration, no submodules, and
- * an environment in which no key exists. A written `.git/commondir` and a nested repository with `core.fsmonitor` both ran code before this.
+ * an environment in which no key exists. Source: notes/runner-sandbox.md T3 and T4, both executed code before this.
  */
 export type Git = {
+  /** Its absolute path, looked up once. */
+  readonly program: string;
   readonly workTree: string;
   /** A private folder the sandbox can't see; serves as HOME. */
   readonly home: string;
@@ -70,7 +72,7 @@ export function runGit(git: Git, call: GitCall): Promise<Ended> {
   const { input, until, signal, keepBytes } = call;
   const args = [...SETTINGS.flatMap(([name, value]) => ["-c", `${name}=${value}`]), ...call.args];
   return run({
-    file: "git", args, cwd: git.workTree, env, until, signal,
+    file: git.program, args, cwd: git.workTree, env, until, signal,
     ...(input === undefined ? {} : { input }), ...(keepBytes === undefined ? {} : { keepBytes }),
   }); // prettier-ignore
 }

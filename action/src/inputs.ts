@@ -1,5 +1,6 @@
+import { access, constants, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, isAbsolute } from "node:path";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
 import * as core from "@actions/core";
 import { z } from "zod";
 import { err, ok, type Result } from "#core/wire/result.ts";
@@ -18,6 +19,7 @@ export type Inputs = {
 };
 
 export type Surroundings = {
+  /** Absolute folders only: a relative one (`.`, or an empty entry) would be looked up in the checkout. */
   readonly path: string;
   /** The runner's own temporary folder, deleted after the job. Never readable in the sandbox. */
   readonly temp: string;
@@ -43,7 +45,9 @@ const NETWORK =
 
 /**
  * Reads and checks all inputs. Effects: masks the key in the log first of all, then removes it from `process.env`
- * (the children's environments are built from scratch anyway).
+ * (the children's environments are built from scratch anyway). `/proc/<pid>/environ` shows it for as long as this process
+ * lives, to whoever runs as the same user outside the sandbox: another process in between would only move it, and the
+ * runner's own process holds it as well. So nothing that others wrote runs there.
  */
 export function readInputs(): Result<Inputs, string> {
   const key = core.getInput("key");
@@ -76,10 +80,7 @@ export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL, execPath 
   const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
   return {
     // Behind the job's own choice of Node stands the one that runs this Action.
-    // Of absolute folders alone: a relative one would be looked up in the checkout, where the model may put a `git`.
-    path: [...(env["PATH"] || "/usr/bin:/bin").split(delimiter), dirname(execPath)]
-      .filter((it) => isAbsolute(it))
-      .join(delimiter),
+    path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
     temp,
     toolCache: env["RUNNER_TOOL_CACHE"] || temp,
     hidden: hidden.filter((it): it is string => it !== undefined && it !== "" && it !== "/"),
@@ -88,6 +89,20 @@ export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL, execPath 
     // Only together with a model on this machine: no real key or provider is ever used outside a sandbox.
     unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && isLoopback(baseUrl.hostname),
   };
+}
+
+function absolute(path: string): string[] {
+  return path.split(delimiter).filter((it) => isAbsolute(it));
+}
+
+/** The first program of a name on a PATH. */
+export async function findProgram(path: string, name: string): Promise<string | undefined> {
+  for (const folder of absolute(path)) {
+    const program = join(folder, name);
+    const found = await access(program, constants.X_OK).then(() => stat(program)).catch(() => undefined); // prettier-ignore
+    if (found?.isFile()) return program;
+  }
+  return undefined;
 }
 
 /** HTTPS without user or password; plain HTTP on this machine only (the playground). */

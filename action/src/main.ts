@@ -13,7 +13,7 @@ import type { Gateway } from "./gateway.ts";
 import { type Inputs, readInputs } from "./inputs.ts";
 import { type Log, makeLog } from "./log.ts";
 import { equip, prepare, type Ready } from "./prepare.ts";
-import { type Pending, report, savePending, startHeartbeats, toBlocked, toReportable } from "./report.ts";
+import { describeUndelivered, type Pending, report, savePending, startHeartbeats, toBlocked, toReportable } from "./report.ts";
 import { makeWorkspace, revokeToken, type Workspace } from "./workspace.ts";
 
 /** GitHub's cancel: SIGINT, 7.5 s, SIGTERM, 2.5 s, kill (docs "Workflow cancellation", 2026-09-30). */
@@ -94,9 +94,10 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
     stopping.abort();
   };
   process.once("SIGINT", cancel).once("SIGTERM", cancel);
+  let saving = Promise.resolve();
   const beat = (): Heartbeat => {
     if (gateway !== undefined && !stopping.signal.aborted && phase !== "report")
-      void savePending(path, pending()).catch(() => {});
+      saving = saving.then(() => savePending(path, pending())).catch(() => {});
     return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage: usage() };
   };
   const stop = (reason: string): void => {
@@ -123,16 +124,24 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
       answer.checkout.token,
     ]);
   }
+  // One that is still under way would put back the file, without an outcome, after the report has removed it.
+  await saving;
   const signal = cancelled ? AbortSignal.timeout(CANCEL_REPORT_MS) : undefined;
   const sent = await report(client, path, { ...pending(), outcome }, signal);
-  if (!sent.ok) return err(`The outcome could not be delivered: ${sent.error.message}`);
+  if (!sent.ok) return err(describeUndelivered(sent.error));
   log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
-  return outcome.kind === "blocked" ? err(`${outcome.reason}: ${firstLine(outcome.detail)}`) : ok(undefined);
+  return outcome.kind === "blocked" ? err(describeBlocked(outcome)) : ok(undefined);
 }
 
-/** Further lines may be the output of the repository's own commands, which this log must not show. */
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0] ?? "";
+/**
+ * For the job's log, whose readers may not see the code: these two details name the repository's own commands and files,
+ * and files the model may name as it likes.
+ */
+const NOT_FOR_THE_LOG: readonly Blocked["reason"][] = ["setupFailed", "changesUnreadable"];
+
+function describeBlocked({ reason, detail }: Blocked): string {
+  if (NOT_FOR_THE_LOG.includes(reason)) return `${reason}: the app's comment on the issue says more.`;
+  return `${reason}: ${detail.split("\n", 1)[0] ?? ""}`;
 }
 
 // The seam: a defect ends the step here; the post step then tells the app.

@@ -4,7 +4,7 @@ import * as core from "@actions/core";
 import { EnvHttpProxyAgent } from "undici";
 import { makeAppClient } from "./app-client.ts";
 import { blocked, messageOf } from "./failure.ts";
-import { readPending, report, toBlocked } from "./report.ts";
+import { describeUndelivered, readPending, report, toBlocked } from "./report.ts";
 
 /**
  * The post step: runs even when the main step was killed, and sends what that could not: its outcome, or that it never
@@ -24,7 +24,8 @@ async function post(): Promise<void> {
   const outcome = pending.outcome ?? toBlocked(fault, pending.usage, pending.ms);
   const sent = await report(client, path, { ...pending, outcome });
   if (sent.ok) core.info("The outcome was delivered by the post step.");
-  else core.setFailed(`The outcome could not be delivered: ${sent.error.message}`);
+  else if (sent.error.reason === "refused") core.setFailed(describeUndelivered(sent.error));
+  else core.setFailed(`The outcome could not be delivered: ${sent.error.message}. The app ends the attempt at its lease's end.`);
 }
 
 try {

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "./failure.ts";
 
 /** One child process: its whole environment is given, nothing is inherited. */
 export type Command = {
@@ -28,7 +29,7 @@ export type Ended = {
 };
 
 const KEEP_BYTES = 32 * 1024 * 1024;
-/** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running. */
+/** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running (notes: runner-sandbox T5). */
 const GRACE_MS = 5_000;
 
 /**
@@ -36,9 +37,11 @@ const GRACE_MS = 5_000;
  * start after the stop is not started.
  */
 export async function run(command: Command): Promise<Ended> {
-  if (command.signal?.aborted) return { exitCode: null, signal: null, killed: true, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
+  const nothing = { signal: null, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
+  if (command.signal?.aborted) return { ...nothing, exitCode: null, killed: true };
   const started = performance.now();
-  const child = spawn(command.file, command.args, { cwd: command.cwd, env: command.env, stdio: "pipe", detached: true });
+  const child = start(command);
+  if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
   const stderr = makeTail(Math.min(command.keepBytes ?? KEEP_BYTES, 64 * 1024));
   child.stdout.on("data", stdout.add);
@@ -69,6 +72,15 @@ export async function run(command: Command): Promise<Ended> {
   await killing;
   const ms = Math.round(performance.now() - started);
   return { exitCode: end.code, signal: end.signal, killed, stdout: stdout.read(), stderr: stderr.read().toString("utf8"), ms };
+}
+
+/** A missing program is an event of the child; an argument that is too long or holds a NUL is thrown, and returned here. */
+function start({ file, args, cwd, env }: Command): ChildProcessWithoutNullStreams | string {
+  try {
+    return spawn(file, args, { cwd, env, stdio: "pipe", detached: true });
+  } catch (cause) {
+    return messageOf(cause);
+  }
 }
 
 /** SIGTERM, five seconds, then the sandboxes by pid (`--die-with-parent` takes what is inside), then the rest. */

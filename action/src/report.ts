@@ -13,7 +13,7 @@ import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
 import { cut, cutFront, storable } from "#core/wire/text.ts";
 import type { AppClient, AppFailure } from "./app-client.ts";
-import type { Blocked } from "./failure.ts";
+import { blocked, type Blocked } from "./failure.ts";
 
 /** What the post step needs when the main step ended without reporting. Kept in a file that only this user can read. */
 export const Pending = z.strictObject({
@@ -87,7 +87,7 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
 }
 
 /**
- * Sends an outcome; the app takes the same one twice without harm. The file goes only once it was taken.
+ * Sends an outcome; the app takes the same one twice without harm. The file goes only once it was taken, or never will be.
  * Errors: the app's refusal, or no answer within its client's patience.
  */
 export async function report(
@@ -96,11 +96,33 @@ export async function report(
   pending: Pending & { outcome: Outcome },
   signal?: AbortSignal,
 ): Promise<Result<void, AppFailure>> {
+  const { runToken, outcome } = pending;
   await savePending(path, pending);
-  const answer = await client.outcome(pending.runToken, pending.outcome, signal);
-  // 409: this outcome, or the lease's end, is known there already. Sending it again from the post step changes nothing.
+  const answer = await client.outcome(runToken, outcome, signal);
   if (answer.ok || answer.error.reason === "refused") await rm(path, { force: true });
-  return answer.ok ? ok(undefined) : err(answer.error);
+  if (answer.ok) return ok(undefined);
+  // The app still waits, and would until the lease's end: it is told in a form that it surely reads.
+  if (outcome.kind === "ran" && isUnreadable(answer.error)) {
+    const fault = blocked("internal", describeUndelivered(answer.error));
+    await client.outcome(runToken, toBlocked(fault, outcome.usage, outcome.ms), signal);
+  }
+  return err(answer.error);
+}
+
+function isUnreadable(failure: AppFailure): boolean {
+  return failure.status === 400 || failure.status === 413;
+}
+
+/** Why an outcome did not arrive, and what to do, for people. Pure. */
+export function describeUndelivered(failure: AppFailure): string {
+  const said = `The outcome could not be delivered: ${failure.message}.`.replace(/\.\.$/, ".");
+  if (failure.reason === "unreachable") return `${said} The post step of this job tries once more.`;
+  if (failure.status === 413)
+    return `${said} Let the app, and a proxy before it, take bodies of ${MAX_OUTCOME_BYTES} bytes, then start the issue again: its changes are not kept.`;
+  if (failure.status === 400)
+    return `${said} Use the commit of the Action that belongs to the app's version, then start the issue again: its changes are not kept.`;
+  // 409: this outcome, or the lease's end, is known there already.
+  return `${said} It is not sent again. The app's log says what it knows of this attempt.`;
 }
 
 export type Heartbeats = AsyncDisposable;
@@ -121,7 +143,8 @@ export function startHeartbeats(
     while (!ended.signal.aborted) {
       const answer = await client.heartbeat(runToken, beat());
       if (answer.ok ? answer.value.stop : answer.error.reason === "refused") {
-        if (!ended.signal.aborted) onStop(answer.ok ? "the app said stop" : "the app refused the heartbeat");
+        if (!ended.signal.aborted)
+          onStop(answer.ok ? "the app said stop" : `the app refused the heartbeat: ${answer.error.message}`);
         return;
       }
       await sleep(everyMs, undefined, { signal: ended.signal }).catch(() => {});

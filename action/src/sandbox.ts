@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
@@ -8,11 +8,11 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked } from "./failure.ts";
-import type { Surroundings } from "./inputs.ts";
+import { findProgram, type Surroundings } from "./inputs.ts";
 import { type Ended, run } from "./process.ts";
 import { parseRecord } from "./meter.ts";
 import type { Tool } from "./tools.ts";
-import type { Rooms, Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** Where everything the model or the repository can influence runs. */
 export type Sandbox = {
@@ -24,8 +24,6 @@ export type SandboxedCommand = {
   /** A shell command line. */
   readonly line: string;
   readonly reach: Reach;
-  /** Default: the workspace's own, which set-up and harness share. */
-  readonly rooms?: Rooms;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly until: number;
@@ -54,16 +52,16 @@ export const REGISTRIES: readonly string[] = [
 
 const HIDDEN = ["/home", "/root", "/mnt", "/media", "/srv", "/tmp", "/var/tmp", "/run"];
 
-/** Builds the sandbox on srt (bubblewrap, seccomp and its filtering proxy). */
+/** Builds the sandbox on srt (bubblewrap, seccomp and its filtering proxy). Settings: notes/runner-sandbox.md §2. */
 export function makeSandbox(deps: SandboxDeps, srt: Tool): Sandbox {
   const { workspace } = deps;
   return {
     kind: "srt",
     async run(command) {
       const settings = join(workspace.hidden, `srt-${randomBytes(6).toString("hex")}.json`);
-      await writeFile(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 0o600 });
-      // srt's TMPDIR holds the sockets of its own bridge: hidden by denyRead, all networking fails silently.
-      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: roomsOf(deps, command).tmp };
+      await writeFile(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 0o600 });
+      // srt's TMPDIR holds the sockets of its own bridge: hidden by denyRead, all networking fails silently (T1).
+      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
       return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
     },
@@ -81,7 +79,7 @@ export function makeBareRunner(deps: SandboxDeps): Sandbox {
         file: "/bin/bash",
         args: ["-c", command.line],
         cwd: workspace.repo,
-        env: { ...baseEnv(deps, command), TMPDIR: roomsOf(deps, command).tmp },
+        env: { ...baseEnv(deps, command), TMPDIR: workspace.tmp },
       }),
   };
 }
@@ -101,7 +99,7 @@ function baseEnv(deps: SandboxDeps, command: SandboxedCommand): Record<string, s
       : [];
   return {
     PATH: path,
-    HOME: roomsOf(deps, command).home,
+    HOME: deps.workspace.home,
     LANG: "C.UTF-8",
     TERM: "dumb",
     CI: "true",
@@ -110,26 +108,28 @@ function baseEnv(deps: SandboxDeps, command: SandboxedCommand): Record<string, s
   };
 }
 
-function roomsOf({ workspace }: SandboxDeps, { rooms }: SandboxedCommand): Rooms {
-  return rooms ?? workspace;
-}
-
-function toSettings(deps: SandboxDeps, srt: Tool, command: SandboxedCommand): unknown {
+function toSettings(deps: SandboxDeps, srt: Tool, reach: Reach): unknown {
   const { workspace, surroundings } = deps;
-  const { reach } = command;
-  const { home, tmp } = roomsOf(deps, command);
   const allowedDomains =
     reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
-  const readable = [workspace.repo, home, tmp, workspace.given, workspace.sockets, srt.folder, ...deps.toolFolders];
+  const readable = [
+    workspace.repo,
+    workspace.home,
+    workspace.tmp,
+    workspace.given,
+    workspace.sockets,
+    srt.folder,
+    ...deps.toolFolders,
+  ];
   // Programs may be installed below /home or the runner's own folder; what is on the PATH holds programs, not secrets.
-  const programs = surroundings.path.split(delimiter).filter((it) => it.startsWith("/"));
+  const programs = surroundings.path.split(delimiter);
   return {
     network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
     filesystem: {
       denyRead: [...new Set([...HIDDEN, ...surroundings.hidden])],
       allowRead: [...new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
-      allowWrite: [workspace.repo, home, tmp],
-      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside.
+      allowWrite: [workspace.repo, workspace.home, workspace.tmp],
+      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
       denyWrite: [join(workspace.repo, ".git"), join(workspace.repo, ".github")],
     },
   };
@@ -245,18 +245,6 @@ async function listen(): Promise<AsyncDisposable & { readonly address: string }>
 }
 
 async function missingPrograms(path: string): Promise<string[]> {
-  const folders = path.split(delimiter);
-  const found = await Promise.all(
-    SYSTEM_TOOLS.map(async (name) => {
-      for (const folder of folders) {
-        const there = await access(join(folder, name), constants.X_OK).then(
-          () => true,
-          () => false,
-        );
-        if (there) return true;
-      }
-      return false;
-    }),
-  );
-  return SYSTEM_TOOLS.filter((_, at) => !found[at]);
+  const found = await Promise.all(SYSTEM_TOOLS.map((name) => findProgram(path, name)));
+  return SYSTEM_TOOLS.filter((_, at) => found[at] === undefined);
 }

@@ -5,7 +5,6 @@ import { cut, cutFront } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked } from "./failure.ts";
 import type { Sandbox } from "./sandbox.ts";
-import type { Rooms } from "./workspace.ts";
 
 /** Set-up is paid by the minute and has no model to wait for. */
 const SETUP_LIMIT_MS = 15 * MINUTE_MS;
@@ -32,11 +31,7 @@ export type VerificationRun = {
 };
 
 /** The repository's own checks, with no network at all, up to the first that fails. */
-export async function runVerification(
-  sandbox: Sandbox,
-  commands: readonly string[],
-  limits: Limits & { readonly rooms: Rooms },
-): Promise<VerificationRun> {
+export async function runVerification(sandbox: Sandbox, commands: readonly string[], limits: Limits): Promise<VerificationRun> {
   const results: Verification[] = [];
   for (const line of commands) {
     const ended = await sandbox.run({ line, reach: { to: "nothing" }, ...limits, keepBytes: 256 * 1024 });

@@ -20,7 +20,9 @@ export type Found = {
 export async function walk(repo: string): Promise<Result<Found, Blocked>> {
   const repositories: Buffer[] = [];
   const attributes: Buffer[] = [];
+  let at = Buffer.from(".");
   async function look(folder: Buffer): Promise<void> {
+    if (folder.length > 0) at = Buffer.from(folder);
     const full = below(repo, folder);
     await access(full, constants.R_OK | constants.X_OK);
     for (const entry of await readdir(full, { withFileTypes: true, encoding: "buffer" })) {
@@ -35,7 +37,8 @@ export async function walk(repo: string): Promise<Result<Found, Blocked>> {
   try {
     await look(Buffer.alloc(0));
   } catch (cause) {
-    return unreadable(`A folder of the checkout can't be read, so nothing of this change was kept: ${messageOf(cause)}`);
+    const code = (cause as NodeJS.ErrnoException).code ?? messageOf(cause);
+    return unreadable(`The folder \`${at.toString("utf8")}\` can't be read (${code}). Nothing of this change was kept.`);
   }
   return ok({ repositories, attributes });
 }

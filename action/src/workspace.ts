@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -9,17 +9,13 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked, lastLine, messageOf } from "./failure.ts";
 import { type Git, runGit } from "./git.ts";
-import { isSafeUrl, type Surroundings } from "./inputs.ts";
-
-/** Where a sandboxed command is at home. */
-export type Rooms = { readonly home: string; readonly tmp: string };
+import { findProgram, isSafeUrl, type Surroundings } from "./inputs.ts";
+import { run } from "./process.ts";
 
 /** The run's folders. What the sandbox sees of them is decided in sandbox.ts. */
 export type Workspace = AsyncDisposable & {
-  /** Holds all of them but `sockets`. */
-  readonly root: string;
   readonly repo: string;
-  /** HOME of the harness and of the repository's commands. */
+  /** HOME of the harness and of the repository's commands, with TMPDIR beside it. What stands there: homes.ts. */
   readonly home: string;
   readonly tmp: string;
   /** Files handed in, readable inside. */
@@ -38,7 +34,6 @@ export async function makeWorkspace(temp: string): Promise<Workspace> {
   const names = ["repo", "home", "tmp", "given", "hidden"] as const;
   for (const name of names) await mkdir(join(root, name), { mode: 0o700 });
   return {
-    root,
     repo: join(root, "repo"),
     home: join(root, "home"),
     tmp: join(root, "tmp"),
@@ -46,17 +41,21 @@ export async function makeWorkspace(temp: string): Promise<Workspace> {
     hidden: join(root, "hidden"),
     sockets,
     async [Symbol.asyncDispose]() {
-      for (const folder of [root, sockets]) await remove(folder);
+      for (const folder of [root, sockets]) await removeTree(folder);
     },
   };
 }
 
-/** A command may have made folders it can't delete itself (Go's module cache is read-only): these are opened once. */
-async function remove(folder: string): Promise<void> {
+/** Where the system's own programs are. */
+export const SYSTEM_PATH = "/usr/bin:/bin";
+
+/** A command may have closed folders against deletion (Go's module cache is read-only): these are opened once. */
+export async function removeTree(folder: string): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
-    await chmod(folder, 0o700).catch(() => {});
+    const env = { PATH: SYSTEM_PATH };
+    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance.now() + MINUTE_MS });
     await rm(folder, { recursive: true, force: true }).catch(() => {}); // the runner clears its temporary folder itself
   }
 }
@@ -82,13 +81,11 @@ export async function fetchBase(
   workspace: Workspace,
   checkout: Claim["checkout"],
 ): Promise<Result<Git, Blocked>> {
-  if (!isSafeUrl(checkout.cloneUrl))
-    return err(blocked("fetchFailed", "The clone address must be https and hold no credentials."));
-  const git: Git = { workTree: workspace.repo, home: workspace.hidden, path: deps.surroundings.path };
-  const fetched = await fetchCommit(deps, workspace, git, checkout);
+  const fetched = await fetchCommit(deps, workspace, checkout);
   const revoked = await revokeToken(deps, checkout.token);
   if (!fetched.ok) return fetched;
   if (!revoked.ok) return revoked;
+  const git = fetched.value;
   const checkedOut = await runGit(git, {
     args: ["checkout", "--quiet", "--force", "--detach", checkout.base],
     until: deps.until,
@@ -99,12 +96,13 @@ export async function fetchBase(
   return ok(git);
 }
 
-async function fetchCommit(
-  deps: FetchDeps,
-  workspace: Workspace,
-  git: Git,
-  checkout: Claim["checkout"],
-): Promise<Result<void, Blocked>> {
+async function fetchCommit(deps: FetchDeps, workspace: Workspace, checkout: Claim["checkout"]): Promise<Result<Git, Blocked>> {
+  if (!isSafeUrl(checkout.cloneUrl))
+    return err(blocked("fetchFailed", "The clone address must be https and hold no credentials."));
+  const { path } = deps.surroundings;
+  const program = await findProgram(path, "git");
+  if (program === undefined) return err(blocked("fetchFailed", "There is no git on the runner's PATH."));
+  const git: Git = { program, workTree: workspace.repo, home: workspace.hidden, path };
   const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
   if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${lastLine(initialised.stderr)}`));
   // Empty, but there: the sandbox binds it read-only, and can't create it below a read-only `.git`.
@@ -130,7 +128,7 @@ async function fetchCommit(
   for (let tries = 1; ; tries += 1) {
     const until = Math.min(deps.until, performance.now() + 10 * MINUTE_MS);
     const fetched = await runGit(git, { args, env, until, signal: deps.signal });
-    if (fetched.exitCode === 0) return ok(undefined);
+    if (fetched.exitCode === 0) return ok(git);
     if (tries === FETCH_TRIES || fetched.killed)
       return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${lastLine(fetched.stderr)}`));
     await sleep(tries * 2 * SECOND_MS);

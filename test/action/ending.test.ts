@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Ending, NO_USAGE } from "#core/wire/contract.ts";
+import { Ending, NO_USAGE } from "#core/wire/contract.ts";
 import type { GatewayFacts } from "../../action/src/gateway.ts";
 import { maxOutputTokens, readEnding } from "../../action/src/harness/claude-code.ts";
 import { confirmEnding } from "../../action/src/harness/harness.ts";
@@ -77,6 +77,19 @@ describe("the ending of Claude Code", () => {
     expect(read("😀")).toBe("😀");
   });
 
+  test.each([
+    ["3", 3],
+    ["2.9", 2],
+    ["-5", 0],
+    ["1e300", 1_000_000],
+    ["1e999", 1_000_000],
+    ['"3"', null],
+  ])("counts %s turns as what an outcome can hold", (said, turns) => {
+    const run = streamOf(`{"type":"result","is_error":false,"result":"Done.","num_turns":${said}}`);
+
+    expect(Ending.parse(readEnding(run)).turns).toBe(turns);
+  });
+
   test("says what stderr said when it never began", () => {
     expect(readEnding({ ...streamOf(), stderr: "error: unknown option\n" })).toEqual({
       kind: "crashed",
@@ -105,13 +118,37 @@ describe("a confirmed ending", () => {
     lastError: null,
   };
   const ending = (kind: Ending["kind"]): Ending => ({ kind, detail: null, turns: 1, finalMessage: null });
-  const saw = (status: number): GatewayFacts => ({ ...quiet, lastError: { status, type: "", message: "" } });
+  const saw = (status: number, type = "", message = ""): GatewayFacts => ({ ...quiet, lastError: { status, type, message } });
 
   test.each<[string, Ending["kind"], GatewayFacts, Ending["kind"]]>([
     ["a forged rate limit", "rateLimited", quiet, "providerError"],
     ["a forged invalid key", "authFailed", saw(529), "providerError"],
     ["a rate limit the gateway saw", "rateLimited", saw(429), "rateLimited"],
     ["an invalid key the gateway saw", "authFailed", saw(401), "authFailed"],
+    ["a rate limit of that type", "rateLimited", saw(429, "rate_limit_error"), "rateLimited"],
+    ["a rate limit in a proxy's words", "rateLimited", saw(429, "throttled"), "rateLimited"],
+    ["a rate limit of another type", "rateLimited", saw(429, "invalid_request_error"), "providerError"],
+    [
+      "a forged bill",
+      "billing",
+      saw(400, "invalid_request_error", 'messages.0.role: "Your credit balance is too low"'),
+      "providerError",
+    ],
+    ["a forged bill in a proxy's words", "billing", saw(400, "bad", "no"), "providerError"],
+    [
+      "a bill the gateway saw",
+      "billing",
+      saw(400, "invalid_request_error", "Your credit balance is too low to access"),
+      "billing",
+    ],
+    ["a bill by its own status", "billing", saw(402, "billing_error"), "billing"],
+    [
+      "a model missing by a malformed call",
+      "modelNotFound",
+      saw(400, "invalid_request_error", "model: no access"),
+      "providerError",
+    ],
+    ["a model the provider doesn't know", "modelNotFound", saw(404, "not_found_error", "model: x"), "modelNotFound"],
     ["a 403 that was our own budget", "authFailed", { ...quiet, refusedForBudget: true }, "budgetExhausted"],
     ["a 403 that was our own clock", "authFailed", { ...quiet, refusedForTime: true }, "timedOut"],
     ["success in spite of a refused call", "completed", { ...quiet, refusedForBudget: true }, "completed"],

@@ -85,6 +85,22 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "b.txt": "found\n" });
   });
 
+  test("verifies with the HOME that set-up left, not the harness's", async () => {
+    const forge = "echo script-shell=/bin/true > ~/.npmrc; npm test && echo passed > seen.txt";
+    await using stage = await setStage({
+      reply: (response, { body }) => sendStream(response, turnOf(body) === 0 ? bash(forge) : { text: "Done." }),
+      setup: ["mkdir ~/bin; ln -s /bin/true ~/bin/linter"],
+      verify: ["~/bin/linter", "npm test"],
+      files: { "package.json": JSON.stringify({ scripts: { test: "exit 7" } }) },
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(toTexts(outcome)).toEqual({ "seen.txt": "passed\n" });
+    expect(outcome).toMatchObject({ verification: [{ exitCode: 0 }, { exitCode: 7 }] });
+  });
+
   test("writes neither secrets nor the issue, the code or the model's words into its log", async () => {
     await using stage = await setStage({ reply: edit, verify: ["cat a.txt; exit 3"] });
 
@@ -94,6 +110,21 @@ describe("the job", { timeout: 90_000 }, () => {
     for (const secret of [KEY, RUN_TOKEN, CHECKOUT_TOKEN, "THE-ISSUE-TEXT", "Made it new", "a.txt"])
       expect(shown).not.toContain(secret);
     for (const secret of [KEY, RUN_TOKEN, CHECKOUT_TOKEN]) expect(log).toContain(`::add-mask::${secret}`);
+  });
+
+  test("refuses a change that holds a repository, and keeps the name the model gave it out of its log", async () => {
+    const nest = bash("git init -q the-name-of-the-model");
+    await using stage = await setStage({
+      reply: (response, { body }) => sendStream(response, turnOf(body) === 0 ? nest : { text: "Done." }),
+    });
+
+    const { log } = await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([
+      { kind: "blocked", reason: "changesUnreadable", detail: containing("`the-name-of-the-model`") },
+    ]);
+    expect(log).toContain("changesUnreadable");
+    expect(log).not.toContain("the-name-of-the-model");
   });
 
   test("keeps every secret of the runner out of what the harness runs", async () => {
@@ -204,6 +235,31 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(stage.app.outcomes).toHaveLength(1);
   });
 
+  test.each([
+    [413, "take bodies of 8388608 bytes"],
+    [400, "Use the commit of the Action that belongs to the app's version"],
+  ])("tells people and the app what to do when its outcome is refused with %s", async (status, advice) => {
+    await using stage = await setStage({ reply: edit });
+    stage.app.failures.outcome.push(status);
+
+    const job = await stage.run();
+
+    expect(job).toMatchObject({ status: 1, log: containing(advice), post: "" });
+    expect(stage.app.outcomes).toMatchObject([
+      { kind: "blocked", reason: "internal", detail: containing(advice), usage: { outputTokens: 84 } },
+    ]);
+  });
+
+  test("says whom to ask when its outcome comes too late", async () => {
+    await using stage = await setStage({ reply: edit });
+    stage.app.failures.outcome.push(409);
+
+    const job = await stage.run();
+
+    expect(job).toMatchObject({ status: 1, log: containing("It is not sent again."), post: "" });
+    expect(stage.app.outcomes).toEqual([]);
+  });
+
   test("starts nothing while the fetch's token is still valid", async () => {
     await using stage = await setStage({ reply: edit });
     stage.app.failures.revoke.push(500, 500, 500, 500, 500);
@@ -217,8 +273,10 @@ describe("the job", { timeout: 90_000 }, () => {
   test("tells which set-up command failed", async () => {
     await using stage = await setStage({ reply: edit, setup: ["true", "echo no such package >&2; exit 9"] });
 
-    await stage.run();
+    const job = await stage.run();
 
+    expect(job).toMatchObject({ status: 1, log: containing("setupFailed: the app's comment on the issue says more.") });
+    expect(job.log).not.toMatch(/exit 9|no such package/);
     expect(stage.app.outcomes).toMatchObject([
       { kind: "blocked", reason: "setupFailed", detail: matching(/exit 9` ended with 9:\n.*no such package/s) },
     ]);

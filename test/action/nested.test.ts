@@ -1,96 +1,90 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdir, rm, rmdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
+import { changesOf, type Checkout, checkOut, put } from "./kit/checkout.ts";
+import { containing } from "./kit/matchers.ts";
 
-/** Root may enter every folder, so what permissions hide is only hidden from another user: what follows runs as `nobody`. */
-const NOBODY = 65_534;
-const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-const SNAPSHOT = fileURLToPath(new URL("../../action/src/snapshot.ts", import.meta.url));
+const LINK = "0123456789012345678901234567890123456789";
+const TRAP = fileURLToPath(new URL("kit/submodule-trap.ts", import.meta.url));
 
-/** The Action's own reading of the work tree, in a process that gives root up once its modules are loaded. */
-const READ = `
-import { takeSnapshot } from ${JSON.stringify(SNAPSHOT)};
-const [repo, hidden, base] = process.argv.slice(1);
-if (process.getuid() === 0) { process.setgroups([]); process.setgid(${String(NOBODY)}); process.setuid(${String(NOBODY)}); }
-const git = { workTree: repo, home: hidden, path: process.env.PATH };
-console.log(JSON.stringify(await takeSnapshot(git, { repo, hidden }, base)));
-`;
-
-type Trap = { readonly repo: string; readonly hidden: string; readonly base: string; readonly marker: string };
-
-/**
- * A checkout whose base has a submodule, in whose place sandboxed code has made a repository of its own, at the very commit,
- * with a filter that runs a command and a file that git must look at again.
- */
-function setTrap(path: string): Trap {
-  const root = mkdtempSync(join(tmpdir(), "nested-"));
-  const [repo, hidden, marker] = [join(root, "repo"), join(root, "hidden"), join(root, "marker")];
-  const nested = join(repo, path);
-  for (const folder of [repo, hidden, nested]) mkdirSync(folder, { recursive: true });
-  const git = (cwd: string, ...args: string[]): string =>
-    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", ...args], { cwd, encoding: "utf8" }).trim();
-  git(nested, "init", "-q");
-  writeFileSync(join(nested, "f.txt"), "text\n");
-  git(nested, "add", "-A");
-  git(nested, "commit", "-qm", "nested");
-  git(repo, "init", "-q");
-  writeFileSync(join(repo, "a.txt"), "a\n");
-  git(repo, "add", "a.txt");
-  git(repo, "update-index", "--add", "--cacheinfo", `160000,${git(nested, "rev-parse", "HEAD")},${path}`);
-  git(repo, "commit", "-qm", "base");
-  appendFileSync(join(nested, ".git/config"), `[filter "x"]\n\tclean = "touch ${marker}; cat"\n`);
-  mkdirSync(join(nested, ".git/info"), { recursive: true });
-  writeFileSync(join(nested, ".git/info/attributes"), "* filter=x\n");
-  utimesSync(join(nested, "f.txt"), 1, 1);
-  if (asNobody.uid !== undefined) execFileSync("chown", ["-R", `${String(NOBODY)}:${String(NOBODY)}`, root]);
-  return { repo, hidden, base: git(repo, "-c", "safe.directory=*", "rev-parse", "HEAD"), marker };
+/** Base as a fetch leaves it: the submodule is an empty folder. */
+function withSubmodule(path = "vendor/lib"): Promise<Checkout> {
+  return checkOut({ "a.txt": "a\n" }, async (repo) => {
+    execFileSync("git", ["update-index", "--add", "--cacheinfo", `160000,${LINK},${path}`], { cwd: repo });
+    await mkdir(join(repo, path), { recursive: true });
+  });
 }
 
-function readAsAction({ repo, hidden, base }: Trap): { ok: boolean; error?: { detail: string } } {
-  const ran = spawnSync(process.execPath, ["--input-type=module", "-e", READ, repo, hidden, base], { encoding: "utf8" });
-  return JSON.parse(ran.stdout) as ReturnType<typeof readAsAction>;
+async function told(checkout: Checkout): Promise<string[]> {
+  return (await changesOf(checkout)).map((it) => `${it.status} ${it.path}`);
 }
 
-const LAYOUTS: readonly [string, string, (repo: string) => void][] = [
-  ["that can be seen", "vendor/lib", () => undefined],
-  ["below a folder that can't be listed", "vendor/lib", (repo) => chmodSync(join(repo, "vendor"), 0o311)],
-  ["in a checkout that can't be listed", "lib", (repo) => chmodSync(repo, 0o311)],
-];
+describe("a repository in a submodule's place", () => {
+  test.each([
+    ["vendor/lib", "vendor", "0311", "The folder `vendor` can't be read (EACCES)"],
+    ["lib", ".", "0311", "The folder `.` can't be read (EACCES)"],
+    ["vendor/lib", "vendor/lib", "0311", "The folder `vendor/lib` can't be read (EACCES)"],
+    ["vendor/lib", "vendor/lib", "0644", "The folder `vendor/lib` can't be read (EACCES)"],
+    ["vendor/lib", "vendor", "0755", "`vendor/lib` is a submodule"],
+  ])("runs nothing and is refused: %s, under %s with mode %s", (submodule, closed, mode, end) => {
+    const seen = execFileSync(process.execPath, [TRAP, submodule, closed, mode], { encoding: "utf8", stdio: "pipe" });
 
-describe("a repository in the place of a submodule", () => {
-  it.each(LAYOUTS)("%s is refused, and nothing in it runs", (_name, path, hide) => {
-    const trap = setTrap(path);
-    hide(trap.repo);
+    const trap = JSON.parse(seen) as { uid: number };
+    expect(trap).toMatchObject({ end: containing(end), ran: false, control: mode !== "0644" });
+    // For root no folder is closed, and the test would show nothing.
+    expect(trap.uid).not.toBe(0);
+  });
+});
 
-    const read = readAsAction(trap);
+describe("a submodule", () => {
+  test("is no change while nobody touches it", async () => {
+    await using checkout = await withSubmodule();
+    await put(checkout.repo, "a.txt", "b\n");
 
-    expect(read.ok).toBe(false);
-    expect(read.error?.detail).toMatch(/submodule|can't be read|repository of its own/);
-    expect(existsSync(trap.marker)).toBe(false);
+    expect(await told(checkout)).toEqual(["modified a.txt"]);
   });
 
-  it.each(LAYOUTS)("%s runs its command when git adds it as it is, so that each case above can fail", (_name, path, hide) => {
-    const trap = setTrap(path);
-    hide(trap.repo);
+  test("is a deletion where its folder has gone, or a link or a file stands above it", async () => {
+    await using checkout = await withSubmodule();
+    await rmdir(join(checkout.repo, "vendor/lib"));
+    const removed = await told(checkout);
+    await rm(join(checkout.repo, "vendor"), { recursive: true });
+    await symlink("/usr", join(checkout.repo, "vendor"));
+    const linked = await told(checkout);
+    await rm(join(checkout.repo, "vendor"));
+    await put(checkout.repo, "vendor", "v\n");
 
-    spawnSync("git", ["add", "--all", "--", "."], {
-      cwd: trap.repo,
-      env: { PATH: process.env["PATH"], HOME: trap.hidden },
-      ...asNobody,
-    });
-
-    expect(existsSync(trap.marker)).toBe(true);
+    expect(removed).toEqual(["deleted vendor/lib"]);
+    expect([linked, await told(checkout)]).toEqual([["added vendor", "deleted vendor/lib"], ["added vendor", "deleted vendor/lib"]]); // prettier-ignore
   });
 
-  it("keeps an empty submodule folder as it is, which is how a checkout leaves one", () => {
-    const trap = setTrap("vendor/lib");
-    execFileSync("rm", ["-rf", join(trap.repo, "vendor/lib")]);
-    mkdirSync(join(trap.repo, "vendor/lib"));
-    if (asNobody.uid !== undefined) execFileSync("chown", ["-R", `${String(NOBODY)}:${String(NOBODY)}`, trap.repo]);
+  test.each([
+    ["files", (repo: string) => put(repo, "vendor/lib/b.txt", "b\n")],
+    ["a link", (repo: string) => rmdir(join(repo, "vendor/lib")).then(() => symlink("/usr", join(repo, "vendor/lib")))],
+    ["a file", (repo: string) => rmdir(join(repo, "vendor/lib")).then(() => put(repo, "vendor/lib", "b\n"))],
+  ])("is refused with %s in its place", async (_name, fill) => {
+    await using checkout = await withSubmodule();
+    await fill(checkout.repo);
 
-    expect(readAsAction(trap)).toMatchObject({ ok: true });
+    expect(await checkout.read()).toMatchObject({ error: { reason: "changesUnreadable", detail: containing("`vendor/lib`") } });
+  });
+});
+
+describe("a repository of the checkout's own making", () => {
+  test("is seen below a name that is not UTF-8", async () => {
+    await using checkout = await checkOut({ "a.txt": "a\n" });
+    execFileSync("bash", ["-c", `mkdir -p $'b\\xff/sub' && git init -q $'b\\xff/sub'`], { cwd: checkout.repo });
+
+    expect(await checkout.read()).toMatchObject({ error: { detail: containing("/sub` holds a git repository of its own") } });
+  });
+
+  test("is refused where it holds files of base, however it is ignored", async () => {
+    await using checkout = await checkOut({ "sub/a.txt": "a\n" });
+    execFileSync("git", ["init", "-q", "sub"], { cwd: checkout.repo });
+    await put(checkout.repo, ".gitignore", "sub/\n");
+
+    expect(await checkout.read()).toMatchObject({ error: { detail: containing("`sub` holds a git repository of its own") } });
   });
 });

@@ -29,10 +29,15 @@ describe("a child process", () => {
     expect(isRunning(`sleep ${seconds}`)).toBe(false);
   });
 
-  test("that can't be started ends like a command that isn't there", async () => {
-    const ended = await run({ ...HERE, file: "/no/such/program", args: [], until: performance.now() + 5_000 });
+  test.each([
+    ["is not there", "/no/such/program", ""],
+    ["is given too long an argument", "/bin/true", "x".repeat(1_000_000)],
+    ["is given a NUL", "/bin/true", "\0"],
+  ])("that %s ends like a command that isn't there", async (_name, file, argument) => {
+    const ended = await run({ ...HERE, file, args: [argument], until: performance.now() + 5_000 });
 
     expect(ended).toMatchObject({ exitCode: 127, killed: false });
+    expect(ended.stderr).not.toBe("");
   });
 
   test("keeps the end of what it printed", async () => {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { makeBareRunner, type Sandbox } from "../../action/src/sandbox.ts";
-import { freshRooms, keepHome } from "../../action/src/rooms.ts";
 import { runSetup, runVerification } from "../../action/src/verify.ts";
 import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
 import { testSurroundings } from "./kit/tool-cache.ts";
@@ -14,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => workspace[Symbol.asyncDispose]());
 
-const limits = (signal = new AbortController().signal) => ({ until: performance.now() + 20_000, signal, rooms: workspace });
+const limits = (signal = new AbortController().signal) => ({ until: performance.now() + 20_000, signal });
 /** The end is kept, so it is the last character that shifts the cut. */
 const print = (last: string): string => `printf '😀%.0s' $(seq 4000); printf '${last}'; exit 3`;
 
@@ -28,24 +27,6 @@ describe("the repository's commands", () => {
 
     const texts = [...setUp.map((it) => (it.ok ? "" : it.error.detail)), ...verified.map((it) => it.failure?.output ?? "")];
     expect(texts.map((it) => it.isWellFormed() && /😀x?$/u.test(it))).toEqual([true, true, true, true]);
-  });
-
-  test("are checked in a home that only set-up has written to, anew each time", async () => {
-    const rooming = { workspace, surroundings: testSurroundings(), until: performance.now() + 20_000 };
-    const check = async (command: string) => {
-      const rooms = await freshRooms(rooming);
-      if (!rooms.ok) throw new Error(rooms.error.detail);
-      return (await runVerification(runner, [command], { ...limits(), rooms: rooms.value })).results[0]?.exitCode;
-    };
-    await runSetup(runner, ["mkdir -p ~/.cache && echo tool > ~/.cache/tool"], limits());
-    expect(await keepHome(rooming)).toMatchObject({ ok: true });
-    // What a model could do to make any npm script pass.
-    await runSetup(runner, ["echo script-shell=/bin/true > ~/.npmrc"], limits());
-
-    expect(await check("test -e ~/.cache/tool && test ! -e ~/.npmrc && touch ~/left $TMPDIR/left")).toBe(0);
-    expect(await check("test ! -e ~/left && test ! -e $TMPDIR/left")).toBe(0);
-    // The control: in the home that harness and set-up share, the line is there.
-    expect((await runVerification(runner, ["test ! -e ~/.npmrc"], limits())).results[0]?.exitCode).toBe(1);
   });
 
   test("are not started once the job is to stop", async () => {

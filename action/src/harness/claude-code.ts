@@ -5,11 +5,11 @@ import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 
 /**
- * Claude Code, headless. Command line and stream as measured with 2.1.330.
+ * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
  */
 export const claudeCode: Harness = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
 
-/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (tried with a checkout of each). */
+/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 /**
  * What the gateway refuses (gateway-request.ts): there it would end the session, here the model goes on without. The rule for
@@ -37,8 +37,7 @@ function toCommand(run: HarnessRun): HarnessCommand {
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
     ANTHROPIC_API_KEY: run.dummy,
-    // Under a name that set-up could not have written to: this is where user settings are read from.
-    CLAUDE_CONFIG_DIR: `${run.home}/claude-${run.session}`,
+    CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
     CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),
@@ -74,13 +73,20 @@ export function readEnding(ended: Pick<Ended, "stdout" | "exitCode" | "killed" |
     const detail = cutFront(ended.stderr.trim(), 2_000) || null;
     return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
   }
-  const turns = typeof result["num_turns"] === "number" ? Math.max(0, Math.trunc(result["num_turns"])) : null;
+  const turns = typeof result["num_turns"] === "number" ? toCount(result["num_turns"]) : null;
   const text = textOf(result["result"]);
   const kind = toKind(result, text, hint);
   if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text, 20_000) };
   const errors: readonly unknown[] = Array.isArray(result["errors"]) ? result["errors"] : [];
   const said = [text, ...errors.map(textOf)].filter((it) => it !== "");
   return { kind, detail: cut(said.join("\n"), 2_000) || null, turns, finalMessage: null };
+}
+
+/** No run has as many turns; a forged figure must not make the whole outcome unreadable, nor the sum of two rounds. */
+const MAX_TURNS = 1_000_000;
+
+function toCount(turns: number): number {
+  return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
 }
 
 function toKind(result: Record<string, unknown>, text: string, hint: string): EndingKind {

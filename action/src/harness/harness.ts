@@ -31,17 +31,30 @@ export type HarnessRun = {
 
 export type HarnessCommand = { readonly line: string; readonly env: Readonly<Record<string, string>>; readonly input: string };
 
-type Seen = NonNullable<GatewayFacts["lastError"]>;
+/** An HTTP status with the error type that Anthropic gives it, and how its message begins where these don't tell enough. */
+type Evidence = { readonly status: number; readonly type: string; readonly begins?: RegExp };
 
-/** What the gateway must have seen of the provider's last answer for an ending to be believed. A status alone can be provoked. */
-const EVIDENCE: Partial<Record<EndingKind, (seen: Seen) => boolean>> = {
-  authFailed: ({ status }) => status === 401 || status === 403,
-  billing: ({ status, type, message }) => status === 402 || type === "billing_error" || /credit balance/i.test(message),
-  rateLimited: ({ status }) => status === 429,
-  quotaExhausted: ({ status }) => status === 429,
-  overloaded: ({ status }) => status === 503 || status === 529,
-  modelNotFound: ({ status, type, message }) => status === 404 || type === "not_found_error" || /\bmodel\b/i.test(message),
-};
+/**
+ * What the gateway must have seen, as the provider's last answer, for an ending to be believed (docs "Errors", read
+ * 2026-09-30). The sandbox can provoke a 400 whenever it likes, by a call that is malformed, so one stands for an ending
+ * by its message alone, and by how that begins: further on, it may quote the call.
+ */
+const EVIDENCE: Partial<Record<EndingKind, readonly Evidence[]>> = {
+  authFailed: [{ status: 401, type: "authentication_error" }, { status: 403, type: "permission_error" }],
+  billing: [
+    { status: 402, type: "billing_error" },
+    { status: 403, type: "permission_error" },
+    { status: 400, type: "invalid_request_error", begins: /^your credit balance is too low/i },
+  ],
+  rateLimited: [{ status: 429, type: "rate_limit_error" }],
+  quotaExhausted: [{ status: 429, type: "rate_limit_error" }],
+  overloaded: [{ status: 529, type: "overloaded_error" }, { status: 503, type: "overloaded_error" }],
+  modelNotFound: [{ status: 404, type: "not_found_error" }],
+}; // prettier-ignore
+const KNOWN_TYPES = new Set([
+  "invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error", "request_too_large",
+  "rate_limit_error", "api_error", "timeout_error", "overloaded_error",
+]); // prettier-ignore
 
 /**
  * An ending as reported. What a harness prints can be forged by what it runs, and some endings cool a credential down:
@@ -52,8 +65,15 @@ export function confirmEnding(ending: Ending, facts: GatewayFacts): Ending {
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
   const evidence = EVIDENCE[ending.kind];
-  if (evidence === undefined || (facts.lastError !== null && evidence(facts.lastError))) return ending;
+  if (evidence === undefined || evidence.some((it) => supports(it, facts.lastError))) return ending;
   return { ...ending, kind: "providerError" };
+}
+
+/** A type that isn't Anthropic's own, as of a proxy before it, says nothing either way. */
+function supports(evidence: Evidence, seen: GatewayFacts["lastError"]): boolean {
+  if (seen === null || seen.status !== evidence.status) return false;
+  if (evidence.begins !== undefined) return evidence.begins.test(seen.message);
+  return seen.type === evidence.type || !KNOWN_TYPES.has(seen.type);
 }
 
 /** A word of a shell command line. */

@@ -5,6 +5,7 @@ import type { Change } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { readChanges } from "../../../action/src/changes.ts";
 import type { Git } from "../../../action/src/git.ts";
+import { findProgram } from "../../../action/src/inputs.ts";
 import { carryOver, takeSnapshot, type Tree } from "../../../action/src/snapshot.ts";
 import { makeWorkspace, type Workspace } from "../../../action/src/workspace.ts";
 import { testSurroundings } from "./tool-cache.ts";
@@ -33,7 +34,8 @@ export async function checkOut(files: Files, prepare?: (repo: string) => Promise
   git("add", "-A");
   git("commit", "-qm", "base", "--allow-empty");
   const base = git("rev-parse", "HEAD");
-  const its: Git = { workTree: repo, home: workspace.hidden, path: process.env["PATH"] ?? "" };
+  const { path } = testSurroundings();
+  const its: Git = { program: (await findProgram(path, "git")) ?? "", workTree: repo, home: workspace.hidden, path };
   return {
     repo,
     snapshot: async () => {

@@ -9,7 +9,7 @@ import { installTool, type Tool, type ToolId } from "../../../action/src/tools.t
 export const TOOL_CACHE = process.env["RUNNER_TOOL_CACHE"] ?? fileURLToPath(new URL("../../../.cache/tools", import.meta.url));
 
 export function testSurroundings(): Surroundings {
-  const temp = join(tmpdir(), "agent-pool-tests");
+  const temp = join(tmpdir(), `agent-pool-tests-${String(process.getuid?.())}`);
   return readSurroundings({ ...process.env, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: TOOL_CACHE }, new URL("http://127.0.0.1"));
 }
 

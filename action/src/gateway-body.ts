@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Anthropic's own limit for a request (32 MB, docs "Errors", read 2026-09-30). */
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** Of all calls under way together. A session's full context of 1,000,000 tokens is 4 MB; pictures may bring a call to 32. */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+
+/** What the gateway holds in memory of the calls under way. */
+export type Buffered = { bufferedBytes: number };
+
+/** What has been read of a body; its bytes count against the gateway's until the call has ended. */
+export type Body = { readonly chunks: Buffer[]; bytes: number };
+
+/** @returns why it was not read to its end. */
+export async function readBody(buffered: Buffered, request: IncomingMessage, body: Body): Promise<Refusal | undefined> {
+  for await (const chunk of stay(request)) {
+    if (body.bytes + chunk.length > MAX_BODY_BYTES) return TOO_LARGE;
+    if (buffered.bufferedBytes + chunk.length > MAX_BUFFERED_BYTES)
+      return [429, "rate_limit_error", "the calls under way are too large together", RETRY_SOON];
+    body.bytes += chunk.length;
+    buffered.bufferedBytes += chunk.length;
+    body.chunks.push(chunk);
+  }
+  return undefined;
+}
+
+export function release(buffered: Buffered, body: Body): void {
+  buffered.bufferedBytes -= body.bytes;
+  body.chunks.length = 0;
+}
+
+/**
+ * Refuses without keeping the body. What can be read of it is thrown away first: closing a socket with unread bytes
+ * resets it, and the client never sees the answer.
+ */
+export async function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: Refusal): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of stay(request)) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) break;
+  }
+  refuse(response, ...refusal);
+}
+
+/** The rest of a request; leaving the loop doesn't end the connection, which still needs an answer. */
+function stay(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+}
+
+const NEVER_AGAIN = { "x-should-retry": "false" };
+export const RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
+
+export type Refusal = readonly [status: number, type: string, message: string, retry?: Readonly<Record<string, string>>];
+const TOO_LARGE: Refusal = [413, "request_too_large", "the body is too large"];
+
+export function refuse(response: ServerResponse, ...[status, type, message, retry = NEVER_AGAIN]: Refusal): void {
+  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
+  response.end(JSON.stringify({ type: "error", error: { type, message } }));
+}

@@ -1,0 +1,92 @@
+import { chmod, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { inFreshHome, keepHomeOfSetUp } from "../../action/src/homes.ts";
+import { makeBareRunner, type Sandbox } from "../../action/src/sandbox.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
+import { containing } from "./kit/matchers.ts";
+import { put } from "./kit/checkout.ts";
+import { testSurroundings } from "./kit/tool-cache.ts";
+
+let workspace: Workspace;
+let runner: Sandbox;
+const soon = (): number => performance.now() + 20_000;
+
+beforeEach(async () => {
+  workspace = await makeWorkspace(testSurroundings().temp);
+  runner = makeBareRunner({ surroundings: testSurroundings(), workspace, toolFolders: [] });
+});
+afterEach(() => workspace[Symbol.asyncDispose]());
+
+async function exitCode(line: string): Promise<number | null> {
+  return (await runner.run({ line, reach: { to: "nothing" }, until: soon() })).exitCode;
+}
+/** A project whose check fails, and npm told to run checks by a program that always succeeds. */
+async function forge(): Promise<void> {
+  await put(workspace.repo, "package.json", JSON.stringify({ scripts: { test: "exit 7" } }));
+  await put(workspace.home, ".npmrc", "script-shell=/bin/true\n");
+}
+
+describe("the HOME of a verification", () => {
+  test("holds nothing that the harness wrote, so a failing check fails", async () => {
+    await keepHomeOfSetUp(workspace, soon());
+    await forge();
+
+    const forged = await exitCode("npm test");
+    const verified = await inFreshHome(workspace, soon(), () => exitCode("npm test"));
+
+    expect(forged).toBe(0);
+    expect(verified).toEqual({ ok: true, value: 7 });
+  });
+
+  test("holds nothing that an earlier verification wrote", async () => {
+    await keepHomeOfSetUp(workspace, soon());
+    await inFreshHome(workspace, soon(), forge);
+
+    expect(await inFreshHome(workspace, soon(), () => exitCode("npm test"))).toEqual({ ok: true, value: 7 });
+  });
+
+  test("holds what set-up installed, at its own path, whatever the harness did to it", async () => {
+    const tool = join(workspace.home, "lib/tool");
+    await put(workspace.home, "lib/tool", "#!/bin/sh\nexit 5\n");
+    await chmod(tool, 0o755);
+    await mkdir(join(workspace.home, "bin"));
+    await symlink(tool, join(workspace.home, "bin/tool"));
+    await chmod(join(workspace.home, "lib"), 0o555);
+    await keepHomeOfSetUp(workspace, soon());
+    const harness = await exitCode("~/bin/tool");
+    await exitCode("chmod -R u+w ~; rm -rf ~/lib; chmod 0 ~");
+
+    const verified = await inFreshHome(workspace, soon(), () => exitCode("~/bin/tool"));
+
+    expect([harness, verified]).toEqual([5, { ok: true, value: 5 }]);
+  });
+
+  test("goes afterwards, and the harness finds its own again, with its TMPDIR", async () => {
+    await put(workspace.tmp, "of-set-up", "");
+    await keepHomeOfSetUp(workspace, soon());
+    await put(workspace.home, "session", "s");
+    await put(workspace.tmp, "scratch", "s");
+
+    const seen = await inFreshHome(workspace, soon(), async () => {
+      const both = [await readdir(workspace.home), await readdir(workspace.tmp)];
+      await exitCode("echo x > ~/left; echo x > $TMPDIR/left");
+      return both;
+    });
+
+    expect(seen).toEqual({ ok: true, value: [[], []] });
+    expect([await readdir(workspace.home), await readdir(workspace.tmp)]).toEqual([["session"], ["scratch"]]);
+    expect(await readFile(join(workspace.home, "session"), "utf8")).toBe("s");
+  });
+
+  test("that can't be made ends nothing but the verification", async () => {
+    await keepHomeOfSetUp(workspace, soon());
+    await put(workspace.home, "session", "s");
+    await rm(join(workspace.hidden, "set-up-home"), { recursive: true });
+
+    const verified = await inFreshHome(workspace, soon(), () => Promise.reject(new Error("was run")));
+
+    expect(verified).toMatchObject({ ok: false, error: { reason: "setupFailed", detail: containing("can't be copied") } });
+    expect(await readdir(workspace.home)).toEqual(["session"]);
+  });
+});
