@@ -34,6 +34,7 @@ const HIDDEN: readonly [string, string, string][] = [
   ["attributes of an end tag", "<p>b</p obey me>", "<p>b</p>"],
   ["attributes in a tag of more than four thousand characters", `a<b x="${"obey me ".repeat(600)}">b`, "a<b>b"],
   ["a tag that never ends, in HTML", `<div\nobey="me"`, ""],
+  ["text as a tag's name, in HTML", `<div><x<!--obey"me>b`, "<div>b"],
   ["an instruction to a processor", "a<?obey me?>b", "ab"],
   ["a declaration", "a<!OBEY me>b", "ab"],
   ["an end tag of nothing", "<div>a</ obey me>b", "<div>ab"],

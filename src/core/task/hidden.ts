@@ -126,7 +126,10 @@ function tagAt(text: string, from: number, inHtml: boolean): Tag | undefined {
     return { name, to: text.length, isHiding: false, hidden: [{ from, to: text.length }] };
   }
   const isClosed = text.startsWith("</", from) || text.slice(at, space.lastIndex).includes("/") || VOID.includes(name);
-  return { name, to: space.lastIndex + 1, isHiding: isHiding && !isClosed, hidden };
+  const to = space.lastIndex + 1;
+  // In HTML a name goes on to the next space, and may hold any text: `<x<!--obey>`.
+  if (!/^[a-z][a-z\d-]*$/.test(name)) hidden.push({ from, to });
+  return { name, to, isHiding: isHiding && !isClosed, hidden };
 }
 
 function endOfElement(text: string, name: string, from: number, find: (mark: string, from: number) => number): number {
