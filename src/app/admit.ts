@@ -1,4 +1,5 @@
 import { MINUTE_MS } from "#core/wire/units.ts";
+import type { OwnerId } from "#core/wire/ids.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Policy } from "#core/config/policy.ts";
@@ -7,7 +8,7 @@ import type { Brief } from "#core/task/brief.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedAdmission } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
-import { parsePolicy, readPolicy } from "./policy.ts";
+import { parsePolicy, readPolicy, unholdable } from "./policy.ts";
 
 /**
  * How soon an owner's waiting tasks are looked at again when nothing wakes them: a month may have turned, a budget been
@@ -25,18 +26,38 @@ export async function admit(
 ): Promise<{ restMs: number | null } | { failed: GitHubFailure }> {
   const { store, runtime } = deps;
   const { owner } = admission;
-  const head = await store.readQueueHead(owner);
-  if (head === undefined) return { restMs: null };
-  const policy = await currentPolicy(deps, admission, head);
-  if (!policy.ok) return { failed: policy.error };
-  if ("refused" in policy.value) {
-    await store.refuseQueued(owner, policy.value.refused);
-    return { restMs: null };
-  }
   for (;;) {
-    const decision = await store.admit(owner, policy.value, pick);
-    if (decision.kind === "wait") return { restMs: decision.record.snapshot.queue.length > 0 ? LOOK_AGAIN_MS : null };
-    runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");
+    const head = await store.readQueueHead(owner);
+    if (head === undefined) return { restMs: null };
+    const policy = await currentPolicy(deps, admission, head.brief);
+    if (policy.ok) {
+      if (!("refused" in policy.value)) return grant(deps, owner, policy.value);
+      await store.refuseQueued(owner, policy.value.refused);
+      return { restMs: null };
+    }
+    if (policy.error.reason === "github-unavailable") return { failed: policy.error };
+    // Its repository or its installation is gone: that ends this task, and holds up no other.
+    runtime.log.warn({ task: head.task, message: policy.error.message }, "GitHub refused a waiting task");
+    await store.refuseQueued(owner, policy.error, head.task);
+  }
+}
+
+async function grant({ store, runtime }: Deps, owner: OwnerId, policy: Policy): Promise<{ restMs: number | null }> {
+  for (;;) {
+    const decision = await store.admit(owner, policy, pick);
+    if (decision.kind === "grant") {
+      runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");
+      continue;
+    }
+    const { queue } = decision.record.snapshot;
+    let waiting = 0;
+    for (const { task, provider, estimate } of queue) {
+      // What fitted when it was planned, and can't any more, would wait for ever.
+      const tooSmall = unholdable(policy, provider, estimate);
+      if (tooSmall === undefined) waiting += 1;
+      else await store.refuseQueued(owner, tooSmall, task);
+    }
+    return { restMs: waiting > 0 ? LOOK_AGAIN_MS : null };
   }
 }
 

@@ -7,10 +7,9 @@ export type Deps = { readonly store: Store; readonly github: GitHub; readonly ru
 
 /**
  * What a step leads to. The worker writes it, in one transaction; a step itself writes nothing of the task.
- * `wait`: this action again, later, as its next try. `rest`: nothing to do before then; the tries start anew.
+ * `rest`: nothing to do before then; the tries start anew. `failed`: this action again later, as its next try.
  */
 export type Next =
   | { readonly go: TaskEvent; readonly patch?: TaskPatch; readonly lease?: LeasePatch }
-  | { readonly waitMs: number }
   | { readonly restMs: number | null }
   | { readonly failed: GitHubFailure };

@@ -1,6 +1,5 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { WorkflowRun } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
@@ -51,12 +50,10 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
   });
 
   // `expected` was set by a try that came this far: its dispatch may have happened, and its answer was lost.
-  const how = approach(task.tries, lease.expected !== null);
-  if (how !== "act") {
+  if (lease.expected !== null) {
     const found = await github.findRun(brief.installation, repository, workflow, lease.id);
     if (!found.ok) return { failed: found.error };
     if (found.value !== undefined) return started(found.value);
-    if (how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
   }
   const run = await github.dispatchRun(brief.installation, repository, workflow, {
     attempt: lease.id,

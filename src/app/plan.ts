@@ -1,21 +1,18 @@
-import type { Provider } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import { formatUsd, MicroUsd } from "#core/wire/units.ts";
 import { parseConfig } from "#core/config/parse.ts";
-import { CONFIG_FILE, POLICY_REPOSITORY, type Policy } from "#core/config/policy.ts";
+import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import { findModel } from "#core/plan/catalog.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import { sizeOf } from "#core/plan/size.ts";
-import { RUNNER_AT_MOST } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
 import { parseCommand, type Override } from "#core/task/command.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
-import { readPolicy, type ReadPolicy } from "./policy.ts";
+import { readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
 import { isTrustedAuthor, mayStart } from "./who-may.ts";
 
 /** planning → queued: who may, the configuration as it stands, size, route, budget; or refused, saying why. */
@@ -108,18 +105,4 @@ export function makePlan(brief: Brief, { read, settings, base }: Configured, tru
     // CI on the branch runs what a model made of this text, with the repository's secrets: not for a stranger's text.
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),
   });
-}
-
-/** A budget that no month can hold: the roomiest credential's, or the owner's with what the runner may cost beside it. */
-function unholdable(policy: Policy, provider: Provider, budget: MicroUsd): Failure | undefined {
-  const pooled = policy.pool.filter((entry) => entry.provider === provider).map((entry) => entry.budget ?? policy.budget);
-  const roomiest = MicroUsd(Math.max(0, ...pooled));
-  const inFull = MicroUsd(budget + RUNNER_AT_MOST);
-  const short = (needed: MicroUsd, has: MicroUsd): Failure => ({
-    reason: "budget-too-small",
-    neededUsd: formatUsd(needed),
-    budgetUsd: formatUsd(has),
-  });
-  if (budget > roomiest) return short(budget, roomiest);
-  return inFull > policy.budget ? short(inFull, policy.budget) : undefined;
 }

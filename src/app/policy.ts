@@ -1,3 +1,6 @@
+import type { Provider } from "#core/wire/contract.ts";
+import { formatUsd, MicroUsd } from "#core/wire/units.ts";
+import { RUNNER_AT_MOST } from "#core/pool/ledger.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseConfig } from "#core/config/parse.ts";
@@ -25,4 +28,18 @@ export function parsePolicy(login: string, text: string): Result<Policy, Failure
   return runner.split("/")[0]?.toLowerCase() === login.toLowerCase()
     ? policy
     : err({ reason: "runner-of-another-owner", runner, owner: login });
+}
+
+/** A budget that no month can hold: the roomiest credential's, or the owner's with what the runner may cost beside it. */
+export function unholdable(policy: Policy, provider: Provider, budget: MicroUsd): Failure | undefined {
+  const pooled = policy.pool.filter((entry) => entry.provider === provider).map((entry) => entry.budget ?? policy.budget);
+  const roomiest = MicroUsd(Math.max(0, ...pooled));
+  const inFull = MicroUsd(budget + RUNNER_AT_MOST);
+  const short = (needed: MicroUsd, has: MicroUsd): Failure => ({
+    reason: "budget-too-small",
+    neededUsd: formatUsd(needed),
+    budgetUsd: formatUsd(has),
+  });
+  if (budget > roomiest) return short(budget, roomiest);
+  return inFull > policy.budget ? short(inFull, policy.budget) : undefined;
 }

@@ -1,6 +1,5 @@
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
 import { MicroUsd } from "#core/wire/units.ts";
-import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
@@ -22,12 +21,10 @@ export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
   const { brief, commit: sha } = task;
   if (sha === null) throw new Error(`task ${task.id} has no commit to branch at`);
   const name = branchName(brief.issue.number, task.id);
-  const how = approach(task.tries);
-  if (how !== "act") {
+  if (task.tries > 1) {
     const found = await deps.github.findBranch(brief, name);
     if (!found.ok) return { failed: found.error };
     if (found.value === sha) return { go: "branch" };
-    if (how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
   }
   const made = await deps.github.createBranch(brief, name, sha);
   if (made.ok) return { go: "branch" };
@@ -42,12 +39,10 @@ export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Prom
   const { brief } = task;
   const { plan, finished } = finish(task, lease);
   const head = branchName(brief.issue.number, task.id);
-  const how = approach(task.tries);
-  if (how !== "act") {
+  if (task.tries > 1) {
     const found = await github.findPullRequest(brief, head);
     if (!found.ok) return { failed: found.error };
     if (found.value !== undefined) return { go: "open", patch: { pullRequest: found.value } };
-    if (how === "look-then-wait") return { waitMs: LISTING_LAG_MS };
   }
   const pull = {
     title: pullRequestTitle(brief),

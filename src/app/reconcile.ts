@@ -48,10 +48,11 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
   if (!read.ok) return { failed: read.error };
   const run = read.value;
   const over = run?.status === "completed";
-  if (lease.ageMs < LEASE.offerMs) {
-    return over ? end({ why: "run-ended", conclusion: run.conclusion ?? "unknown" }) : { restMs: LEASE.offerMs - lease.ageMs };
-  }
-  // Nobody took the job in time. A run that is over by now may be one that we cancelled before our answer was lost.
+  const ranOut = lease.ageMs >= LEASE.offerMs;
+  // A cancelled run may be one that we cancelled before our answer was lost: its offer has run out, no more.
+  if (over && (!ranOut || lease.note !== null || run.conclusion !== "cancelled"))
+    return end({ why: "run-ended", conclusion: run.conclusion ?? "unknown" });
+  if (!ranOut) return { restMs: LEASE.offerMs - lease.ageMs };
   if (run !== undefined && !over) {
     const cancelled = await github.cancelRun(brief.installation, runner.value, run.id);
     if (!cancelled.ok && cancelled.error.reason === "github-unavailable") return { failed: cancelled.error };

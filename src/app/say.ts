@@ -1,12 +1,11 @@
 import { renderComment, type CommentView, type TaskView } from "#core/task/comment.ts";
-import { approach, LISTING_LAG_MS } from "#core/task/effects.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedComment, LeaseRow, TaskRow } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
 
-/** What is left to do about a comment: nothing (`said`), the same again later, or what GitHub did not do. */
-export type Said = "said" | { readonly waitMs: number } | { readonly failed: GitHubFailure };
+/** What is left to do about a comment: nothing (`said`), or what GitHub did not do. */
+export type Said = "said" | { readonly failed: GitHubFailure };
 
 /** Brings an issue's one comment up to date: created once, edited after. */
 export async function say(deps: Deps, comment: ClaimedComment): Promise<Said> {
@@ -20,7 +19,7 @@ export async function say(deps: Deps, comment: ClaimedComment): Promise<Said> {
     return "said";
   }
   const written = await write(deps, comment, body);
-  if ("waitMs" in written) return written;
+  if (written === "lost") return "said";
   if (written.ok) {
     await store.recordComment(comment, { id: written.value, hash }, task?.state ?? null);
     return "said";
@@ -34,22 +33,21 @@ export async function say(deps: Deps, comment: ClaimedComment): Promise<Said> {
   return "said";
 }
 
-/** The comment's id, once it says `body`. */
+/** The comment's id, once it says `body`; `lost`: somebody else has this row by now. */
 async function write(
   { store, github }: Deps,
   comment: ClaimedComment,
   body: string,
-): Promise<Result<number, GitHubFailure> | { waitMs: number }> {
+): Promise<Result<number, GitHubFailure> | "lost"> {
   const { place, issue } = comment;
   let id = comment.written?.id;
   if (id === undefined && comment.begun) {
     const found = await github.findComment(place, issue);
     if (!found.ok) return found;
     id = found.value;
-    if (id === undefined && approach(comment.tries, true) === "look-then-wait") return { waitMs: LISTING_LAG_MS };
   }
   if (id === undefined) {
-    await store.beginComment(comment);
+    if (!(await store.beginComment(comment))) return "lost";
     return github.createComment(place, issue, body);
   }
   const edited = await github.updateComment(place, id, body);

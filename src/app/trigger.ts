@@ -1,4 +1,4 @@
-import { TaskId } from "#core/wire/ids.ts";
+import { TaskId, type DeliveryId } from "#core/wire/ids.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
@@ -13,7 +13,7 @@ export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<
   const { event } = delivery;
   switch (event.kind) {
     case "request":
-      return request(deps, event);
+      return request(deps, delivery.id, event);
     case "run-ended": {
       const lease = await deps.store.readLease(event.lease);
       if (lease === undefined || lease.owner !== delivery.owner) return { note: "not a run of ours" };
@@ -33,6 +33,7 @@ export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<
  */
 async function request(
   { store, github, runtime }: Deps,
+  delivery: DeliveryId,
   { brief }: Extract<DeliveryEvent, { kind: "request" }>,
 ): Promise<Triggered> {
   const may = await mayStart(github, brief);
@@ -41,7 +42,9 @@ async function request(
     await store.notice(brief, may.value, true);
     return { note: "the actor may not start work" };
   }
-  if (await store.openTask(TaskId(runtime.newId()), brief)) return { note: "a task was opened" };
+  const opened = await store.openTask(TaskId(runtime.newId()), brief, delivery);
+  // `known`: we were killed between opening it and writing this down.
+  if (opened !== "busy") return { note: "a task was opened" };
   // GitHub sends two events for an issue opened with its label; only who has written a command waits for an answer.
   if (brief.comment !== null) await store.notice(brief, { reason: "task-under-way", login: brief.requester.login }, false);
   return { note: "the issue has a task already" };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { HOUR_MS, SECOND_MS } from "#core/wire/units.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
@@ -18,7 +19,7 @@ import { trigger } from "./trigger.ts";
 const LANES = 8;
 /** How often the store is looked into for rows that became due by time or by another process. */
 const POLL_MS = SECOND_MS;
-/** After this many tries of one action a person is asked. With the back-off below that is a quarter of an hour. */
+/** After this many tries of one action a person is asked. With the back-off below that is half an hour. */
 const MAX_TRIES = 10;
 /** GitHub's own trouble is waited out, paid work in hand, for about a day at the longest back-off of ten minutes. */
 const MAX_TRIES_UNAVAILABLE = 150;
@@ -124,8 +125,7 @@ async function workOnComment(deps: Deps): Promise<boolean> {
   try {
     const said = await say(deps, comment);
     if (said === "said") return true;
-    if ("waitMs" in said) await deps.store.postponeComment(comment, said.waitMs);
-    else await again(told(deps, { task: comment.task, tries: comment.tries }, said.failed));
+    await again(told(deps, { task: comment.task, tries: comment.tries }, said.failed));
   } catch (error) {
     deps.runtime.log.error({ err: error, task: comment.task, tries: comment.tries }, "a comment could not be written");
     await again(undefined);
@@ -151,8 +151,7 @@ async function workOnTask(deps: Deps): Promise<boolean> {
     if ("go" in next) {
       const moved = await deps.store.advance(task, next.go, next.patch, next.lease);
       deps.runtime.log.info({ task: task.id, from: task.state, event: next.go, moved }, "task stepped");
-    } else if ("waitMs" in next) await deps.store.postpone(task, next.waitMs);
-    else if ("restMs" in next) await deps.store.rest(task, next.restMs);
+    } else if ("restMs" in next) await deps.store.rest(task, next.restMs);
     else {
       const failure = told(deps, { task: task.id, state: task.state, tries: task.tries }, next.failed);
       await again(failure, `${failure.route}: ${failure.message}`);
@@ -224,10 +223,11 @@ function told(deps: Deps, about: object, failure: GitHubFailure): GitHubFailure 
 function retryInMs(tries: number, failure: GitHubFailure | undefined): number | undefined {
   if (failure?.reason === "github-refused") return undefined;
   if (tries >= (failure === undefined ? MAX_TRIES : MAX_TRIES_UNAVAILABLE)) return undefined;
-  return Math.min(failure?.retryAfterMs ?? backOffMs(tries), HOUR_MS);
+  const waitMs = Math.ceil(failure?.retryAfterMs ?? backOffMs(tries));
+  return Math.min(Math.max(waitMs, LISTING_LAG_MS), HOUR_MS);
 }
 
-/** 2, 4, 8 … seconds, at most ten minutes. */
+/** 5, 10, 20 … seconds, at most ten minutes. */
 function backOffMs(tries: number): number {
-  return Math.min(600, 2 ** tries) * SECOND_MS;
+  return Math.min(2 ** (tries - 1) * LISTING_LAG_MS, 10 * MINUTE_MS);
 }

@@ -134,6 +134,9 @@ export type LeasePatch = {
   readonly lose?: true;
 };
 
+/** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
+export type Opened = "opened" | "busy" | "known";
+
 export type Store = {
   /** False when this delivery is known already. */
   recordDelivery(delivery: Delivery): Promise<boolean>;
@@ -141,8 +144,7 @@ export type Store = {
   finishDelivery(delivery: Claimed<Delivery>, note: string): Promise<void>;
   postponeDelivery(delivery: Claimed<Delivery>, dueInMs: number): Promise<void>;
 
-  /** False when the issue has a task that hasn't ended. */
-  openTask(task: TaskId, brief: Brief): Promise<boolean>;
+  openTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened>;
   claimTask(): Promise<ClaimedTask | undefined>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
@@ -151,14 +153,14 @@ export type Store = {
   postpone(task: ClaimedTask, dueInMs: number): Promise<void>;
   /** Nothing to do here until a timer or an event: the action is over and counts no further try. */
   rest(task: ClaimedTask, dueInMs: number | null): Promise<void>;
-  /** Makes a task due at once, whatever it waits for. */
+  /** Makes a task due at once, unless it waits to try again what failed. */
   wake(task: TaskId): Promise<void>;
 
   /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
   notice(brief: Brief, notice: Failure, onlyIfNone: boolean): Promise<void>;
   claimComment(): Promise<ClaimedComment | undefined>;
-  /** Written before a comment is created, so that a lost answer is looked for. */
-  beginComment(comment: ClaimedComment): Promise<void>;
+  /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
+  beginComment(comment: ClaimedComment): Promise<boolean>;
   recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
   postponeComment(comment: ClaimedComment, dueInMs: number): Promise<void>;
   /** It says what there is to say, or never will. */
@@ -167,16 +169,16 @@ export type Store = {
   /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
   recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
   claimAdmission(): Promise<ClaimedAdmission | undefined>;
-  /** The brief that has waited longest in this owner's queue. */
-  readQueueHead(owner: OwnerId): Promise<Brief | undefined>;
+  /** What has waited longest in this owner's queue. */
+  readQueueHead(owner: OwnerId): Promise<{ readonly task: TaskId; readonly brief: Brief } | undefined>;
   /**
    * Under the owner's lock, in one transaction: load the pool, let `decide` choose, write the grant (attempt, lease,
    * holds, decision record) and the task's `admit` event; or, where nothing can be granted, have the waiting tasks say so.
    * `decide` is pure and waits for nothing.
    */
   admit(owner: OwnerId, policy: Policy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
-  /** Every task in the owner's queue ends as refused. */
-  refuseQueued(owner: OwnerId, failure: Failure): Promise<void>;
+  /** Every task in the owner's queue ends as refused, or this one alone. */
+  refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
   /** Looks again after `dueInMs`, or when something wakes it (null). */
   restAdmission(admission: ClaimedAdmission, dueInMs: number | null): Promise<void>;
   postponeAdmission(admission: ClaimedAdmission, dueInMs: number): Promise<void>;

@@ -5,14 +5,16 @@ import { LEASE } from "#core/pool/lease.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
+import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
-import { makeBrief } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -299,17 +301,90 @@ describe("the worker's steps", () => {
     expect(github.asked).toContain("dispatchRun");
   });
 
-  it("make a comment anew that somebody deleted, and leave a locked issue alone", async () => {
+  it("make a comment anew that somebody deleted", async () => {
     const github = fakeGitHub();
     const lease = await claimed(github);
     await store.settle(lease.id, CHANGED, "h", []);
     const deleted = fakeGitHub({ updateComment: () => Promise.resolve(refused(404)) });
     await settle(deleted);
-    const locked = fakeGitHub({ createComment: () => Promise.resolve(refused(403, "locked")) });
-    await ask(locked);
 
+    expect(deleted.asked.filter((what) => what === "findComment")).toHaveLength(1);
     expect(deleted.asked.filter((what) => what === "createComment")).toHaveLength(1);
+  });
+
+  it("go on without a comment on a locked issue", async () => {
+    let asked = 0;
+    const createComment: GitHub["createComment"] = () => {
+      asked += 1;
+      return Promise.resolve(refused(403, "locked"));
+    };
+    const locked = fakeGitHub({ createComment });
+    await ask(locked);
+    await passTime();
+    await settle(locked);
+
+    expect(asked).toBe(1);
     expect((await now()).task.state).toBe("awaiting");
+    expect(await connection.db.selectFrom("comments").select("refused").execute()).toEqual([{ refused: true }]);
+  });
+
+  it("open one task a delivery, and scold nobody, where they were killed before its end was written down", async () => {
+    const github = fakeGitHub();
+    const brief = { ...makeBrief(1), comment: "/agent" };
+    await store.recordDelivery({ id: DeliveryId("d"), owner: OwnerId(10), event: { kind: "request", brief } });
+    const delivery = (await store.claimDelivery())!;
+    await trigger(depsOf(github), delivery);
+    const again = await trigger(depsOf(github), delivery);
+
+    expect(again).toEqual({ note: "a task was opened" });
+    expect(await connection.db.selectFrom("comments").select("notice").execute()).toEqual([{ notice: null }]);
+  });
+
+  it("let a waiting task whose repository is gone hold up no other", async () => {
+    const github = fakeGitHub();
+    const waiting = async (issue: number) => {
+      const task = TaskId(randomUUID());
+      await store.openTask(task, makeBrief(issue), DeliveryId(randomUUID()));
+      await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow() });
+      return task;
+    };
+    await store.recordPolicy(OwnerId(10), { text: "old", commit: "1", readAt: EpochMs(1) });
+    const gone = await waiting(1);
+    const healthy = await waiting(2);
+    let reads = 0;
+    const readSetUp: GitHub["readSetUp"] = (place) =>
+      (reads += 1) === 1 ? Promise.resolve(refused(404)) : github.readSetUp(place);
+    await settle(fakeGitHub({ readSetUp }));
+
+    expect(await store.readTask(gone)).toMatchObject({ state: "refused", failure: { reason: "github-refused" } });
+    expect(await store.readTask(healthy)).toMatchObject({ state: "awaiting" });
+  });
+
+  it("refuse a waiting task that no month can hold any more", async () => {
+    const poor =
+      "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $1/month\n";
+    const task = TaskId(randomUUID());
+    await store.recordPolicy(OwnerId(10), { text: poor, commit: "1", readAt: await store.now() });
+    await store.openTask(task, makeBrief(1), DeliveryId(randomUUID()));
+    await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow() });
+    await settle(fakeGitHub());
+
+    expect(await store.readTask(task)).toMatchObject({ state: "refused", failure: { reason: "budget-too-small" } });
+  });
+
+  it("end an offer whose run failed by itself with what is known of it, however late", async () => {
+    const github = fakeGitHub();
+    await ask(github);
+    const { leases } = await now();
+    await store.noteLease(leases[0]!.id, { why: "branch-not-protected", branch: "main" });
+    await passTime(LEASE.offerMs);
+    const run = { id: RunId(1), url: "https://github.test/run", status: "completed", conclusion: "failure" } as const;
+    await settle(fakeGitHub({ readRun: () => Promise.resolve(ok(run)), findRun: () => Promise.resolve(ok(run)) }));
+
+    const { task, leases: ended } = await now();
+    expect(task.state).toBe("unsolved");
+    expect(ended).toHaveLength(1);
+    expect(ended[0]!.attempt.why).toMatchObject({ why: "branch-not-protected" });
   });
 
   it("look for a comment whose answer was lost while the task waited, instead of writing a second", async () => {

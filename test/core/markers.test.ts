@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { approach, EFFECTS } from "#core/task/effects.ts";
+import { EFFECTS } from "#core/task/effects.ts";
 import { branchName, commentMarker, parseCommentMarker, parseRunTitle, runTitle } from "#core/task/markers.ts";
 import { publishable } from "#core/change/publishable.ts";
 import { LeaseId, TaskId } from "#core/wire/ids.ts";
@@ -83,34 +83,6 @@ describe("markers", () => {
 });
 
 describe("effects", () => {
-  it.each([
-    [1, "act"],
-    [2, "look-then-wait"],
-    [3, "look-then-act"],
-    [4, "look-then-wait"],
-    [5, "look-then-act"],
-  ] as const)("on try %i: %s", (tries, expected) => {
-    const how = approach(tries);
-
-    expect(how).toBe(expected);
-  });
-
-  it.each([
-    [1, "look-then-wait"],
-    [2, "look-then-wait"],
-    [3, "look-then-act"],
-    [4, "look-then-wait"],
-    [5, "look-then-act"],
-  ] as const)("on try %i of an effect that may have happened before: %s", (tries, expected) => {
-    const how = approach(tries, true);
-
-    expect(how).toBe(expected);
-  });
-
-  it("act at once, however often, where nothing can have happened", () => {
-    expect([1, 2, 3, 4].map((tries) => approach(tries, false))).toEqual(["act", "act", "act", "act"]);
-  });
-
   it("are routes that write, each named once", () => {
     const routes = Object.values(EFFECTS);
 

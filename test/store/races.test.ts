@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
-import { OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { ClaimedTask, Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
@@ -18,7 +18,8 @@ async function openMany(count: number): Promise<Store[]> {
 }
 
 async function queueTasks(store: Store, count: number): Promise<void> {
-  for (let issue = 1; issue <= count; issue += 1) await store.openTask(TaskId(randomUUID()), makeBrief(issue));
+  for (let issue = 1; issue <= count; issue += 1)
+    await store.openTask(TaskId(randomUUID()), makeBrief(issue), DeliveryId(randomUUID()));
   for (let issue = 1; issue <= count; issue += 1) {
     const task = await store.claimTask();
     if (task === undefined) throw new Error("not due");
@@ -29,7 +30,8 @@ async function queueTasks(store: Store, count: number): Promise<void> {
 describe("on real Postgres, with eight processes at once", () => {
   it("twenty tasks are claimed by one process each", async () => {
     const stores = await openMany(8);
-    for (let issue = 1; issue <= 20; issue += 1) await stores[0]!.openTask(TaskId(randomUUID()), makeBrief(issue));
+    for (let issue = 1; issue <= 20; issue += 1)
+      await stores[0]!.openTask(TaskId(randomUUID()), makeBrief(issue), DeliveryId(randomUUID()));
 
     const claimed = await Promise.all(
       stores.map(async (store) => {
@@ -132,9 +134,11 @@ describe("on real Postgres, with eight processes at once", () => {
   it("the same issue labelled eight times at once has one live task", async () => {
     const stores = await openMany(8);
 
-    const opened = await Promise.all(stores.map((store) => store.openTask(TaskId(randomUUID()), makeBrief(1))));
+    const opened = await Promise.all(
+      stores.map((store) => store.openTask(TaskId(randomUUID()), makeBrief(1), DeliveryId(randomUUID()))),
+    );
 
-    expect(opened.filter(Boolean)).toHaveLength(1);
+    expect(opened.filter((each) => each === "opened")).toHaveLength(1);
     await Promise.all(stores.map((store) => store.close()));
   });
 });

@@ -44,11 +44,12 @@ describe.each(ENGINES)("the store on %s", (engine) => {
 
   let runs = 0;
   const nextRun = () => RunId((runs += 1));
+  const nextDelivery = () => DeliveryId(randomUUID());
   let issues = 0;
   async function openTask(): Promise<TaskId> {
     issues += 1;
     const task = TaskId(randomUUID());
-    await store.openTask(task, makeBrief(issues));
+    await store.openTask(task, makeBrief(issues), nextDelivery());
     return task;
   }
   /** Claims until it has this task, resting the others. */
@@ -93,29 +94,71 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(await store.claimDelivery()).toBeUndefined();
   });
 
-  it("opens one live task an issue, and another once that has ended", async () => {
+  it("opens one live task an issue, another once that has ended, and one a delivery", async () => {
     const brief = makeBrief(9_001);
     const first = TaskId(randomUUID());
+    const delivery = nextDelivery();
 
-    expect(await store.openTask(first, brief)).toBe(true);
-    expect(await store.openTask(TaskId(randomUUID()), brief)).toBe(false);
+    expect(await store.openTask(first, brief, delivery)).toBe("opened");
+    expect(await store.openTask(TaskId(randomUUID()), brief, delivery)).toBe("known");
+    expect(await store.openTask(TaskId(randomUUID()), brief, nextDelivery())).toBe("busy");
     await store.advance(await claim(first), "refuse", { failure: { reason: "too-big" }, dueInMs: null });
 
-    expect(await store.openTask(TaskId(randomUUID()), brief)).toBe(true);
+    expect(await store.openTask(TaskId(randomUUID()), brief, delivery)).toBe("known");
+    expect(await store.openTask(TaskId(randomUUID()), brief, nextDelivery())).toBe("opened");
   });
 
   it("has one comment an issue, which its next task takes over", async () => {
     const brief = makeBrief(9_002);
     const first = TaskId(randomUUID());
-    await store.openTask(first, brief);
+    await store.openTask(first, brief, nextDelivery());
     await store.advance(await claim(first), "refuse", { failure: { reason: "too-big" } });
     await store.recordComment(await claimComment(9_002), { id: 77, hash: "h" }, "refused");
     const second = TaskId(randomUUID());
 
-    await store.openTask(second, brief);
+    await store.openTask(second, brief, nextDelivery());
     await store.advance(await claim(second), "refuse", { failure: { reason: "too-big" } });
 
     expect(await claimComment(9_002)).toMatchObject({ task: second, written: { id: 77, hash: "h" }, notice: null });
+  });
+
+  it("begins no comment for who has lost its claim", async () => {
+    await store.notice(makeBrief(9_104), { reason: "too-big" }, true);
+    const comment = await claimComment(9_104);
+    await sql`update comments set held_by = 'another' where issue_number = 9104`.execute(connection.db);
+
+    expect(await store.beginComment(comment)).toBe(false);
+  });
+
+  it("lets no wake cut short the wait of what failed, and keeps one that comes after a claim ran out", async () => {
+    const brief = makeBrief(9_105);
+    await store.notice(brief, { reason: "too-big" }, true);
+    const failed = await claimComment(9_105);
+    await store.notice(brief, { reason: "too-big" }, true);
+    await store.postponeComment(failed, 60_000);
+    await store.notice(brief, { reason: "too-big" }, true);
+    await expect(claimComment(9_105)).rejects.toThrow("not due");
+
+    await sql`update comments set due_at = 0 where issue_number = 9105`.execute(connection.db);
+    const late = await claimComment(9_105);
+    await sql`update comments set held_until = 1, due_at = 1 where issue_number = 9105`.execute(connection.db);
+    await store.notice(brief, { reason: "too-big" }, true);
+    await store.restComment(late);
+
+    expect((await claimComment(9_105)).tries).toBe(1);
+  });
+
+  it("asks again where GitHub refused a comment, in the place and for the owner of the new request", async () => {
+    const before = makeBrief(9_106);
+    await store.notice(before, { reason: "too-big" }, true);
+    await store.recordComment(await claimComment(9_106), "refused", null);
+    const moved = { ...before, installation: before.installation + 1, owner: { ...before.owner, id: OwnerId(12) } };
+
+    await store.notice(moved as typeof before, { reason: "too-big" }, true);
+
+    expect(await claimComment(9_106)).toMatchObject({ refused: false, place: { installation: moved.installation } });
+    const rows = await connection.db.selectFrom("comments").select("owner_id").where("issue_number", "=", 9_106).execute();
+    expect(rows).toEqual([{ owner_id: 12 }]);
   });
 
   it("remembers that a comment was begun until it is known to be written", async () => {
@@ -137,7 +180,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   it("gives an answer to someone who may not start work only where no task has the comment", async () => {
     const brief = makeBrief(9_004);
     const task = TaskId(randomUUID());
-    await store.openTask(task, brief);
+    await store.openTask(task, brief, nextDelivery());
     await store.advance(await claim(task), "refuse", { failure: { reason: "too-big" } });
     await store.recordComment(await claimComment(9_004), { id: 79, hash: "h" }, "refused");
 
@@ -407,6 +450,9 @@ describe.each(ENGINES)("the store on %s", (engine) => {
       connection.db,
     );
 
+    const { rows: charged } = await sql`select kind from ledger where owner_id = ${OWNER}`.execute(connection.db);
+
+    expect(charged.length).toBeGreaterThan(1);
     expect(drift).toEqual([]);
     expect(orphans).toEqual([]);
   });

@@ -7,7 +7,7 @@ import type { TaskState } from "#core/task/lifecycle.ts";
 import type { Place } from "#ports/github.ts";
 import type { ClaimedComment, Written } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
-import { claimDue, dueAfter, release } from "./queue.ts";
+import { claimDue, dueAfter, release, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 /** The issue's comment shows this task from now on. It isn't due before there is something to say. */
@@ -18,18 +18,20 @@ export async function showTask(tx: Kysely<Schema>, task: TaskId, brief: Brief): 
     .onConflict((conflict) =>
       conflict
         .columns(["repository_id", "issue_number"])
-        .doUpdateSet({ task_id: task, notice: null, place: JSON.stringify(placeOf(brief)) }),
+        .doUpdateSet({ ...addressOf(brief), task_id: task, notice: null, said: null }),
     )
     .execute();
 }
 
 export async function notice(db: Kysely<Schema>, brief: Brief, said: Failure, onlyIfNone: boolean): Promise<void> {
-  const answer = { notice: JSON.stringify(said), due_at: NOW };
+  const answer = { notice: JSON.stringify(said) };
   await db
     .insertInto("comments")
-    .values({ ...issueOf(brief), ...answer })
+    .values({ ...issueOf(brief), ...answer, due_at: NOW })
     .onConflict((conflict) => {
-      const update = conflict.columns(["repository_id", "issue_number"]).doUpdateSet(answer);
+      const update = conflict
+        .columns(["repository_id", "issue_number"])
+        .doUpdateSet({ ...addressOf(brief), ...answer, due_at: woken("comments") });
       return onlyIfNone ? update.where("comments.task_id", "is", null) : update;
     })
     .execute();
@@ -37,12 +39,16 @@ export async function notice(db: Kysely<Schema>, brief: Brief, said: Failure, on
 
 function issueOf(brief: Brief) {
   return {
+    ...addressOf(brief),
     id: randomUUID(),
-    owner_id: brief.owner.id,
     repository_id: brief.repository.id,
     issue_number: brief.issue.number,
-    place: JSON.stringify(placeOf(brief)),
   };
+}
+
+/** What a new request may change: the repository was renamed or transferred, the App installed anew, the issue unlocked. */
+function addressOf(brief: Brief) {
+  return { owner_id: brief.owner.id, place: JSON.stringify(placeOf(brief)), refused: false };
 }
 
 function placeOf({ installation, owner, repository }: Brief): Place {
@@ -54,7 +60,7 @@ export async function wakeComments(tx: Kysely<Schema>, tasks: readonly string[])
   if (tasks.length === 0) return;
   await tx
     .updateTable("comments")
-    .set({ due_at: NOW })
+    .set({ due_at: woken("comments") })
     .where("task_id", "in", [...tasks])
     .execute();
 }
@@ -63,7 +69,7 @@ export async function wakeComments(tx: Kysely<Schema>, tasks: readonly string[])
 export async function wakeWaitingComments(tx: Kysely<Schema>, owner: number): Promise<void> {
   await tx
     .updateTable("comments")
-    .set({ due_at: NOW })
+    .set({ due_at: woken("comments") })
     .where("owner_id", "=", owner)
     .where("task_id", "in", (query) =>
       query.selectFrom("tasks").select("id").where("owner_id", "=", owner).where("state", "=", "queued"),
@@ -89,8 +95,15 @@ export async function claimComment(db: Kysely<Schema>): Promise<ClaimedComment |
   };
 }
 
-export async function beginComment(db: Kysely<Schema>, comment: ClaimedComment): Promise<void> {
-  await db.updateTable("comments").set({ begun: true }).where("id", "=", comment.id).execute();
+export async function beginComment(db: Kysely<Schema>, comment: ClaimedComment): Promise<boolean> {
+  const begun = await db
+    .updateTable("comments")
+    .set({ begun: true })
+    .where("id", "=", comment.id)
+    .where("held_by", "=", comment.holder)
+    .returning("id")
+    .executeTakeFirst();
+  return begun !== undefined;
 }
 
 export async function recordComment(
@@ -105,10 +118,10 @@ export async function recordComment(
       written === "refused"
         ? { refused: true, begun: false }
         : written === "gone"
-          ? { comment_id: null, comment_hash: null, begun: false }
+          ? // GitHub says the same of a repository that we can't see for a while: it is looked for before it is written anew.
+            { comment_id: null, comment_hash: null, begun: true }
           : { comment_id: written.id, comment_hash: written.hash, begun: false, said },
     )
-    // One that is gone is made anew at once.
     .set({ tries: 0, held_by: null, held_until: null, due_at: written === "gone" ? sql`${NOW}` : dueAfter(null) })
     .where("id", "=", comment.id)
     .where("held_by", "=", comment.holder)

@@ -19,13 +19,14 @@ export async function recordDelivery(db: Kysely<Schema>, delivery: Delivery): Pr
 export async function claimDelivery(db: Kysely<Schema>): Promise<Claimed<Delivery> | undefined> {
   const row = await claimDue(db, "deliveries");
   if (row === undefined) return undefined;
+  if (row.event === null) throw new Error(`delivery ${row.id} is due though it was worked off`);
   return { id: DeliveryId(row.id), owner: OwnerId(row.owner_id), event: row.event, tries: row.tries, holder: row.holder };
 }
 
 export async function finishDelivery(db: Kysely<Schema>, delivery: Claimed<Delivery>, note: string): Promise<void> {
   await db
     .updateTable("deliveries")
-    .set({ due_at: null, held_by: null, held_until: null, note })
+    .set({ event: null, due_at: null, held_by: null, held_until: null, note })
     .where("id", "=", delivery.id)
     .where("held_by", "=", delivery.holder)
     .execute();

@@ -97,6 +97,7 @@ export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: Ex
     .updateTable("leases")
     .set({ expected: JSON.stringify(expected) })
     .where("id", "=", lease)
+    .where("state", "=", "offered")
     .execute();
 }
 

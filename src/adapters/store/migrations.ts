@@ -22,7 +22,7 @@ const MIGRATIONS: Record<string, Migration> = {
         create table deliveries (
           id text primary key,
           owner_id bigint not null,
-          event jsonb not null,
+          event jsonb,
           received_at bigint not null default ${NOW},
           note text,
           ${QUEUE}
@@ -38,6 +38,7 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`
         create table tasks (
           id text primary key,
+          delivery_id text not null unique,
           owner_id bigint not null,
           repository_id bigint not null,
           issue_number integer not null,

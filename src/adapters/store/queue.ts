@@ -1,12 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Kysely, type RawBuilder, type Selectable } from "kysely";
+import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
 /**
  * Four tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
- * Whoever claims a row has it until the claim runs out, and every write of the holder's says `where held_by = …`.
+ * Whoever claims a row has it until the claim runs out, and what its holder writes to it says `where held_by = …`.
+ *
+ * No action is tried again sooner than GitHub's listings lag behind its writes (LISTING_LAG_MS), so that a second try
+ * which looks for the first one's effect can believe what it sees. A failed action's row waits that long at least
+ * (app/worker.ts); a wake doesn't cut this short, since the next try reads everything anew; and a row whose holder was
+ * killed is given to the next one no sooner.
  */
 const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id" } as const satisfies Partial<
   Record<keyof Schema, string>
@@ -14,8 +20,8 @@ const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id"
 export type QueueTable = keyof typeof KEYS;
 
 /**
- * How long a claimed row is left to its holder. Longer than any one action (a few calls of at most 30 s each), short
- * enough that work goes on soon after a crash. A process that is killed leaves its rows to whoever comes after this.
+ * How long a claimed row is left to its holder. Longer than nearly any action (a few calls of at most 30 s each; a commit
+ * of many large files may take longer, and is then made again), short enough that work goes on soon after a crash.
  */
 export const ROW_CLAIM_MS = 5 * MINUTE_MS;
 
@@ -42,7 +48,7 @@ export async function claimDue<Table extends QueueTable>(
   return row === undefined ? undefined : { ...row, holder };
 }
 
-/** Lets go of a claimed row. `anew`: what comes next is another action, whose tries count from 1. */
+/** Lets go of a claimed row. `anew`: what comes next is another action, whose tries count from 1; otherwise the same again. */
 export async function release(
   db: Kysely<Schema>,
   table: QueueTable,
@@ -52,29 +58,42 @@ export async function release(
 ): Promise<void> {
   await sql`
     update ${sql.table(table)}
-    set due_at = ${dueAfter(next.dueInMs)}, held_by = null, held_until = null, tries = case when ${next.anew} then 0 else tries end
+    set due_at = ${next.anew ? dueAfter(next.dueInMs) : due(next.dueInMs)}, held_by = null, held_until = null, tries = case when ${next.anew} then 0 else tries end
     where ${sql.ref(KEYS[table])} = ${key} and held_by = ${holder}`.execute(db);
 }
 
 /**
  * When a row is due once its holder lets go: `inMs` from now, or never by itself (null). A claim sets `due_at` to its own
- * end, so an earlier one was set by somebody meanwhile, to wake the row: that is kept.
+ * end, so another one was set by somebody meanwhile, to wake the row: that is kept.
  */
 export function dueAfter(inMs: number | null): RawBuilder<number | null> {
-  const planned = inMs === null ? sql`null::bigint` : sql`${NOW} + ${inMs}::bigint`;
-  return sql`case when due_at < held_until then ${NOW} else ${planned} end`;
+  return sql`case when due_at is distinct from held_until then ${NOW} else ${due(inMs)} end`;
+}
+
+function due(inMs: number | null): RawBuilder<number | null> {
+  return inMs === null ? sql`null::bigint` : sql`${NOW} + ${inMs}::bigint`;
+}
+
+/** When a row is due that is woken: at once, unless it waits to try the same action again. */
+export function woken(table: QueueTable): RawBuilder<number> {
+  const column = (name: string) => sql.ref(`${table}.${name}`);
+  return sql`case when ${column("held_by")} is null and ${column("tries")} > 0 then coalesce(${column("due_at")}, ${NOW}) else ${NOW} end`;
 }
 
 /** Gives every claimed row back. Only for a store that no other process can have open. */
 export async function releaseRows(db: Kysely<Schema>): Promise<void> {
   for (const table of Object.keys(KEYS) as QueueTable[]) {
-    await sql`update ${sql.table(table)} set held_by = null, held_until = null, due_at = ${NOW} where held_by is not null`.execute(
-      db,
-    );
+    await sql`
+      update ${sql.table(table)} set held_by = null, held_until = null, due_at = ${due(LISTING_LAG_MS)}
+      where held_by is not null`.execute(db);
   }
 }
 
 /** There may be room in the pool, or more to grant: the owner's queue is looked at. */
 export async function wakeAdmission(db: Kysely<Schema>, owner: number): Promise<void> {
-  await db.updateTable("owners").set({ due_at: NOW }).where("owner_id", "=", owner).execute();
+  await db
+    .updateTable("owners")
+    .set({ due_at: woken("owners") })
+    .where("owner_id", "=", owner)
+    .execute();
 }

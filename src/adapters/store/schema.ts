@@ -28,7 +28,8 @@ export type Schema = {
   deliveries: Queue & {
     id: string;
     owner_id: number;
-    event: Json<DeliveryEvent>;
+    /** null once it is worked off: a private issue's text is not kept for ever. */
+    event: NullableJson<DeliveryEvent>;
     received_at: Generated<number>;
     note: string | null;
   };
@@ -36,6 +37,8 @@ export type Schema = {
   owners: Queue & { owner_id: number; policy: string; policy_commit: string; policy_read_at: number };
   tasks: Queue & {
     id: string;
+    /** What asked for it: worked off twice, a delivery finds its task here. */
+    delivery_id: string;
     owner_id: number;
     repository_id: number;
     issue_number: number;

@@ -1,23 +1,31 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId, type OwnerId } from "#core/wire/ids.ts";
+import { TaskId, type DeliveryId, type OwnerId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/task/brief.ts";
 import { isWorthSaying } from "#core/task/comment.ts";
-import { isTerminal, stepTask, TASK_TRANSITIONS, TERMINAL_TASK_STATES, type TaskEvent } from "#core/task/lifecycle.ts";
-import type { ClaimedTask, LeasePatch, TaskPatch, TaskRow } from "#ports/store.ts";
+import {
+  ATTEMPT_TRANSITIONS,
+  isTerminal,
+  stepTask,
+  TASK_TRANSITIONS,
+  TERMINAL_TASK_STATES,
+  type TaskEvent,
+} from "#core/task/lifecycle.ts";
+import type { ClaimedTask, LeasePatch, Opened, TaskPatch, TaskRow } from "#ports/store.ts";
 import { showTask, wakeComments } from "./comments.ts";
 import { dropChanges, patchLease } from "./leases.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./pool.ts";
-import { claimDue, dueAfter, release, wakeAdmission } from "./queue.ts";
+import { claimDue, dueAfter, release, wakeAdmission, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
-export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief): Promise<boolean> {
+export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
   return db.transaction().execute(async (tx) => {
     const inserted = await tx
       .insertInto("tasks")
       .values({
         id: task,
+        delivery_id: delivery,
         owner_id: brief.owner.id,
         repository_id: brief.repository.id,
         issue_number: brief.issue.number,
@@ -25,17 +33,16 @@ export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief): 
         brief: JSON.stringify(brief),
         due_at: NOW,
       })
-      .onConflict((conflict) =>
-        conflict
-          .columns(["repository_id", "issue_number"])
-          .where("state", "not in", [...TERMINAL_TASK_STATES])
-          .doNothing(),
-      )
+      // Of the issue's live task, or of this delivery's own.
+      .onConflict((conflict) => conflict.doNothing())
       .returning("id")
       .executeTakeFirst();
-    if (inserted === undefined) return false;
+    if (inserted === undefined) {
+      const own = await tx.selectFrom("tasks").select("id").where("delivery_id", "=", delivery).executeTakeFirst();
+      return own === undefined ? "busy" : "known";
+    }
     await showTask(tx, task, brief);
-    return true;
+    return "opened";
   });
 }
 
@@ -49,16 +56,19 @@ export async function readTask(db: Kysely<Schema>, task: TaskId): Promise<TaskRo
   return row === undefined ? undefined : toTask(row);
 }
 
-export async function readQueueHead(db: Kysely<Schema>, owner: OwnerId): Promise<Brief | undefined> {
+export async function readQueueHead(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+): Promise<{ readonly task: TaskId; readonly brief: Brief } | undefined> {
   const head = await db
     .selectFrom("tasks")
-    .select("brief")
+    .select(["id", "brief"])
     .where("owner_id", "=", owner)
     .where("state", "=", "queued")
     .orderBy("queued_at")
     .limit(1)
     .executeTakeFirst();
-  return head?.brief;
+  return head === undefined ? undefined : { task: TaskId(head.id), brief: head.brief };
 }
 
 function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
@@ -125,20 +135,26 @@ export async function advance(
   });
 }
 
-export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: Failure): Promise<void> {
+export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: Failure, task?: TaskId): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockPool(tx, owner);
-    const refused = await tx
+    const queued = tx
       .updateTable("tasks")
       .set({ state: TASK_TRANSITIONS.queued.refuse, failure: JSON.stringify(failure), updated_at: NOW })
       .where("owner_id", "=", owner)
       .where("state", "=", "queued")
-      .returning("id")
+      .returning("id");
+    const rows = await (task === undefined ? queued : queued.where("id", "=", task)).execute();
+    const refused = rows.map((row) => row.id);
+    if (refused.length === 0) return;
+    // Left open by an offer that ran out.
+    await tx
+      .updateTable("attempts")
+      .set({ state: ATTEMPT_TRANSITIONS.open.refused })
+      .where("task_id", "in", refused)
+      .where("state", "=", "open")
       .execute();
-    await wakeComments(
-      tx,
-      refused.map((row) => row.id),
-    );
+    await wakeComments(tx, refused);
   });
 }
 
@@ -153,7 +169,7 @@ export async function rest(db: Kysely<Schema>, task: ClaimedTask, dueInMs: numbe
 export async function wake(db: Kysely<Schema>, task: TaskId): Promise<void> {
   await db
     .updateTable("tasks")
-    .set({ due_at: NOW })
+    .set({ due_at: woken("tasks") })
     .where("id", "=", task)
     .where("state", "not in", ["queued", ...TERMINAL_TASK_STATES])
     .execute();

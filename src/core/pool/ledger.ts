@@ -21,10 +21,13 @@ export type LedgerEntry = {
 /** What runner minutes cost at most: reserved beside the model's budget. */
 export const RUNNER_AT_MOST: MicroUsd = runnerCost(LEASE.jobMs).amount;
 
-/** What a reported lease cost: its tokens at the price it was granted under, and its runner's minutes. Written once. */
+/**
+ * What a reported lease cost: its tokens at the price it was granted under, and its runner's minutes,
+ * of which there can't be more than a job may last. Written once.
+ */
 export function settlement(report: { usage: Usage; estimated: boolean; ms: number }, price: Price): readonly LedgerEntry[] {
   const { usage, estimated, ms } = report;
-  return [{ kind: "model", amount: costOf(usage, price), detail: { usage, estimated } }, runnerCost(ms)];
+  return [{ kind: "model", amount: costOf(usage, price), detail: { usage, estimated } }, runnerCost(Math.min(ms, LEASE.jobMs))];
 }
 
 /**

@@ -16,15 +16,8 @@ export const EFFECTS = {
 } as const;
 export type Effect = keyof typeof EFFECTS;
 
-/** How long GitHub's listings may lag behind a write before a second look can be believed. */
-export const LISTING_LAG_MS = 5 * SECOND_MS;
-
 /**
- * What to do about an effect: `mayHaveHappened` when an earlier try came as far as to cause it and its answer was never
- * seen; `tries` counts this action's, from 1. Act at once · look, and wait if nothing is found (GitHub's listings lag
- * behind its writes) · look again, then act.
+ * How long GitHub's listings may lag behind a write. Nothing is tried again sooner (adapters/store/queue.ts), so that a
+ * later try first looks for the effect of an earlier one whose answer was lost, and believes what it sees.
  */
-export function approach(tries: number, mayHaveHappened = tries > 1): "act" | "look-then-wait" | "look-then-act" {
-  if (!mayHaveHappened) return "act";
-  return tries <= 2 || tries % 2 === 0 ? "look-then-wait" : "look-then-act";
-}
+export const LISTING_LAG_MS = 5 * SECOND_MS;

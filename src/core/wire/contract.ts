@@ -54,6 +54,8 @@ export type Effort = z.infer<typeof Effort>;
 export const ObjectId = z.string().regex(/^[0-9a-f]{40}$/);
 
 const count = z.number().int().nonnegative();
+/** Far above what one job can use; a sum of many stays an exact number. */
+const tokens = count.max(1_000_000_000);
 
 /** Text the app keeps, in any form a harness or a repository may give it. */
 const text = (max: number) => z.string().max(max).transform(storable);
@@ -98,13 +100,13 @@ export const Claim = z.object({
 export type Claim = z.infer<typeof Claim>;
 
 export const Usage = z.strictObject({
-  inputTokens: count,
-  outputTokens: count,
-  cacheReadTokens: count,
+  inputTokens: tokens,
+  outputTokens: tokens,
+  cacheReadTokens: tokens,
   /** Written to the cache for five minutes. */
-  cacheWriteTokens: count,
+  cacheWriteTokens: tokens,
   /** Written to the cache for an hour, at another price. */
-  cacheWrite1hTokens: count,
+  cacheWrite1hTokens: tokens,
 });
 export type Usage = z.infer<typeof Usage>;
 
