@@ -35796,9 +35796,9 @@ var require_cache_handler = __commonJS({
     function appendConnectionHeaderTokens(headersToRemove, connectionHeader) {
       const values = Array.isArray(connectionHeader) ? connectionHeader : [connectionHeader];
       for (let i = 0; i < values.length; i++) {
-        const tokens2 = values[i].split(",");
-        for (let j = 0; j < tokens2.length; j++) {
-          headersToRemove.push(trimOWS(tokens2[j]).toLowerCase());
+        const tokens3 = values[i].split(",");
+        for (let j = 0; j < tokens3.length; j++) {
+          headersToRemove.push(trimOWS(tokens3[j]).toLowerCase());
         }
       }
     }
@@ -66911,6 +66911,7 @@ var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
 var count = external_exports.number().int().nonnegative();
+var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 var ClaimRequest = external_exports.strictObject({
@@ -66941,13 +66942,13 @@ var Claim = external_exports.object({
   limits: external_exports.object({ maxFiles: count, maxBytes: count })
 });
 var Usage = external_exports.strictObject({
-  inputTokens: count,
-  outputTokens: count,
-  cacheReadTokens: count,
+  inputTokens: tokens,
+  outputTokens: tokens,
+  cacheReadTokens: tokens,
   /** Written to the cache for five minutes. */
-  cacheWriteTokens: count,
+  cacheWriteTokens: tokens,
   /** Written to the cache for an hour, at another price. */
-  cacheWrite1hTokens: count
+  cacheWrite1hTokens: tokens
 });
 var NO_USAGE = {
   inputTokens: 0,
@@ -67149,11 +67150,11 @@ function makeJsonMeter() {
 function grow(seen, usage) {
   if (usage === void 0) return seen;
   return {
-    input: Math.max(seen?.input ?? 0, tokens(usage["input_tokens"])),
-    output: Math.max(seen?.output ?? 0, tokens(usage["output_tokens"])),
-    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens(usage["cache_read_input_tokens"])),
-    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens(usage["cache_creation_input_tokens"])),
-    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]))
+    input: Math.max(seen?.input ?? 0, tokens2(usage["input_tokens"])),
+    output: Math.max(seen?.output ?? 0, tokens2(usage["output_tokens"])),
+    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens2(usage["cache_read_input_tokens"])),
+    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens2(usage["cache_creation_input_tokens"])),
+    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens2(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]))
   };
 }
 function toUsage(figures) {
@@ -67165,7 +67166,7 @@ function toUsage(figures) {
     cacheWrite1hTokens: figures.cacheWrite1h
   };
 }
-function tokens(value) {
+function tokens2(value) {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 function parseRecord(text2) {

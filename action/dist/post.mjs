@@ -35751,9 +35751,9 @@ var require_cache_handler = __commonJS({
     function appendConnectionHeaderTokens(headersToRemove, connectionHeader) {
       const values = Array.isArray(connectionHeader) ? connectionHeader : [connectionHeader];
       for (let i = 0; i < values.length; i++) {
-        const tokens = values[i].split(",");
-        for (let j = 0; j < tokens.length; j++) {
-          headersToRemove.push(trimOWS(tokens[j]).toLowerCase());
+        const tokens2 = values[i].split(",");
+        for (let j = 0; j < tokens2.length; j++) {
+          headersToRemove.push(trimOWS(tokens2[j]).toLowerCase());
         }
       }
     }
@@ -66000,6 +66000,7 @@ var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
 var count = external_exports.number().int().nonnegative();
+var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 var ClaimRequest = external_exports.strictObject({
@@ -66030,13 +66031,13 @@ var Claim = external_exports.object({
   limits: external_exports.object({ maxFiles: count, maxBytes: count })
 });
 var Usage = external_exports.strictObject({
-  inputTokens: count,
-  outputTokens: count,
-  cacheReadTokens: count,
+  inputTokens: tokens,
+  outputTokens: tokens,
+  cacheReadTokens: tokens,
   /** Written to the cache for five minutes. */
-  cacheWriteTokens: count,
+  cacheWriteTokens: tokens,
   /** Written to the cache for an hour, at another price. */
-  cacheWrite1hTokens: count
+  cacheWrite1hTokens: tokens
 });
 var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
