@@ -36,7 +36,11 @@ export async function compareTrees(gitDir: string, base: string, change: Applied
       const [status = "", path = ""] = line.split("\t");
       return `${told[status] ?? "not the same in both"}: ${path}`;
     });
-    return [`the pull request's tree is ${tree}, an independent clone gives ${wanted}`, ...paths];
+    return [
+      `the pull request's tree is ${tree}, an independent clone gives ${wanted}`,
+      ...paths,
+      "a file that a `run` step writes each time anew, as compiled code, belongs into .gitignore",
+    ];
   });
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Policy } from "../src/core/config/policy.ts";
 import { Settings } from "../src/core/config/settings.ts";
+import { PROTECTED_FOR } from "../src/core/change/guards.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**
@@ -13,6 +14,7 @@ const GENERATED = [
   { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
   { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
+  { file: "docs/configuration.md", name: "protected", render: renderProtected },
 ] as const;
 
 /** Every arrow between rooms, with the number of imports behind it; from the code, not from the table of what is allowed. */
@@ -48,6 +50,13 @@ function renderImports(): string {
       .join("")}`;
   });
   return `\`\`\`mermaid\nflowchart TD\n${rows.join("")}\`\`\``;
+}
+
+function renderProtected(): string {
+  const rows = Object.entries(PROTECTED_FOR).map(
+    ([why, patterns]) => `| ${patterns.map((each) => `\`${each}\``).join(" ")} | ${why} |`,
+  );
+  return ["| always protected | because |", "| --- | --- |", ...rows].join("\n");
 }
 
 type JsonSchema = {

@@ -56,7 +56,13 @@ async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number>
       if (telling && told !== undefined) line(told);
     },
   });
-  await world.app.start();
+  try {
+    await world.app.start();
+  } catch (error) {
+    // Ctrl-C reaches the app as well.
+    if (stopped.aborted) return complain("stopped, everything is removed", STOPPED);
+    throw error;
+  }
   telling = true;
   line("GitHub, its runner, the OIDC issuer, the model and the app answer on loopback");
   const code = await tell(world, options, stopped);
@@ -108,10 +114,12 @@ function pass({ pullRequest, attempts }: Omit<Awaited<ReturnType<typeof collect>
 async function keep(world: World, stopped: AbortSignal): Promise<void> {
   await world.app.start();
   const { dataDir, github, app, model } = world;
+  const pull = (await github.pulls(PRODUCT))[0];
   process.stdout.write(
     [
       "",
-      `issue and pull request  ${github.url}/${PRODUCT}/issues/1  ${github.url}/${PRODUCT}/pull/2`,
+      `issue                   ${github.url}/${PRODUCT}/issues/1`,
+      ...(pull === undefined ? [] : [`pull request            ${github.url}/${PRODUCT}/pull/${String(pull.number)}`]),
       `repository              git clone ${join(dataDir, "repositories", `${PRODUCT}.git`)}`,
       `app                     ${app.url}/readyz`,
       `GitHub's API            ${github.url}   model  ${model.url}`,

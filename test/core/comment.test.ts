@@ -93,6 +93,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
     failed: [
       { command: "npm test", exitCode: 1, output: "ok 1 a\nnot ok 2 - `last` page @admin\n  expected 3\n\n# fail 1\n" },
       { command: "/usr/bin/lint `all`", exitCode: null, output: "" },
+      { command: "python3 -m unittest", exitCode: 127, output: "pyenv: No such file or directory\n" },
       { command: "npm run e2e", output: "" },
     ],
   },
@@ -168,7 +169,7 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   dispatching: view({ state: "dispatching", plan: WIDE_PLAN, leases: [lease()] }),
   solved: view({
     state: "solved",
-    plan: PLAN,
+    plan: checking("npm test"),
     leases: [lease({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }] })],
     pullRequest: { number: 13, draft: true },
   }),

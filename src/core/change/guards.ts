@@ -27,7 +27,7 @@ export type Guards = {
 };
 
 /** Always protected, whatever a repository says: files by which a merged change could give itself or others more rights. */
-const PROTECTED_FOR: Readonly<Record<string, readonly string[]>> = {
+export const PROTECTED_FOR: Readonly<Record<string, readonly string[]>> = {
   // The App has no `workflows` permission, so GitHub would refuse the first of them as well.
   "CI runs it with the repository's secrets": [".github/workflows/**", ".github/actions/**", ".gitlab-ci.yml"],
   "it says who must review, and what our agents may": [".github/agent-pool.yml", "CODEOWNERS"],

@@ -61,7 +61,7 @@ function taskSections(view: TaskView): string[] {
   const sections: string[] = [];
   if (view.failure !== null) sections.push(failureText(view.failure));
   if (view.plan !== null) sections.push(planTable(view.plan));
-  if (view.leases.length > 0) sections.push(leaseTable(view.leases));
+  if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan?.commands.verify.length ?? 0));
   sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
   if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
@@ -119,13 +119,13 @@ function planTable(plan: Plan): string {
   ].join("\n");
 }
 
-function leaseTable(leases: readonly LeaseView[]): string {
+function leaseTable(leases: readonly LeaseView[], planned: number): string {
   return [
     "| attempt | credential | verdict | checks | model cost | runner | run |",
     "| --- | --- | --- | --- | --- | --- | --- |",
     ...leases.map((lease) => {
       const passed = lease.verification.filter((check) => check.exitCode === 0).length;
-      const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(lease.verification.length)} pass`;
+      const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(planned)} pass`;
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
       const verdict = lease.verdict ?? "";
@@ -136,6 +136,8 @@ function leaseTable(leases: readonly LeaseView[]): string {
 
 /** How many lines of a failed check's output stand in the comment: its end, where the error is. */
 const OUTPUT_LINES = 8;
+/** What a shell says of a program that it can't execute, or doesn't find. */
+const CANT_START = [126, 127];
 
 function failedCheck({ command, exitCode, output }: FailedCheck): string[] {
   const how =
@@ -143,7 +145,9 @@ function failedCheck({ command, exitCode, output }: FailedCheck): string[] {
       ? "did not run"
       : exitCode === null
         ? "was stopped at its time limit"
-        : `ended with ${String(exitCode)}`;
+        : CANT_START.includes(exitCode)
+          ? `could not be started there (${String(exitCode)}); see “What your checks can use” in the README`
+          : `ended with ${String(exitCode)}`;
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   return [
     `- ${inlineCode(command)} ${how}`,
