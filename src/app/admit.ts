@@ -7,7 +7,7 @@ import { pick } from "#core/pool/pick.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedAdmission } from "#ports/store.ts";
-import type { Deps } from "./deps.ts";
+import type { Deps, Worked } from "./deps.ts";
 import { parsePolicy, readPolicy, unholdable } from "./policy.ts";
 
 /**
@@ -18,12 +18,9 @@ const LOOK_AGAIN_MS = 5 * MINUTE_MS;
 
 /**
  * An owner's queue: grants of its pool until none fits. What must wait says so in its comment, and is looked at again when
- * a lease ends. Answers when to look again, or what GitHub did not do.
+ * a lease ends.
  */
-export async function admit(
-  deps: Deps,
-  admission: ClaimedAdmission,
-): Promise<{ restMs: number | null } | { failed: GitHubFailure }> {
+export async function admit(deps: Deps, admission: ClaimedAdmission): Promise<Worked> {
   const { store, runtime } = deps;
   const { owner } = admission;
   for (;;) {

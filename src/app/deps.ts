@@ -6,6 +6,12 @@ import type { TaskEvent } from "#core/task/lifecycle.ts";
 export type Deps = { readonly store: Store; readonly github: GitHub; readonly runtime: Runtime };
 
 /**
+ * What came of a claimed row: `done`, its row is written and let go; nothing more until then; or what GitHub did not do, so
+ * that the same action is tried again later.
+ */
+export type Worked = "done" | { readonly restMs: number | null } | { readonly failed: GitHubFailure };
+
+/**
  * What a step leads to. The worker writes it, in one transaction; a step itself writes nothing of the task.
  * `rest`: nothing to do before then; the tries start anew. `failed`: this action again later, as its next try.
  */

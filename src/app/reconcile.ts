@@ -48,11 +48,12 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
   if (!read.ok) return { failed: read.error };
   const run = read.value;
   const over = run?.status === "completed";
-  const ranOut = lease.ageMs >= LEASE.offerMs;
-  // A cancelled run may be one that we cancelled before our answer was lost: its offer has run out, no more.
-  if (over && (!ranOut || lease.note !== null || run.conclusion !== "cancelled"))
-    return end({ why: "run-ended", conclusion: run.conclusion ?? "unknown" });
-  if (!ranOut) return { restMs: LEASE.offerMs - lease.ageMs };
+  // What ended after we had withdrawn its lease, we cancelled.
+  const withdrawn = lease.state === "withdrawn";
+  if (over && !withdrawn) return end({ why: "run-ended", conclusion: run.conclusion ?? "unknown" });
+  if (lease.ageMs < LEASE.offerMs) return { restMs: LEASE.offerMs - lease.ageMs };
+  // The lease is taken back before its run is cancelled: one that claims at this very moment keeps both.
+  if (!withdrawn && !(await deps.store.withdrawLease(lease.id))) return { restMs: null };
   if (run !== undefined && !over) {
     const cancelled = await github.cancelRun(brief.installation, runner.value, run.id);
     if (!cancelled.ok && cancelled.error.reason === "github-unavailable") return { failed: cancelled.error };

@@ -1,36 +1,35 @@
 import { renderComment, type CommentView, type TaskView } from "#core/task/comment.ts";
+import { EFFECTS } from "#core/task/effects.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedComment, LeaseRow, TaskRow } from "#ports/store.ts";
-import type { Deps } from "./deps.ts";
-
-/** What is left to do about a comment: nothing (`said`), or what GitHub did not do. */
-export type Said = "said" | { readonly failed: GitHubFailure };
+import type { Deps, Worked } from "./deps.ts";
 
 /** Brings an issue's one comment up to date: created once, edited after. */
-export async function say(deps: Deps, comment: ClaimedComment): Promise<Said> {
+export async function say(deps: Deps, comment: ClaimedComment): Promise<Worked> {
   const { store, runtime } = deps;
   const task = comment.task === null ? undefined : await store.readTask(comment.task);
   const leases = task === undefined ? [] : await store.readLeases(task.id);
   const body = renderComment(toView(comment, task, leases));
   const hash = runtime.hash(body);
   if (comment.refused || comment.written?.hash === hash) {
-    await store.restComment(comment);
-    return "said";
+    return { restMs: null };
   }
   const written = await write(deps, comment, body);
-  if (written === "lost") return "said";
+  if (written === "lost") return "done";
   if (written.ok) {
     await store.recordComment(comment, { id: written.value, hash }, task?.state ?? null);
-    return "said";
+    return "done";
   }
   const { error } = written;
   if (error.reason === "github-unavailable") return { failed: error };
+  // The App isn't installed there any more: nothing is known of the comment.
+  if (![EFFECTS.createComment, EFFECTS.updateComment].some((route) => route === error.route)) return { restMs: null };
   // An edited comment that is gone (404, 410) is made anew; elsewhere a refusal stays one, and the work goes on without.
   const gone = comment.written !== null && [404, 410].includes(error.status);
   runtime.log.warn({ task: comment.task, status: error.status, gone }, "GitHub refused the comment");
   await store.recordComment(comment, gone ? "gone" : "refused", null);
-  return "said";
+  return "done";
 }
 
 /** The comment's id, once it says `body`; `lost`: somebody else has this row by now. */

@@ -2,14 +2,21 @@ import { TaskId, type DeliveryId } from "#core/wire/ids.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
-import type { Deps } from "./deps.ts";
+import type { Deps, Worked } from "./deps.ts";
 import { mayStart } from "./who-may.ts";
 
 /** What came of a delivery, kept with it; or what GitHub did not do. */
-export type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
+type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
 
 /** A recorded delivery → its task, or a look at the task whose run has ended. */
-export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered> {
+export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Worked> {
+  const triggered = await follow(deps, delivery);
+  if ("failed" in triggered) return triggered;
+  await deps.store.finishDelivery(delivery, triggered.note);
+  return "done";
+}
+
+async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered> {
   const { event } = delivery;
   switch (event.kind) {
     case "request":

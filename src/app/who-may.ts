@@ -1,6 +1,7 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { Brief } from "#core/task/brief.ts";
+import { mayWrite } from "#core/task/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 
 /**
@@ -9,25 +10,18 @@ import type { GitHub, GitHubFailure } from "#ports/github.ts";
  * label. Asked at plan, dispatch and publish. undefined = may.
  */
 export async function mayStart(github: GitHub, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
-  const role = await github.readRole(brief, brief.requester.login);
-  if (!role.ok) {
-    // Someone who was removed, or a login GitHub doesn't know here, has no role.
-    const unknown = role.error.reason === "github-refused" && role.error.status === 404;
-    return unknown ? ok({ reason: "actor-may-not-start", login: brief.requester.login, role: "none" }) : role;
-  }
-  // GitHub's `permission` maps maintain to write, triage to read, and a custom role to what it is built on.
-  if (role.value.userId !== brief.requester.id) {
-    // The login has changed hands since the request: its new owner didn't ask.
-    return ok({ reason: "actor-may-not-start", login: brief.requester.login, role: "none" });
-  }
-  if (["write", "admin"].includes(role.value.permission)) return ok(undefined);
-  return ok({ reason: "actor-may-not-start", login: brief.requester.login, role: role.value.name });
+  const { id, login } = brief.requester;
+  const read = await github.readRole(brief, login);
+  if (!read.ok) return read;
+  // Nobody's, or changed hands since the request: its new owner didn't ask.
+  const role = read.value?.userId === id ? read.value : undefined;
+  return ok(mayWrite(role) ? undefined : { reason: "actor-may-not-start", login, role: role?.name ?? "none" });
 }
 
 /** Whether the issue's text is by somebody who could write to the repository anyway. The requester was asked about already. */
 export async function isTrustedAuthor(github: GitHub, brief: Brief): Promise<Result<boolean, GitHubFailure>> {
   if (brief.author.id === brief.requester.id) return ok(true);
   const role = await github.readRole(brief, brief.author.login);
-  if (!role.ok) return role.error.reason === "github-refused" && role.error.status === 404 ? ok(false) : role;
-  return ok(role.value.userId === brief.author.id && ["write", "admin"].includes(role.value.permission));
+  if (!role.ok) return role;
+  return ok(role.value?.userId === brief.author.id && mayWrite(role.value));
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
-import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
+import type { Claimed, ClaimedAdmission, ClaimedComment, ClaimedTask, Delivery, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
-import type { Deps, Next } from "./deps.ts";
+import type { Deps, Next, Worked } from "./deps.ts";
 import { dispatch } from "./dispatch.ts";
 import { plan } from "./plan.ts";
 import { judgeOutcome } from "./judge.ts";
@@ -19,6 +20,8 @@ import { trigger } from "./trigger.ts";
 const LANES = 8;
 /** How often the store is looked into for rows that became due by time or by another process. */
 const POLL_MS = SECOND_MS;
+/** How often the claim of a row is renewed that takes long: a commit of many large files. */
+const RENEW_MS = 30 * SECOND_MS;
 /** After this many tries of one action a person is asked. With the back-off below that is half an hour. */
 const MAX_TRIES = 10;
 /** GitHub's own trouble is waited out, paid work in hand, for about a day at the longest back-off of ten minutes. */
@@ -66,9 +69,6 @@ export function startWorker(deps: Deps): Worker {
   };
 }
 
-/** A queue: works on one due row, if there is one. */
-const QUEUES: readonly ((deps: Deps) => Promise<boolean>)[] = [workOnDelivery, workOnAdmission, workOnTask, workOnComment];
-
 /** One due row of any queue. Lanes begin at different ones, so that no queue starves behind a long one. */
 export async function workOnce(deps: Deps, lane = 0): Promise<boolean> {
   for (let at = 0; at < QUEUES.length; at += 1) {
@@ -78,90 +78,78 @@ export async function workOnce(deps: Deps, lane = 0): Promise<boolean> {
   return false;
 }
 
-async function workOnDelivery(deps: Deps): Promise<boolean> {
-  const delivery = await deps.store.claimDelivery();
-  if (delivery === undefined) return false;
-  const again = async (failure: GitHubFailure | undefined): Promise<void> => {
-    const waitMs = retryInMs(delivery.tries, failure);
-    if (waitMs === undefined) await deps.store.finishDelivery(delivery, "given up");
-    else await deps.store.postponeDelivery(delivery, waitMs);
-  };
-  try {
-    const triggered = await trigger(deps, delivery);
-    if ("note" in triggered) await deps.store.finishDelivery(delivery, triggered.note);
-    else await again(told(deps, { delivery: delivery.id, tries: delivery.tries }, triggered.failed));
-  } catch (error) {
-    deps.runtime.log.error({ err: error, delivery: delivery.id, tries: delivery.tries }, "a delivery could not be worked off");
-    await again(undefined);
-  }
-  return true;
-}
+type Queue<Row extends Held> = {
+  readonly claim: (store: Store) => Promise<Row | undefined>;
+  readonly work: (deps: Deps, row: Row) => Promise<Worked>;
+  /** What becomes of a row whose action is tried no more. */
+  readonly giveUp: (deps: Deps, row: Row, failure: Failure) => Promise<void>;
+};
 
-async function workOnAdmission(deps: Deps): Promise<boolean> {
-  const admission = await deps.store.claimAdmission();
-  if (admission === undefined) return false;
-  try {
-    const done = await admit(deps, admission);
-    if ("restMs" in done) await deps.store.restAdmission(admission, done.restMs);
-    else {
-      const failure = told(deps, { owner: admission.owner, tries: admission.tries }, done.failed);
-      await deps.store.postponeAdmission(admission, retryInMs(admission.tries, failure) ?? HOUR_MS);
+const QUEUES = [
+  queue<Claimed<Delivery>>({
+    claim: (store) => store.claimDelivery(),
+    work: trigger,
+    giveUp: ({ store }, delivery) => store.finishDelivery(delivery, "given up"),
+  }),
+  queue<ClaimedAdmission>({
+    claim: (store) => store.claimAdmission(),
+    work: admit,
+    // Its tasks still wait: looked at again, seldom.
+    giveUp: ({ store }, admission) => store.rest(admission, HOUR_MS),
+  }),
+  queue<ClaimedTask>({ claim: (store) => store.claimTask(), work: workOnTask, giveUp: stick }),
+  queue<ClaimedComment>({
+    claim: (store) => store.claimComment(),
+    work: say,
+    // Until there is something else to say.
+    giveUp: ({ store }, comment) => store.rest(comment, null),
+  }),
+];
+
+/** Works on one due row, if there is one, and has it tried again later where that may help. */
+function queue<Row extends Held>({ claim, work, giveUp }: Queue<Row>): (deps: Deps) => Promise<boolean> {
+  return async (deps) => {
+    const { store, runtime } = deps;
+    const row = await claim(store);
+    if (row === undefined) return false;
+    const about = { queue: row.queue, row: row.key, tries: row.tries };
+    const renewing = setInterval(() => {
+      store.renew(row).catch((error: unknown) => runtime.log.warn({ err: error, ...about }, "a claim was not renewed"));
+    }, RENEW_MS);
+    const again = async (failure: GitHubFailure | undefined, last: string): Promise<void> => {
+      const waitMs = retryInMs(row.tries, failure);
+      if (waitMs !== undefined) await store.postpone(row, waitMs);
+      else if (failure?.reason === "github-refused") await giveUp(deps, row, failure);
+      else await giveUp(deps, row, { reason: "tries-used-up", step: row.queue, tries: row.tries, last });
+    };
+    try {
+      // Each try ended with its process: what kills one needn't kill all the next.
+      const worked = row.tries > MAX_TRIES_UNAVAILABLE ? undefined : await work(deps, row);
+      if (worked === undefined) await again(undefined, "the app ended while it worked on it");
+      else if (worked === "done") return true;
+      else if ("restMs" in worked) await store.rest(row, worked.restMs);
+      else {
+        const { route, reason, message } = worked.failed;
+        runtime.log.warn({ ...about, route, reason, message }, "GitHub did not do it");
+        await again(worked.failed, `${route}: ${message}`);
+      }
+    } catch (error) {
+      // A defect: the row is tried again later, and given up when that doesn't help.
+      runtime.log.error({ err: error, ...about }, "an action failed");
+      await again(undefined, error instanceof Error ? error.message.slice(0, 300) : "unknown error");
+    } finally {
+      clearInterval(renewing);
     }
-  } catch (error) {
-    deps.runtime.log.error({ err: error, owner: admission.owner, tries: admission.tries }, "an admission failed");
-    await deps.store.postponeAdmission(admission, backOffMs(admission.tries));
-  }
-  return true;
+    return true;
+  };
 }
 
-async function workOnComment(deps: Deps): Promise<boolean> {
-  const comment = await deps.store.claimComment();
-  if (comment === undefined) return false;
-  const again = async (failure: GitHubFailure | undefined): Promise<void> => {
-    const waitMs = retryInMs(comment.tries, failure);
-    if (waitMs === undefined) await deps.store.restComment(comment);
-    else await deps.store.postponeComment(comment, waitMs);
-  };
-  try {
-    const said = await say(deps, comment);
-    if (said === "said") return true;
-    await again(told(deps, { task: comment.task, tries: comment.tries }, said.failed));
-  } catch (error) {
-    deps.runtime.log.error({ err: error, task: comment.task, tries: comment.tries }, "a comment could not be written");
-    await again(undefined);
-  }
-  return true;
-}
-
-async function workOnTask(deps: Deps): Promise<boolean> {
-  const task = await deps.store.claimTask();
-  if (task === undefined) return false;
-  const again = async (failure: GitHubFailure | undefined, last: string): Promise<void> => {
-    const waitMs = retryInMs(task.tries, failure);
-    if (waitMs !== undefined) await deps.store.postpone(task, waitMs);
-    else
-      await stick(
-        deps,
-        task,
-        failure?.reason === "github-refused" ? failure : { reason: "tries-used-up", step: task.state, tries: task.tries, last },
-      );
-  };
-  try {
-    const next = await step(deps, task);
-    if ("go" in next) {
-      const moved = await deps.store.advance(task, next.go, next.patch, next.lease);
-      deps.runtime.log.info({ task: task.id, from: task.state, event: next.go, moved }, "task stepped");
-    } else if ("restMs" in next) await deps.store.rest(task, next.restMs);
-    else {
-      const failure = told(deps, { task: task.id, state: task.state, tries: task.tries }, next.failed);
-      await again(failure, `${failure.route}: ${failure.message}`);
-    }
-  } catch (error) {
-    // A defect: the row is tried again later, and given to a person when that doesn't help.
-    deps.runtime.log.error({ err: error, task: task.id, state: task.state, tries: task.tries }, "a step failed");
-    await again(undefined, error instanceof Error ? error.message.slice(0, 300) : "unknown error");
-  }
-  return true;
+async function workOnTask(deps: Deps, task: ClaimedTask): Promise<Worked> {
+  const next = await step(deps, task);
+  if (!("go" in next)) return next;
+  const moved = await deps.store.advance(task, next.go, next.patch, next.lease);
+  deps.runtime.log.info({ task: task.id, from: task.state, event: next.go, moved }, "task stepped");
+  return "done";
 }
 
 async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
@@ -200,7 +188,8 @@ async function latestLease(deps: Deps, task: ClaimedTask): Promise<LeaseRow> {
 }
 
 /** A task that can't go on gives its lease back and says why. */
-async function stick(deps: Deps, task: ClaimedTask, failure: Failure): Promise<void> {
+async function stick(deps: Deps, task: ClaimedTask, why: Failure): Promise<void> {
+  const failure = why.reason === "tries-used-up" ? { ...why, step: task.state } : why;
   const lease = (await deps.store.readLeases(task.id)).at(-1);
   const patch =
     lease?.attempt.verdict === null
@@ -210,13 +199,7 @@ async function stick(deps: Deps, task: ClaimedTask, failure: Failure): Promise<v
 }
 
 function isLive(lease: LeaseRow): boolean {
-  return lease.state === "offered" || lease.state === "held";
-}
-
-function told(deps: Deps, about: object, failure: GitHubFailure): GitHubFailure {
-  const { route, reason, message } = failure;
-  deps.runtime.log.warn({ ...about, route, reason, message }, "GitHub did not do it");
-  return failure;
+  return LIVE_LEASE_STATES.includes(lease.state);
 }
 
 /** When an action is worth another try; undefined when it isn't. Without a failure of GitHub's it was a defect of ours. */

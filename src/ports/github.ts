@@ -1,4 +1,5 @@
 import type { Brief } from "#core/task/brief.ts";
+import type { Role } from "#core/task/role.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
@@ -45,14 +46,12 @@ export type WorkflowRun = {
   readonly conclusion: string | null;
 };
 
-/** `permission` is what GitHub grants (`admin write read none`); `name` is how it calls the role, custom ones included. */
-export type Role = { readonly permission: string; readonly name: string; readonly userId: number };
-
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
 export type GitHub = {
-  readRole(place: Place, login: string): Answer<Role>;
+  /** undefined: GitHub knows nobody of this login there. */
+  readRole(place: Place, login: string): Answer<Role | undefined>;
   readSetUp(place: Place): Answer<SetUp>;
   /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */
   readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;

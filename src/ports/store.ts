@@ -29,8 +29,14 @@ export type DeliveryEvent =
       readonly conclusion: string;
     };
 
-/** A row that this process works on until the claim runs out. `tries` counts this action, from 1. */
-export type Claimed<Row> = Row & { readonly holder: string; readonly tries: number };
+/** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
+export type Held = {
+  readonly queue: "deliveries" | "owners" | "tasks" | "comments";
+  readonly key: string | number;
+  readonly holder: string;
+  readonly tries: number;
+};
+export type Claimed<Row> = Row & Held;
 
 export type TaskRow = {
   readonly id: TaskId;
@@ -138,21 +144,23 @@ export type LeasePatch = {
 export type Opened = "opened" | "busy" | "known";
 
 export type Store = {
+  /** The claim is still needed. */
+  renew(row: Held): Promise<void>;
+  /** The same action again later. */
+  postpone(row: Held, dueInMs: number): Promise<void>;
+  /** Nothing to do here until then, or until something wakes the row (null): the action is over and counts no further try. */
+  rest(row: Held, dueInMs: number | null): Promise<void>;
+
   /** False when this delivery is known already. */
   recordDelivery(delivery: Delivery): Promise<boolean>;
   claimDelivery(): Promise<Claimed<Delivery> | undefined>;
   finishDelivery(delivery: Claimed<Delivery>, note: string): Promise<void>;
-  postponeDelivery(delivery: Claimed<Delivery>, dueInMs: number): Promise<void>;
 
   openTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened>;
   claimTask(): Promise<ClaimedTask | undefined>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
-  /** The same action again later. */
-  postpone(task: ClaimedTask, dueInMs: number): Promise<void>;
-  /** Nothing to do here until a timer or an event: the action is over and counts no further try. */
-  rest(task: ClaimedTask, dueInMs: number | null): Promise<void>;
   /** Makes a task due at once, unless it waits to try again what failed. */
   wake(task: TaskId): Promise<void>;
 
@@ -162,9 +170,6 @@ export type Store = {
   /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
   beginComment(comment: ClaimedComment): Promise<boolean>;
   recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
-  postponeComment(comment: ClaimedComment, dueInMs: number): Promise<void>;
-  /** It says what there is to say, or never will. */
-  restComment(comment: ClaimedComment): Promise<void>;
 
   /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
   recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
@@ -179,9 +184,6 @@ export type Store = {
   admit(owner: OwnerId, policy: Policy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
   /** Every task in the owner's queue ends as refused, or this one alone. */
   refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
-  /** Looks again after `dueInMs`, or when something wakes it (null). */
-  restAdmission(admission: ClaimedAdmission, dueInMs: number | null): Promise<void>;
-  postponeAdmission(admission: ClaimedAdmission, dueInMs: number): Promise<void>;
 
   readLease(lease: LeaseId): Promise<LeaseRow | undefined>;
   /** Of all the task's attempts, oldest first. */
@@ -190,6 +192,8 @@ export type Store = {
   noteLease(lease: LeaseId, why: JudgedReason): Promise<void>;
   /** Written before the dispatch, so that a claim can be checked whenever it comes. */
   expectRun(lease: LeaseId, expected: ExpectedRun): Promise<void>;
+  /** No run can claim it from now on. False when one has. */
+  withdrawLease(lease: LeaseId): Promise<boolean>;
   /**
    * The run takes its lease: lease `held`, task `running`. Again for the same run and check run until the first
    * heartbeat, each time with a new token. undefined when it may not (any more).

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LEASE } from "#core/pool/lease.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { EFFECTS } from "#core/task/effects.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
@@ -129,6 +130,40 @@ describe("the worker's steps", () => {
       [3, "lost", 1, "lost"],
     ]);
     expect(github.asked.filter((what) => what === "cancelRun")).toHaveLength(3);
+  });
+
+  it("take an offer that ran out back before its run is cancelled, so that none is cancelled that has claimed", async () => {
+    const late: unknown[] = [];
+    const github = fakeGitHub({
+      cancelRun: async () => {
+        const { leases } = await now();
+        late.push(await store.claimLease(leases[0]!.id, leases[0]!.run!, "check", "late"));
+        return ok(undefined);
+      },
+    });
+    await ask(github);
+    await passTime(LEASE.offerMs + 1);
+    await settle(github);
+
+    expect(late).toEqual([undefined]);
+    expect((await now()).leases.map(({ state }) => state)).toEqual(["lost", "offered"]);
+  });
+
+  it("leave a run alone that claims while its offer runs out", async () => {
+    const github = fakeGitHub({
+      readRun: async (_installation, _runner, run) => {
+        const { leases } = await now();
+        if (leases[0]!.state === "offered") await store.claimLease(leases[0]!.id, run, "check", "just in time");
+        return ok({ id: run, url: "x", status: "queued", conclusion: null });
+      },
+    });
+    await ask(github);
+    await passTime(LEASE.offerMs + 1);
+    await settle(github);
+
+    const { task, leases } = await now();
+    expect([task.state, leases[0]!.state]).toEqual(["running", "held"]);
+    expect(github.asked).not.toContain("cancelRun");
   });
 
   it("cancel the run of a job that is silent past its deadline, and charge what it held", async () => {
@@ -305,7 +340,7 @@ describe("the worker's steps", () => {
     const github = fakeGitHub();
     const lease = await claimed(github);
     await store.settle(lease.id, CHANGED, "h", []);
-    const deleted = fakeGitHub({ updateComment: () => Promise.resolve(refused(404)) });
+    const deleted = fakeGitHub({ updateComment: () => Promise.resolve(refused(404, "gone", EFFECTS.updateComment)) });
     await settle(deleted);
 
     expect(deleted.asked.filter((what) => what === "findComment")).toHaveLength(1);
@@ -316,7 +351,7 @@ describe("the worker's steps", () => {
     let asked = 0;
     const createComment: GitHub["createComment"] = () => {
       asked += 1;
-      return Promise.resolve(refused(403, "locked"));
+      return Promise.resolve(refused(403, "locked", EFFECTS.createComment));
     };
     const locked = fakeGitHub({ createComment });
     await ask(locked);
@@ -328,15 +363,26 @@ describe("the worker's steps", () => {
     expect(await connection.db.selectFrom("comments").select("refused").execute()).toEqual([{ refused: true }]);
   });
 
+  it("don't take a comment for refused where the App isn't installed any more", async () => {
+    const github = fakeGitHub({ createComment: () => Promise.resolve(refused(404, "not installed", "POST /mint")) });
+    await ask(github);
+
+    expect(await connection.db.selectFrom("comments").select(["refused", "due_at"]).execute()).toEqual([
+      { refused: false, due_at: null },
+    ]);
+  });
+
   it("open one task a delivery, and scold nobody, where they were killed before its end was written down", async () => {
     const github = fakeGitHub();
     const brief = { ...makeBrief(1), comment: "/agent" };
     await store.recordDelivery({ id: DeliveryId("d"), owner: OwnerId(10), event: { kind: "request", brief } });
     const delivery = (await store.claimDelivery())!;
     await trigger(depsOf(github), delivery);
-    const again = await trigger(depsOf(github), delivery);
+    await sql`update deliveries set event = ${JSON.stringify(delivery.event)}, note = null, due_at = 0`.execute(connection.db);
+    await trigger(depsOf(github), (await store.claimDelivery())!);
 
-    expect(again).toEqual({ note: "a task was opened" });
+    expect(await connection.db.selectFrom("deliveries").select("note").execute()).toEqual([{ note: "a task was opened" }]);
+    expect(await connection.db.selectFrom("tasks").select("id").execute()).toHaveLength(1);
     expect(await connection.db.selectFrom("comments").select("notice").execute()).toEqual([{ notice: null }]);
   });
 

@@ -39,17 +39,7 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["branching", "branch", "opening"],
   ["opening", "open", "solved"],
 ];
-const WORKING = [
-  "planning",
-  "queued",
-  "dispatching",
-  "awaiting",
-  "running",
-  "judging",
-  "committing",
-  "branching",
-  "opening",
-] as const;
+const WORKING = ["planning", "dispatching", "awaiting", "running", "judging", "committing", "branching", "opening"] as const;
 
 const anyState = fc.constantFrom(...TASK_STATES);
 const anyEvent = fc.constantFrom(...TASK_EVENTS);
@@ -149,7 +139,9 @@ describe("attempt lifecycle", () => {
 describe("lease lifecycle", () => {
   it.each([
     ["offered", "claim", "held"],
+    ["offered", "withdraw", "withdrawn"],
     ["offered", "lose", "lost"],
+    ["withdrawn", "lose", "lost"],
     ["held", "claim", "held"],
     ["held", "report", "settled"],
     ["held", "lose", "lost"],
@@ -164,10 +156,18 @@ describe("lease lifecycle", () => {
       LEASE_EVENTS.filter((event) => stepLease(state, event).ok).map((event) => `${state} ${event}`),
     );
 
-    expect(allowed).toEqual(["offered claim", "offered lose", "held claim", "held report", "held lose"]);
+    expect(allowed).toEqual([
+      "offered claim",
+      "offered withdraw",
+      "offered lose",
+      "withdrawn lose",
+      "held claim",
+      "held report",
+      "held lose",
+    ]);
   });
 
   it("a lease is live from its offer to its end", () => {
-    expect(LIVE_LEASE_STATES).toEqual(["offered", "held"]);
+    expect(LIVE_LEASE_STATES).toEqual(["offered", "withdrawn", "held"]);
   });
 });

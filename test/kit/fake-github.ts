@@ -56,8 +56,8 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
   return { ...all, ...answers, asked };
 }
 
-export function refused(status: number, message = "no"): ReturnType<typeof err<GitHubFailure>> {
-  return err({ reason: "github-refused", route: "X /x", status, message });
+export function refused(status: number, message = "no", route = "X /x"): ReturnType<typeof err<GitHubFailure>> {
+  return err({ reason: "github-refused", route, status, message });
 }
 
 export function unavailable(retryAfterMs: number | null = null): ReturnType<typeof err<GitHubFailure>> {

@@ -66,7 +66,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
       const claimed = await store.claimComment();
       if (claimed === undefined) throw new Error(`the comment of issue ${String(issue)} is not due`);
       if (claimed.issue === issue) return claimed;
-      await store.restComment(claimed);
+      await store.rest(claimed, null);
     }
   }
   async function offer(): Promise<{ task: TaskId; lease: LeaseRow }> {
@@ -135,7 +135,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.notice(brief, { reason: "too-big" }, true);
     const failed = await claimComment(9_105);
     await store.notice(brief, { reason: "too-big" }, true);
-    await store.postponeComment(failed, 60_000);
+    await store.postpone(failed, 60_000);
     await store.notice(brief, { reason: "too-big" }, true);
     await expect(claimComment(9_105)).rejects.toThrow("not due");
 
@@ -143,7 +143,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const late = await claimComment(9_105);
     await sql`update comments set held_until = 1, due_at = 1 where issue_number = 9105`.execute(connection.db);
     await store.notice(brief, { reason: "too-big" }, true);
-    await store.restComment(late);
+    await store.rest(late, null);
 
     expect((await claimComment(9_105)).tries).toBe(1);
   });
@@ -168,7 +168,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(comment).toMatchObject({ begun: false, written: null, task: null, notice: { reason: "too-big" } });
 
     await store.beginComment(comment);
-    await store.postponeComment(comment, 0);
+    await store.postpone(comment, 0);
     const again = await claimComment(9_003);
     await store.recordComment(again, { id: 78, hash: "h" }, null);
     await store.notice(brief, { reason: "too-big" }, true);
@@ -212,6 +212,25 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(await store.advance(claimed, "plan", { plan: makePlanRow() })).toBe(false);
     expect((await store.readTask(task))?.state).toBe("planning");
     await store.rest(again, null);
+  });
+
+  it("leaves a row to a holder that renews its claim, however long it works, and keeps a wake that came meanwhile", async () => {
+    const task = await openTask();
+    const claimed = await claim(task);
+    const runOut = () =>
+      sql`update tasks set held_until = 1, due_at = case when due_at = held_until then 1 else due_at end where id = ${task}`;
+
+    await runOut().execute(connection.db);
+    await store.renew(claimed);
+    const other = await store.claimTask();
+    await store.wake(task);
+    await store.renew(claimed);
+    await store.rest(claimed, null);
+    const woken = await store.claimTask();
+
+    expect(other).toBeUndefined();
+    expect(woken?.id).toBe(task);
+    await store.rest(woken!, null);
   });
 
   it("throws where the lifecycle has no such step, and changes nothing", async () => {
@@ -359,13 +378,13 @@ describe.each(ENGINES)("the store on %s", (engine) => {
 
   it("looks at an owner's queue when something enters it, and when a lease ends", async () => {
     for (let due = await store.claimAdmission(); due !== undefined; due = await store.claimAdmission())
-      await store.restAdmission(due, null);
+      await store.rest(due, null);
     const { lease } = await offer();
     const entered = await store.claimAdmission();
-    await store.restAdmission(entered!, null);
+    await store.rest(entered!, null);
     expect(await store.claimAdmission()).toBeUndefined();
     await store.claimLease(lease.id, nextRun(), "check", "hash");
-    await store.restAdmission((await store.claimAdmission())!, null);
+    await store.rest((await store.claimAdmission())!, null);
 
     await store.settle(lease.id, RAN, "h", []);
 

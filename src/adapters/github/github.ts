@@ -3,6 +3,7 @@ import { RunId, type InstallationId } from "#core/wire/ids.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { EFFECTS } from "#core/task/effects.ts";
+import { mayWrite } from "#core/task/role.ts";
 import { parseCommentMarker, runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
@@ -51,11 +52,11 @@ export function createGitHub(app: GitHubApp): GitHub {
   return {
     async readRole(place, login) {
       const route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
-      return memory.recall(`role ${String(place.repository.id)} ${login}`, async () => {
+      return memory.recall(`role ${String(place.repository.id)} ${login}`, mayWrite, async () => {
         const read = await call(await readPurpose(place), route, (client) =>
           client.request(route, { ...at(place), username: login, request: timeout() }),
         );
-        if (!read.ok) return read;
+        if (!read.ok) return isMissing(read.error, route) ? ok(undefined) : read;
         const { permission, role_name: name, user } = read.value;
         return ok({ permission, name, userId: Number(user?.id) });
       });
@@ -77,12 +78,14 @@ export function createGitHub(app: GitHubApp): GitHub {
 
     async readDeploymentBranches(installation, runner, environment) {
       const route = "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies";
-      return memory.recall(`branches ${String(runner.id)} ${environment}`, async () => {
+      const isLocked = (rules: readonly string[] | undefined) =>
+        rules?.length === 1 && rules[0] === `branch:${runner.defaultBranch}`;
+      return memory.recall(`branches ${String(runner.id)} ${environment}`, isLocked, async () => {
         // 404 says either: no such environment, or one not limited to selected branches. Source: safe-settings#746.
         const read = await call(runnerPurpose(installation, runner.name), route, (client) =>
           client.request(route, { ...ofRunner(runner), environment_name: environment, request: timeout() }),
         );
-        if (!read.ok) return read.error.reason === "github-refused" && read.error.status === 404 ? ok(undefined) : read;
+        if (!read.ok) return isMissing(read.error, route) ? ok(undefined) : read;
         return ok(read.value.branch_policies.map((policy) => `${policy.type ?? "branch"}:${policy.name ?? ""}`));
       });
     },
@@ -218,7 +221,7 @@ export function createGitHub(app: GitHubApp): GitHub {
       const read = await call(writePurpose(place), route, (client) =>
         client.request(route, { ...at(place), ref: `heads/${branch}`, request: timeout() }),
       );
-      if (!read.ok) return read.error.reason === "github-refused" && read.error.status === 404 ? ok(undefined) : read;
+      if (!read.ok) return isMissing(read.error, route) ? ok(undefined) : read;
       return ok(read.value.object.sha);
     },
 
@@ -264,6 +267,11 @@ export function createGitHub(app: GitHubApp): GitHub {
     if (opened.ok || opened.error.reason === "github-unavailable") return both;
     return { ...both, repositories: [place.repository.name] };
   }
+}
+
+/** What this very call looked for isn't there. A 404 of the token's minting says that the App isn't installed. */
+function isMissing(error: GitHubFailure, route: string): boolean {
+  return error.reason === "github-refused" && error.status === 404 && error.route === route;
 }
 
 function writePurpose(place: Place): Purpose {

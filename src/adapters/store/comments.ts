@@ -7,7 +7,7 @@ import type { TaskState } from "#core/task/lifecycle.ts";
 import type { Place } from "#ports/github.ts";
 import type { ClaimedComment, Written } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
-import { claimDue, dueAfter, release, woken } from "./queue.ts";
+import { claimDue, dueAfter, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 /** The issue's comment shows this task from now on. It isn't due before there is something to say. */
@@ -82,6 +82,7 @@ export async function claimComment(db: Kysely<Schema>): Promise<ClaimedComment |
   const row = await claimDue(db, "comments");
   if (row === undefined) return undefined;
   return {
+    ...row.held,
     id: row.id,
     place: row.place,
     issue: row.issue_number,
@@ -90,8 +91,6 @@ export async function claimComment(db: Kysely<Schema>): Promise<ClaimedComment |
     written: row.comment_id === null ? null : { id: row.comment_id, hash: row.comment_hash ?? "" },
     begun: row.begun,
     refused: row.refused,
-    holder: row.holder,
-    tries: row.tries,
   };
 }
 
@@ -126,12 +125,4 @@ export async function recordComment(
     .where("id", "=", comment.id)
     .where("held_by", "=", comment.holder)
     .execute();
-}
-
-export async function postponeComment(db: Kysely<Schema>, comment: ClaimedComment, dueInMs: number): Promise<void> {
-  await release(db, "comments", comment.id, comment, { dueInMs, anew: false });
-}
-
-export async function restComment(db: Kysely<Schema>, comment: ClaimedComment): Promise<void> {
-  await release(db, "comments", comment.id, comment, { dueInMs: null, anew: true });
 }

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import { DeliveryId, OwnerId } from "#core/wire/ids.ts";
 import type { Claimed, Delivery } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
-import { claimDue, release } from "./queue.ts";
+import { claimDue } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 /** One insert; the delivery's own id is the key, so that one sent again changes nothing. */
@@ -20,7 +20,7 @@ export async function claimDelivery(db: Kysely<Schema>): Promise<Claimed<Deliver
   const row = await claimDue(db, "deliveries");
   if (row === undefined) return undefined;
   if (row.event === null) throw new Error(`delivery ${row.id} is due though it was worked off`);
-  return { id: DeliveryId(row.id), owner: OwnerId(row.owner_id), event: row.event, tries: row.tries, holder: row.holder };
+  return { id: DeliveryId(row.id), owner: OwnerId(row.owner_id), event: row.event, ...row.held };
 }
 
 export async function finishDelivery(db: Kysely<Schema>, delivery: Claimed<Delivery>, note: string): Promise<void> {
@@ -30,8 +30,4 @@ export async function finishDelivery(db: Kysely<Schema>, delivery: Claimed<Deliv
     .where("id", "=", delivery.id)
     .where("held_by", "=", delivery.holder)
     .execute();
-}
-
-export async function postponeDelivery(db: Kysely<Schema>, delivery: Claimed<Delivery>, dueInMs: number): Promise<void> {
-  await release(db, "deliveries", delivery.id, delivery, { dueInMs, anew: false });
 }

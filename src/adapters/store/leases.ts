@@ -101,6 +101,10 @@ export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: Ex
     .execute();
 }
 
+export async function withdrawLease(db: Kysely<Schema>, lease: LeaseId): Promise<boolean> {
+  return db.transaction().execute(async (tx) => (await stepLeaseRow(tx, lease, "withdraw")) !== undefined);
+}
+
 export async function noteLease(db: Kysely<Schema>, lease: LeaseId, why: JudgedReason): Promise<void> {
   await db
     .updateTable("leases")

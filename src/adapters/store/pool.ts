@@ -10,7 +10,7 @@ import { LIVE_LEASE_STATES, TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
 import type { ClaimedAdmission } from "#ports/store.ts";
 import { wakeComments, wakeWaitingComments } from "./comments.ts";
 import { NOW } from "./migrations.ts";
-import { claimDue, release } from "./queue.ts";
+import { claimDue } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 type Grant = Extract<Decision, { kind: "grant" }>;
@@ -36,15 +36,7 @@ export async function claimAdmission(db: Kysely<Schema>): Promise<ClaimedAdmissi
   if (row === undefined) return undefined;
   const { now } = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
   const policy = { text: row.policy, commit: row.policy_commit, ageMs: Math.max(0, now - row.policy_read_at) };
-  return { owner: OwnerId(row.owner_id), policy, holder: row.holder, tries: row.tries };
-}
-
-export async function restAdmission(db: Kysely<Schema>, admission: ClaimedAdmission, dueInMs: number | null): Promise<void> {
-  await release(db, "owners", admission.owner, admission, { dueInMs, anew: true });
-}
-
-export async function postponeAdmission(db: Kysely<Schema>, admission: ClaimedAdmission, dueInMs: number): Promise<void> {
-  await release(db, "owners", admission.owner, admission, { dueInMs, anew: false });
+  return { owner: OwnerId(row.owner_id), policy, ...row.held };
 }
 
 /**

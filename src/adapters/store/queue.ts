@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql, type Kysely, type RawBuilder, type Selectable } from "kysely";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
+import type { Held } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
@@ -14,27 +15,23 @@ import type { Schema } from "./schema.ts";
  * (app/worker.ts); a wake doesn't cut this short, since the next try reads everything anew; and a row whose holder was
  * killed is given to the next one no sooner.
  */
-const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id" } as const satisfies Partial<
-  Record<keyof Schema, string>
->;
-export type QueueTable = keyof typeof KEYS;
+type Queue = Held["queue"];
+const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id" } as const satisfies Record<Queue, string>;
 
 /**
- * How long a claimed row is left to its holder. Longer than nearly any action (a few calls of at most 30 s each; a commit
- * of many large files may take longer, and is then made again), short enough that work goes on soon after a crash.
+ * How long a claimed row is left to a holder that doesn't renew its claim: short enough that work goes on soon after a
+ * crash, and several times what the worker renews it after.
  */
-export const ROW_CLAIM_MS = 5 * MINUTE_MS;
-
-export type Holder = { readonly holder: string; readonly tries: number };
+const ROW_CLAIM_MS = 2 * MINUTE_MS;
 
 /** The row that has been due longest, if there is one, held from now on. */
-export async function claimDue<Table extends QueueTable>(
+export async function claimDue<Table extends Queue>(
   db: Kysely<Schema>,
   table: Table,
-): Promise<(Selectable<Schema[Table]> & Holder) | undefined> {
+): Promise<(Selectable<Schema[Table]> & { readonly held: Held }) | undefined> {
   const holder = randomUUID();
   const key = sql.ref(KEYS[table]);
-  const { rows } = await sql<Selectable<Schema[Table]> & { tries: number }>`
+  const { rows } = await sql<Selectable<Schema[Table]> & { tries: number; claimed: string | number }>`
     update ${sql.table(table)}
     set held_by = ${holder}, held_until = ${NOW} + ${ROW_CLAIM_MS}, due_at = ${NOW} + ${ROW_CLAIM_MS}, tries = tries + 1
     where ${key} = (
@@ -43,23 +40,30 @@ export async function claimDue<Table extends QueueTable>(
       order by due_at limit 1
       for update skip locked
     )
-    returning *`.execute(db);
+    returning *, ${key} as claimed`.execute(db);
   const row = rows[0];
-  return row === undefined ? undefined : { ...row, holder };
+  return row === undefined ? undefined : { ...row, held: { queue: table, key: row.claimed, holder, tries: row.tries } };
+}
+
+/** Its holder is still at work. A wake in the meantime (`dueAfter`) is kept. */
+export async function renew(db: Kysely<Schema>, { queue, key, holder }: Held): Promise<void> {
+  await sql`
+    update ${sql.table(queue)}
+    set held_until = ${NOW} + ${ROW_CLAIM_MS},
+        due_at = case when due_at is distinct from held_until then due_at else ${NOW} + ${ROW_CLAIM_MS} end
+    where ${sql.ref(KEYS[queue])} = ${key} and held_by = ${holder}`.execute(db);
 }
 
 /** Lets go of a claimed row. `anew`: what comes next is another action, whose tries count from 1; otherwise the same again. */
 export async function release(
   db: Kysely<Schema>,
-  table: QueueTable,
-  key: string | number,
-  { holder }: Holder,
+  { queue, key, holder }: Held,
   next: { dueInMs: number | null; anew: boolean },
 ): Promise<void> {
   await sql`
-    update ${sql.table(table)}
+    update ${sql.table(queue)}
     set due_at = ${next.anew ? dueAfter(next.dueInMs) : due(next.dueInMs)}, held_by = null, held_until = null, tries = case when ${next.anew} then 0 else tries end
-    where ${sql.ref(KEYS[table])} = ${key} and held_by = ${holder}`.execute(db);
+    where ${sql.ref(KEYS[queue])} = ${key} and held_by = ${holder}`.execute(db);
 }
 
 /**
@@ -75,14 +79,14 @@ function due(inMs: number | null): RawBuilder<number | null> {
 }
 
 /** When a row is due that is woken: at once, unless it waits to try the same action again. */
-export function woken(table: QueueTable): RawBuilder<number> {
+export function woken(table: Queue): RawBuilder<number> {
   const column = (name: string) => sql.ref(`${table}.${name}`);
   return sql`case when ${column("held_by")} is null and ${column("tries")} > 0 then coalesce(${column("due_at")}, ${NOW}) else ${NOW} end`;
 }
 
 /** Gives every claimed row back. Only for a store that no other process can have open. */
 export async function releaseRows(db: Kysely<Schema>): Promise<void> {
-  for (const table of Object.keys(KEYS) as QueueTable[]) {
+  for (const table of Object.keys(KEYS) as Queue[]) {
     await sql`
       update ${sql.table(table)} set held_by = null, held_until = null, due_at = ${due(LISTING_LAG_MS)}
       where held_by is not null`.execute(db);

@@ -5,7 +5,7 @@ import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts"
 import * as deliveries from "./deliveries.ts";
 import * as leases from "./leases.ts";
 import { migrate, NOW } from "./migrations.ts";
-import { releaseRows } from "./queue.ts";
+import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
 import * as runs from "./runs.ts";
 import * as tasks from "./tasks.ts";
@@ -29,34 +29,31 @@ export async function openStore(at: { databaseUrl: string } | { directory: strin
 
 export function bindStore({ db, close }: Connection): Store {
   return {
+    renew: (row) => renew(db, row),
+    postpone: (row, dueInMs) => release(db, row, { dueInMs, anew: false }),
+    rest: (row, dueInMs) => release(db, row, { dueInMs, anew: true }),
     recordDelivery: (delivery) => deliveries.recordDelivery(db, delivery),
     claimDelivery: () => deliveries.claimDelivery(db),
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
-    postponeDelivery: (delivery, dueInMs) => deliveries.postponeDelivery(db, delivery, dueInMs),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
     claimTask: () => tasks.claimTask(db),
     readTask: (task) => tasks.readTask(db, task),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
-    postpone: (task, dueInMs) => tasks.postpone(db, task, dueInMs),
-    rest: (task, dueInMs) => tasks.rest(db, task, dueInMs),
     wake: (task) => tasks.wake(db, task),
     notice: (brief, notice, onlyIfNone) => comments.notice(db, brief, notice, onlyIfNone),
     claimComment: () => comments.claimComment(db),
     beginComment: (comment) => comments.beginComment(db, comment),
     recordComment: (comment, written, said) => comments.recordComment(db, comment, written, said),
-    postponeComment: (comment, dueInMs) => comments.postponeComment(db, comment, dueInMs),
-    restComment: (comment) => comments.restComment(db, comment),
     recordPolicy: (owner, policy) => pool.recordPolicy(db, owner, policy),
     claimAdmission: () => pool.claimAdmission(db),
     readQueueHead: (owner) => tasks.readQueueHead(db, owner),
     admit: (owner, policy, decide) => pool.admit(db, owner, policy, decide),
     refuseQueued: (owner, failure, task) => tasks.refuseQueued(db, owner, failure, task),
-    restAdmission: (admission, dueInMs) => pool.restAdmission(db, admission, dueInMs),
-    postponeAdmission: (admission, dueInMs) => pool.postponeAdmission(db, admission, dueInMs),
     readLease: (lease) => leases.readLease(db, lease),
     readLeases: (task) => leases.readLeases(db, task),
     noteLease: (lease, why) => leases.noteLease(db, lease, why),
     expectRun: (lease, expected) => leases.expectRun(db, lease, expected),
+    withdrawLease: (lease) => leases.withdrawLease(db, lease),
     claimLease: (lease, run, checkRun, hash) => runs.claimLease(db, lease, run, checkRun, hash),
     findByRunToken: (lease, hash) => leases.findByRunToken(db, lease, hash),
     recordHeartbeat: (lease, heartbeat) => runs.recordHeartbeat(db, lease, heartbeat),

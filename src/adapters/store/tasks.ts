@@ -16,7 +16,7 @@ import { showTask, wakeComments } from "./comments.ts";
 import { dropChanges, patchLease } from "./leases.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./pool.ts";
-import { claimDue, dueAfter, release, wakeAdmission, woken } from "./queue.ts";
+import { claimDue, dueAfter, wakeAdmission, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
@@ -48,7 +48,7 @@ export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, d
 
 export async function claimTask(db: Kysely<Schema>): Promise<ClaimedTask | undefined> {
   const row = await claimDue(db, "tasks");
-  return row === undefined ? undefined : { ...toTask(row), holder: row.holder, tries: row.tries };
+  return row === undefined ? undefined : { ...toTask(row), ...row.held };
 }
 
 export async function readTask(db: Kysely<Schema>, task: TaskId): Promise<TaskRow | undefined> {
@@ -156,14 +156,6 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
       .execute();
     await wakeComments(tx, refused);
   });
-}
-
-export async function postpone(db: Kysely<Schema>, task: ClaimedTask, dueInMs: number): Promise<void> {
-  await release(db, "tasks", task.id, task, { dueInMs, anew: false });
-}
-
-export async function rest(db: Kysely<Schema>, task: ClaimedTask, dueInMs: number | null): Promise<void> {
-  await release(db, "tasks", task.id, task, { dueInMs, anew: true });
 }
 
 export async function wake(db: Kysely<Schema>, task: TaskId): Promise<void> {

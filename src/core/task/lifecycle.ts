@@ -14,7 +14,7 @@ import { err, ok, type Result } from "../wire/result.ts";
  *                                                                                                ▼
  *                                             solved ◀─open─ opening ◀─branch──────────────── branching
  *
- * `stick` leads from every working state to `stuck`: the task can't go on and says why; a person decides.
+ * `stick` leads from every state with a step of its own to `stuck`: the task can't go on and says why; a person decides.
  */
 export const TASK_STATES = [
   "planning",
@@ -72,7 +72,7 @@ const REFUSE_ALL = {
 
 export const TASK_TRANSITIONS = {
   planning: { ...REFUSE_ALL, plan: "queued", refuse: "refused", stick: "stuck" },
-  queued: { ...REFUSE_ALL, admit: "dispatching", refuse: "refused", stick: "stuck" },
+  queued: { ...REFUSE_ALL, admit: "dispatching", refuse: "refused" },
   // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost.
   dispatching: { ...REFUSE_ALL, dispatch: "awaiting", claim: "running", refuse: "refused", stick: "stuck" },
   awaiting: { ...REFUSE_ALL, claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
@@ -107,18 +107,22 @@ export const ATTEMPT_TRANSITIONS = {
   lost: JUDGED,
 } as const satisfies Table<AttemptState, Verdict>;
 
-/** One run's use of one credential: offered until the run claims it, held while it works, then one of two ends. */
-export const LEASE_STATES = ["offered", "held", "settled", "lost"] as const;
+/**
+ * One run's use of one credential: offered until the run claims it, held while it works, then one of two ends. One whose
+ * offer has run out is withdrawn first: from then on no run can claim it, and its run can be cancelled.
+ */
+export const LEASE_STATES = ["offered", "withdrawn", "held", "settled", "lost"] as const;
 export type LeaseState = (typeof LEASE_STATES)[number];
 
-export const LEASE_EVENTS = ["claim", "report", "lose"] as const;
+export const LEASE_EVENTS = ["claim", "withdraw", "report", "lose"] as const;
 export type LeaseEvent = (typeof LEASE_EVENTS)[number];
 
 export const LEASE_TRANSITIONS = {
-  offered: { claim: "held", report: null, lose: "lost" },
-  held: { claim: "held", report: "settled", lose: "lost" },
-  settled: { claim: null, report: null, lose: null },
-  lost: { claim: null, report: null, lose: null },
+  offered: { claim: "held", withdraw: "withdrawn", report: null, lose: "lost" },
+  withdrawn: { claim: null, withdraw: null, report: null, lose: "lost" },
+  held: { claim: "held", withdraw: null, report: "settled", lose: "lost" },
+  settled: { claim: null, withdraw: null, report: null, lose: null },
+  lost: { claim: null, withdraw: null, report: null, lose: null },
 } as const satisfies Table<LeaseState, LeaseEvent>;
 
 export type IllegalTransition = { readonly reason: "illegal-transition"; readonly state: string; readonly event: string };
