@@ -67008,6 +67008,9 @@ var Verification = external_exports.strictObject({
   output: text(4e3),
   ms: count
 });
+function couldNotStart(exitCode) {
+  return exitCode === 126 || exitCode === 127;
+}
 var BLOCKED_REASONS = [
   "keyMissing",
   "harnessUnavailable",
@@ -68659,31 +68662,33 @@ function withoutFence(text2, fence) {
 import { performance as performance7 } from "node:perf_hooks";
 var SETUP_LIMIT_MS = 15 * MINUTE_MS;
 var TAIL_CHARS = 6e3;
-async function runSetup(sandbox, commands, limits) {
+async function runSetup(place, commands, limits) {
   const until = Math.min(limits.until, performance7.now() + SETUP_LIMIT_MS);
   for (const line of commands) {
-    const ended = await sandbox.run({ line, reach: { to: "registries" }, ...limits, until, keepBytes: 64 * 1024 });
+    const ended = await place.sandbox.run({ line, reach: { to: "registries" }, ...limits, until, keepBytes: 64 * 1024 });
     if (ended.exitCode === 0 && !ended.killed) continue;
     const how = ended.killed ? "was stopped at its time limit" : `ended with ${String(ended.exitCode)}`;
+    const said = cutFront(tailOf(ended, place.workspace), 1500);
     return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
-${cutFront(tailOf(ended), 1500)}`));
+${said}`));
   }
   return ok(void 0);
 }
-async function runVerification(sandbox, commands, limits) {
+async function runVerification(place, commands, limits) {
   const results = [];
   for (const line of commands) {
-    const ended = await sandbox.run({ line, reach: { to: "nothing" }, ...limits, keepBytes: 256 * 1024 });
+    const ended = await place.sandbox.run({ line, reach: { to: "nothing" }, ...limits, keepBytes: 256 * 1024 });
     const exitCode = ended.killed ? null : ended.exitCode ?? 128;
-    const output2 = exitCode === 0 ? "" : tailOf(ended);
-    results.push({ command: line, exitCode, output: output2, ms: ended.ms });
-    if (exitCode !== 0) return { results: results.slice(-20), failure: { command: line, output: output2 } };
+    const result = { command: line, exitCode, output: exitCode === 0 ? "" : tailOf(ended, place.workspace), ms: ended.ms };
+    results.push(result);
+    if (exitCode !== 0) return { results: results.slice(-20), failure: result };
   }
   return { results: results.slice(-20), failure: void 0 };
 }
-function tailOf(ended) {
-  return cutFront(`${ended.stdout.toString("utf8")}
-${ended.stderr}`.trim(), TAIL_CHARS);
+function tailOf(ended, { repo, home }) {
+  const text2 = `${ended.stdout.toString("utf8")}
+${ended.stderr}`.trim();
+  return cutFront(text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~"), TAIL_CHARS);
 }
 
 // action/src/attempt.ts
@@ -68695,7 +68700,7 @@ function workUntil(claimedAt, deadlineMs) {
 async function runAttempt(deps) {
   var _stack = [];
   try {
-    const { claim: claim3, claimedAt, workspace, sandbox, log, stopping, inputs } = deps;
+    const { claim: claim3, claimedAt, workspace, log, stopping, inputs } = deps;
     const until = workUntil(claimedAt, claim3.deadlineMs);
     deps.onPhase("fetch");
     const git = await fetchBase(
@@ -68708,7 +68713,7 @@ async function runAttempt(deps) {
     log("fetched");
     const guide = await writeGuides(git.value, workspace, claim3.checkout.base);
     deps.onPhase("setup");
-    const setUp = await runSetup(sandbox, claim3.commands.setup, { until, signal: stopping });
+    const setUp = await runSetup(deps, claim3.commands.setup, { until, signal: stopping });
     if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
     if (!setUp.ok) return setUp;
     const kept = claim3.commands.verify.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
@@ -68778,10 +68783,16 @@ async function work(deps, git, gateway, settings) {
   const verified = await verify(deps, gateway, settings.until);
   const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
   const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance8.now() + MIN_REPAIR_MS < settings.until;
-  if (verified.failure === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
+  const failed = couldNotStart(verified.failure?.exitCode) ? void 0 : verified.failure;
+  if (failed === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
     return ok({ ending, tree, verification: verified.results });
-  const { command, output: output2 } = verified.failure;
-  const repair = { ...start2, resume: true, prompt: renderRepair(command, output2, makeFence()), maxTurns: turnsLeft };
+  deps.log("repair round: the model is shown what failed", { turnsLeft });
+  const repair = {
+    ...start2,
+    resume: true,
+    prompt: renderRepair(failed.command, failed.output, makeFence()),
+    maxTurns: turnsLeft
+  };
   const second = await runRound(deps, git, gateway, repair, tree);
   if (!second.ok) return second;
   const repaired = {
@@ -68843,13 +68854,13 @@ function isWorthVerifying(ending) {
   return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
 }
 async function verify(deps, gateway, until) {
-  const { claim: claim3, workspace, sandbox, stopping, log } = deps;
+  const { claim: claim3, workspace, stopping, log } = deps;
   const { verify: commands } = claim3.commands;
   const [first] = commands;
   if (first === void 0) return { results: [], failure: void 0 };
   deps.onPhase("verify", gateway);
-  const verified = await inFreshHome(workspace, until, () => runVerification(sandbox, commands, { until, signal: stopping }));
-  log("verified", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === void 0 });
+  const verified = await inFreshHome(workspace, until, () => runVerification(deps, commands, { until, signal: stopping }));
+  log("ran the repository's checks", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === void 0 });
   if (verified.ok) return verified.value;
   return { results: [{ command: first, exitCode: null, output: verified.error.detail, ms: 0 }], failure: void 0 };
 }

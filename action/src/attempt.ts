@@ -4,6 +4,7 @@ import { type Dispatcher } from "undici";
 import {
   type Claim,
   CONTRACT_VERSION,
+  couldNotStart,
   type Ending,
   NO_USAGE,
   type Outcome,
@@ -59,7 +60,7 @@ export function workUntil(claimedAt: number, deadlineMs: number): number {
 
 /** From the fetch to the change: everything between a claim and its outcome. Errors: each of `Blocked`. */
 export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blocked>> {
-  const { claim, claimedAt, workspace, sandbox, log, stopping, inputs } = deps;
+  const { claim, claimedAt, workspace, log, stopping, inputs } = deps;
   const until = workUntil(claimedAt, claim.deadlineMs);
   deps.onPhase("fetch");
   const git = await fetchBase(
@@ -73,7 +74,7 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   const guide = await writeGuides(git.value, workspace, claim.checkout.base);
 
   deps.onPhase("setup");
-  const setUp = await runSetup(sandbox, claim.commands.setup, { until, signal: stopping });
+  const setUp = await runSetup(deps, claim.commands.setup, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!setUp.ok) return setUp;
   const kept = claim.commands.verify.length === 0 ? ok(undefined) : await keepHomeOfSetUp(workspace, until);
@@ -142,11 +143,18 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
 
   const turnsLeft = claim.route.maxTurns - (ending.turns ?? 0);
   const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
-  if (verified.failure === undefined || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
+  // What can't be started there can't be after a repair either.
+  const failed = couldNotStart(verified.failure?.exitCode) ? undefined : verified.failure;
+  if (failed === undefined || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
     return ok({ ending, tree, verification: verified.results });
-  const { command, output } = verified.failure;
+  deps.log("repair round: the model is shown what failed", { turnsLeft });
   // A fresh fence: the output comes from code that may have seen the first one.
-  const repair = { ...start, resume: true, prompt: renderRepair(command, output, makeFence()), maxTurns: turnsLeft };
+  const repair = {
+    ...start,
+    resume: true,
+    prompt: renderRepair(failed.command, failed.output, makeFence()),
+    maxTurns: turnsLeft,
+  };
   const second = await runRound(deps, git, gateway, repair, tree);
   if (!second.ok) return second;
   const repaired = {
@@ -227,13 +235,13 @@ function isWorthVerifying(ending: Ending): boolean {
 }
 
 async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promise<VerificationRun> {
-  const { claim, workspace, sandbox, stopping, log } = deps;
+  const { claim, workspace, stopping, log } = deps;
   const { verify: commands } = claim.commands;
   const [first] = commands;
   if (first === undefined) return { results: [], failure: undefined };
   deps.onPhase("verify", gateway);
-  const verified = await inFreshHome(workspace, until, () => runVerification(sandbox, commands, { until, signal: stopping }));
-  log("verified", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === undefined }); // prettier-ignore
+  const verified = await inFreshHome(workspace, until, () => runVerification(deps, commands, { until, signal: stopping }));
+  log("ran the repository's checks", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === undefined }); // prettier-ignore
   if (verified.ok) return verified.value;
   // The work is none the worse for it, so it is still reported, as unverified; and there is nothing to repair.
   return { results: [{ command: first, exitCode: null, output: verified.error.detail, ms: 0 }], failure: undefined };

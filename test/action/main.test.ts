@@ -155,12 +155,23 @@ describe("the job", { timeout: 90_000 }, () => {
     };
     await using stage = await setStage({ reply, verify: ["grep -q better a.txt || { echo it says wrong; exit 4; }"] });
 
-    await stage.run();
+    const job = await stage.run();
 
     expect(stage.app.outcomes).toMatchObject([
       { ending: { kind: "completed", turns: 4, finalMessage: "Repaired." }, verification: [{ exitCode: 0 }], modelCalls: 4 },
     ]);
     expect(JSON.stringify(stage.model.seen.at(-1)?.body)).toContain("it says wrong");
+    expect(job.log).toMatch(/passed=false.*repair round.*passed=true/s);
+  });
+
+  test("shows the model no check that can't be started on this runner", async () => {
+    await using stage = await setStage({ reply: edit, verify: ["no-such-linter"] });
+
+    await stage.run();
+
+    expect(stage.app.outcomes).toMatchObject([
+      { ending: { kind: "completed", turns: 2 }, verification: [{ exitCode: 127 }], modelCalls: 2 },
+    ]);
   });
 
   test.each([

@@ -190,6 +190,11 @@ export const Verification = z.strictObject({
 });
 export type Verification = z.infer<typeof Verification>;
 
+/** A shell's word, 126 or 127, for a program that it can't execute or doesn't find: a fault of the place, not of the work. */
+export function couldNotStart(exitCode: number | null | undefined): boolean {
+  return exitCode === 126 || exitCode === 127;
+}
+
 /** Why a job ended before its harness did any work. Each is a fault of the set-up, not of the task. */
 export const BLOCKED_REASONS = [
   "keyMissing",
