@@ -83,6 +83,29 @@ function ended(why: JudgedReason): CommentView {
   });
 }
 
+/** The end of what Node 24 prints of one assertion that failed. */
+const NODE_TEST_OUTPUT = `✖ failing tests:
+
+test at test/pages.test.js:20:1
+✖ a page size of 0 is refused (1.2ms)
+  AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
+
+  2 !== 3
+
+      at TestContext.<anonymous> (./test/pages.test.js:22:10)
+      at Test.runInAsyncScope (node:async_hooks:214:14)
+      at Test.run (node:internal/test_runner/test:1104:25)
+      at check (./node_modules/assertive/index.js:4:2)
+      at async Test.processPendingSubtests (node:internal/test_runner/test:788:7) {
+    generatedMessage: true,
+    code: 'ERR_ASSERTION',
+    actual: 2,
+    expected: 3,
+    operator: 'strictEqual',
+    diff: 'simple'
+  }
+`;
+
 const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   blocked: { why: "blocked", reason: "keyMissing", detail: "AGENT_POOL_KEY is empty in the environment platform-api." },
   ending: { why: "ending", ending: "budgetExhausted", detail: "The budget of $5.00 is used up" },
@@ -92,6 +115,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
     why: "checks-failed",
     failed: [
       { command: "npm test", exitCode: 1, output: "ok 1 a\nnot ok 2 - `last` page @admin\n  expected 3\n\n# fail 1\n" },
+      { command: "node --test", exitCode: 1, output: NODE_TEST_OUTPUT },
       { command: "/usr/bin/lint `all`", exitCode: null, output: "" },
       { command: "python3 -m unittest", exitCode: 127, output: "pyenv: No such file or directory\n" },
       { command: "npm run e2e", output: "" },

@@ -1,4 +1,4 @@
-import type { Tier, Verification } from "../wire/contract.ts";
+import { couldNotStart, type Tier, type Verification } from "../wire/contract.ts";
 import { describe, type Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -136,8 +136,13 @@ function leaseTable(leases: readonly LeaseView[], planned: number): string {
 
 /** How many lines of a failed check's output stand in the comment: its end, where the error is. */
 const OUTPUT_LINES = 8;
-/** What a shell says of a program that it can't execute, or doesn't find. */
-const CANT_START = [126, 127];
+/** Lines that follow the error and hide it: frames of Node's and packages' own code, what Node's assertions add, lone brackets. */
+const BESIDE_THE_ERROR = [
+  /^\s*at .*(?:\bnode:|node_modules\/)/,
+  /^\s*(?:generatedMessage: (?:true|false)|code: 'ERR_ASSERTION'|diff: '\w+'),?$/,
+  /^npm (?:error|ERR!) A complete log of this run/,
+  /^[^\p{L}\p{N}]*$/u,
+];
 
 function failedCheck({ command, exitCode, output }: FailedCheck): string[] {
   const how =
@@ -145,10 +150,10 @@ function failedCheck({ command, exitCode, output }: FailedCheck): string[] {
       ? "did not run"
       : exitCode === null
         ? "was stopped at its time limit"
-        : CANT_START.includes(exitCode)
+        : couldNotStart(exitCode)
           ? `could not be started there (${String(exitCode)}); see “What your checks can use” in the README`
           : `ended with ${String(exitCode)}`;
-  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const lines = output.split("\n").filter((line) => !BESIDE_THE_ERROR.some((form) => form.test(line)));
   return [
     `- ${inlineCode(command)} ${how}`,
     ...lines.slice(-OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
