@@ -87,6 +87,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           WEBHOOK_SECRET: webhookSecret,
           AGENT_POOL_DATA: join(dataDir, "store"),
           OIDC_ISSUER: oidc.url,
+          AGENT_POOL_PLAYGROUND: "1",
           LOG_LEVEL: "debug",
           ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
         },

@@ -8,10 +8,14 @@ export type EnvProblem = { readonly variable: string; readonly problem: string }
 
 const Url = z.url({ protocol: /^https?$/, error: "should be an address like https://github.example.com/api/v3" });
 
+function isLoopback(address: string): boolean {
+  return ["localhost", "127.0.0.1"].includes(URL.parse(address)?.hostname ?? "");
+}
+
 /** Where runners send what they hold: never in the clear, but on this machine. */
 const PublicUrl = z
   .url({ protocol: /^https?$/, error: "should be an address like https://agents.example.com" })
-  .refine((text) => /^https:|^http:\/\/(localhost|127\.0\.0\.1)[:/]?/.test(text), "should begin with https://")
+  .refine((text) => text.startsWith("https:") || isLoopback(text), "should begin with https://")
   .refine((text) => !/[?#]/.test(text), "should have no `?` or `#` part");
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -36,6 +40,11 @@ const Env = z.object({
   GITHUB_API_URL: Url.default("https://api.github.com"),
   OIDC_ISSUER: Url.default("https://token.actions.githubusercontent.com"),
   ALLOWED_OWNERS: z.string().default(""),
+  /**
+   * Set by playground/world.ts alone: GitHub is a stand-in on this machine, and what a scripted model did without a sandbox
+   * is taken. Not read off GITHUB_API_URL, since a proxy on loopback before the real GitHub looks the same.
+   */
+  AGENT_POOL_PLAYGROUND: z.literal("1", "is for the playground alone; unset it").optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `should be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
 });
 
@@ -48,6 +57,7 @@ export type Config = {
   readonly host: string;
   readonly store: { readonly databaseUrl: string } | { readonly directory: string };
   readonly apiUrl: string;
+  readonly playground: boolean;
   readonly oidcIssuer: string;
   /** Logins in lower case; empty = every owner that installs the App. */
   readonly allowedOwners: readonly string[];
@@ -65,6 +75,12 @@ export function readEnv(variables: Readonly<Record<string, string | undefined>>)
     return err({ variable, problem });
   }
   const env = parsed.data;
+  const playground = env.AGENT_POOL_PLAYGROUND !== undefined;
+  if (playground && !isLoopback(env.GITHUB_API_URL))
+    return err({
+      variable: "AGENT_POOL_PLAYGROUND",
+      problem: "is for the playground alone, not with this GITHUB_API_URL; unset it",
+    });
   const privateKey = readKey(env);
   if (!privateKey.ok) return privateKey;
   return ok({
@@ -76,6 +92,7 @@ export function readEnv(variables: Readonly<Record<string, string | undefined>>)
     host: env.HOST,
     store: env.DATABASE_URL === undefined ? { directory: env.AGENT_POOL_DATA } : { databaseUrl: env.DATABASE_URL },
     apiUrl: env.GITHUB_API_URL.replace(/\/+$/, ""),
+    playground,
     oidcIssuer: env.OIDC_ISSUER,
     allowedOwners: env.ALLOWED_OWNERS.split(/[\s,]+/)
       .filter(Boolean)

@@ -26,9 +26,9 @@ async function main(config: Config): Promise<void> {
     const where = "databaseUrl" in config.store ? "DATABASE_URL" : `AGENT_POOL_DATA (${config.store.directory})`;
     return fail(`the store can't be opened: ${reasonOf(error)}; check ${where}`);
   });
-  const { apiUrl, oidcIssuer, publicUrl } = config;
+  const { apiUrl, oidcIssuer, publicUrl, playground } = config;
   const github = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
-  const deps: Deps = { store, github, runtime: createRuntime({ log, oidcIssuer, publicUrl, apiUrl }) };
+  const deps: Deps = { store, github, runtime: createRuntime({ log, oidcIssuer, publicUrl, playground }) };
   await meetGitHub(deps);
 
   let worker: Worker | undefined;

@@ -40,12 +40,25 @@ const WRONG: readonly [string, Record<string, string | undefined>, string, RegEx
     /^should be an address like https:/,
   ],
   ["a PUBLIC_URL in the clear", { PUBLIC_URL: "http://agents.example.com" }, "PUBLIC_URL", /^should begin with https:/],
+  [
+    "a PUBLIC_URL that only begins like this machine",
+    { PUBLIC_URL: "http://localhost.example" },
+    "PUBLIC_URL",
+    /begin with https:/,
+  ],
   ["a PUBLIC_URL with a query", { PUBLIC_URL: "https://a.example?x=1" }, "PUBLIC_URL", /^should have no `\?`/],
   ["another database", { DATABASE_URL: "mysql://localhost/pool" }, "DATABASE_URL", /^should be a Postgres address/],
   ["a word for PORT", { PORT: "http" }, "PORT", /should be a port/],
   ["a PORT that there is not", { PORT: "70000" }, "PORT", /65535/],
   ["a host for GITHUB_API_URL", { GITHUB_API_URL: "ghe.example.com" }, "GITHUB_API_URL", /^should be an address like https:/],
   ["a host for OIDC_ISSUER", { OIDC_ISSUER: "token" }, "OIDC_ISSUER", /^should be an address like https:/],
+  [
+    "the playground with the real GitHub",
+    { AGENT_POOL_PLAYGROUND: "1" },
+    "AGENT_POOL_PLAYGROUND",
+    /^is for the playground alone/,
+  ],
+  ["a playground of another kind", { AGENT_POOL_PLAYGROUND: "yes" }, "AGENT_POOL_PLAYGROUND", /^is for the playground alone/],
   ["a LOG_LEVEL nobody knows", { LOG_LEVEL: "loud" }, "LOG_LEVEL", /should be one of trace, debug, info/],
   ["no key", { PRIVATE_KEY: undefined }, "PRIVATE_KEY", /^is not set, nor is PRIVATE_KEY_PATH/],
   ["a key that is none", { PRIVATE_KEY: "hello" }, "PRIVATE_KEY", /^is not an RSA private key in PEM form/],
@@ -95,6 +108,7 @@ describe("readEnv", () => {
         host: "0.0.0.0",
         store: { directory: "./.agent-pool" },
         apiUrl: "https://api.github.com",
+        playground: false,
         oidcIssuer: "https://token.actions.githubusercontent.com",
         allowedOwners: [],
         logLevel: "info",
@@ -129,6 +143,13 @@ describe("readEnv", () => {
         logLevel: "debug",
       },
     });
+  });
+
+  it("is the playground's only where it is told so and GitHub is on this machine", () => {
+    const here = { ...GOOD, GITHUB_API_URL: "http://127.0.0.1:4000" };
+
+    expect(readEnv(here)).toMatchObject({ ok: true, value: { playground: false } });
+    expect(readEnv({ ...here, AGENT_POOL_PLAYGROUND: "1" })).toMatchObject({ ok: true, value: { playground: true } });
   });
 
   it("takes an empty variable for one that isn't set", () => {

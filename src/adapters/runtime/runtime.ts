@@ -2,11 +2,11 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { Log, Runtime } from "#ports/runtime.ts";
 import { createVerifier } from "./identity.ts";
 
-export function createRuntime(options: { log: Log; oidcIssuer: string; publicUrl: string; apiUrl: string }): Runtime {
+export function createRuntime(options: { log: Log; oidcIssuer: string; publicUrl: string; playground: boolean }): Runtime {
   const hash = (text: string) => createHash("sha256").update(text).digest("hex");
   return {
     log: options.log,
-    playground: new URL(options.apiUrl).hostname === "127.0.0.1",
+    playground: options.playground,
     newId: () => randomUUID(),
     newRunToken() {
       const token = `aprun_${randomBytes(32).toString("base64url")}`;
