@@ -11,6 +11,7 @@ import { openStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { intake } from "#app/intake.ts";
 import { startWorker, type Worker } from "#app/worker.ts";
+import { oneLine } from "#core/change/publishable.ts";
 import { webHandler } from "#web/server.ts";
 import { readEnv, type Config } from "./env.ts";
 
@@ -29,7 +30,7 @@ async function main(config: Config): Promise<void> {
   const { apiUrl, oidcIssuer, publicUrl, playground } = config;
   const github = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
   const deps: Deps = { store, github, runtime: createRuntime({ log, oidcIssuer, publicUrl, playground }) };
-  await meetGitHub(deps);
+  await meetGitHub(deps, apiUrl);
 
   let worker: Worker | undefined;
   const wake = (): void => worker?.wake();
@@ -76,14 +77,20 @@ async function main(config: Config): Promise<void> {
   }
 }
 
-/** Whether GitHub knows this App: a key that isn't the App's would otherwise be noticed with the first webhook. */
-async function meetGitHub({ github, runtime }: Deps): Promise<void> {
+/**
+ * Whether GitHub knows this App: a key that isn't the App's would otherwise be noticed with the first webhook. GitHub says of
+ * an unknown App "Integration not found"; any other 404, or an answer without an App, is of a server that has no such API.
+ */
+async function meetGitHub({ github, runtime }: Deps, apiUrl: string): Promise<void> {
   const app = await github.readApp();
-  if (app.ok) return;
+  const noApi = `there is no GitHub API at GITHUB_API_URL (${apiUrl}); on Enterprise Server it ends in /api/v3`;
+  if (app.ok) return app.value.slug === "" ? fail(noApi) : undefined;
   const { error } = app;
+  const message = oneLine(error.message, 200);
+  if (error.reason === "github-refused" && error.status === 404 && !message.startsWith("Integration")) fail(noApi);
   if (error.reason === "github-refused" || error.tokenRefused)
-    fail(`GitHub refuses this App (${error.message}); check that APP_ID and PRIVATE_KEY are of one App`);
-  runtime.log.warn({ message: error.message }, "GitHub can't be reached yet; check GITHUB_API_URL should this go on");
+    fail(`GitHub refuses this App (${message}); check that APP_ID and PRIVATE_KEY are of one App`);
+  runtime.log.warn({ apiUrl, message }, "GITHUB_API_URL can't be reached; agent-pool starts all the same and goes on trying");
 }
 
 /** Fails where the address can't be listened on: Probot would log the error beside our one line. */

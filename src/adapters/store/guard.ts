@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Another process has the embedded store open. */
@@ -26,7 +26,7 @@ const SECOND_LOOK_MS = 100;
  * it is seen from another container that has the folder mounted. Whoever connects is told the holder's process.
  */
 export async function guardDirectory(directory: string): Promise<AsyncDisposable> {
-  mkdirSync(directory, { recursive: true });
+  makeFolder(resolve(directory));
   const real = realpathSync(directory);
   const path = join(real, "in-use.sock");
   if (Buffer.byteLength(path) > MAX_PATH) throw new Error(`AGENT_POOL_DATA is too long a path: ${real}`);
@@ -55,6 +55,13 @@ export async function guardDirectory(directory: string): Promise<AsyncDisposable
       await once(server, "close");
     },
   };
+}
+
+/** Not Node's `recursive`: where the system makes no folder though its parent is there, as in /proc, that one tries for ever. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 function named(holder: string): string {
