@@ -4,6 +4,12 @@ import { z } from "zod";
 import { Policy } from "../src/core/config/policy.ts";
 import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
+import { MAX_TURNS } from "../src/core/plan/route.ts";
+import { LEASE } from "../src/core/pool/lease.ts";
+import { MAX_UNCLAIMED } from "../src/core/pool/pick.ts";
+import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
+import { MINUTE_MS } from "../src/core/wire/units.ts";
+import { SETUP_LIMIT_MS } from "../action/src/verify.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**
@@ -15,6 +21,7 @@ const GENERATED = [
   { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
   { file: "docs/configuration.md", name: "protected", render: renderProtected },
+  { file: "docs/configuration.md", name: "limits", render: renderLimits },
 ] as const;
 
 /** Every arrow between rooms, with the number of imports behind it; from the code, not from the table of what is allowed. */
@@ -57,6 +64,25 @@ function renderProtected(): string {
     ([why, patterns]) => `| ${patterns.map((each) => `\`${each}\``).join(" ")} | ${why} |`,
   );
   return ["| always protected | because |", "| --- | --- |", ...rows].join("\n");
+}
+
+function renderLimits(): string {
+  const minutes = (ms: number) => `${String(ms / MINUTE_MS)} minutes`;
+  const rows = [
+    ["`setup`, all commands together", minutes(SETUP_LIMIT_MS)],
+    ["`setup`, model and `verify` together, from the start of the job's work", minutes(LEASE.termMs)],
+    ["the job as a whole: `timeout-minutes` of its workflow", minutes(LEASE.jobMs)],
+    ["what a dispatched run may wait for a runner, before it is offered anew", minutes(LEASE.offerMs)],
+    ["an owner's dispatched runs that wait for a runner at once", String(MAX_UNCLAIMED)],
+    [
+      "turns of the harness, a repair round included",
+      Object.entries(MAX_TURNS)
+        .map(([tier, turns]) => `${tier} ${String(turns)}`)
+        .join(", "),
+    ],
+    ["what a job reports: every changed file in full, as base64", `${String(MAX_OUTCOME_BYTES / 1024 / 1024)} MB`],
+  ];
+  return ["| what | at most |", "| --- | --- |", ...rows.map(([what, most]) => `| ${what} | ${most} |`)].join("\n");
 }
 
 type JsonSchema = {

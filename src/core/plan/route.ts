@@ -21,7 +21,7 @@ export type RouteReason =
   | { readonly fact: "first-servable"; readonly tier: Tier; readonly provider: Provider };
 
 /** How long a harness may go on by turns; the budget usually ends it first. */
-const MAX_TURNS: Record<Tier, number> = { light: 40, standard: 60, frontier: 80 };
+export const MAX_TURNS: Record<Tier, number> = { light: 40, standard: 60, frontier: 80 };
 
 /**
  * Size and request → the route, by the owner's table: what a person asked for, else where the size starts, and of
