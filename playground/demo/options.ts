@@ -63,7 +63,9 @@ export function readOptions(
       },
     }));
   } catch (error) {
-    return err(`${error instanceof Error ? error.message : "the options are not valid"}\n\n${USAGE}`);
+    // Node's advice behind the first sentence is about programs that take more than options.
+    const [wrong = ""] = (error instanceof Error ? error.message : "the options are not valid").split(/\.?\n|\. /);
+    return err(`${wrong}; \`npm run demo -- --help\` names what there is`);
   }
   if (values.help) return ok("help");
   if (values.json && values.keep) return err("--json and --keep don't go together: the last line could not be the JSON");

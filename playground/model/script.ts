@@ -35,6 +35,7 @@ export function parseScript(text: string): Result<Script, string> {
     return err(`the script is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   const script = Script.safeParse(raw);
+  if (script.success && script.data.length === 0) return err(`the script has no steps; it should be like ${EXAMPLE}`);
   return script.success ? ok(script.data) : err(`the script is wrong:\n${z.prettifyError(script.error)}`);
 }
 

@@ -182,16 +182,26 @@ describe("the demo", () => {
   it.each([
     [["--repo", "/does/not/exist"], "is not a folder"],
     [["--repo", tmpdir()], "is not a git repository with a commit"],
-    [["--script", file("bad.json", '[{"wirte":{}}]')], "--script:"],
+    [["--script", file("empty.json", "[]")], "--script: the script has no steps"],
     [["--issue", file("empty.md", "\n\n")], "--issue: the first line should be the title"],
     [["--comment", "please /agent"], "a comment that asks for work has a line that begins with /agent"],
-    [["--tomorrow"], "Unknown option '--tomorrow'"],
+    [["--tomorrow"], "Unknown option '--tomorrow'; `npm run demo -- --help`"],
+    [["tomorrow"], "Unexpected argument 'tomorrow'; `npm run demo -- --help`"],
+    [["--repo", "--live"], "Option '--repo' argument is ambiguous; `npm run demo -- --help`"],
     [["--live"], "--live needs ANTHROPIC_API_KEY"],
   ])("with %j ends with 2 and one clear line", async (args, message) => {
     const ended = await demo(args);
 
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(message);
+    expect(ended.stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  it("names the step of a script that is wrong", async () => {
+    const ended = await demo(["--script", file("bad.json", '[{"say":"Hello."},{"wirte":{}}]')]);
+
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/--script: .*a step is .* at \[1\]/s);
   });
 });
 
