@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
 import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { NO_USAGE, Outcome } from "#core/wire/contract.ts";
@@ -12,6 +12,7 @@ import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
+import { checkBooks } from "../kit/invariants.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
@@ -40,6 +41,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     store = bindStore(connection);
     await store.recordPolicy(OWNER, { text: "policy", commit: "c0ffee", readAt: EpochMs(1) });
   });
+  afterEach(() => checkBooks(connection.db));
   afterAll(() => store.close());
 
   let runs = 0;
@@ -357,7 +359,12 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.claimLease(lease.id, nextRun(), "check", "hash");
     await store.wake(task);
 
-    await store.advance(await claim(task), "lose", {}, { lease: lease.id, lose: true });
+    await store.advance(
+      await claim(task),
+      "lose",
+      {},
+      { lease: lease.id, lose: true, verdict: { verdict: "lost", why: { why: "deadline" } } },
+    );
 
     expect(await store.readLease(lease.id)).toMatchObject({ state: "lost", costs: { model: 5_000_000, runner: 6_000 } });
     expect(await store.settle(lease.id, BLOCKED, "h", [])).toBe(false);
@@ -457,22 +464,16 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(await store.claimLease(LeaseId(randomUUID()), nextRun(), "c", "h")).toBeUndefined();
   });
 
-  it("has sums that are the ledger's, and holds of live leases alone", async () => {
-    const { rows: drift } = await sql`
-      select window_id, sum(amount) from (
-        select 'owner/usd-month' as window_id, amount from ledger where owner_id = ${OWNER}
-        union all select 'credential:' || credential || '/usd-month', amount from ledger where owner_id = ${OWNER} and kind = 'model'
-        union all select window_id, -amount from spend where owner_id = ${OWNER}
-      ) as both_sides group by window_id having sum(amount) <> 0`.execute(connection.db);
-    const { rows: orphans } = await sql`
-      select holds.lease_id from holds join leases on leases.id = holds.lease_id where leases.state not in ('offered', 'held')`.execute(
-      connection.db,
-    );
+  it("has charged, held and ended enough by now for the check after each test to mean something", async () => {
+    const count = (table: "ledger" | "holds" | "attempts" | "decisions") =>
+      connection.db
+        .selectFrom(table)
+        .select(sql<number>`count(*)::int`.as("rows"))
+        .executeTakeFirstOrThrow();
 
-    const { rows: charged } = await sql`select kind from ledger where owner_id = ${OWNER}`.execute(connection.db);
-
-    expect(charged.length).toBeGreaterThan(1);
-    expect(drift).toEqual([]);
-    expect(orphans).toEqual([]);
+    expect((await count("ledger")).rows).toBeGreaterThan(1);
+    expect((await count("holds")).rows).toBeGreaterThan(1);
+    expect((await count("attempts")).rows).toBeGreaterThan(10);
+    expect((await count("decisions")).rows).toBeGreaterThan(10);
   });
 });
