@@ -1,0 +1,33 @@
+import { sql, type Kysely } from "kysely";
+import type { Schema } from "#adapters/store/schema.ts";
+
+/** Every column that holds a time. A month's sum has the month's first instant. */
+const TIMES = {
+  deliveries: ["received_at", "due_at", "held_until"],
+  owners: ["policy_read_at", "due_at", "held_until"],
+  tasks: ["queued_at", "created_at", "updated_at", "due_at", "held_until"],
+  comments: ["due_at", "held_until"],
+  attempts: ["created_at"],
+  leases: ["created_at", "deadline_at"],
+  ledger: ["at"],
+  spend: ["since"],
+  credentials: ["last_grant_at"],
+  decisions: ["at"],
+  holds: [],
+} as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };
+
+/**
+ * The month turns: the clock is the database's own and isn't ours to set, so everything stored moves a calendar month (UTC)
+ * into the past, as if it had been done then.
+ */
+export async function turnMonth(db: Kysely<Schema>): Promise<void> {
+  for (const [table, columns] of Object.entries(TIMES)) {
+    for (const column of columns) {
+      const at = sql.ref(column);
+      await sql`
+        update ${sql.table(table)}
+        set ${at} = round(extract(epoch from to_timestamp(${at} / 1000.0) at time zone 'UTC' - interval '1 month') * 1000)
+        where ${at} is not null`.execute(db);
+    }
+  }
+}
