@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LEASE } from "#core/pool/lease.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
-import { EpochMs } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
@@ -17,6 +17,8 @@ import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
+import { checkBooks } from "../kit/invariants.ts";
+import { turnMonth } from "../kit/month.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const CHANGED: Outcome = {
@@ -57,6 +59,7 @@ describe("the worker's steps", () => {
     ])
       await sql`delete from ${sql.table(table)}`.execute(connection.db);
   });
+  afterEach(() => checkBooks(connection.db));
   afterAll(() => store.close());
 
   function depsOf(github: GitHub): Deps {
@@ -183,23 +186,45 @@ describe("the worker's steps", () => {
     expect(github.asked).toContain("cancelRun");
   });
 
-  it.each<[string, Partial<GitHub>]>([
-    ["refuses to tell of the run", { readRun: () => Promise.resolve(refused(404)) }],
-    ["can't be reached", { readRun: () => Promise.resolve(unavailable()) }],
-    ["has lost the runner repository", { readRunner: () => Promise.resolve(ok(undefined)) }],
-  ])("leave a job that works alone while GitHub %s, until its deadline", async (_name, answers) => {
-    const github = fakeGitHub();
-    const lease = await claimed(github);
-    const blind = { ...github, ...answers };
+  describe.each<[string, Partial<GitHub>, number]>([
+    ["refuses to tell of the run", { readRun: () => Promise.resolve(refused(404)) }, 1],
+    ["can't be reached", { readRun: () => Promise.resolve(unavailable()) }, 1],
+    ["has lost the runner repository", { readRunner: () => Promise.resolve(ok(undefined)) }, 0],
+  ])("while GitHub %s", (_name, answers, cancelled) => {
+    it("leave a job that works alone, and take what it reports", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
 
-    await passTime();
-    await settle(blind);
-    const before = (await now()).task.state;
-    await store.settle(lease.id, CHANGED, "h", []);
-    await settle(github);
+      await passTime();
+      await settle({ ...github, ...answers });
+      const before = (await now()).task.state;
+      await store.settle(lease.id, CHANGED, "h", []);
+      await settle(github);
 
-    expect(before).toBe("running");
-    expect((await now()).task.state).toBe("solved");
+      expect(before).toBe("running");
+      expect((await now()).task.state).toBe("solved");
+    });
+
+    it("leave a job that works alone until its deadline, and take it for lost then", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      const blind = { ...github, ...answers };
+
+      await passTime(LEASE.termMs + LEASE.graceMs - MINUTE_MS);
+      await settle(blind);
+      const before = await now();
+      await passTime(MINUTE_MS);
+      await settle(blind);
+      const late = await store.settle(lease.id, CHANGED, "h", []);
+
+      expect(before).toMatchObject({ task: { state: "running" }, leases: [{ state: "held", attempt: { verdict: null } }] });
+      expect(await now()).toMatchObject({
+        task: { state: "unsolved" },
+        leases: [{ state: "lost", costs: { model: 5_000_000 }, attempt: { verdict: "lost", why: { why: "deadline" } } }],
+      });
+      expect(late).toBe(false);
+      expect(github.asked.filter((what) => what === "cancelRun")).toHaveLength(cancelled);
+    });
   });
 
   it("take a run that ended and reported nothing for lost, with its conclusion", async () => {
@@ -477,6 +502,27 @@ describe("the worker's steps", () => {
 
     expect([waiting, granted]).toEqual(["queued", "awaiting"]);
     expect((await now()).task).toMatchObject({ state: "refused", failure: { reason: "config-invalid" } });
+  });
+
+  it("grant what waits for a used-up budget once the month has turned, though nothing wakes it", async () => {
+    const poor = fakeGitHub({
+      readSetUp: policy(
+        "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $6/month\n",
+      ),
+    });
+    const lease = await claimed(poor);
+    await store.settle(lease.id, CHANGED, "h", [{ kind: "model", amount: MicroUsd(2_000_000), detail: {} }]);
+    const second = { ...makeBrief(2), comment: null };
+    await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OwnerId(10), event: { kind: "request", brief: second } });
+    await settle(poor);
+    await passTime();
+    await settle(poor);
+    const waiting = (await now()).task.state;
+
+    await turnMonth(connection.db);
+    await settle(poor);
+
+    expect([waiting, (await now()).task.state]).toEqual(["queued", "awaiting"]);
   });
 
   it("give a request up that GitHub will never answer for, and one that is a defect after ten tries", async () => {
