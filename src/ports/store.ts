@@ -72,6 +72,9 @@ export type Written = { readonly id: number; readonly hash: string } | "gone" | 
 export type AdmissionRow = { readonly owner: OwnerId; readonly policy: KeptPolicy };
 export type ClaimedAdmission = Claimed<AdmissionRow>;
 
+/** A valid policy, and the commit it stands at. */
+export type CurrentPolicy = { readonly policy: Policy; readonly commit: string };
+
 /** The owner's policy as text: read anew by each version of this program. */
 export type KeptPolicy = { readonly text: string; readonly commit: string; readonly ageMs: number };
 
@@ -181,7 +184,7 @@ export type Store = {
    * holds, decision record) and the task's `admit` event; or, where nothing can be granted, have the waiting tasks say so.
    * `decide` is pure and waits for nothing.
    */
-  admit(owner: OwnerId, policy: Policy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+  admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
   /** Every task in the owner's queue ends as refused, or this one alone. */
   refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
 

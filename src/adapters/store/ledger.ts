@@ -1,21 +1,27 @@
 import { sql, type Kysely } from "kysely";
 import type { CredentialName, LeaseId, OwnerId } from "#core/wire/ids.ts";
 import { EpochMs } from "#core/wire/units.ts";
-import { windowsOf, type LedgerEntry } from "#core/pool/ledger.ts";
-import { monthOf } from "#core/pool/windows.ts";
+import { spendersOf, subjectsOf, type LedgerEntry } from "#core/pool/ledger.ts";
+import { periodOf, subjectId } from "#core/pool/windows.ts";
+import type { Plan } from "#core/plan/plan.ts";
 import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
-/** Appends what a lease cost, and adds it to the sums of the windows it counts in, in the caller's transaction. */
+/** Appends what a lease cost, and adds it to the day's sums of everyone whose money it is, in the caller's transaction. */
 export async function writeLedger(
   tx: Kysely<Schema>,
-  of: { lease: LeaseId; owner: OwnerId; credential: CredentialName },
+  of: { readonly lease: LeaseId; readonly owner: OwnerId; readonly credential: CredentialName; readonly plan: Plan },
   entries: readonly LedgerEntry[],
 ): Promise<void> {
   const { now } = await tx.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
-  const since = monthOf(EpochMs(now)).start;
+  const day = periodOf("day", EpochMs(now)).start;
+  const { team, person, repository } = of.plan.asker;
+  const spender = {
+    credential: subjectId({ kind: "credential", name: of.credential }),
+    others: spendersOf({ team, person, repository: repository.id }),
+  };
   for (const entry of entries) {
-    const { kind, amount, detail } = entry;
+    const { kind, amount, listed, detail } = entry;
     await tx
       .insertInto("ledger")
       .values({
@@ -24,18 +30,17 @@ export async function writeLedger(
         credential: of.credential,
         kind,
         amount,
+        listed,
         detail: JSON.stringify(detail),
         at: now,
       })
       .execute();
-    for (const window_id of windowsOf(entry, of.credential)) {
-      await tx
-        .insertInto("spend")
-        .values({ owner_id: of.owner, window_id, since, amount })
-        .onConflict((conflict) =>
-          conflict.columns(["owner_id", "window_id", "since"]).doUpdateSet({ amount: sql`spend.amount + excluded.amount` }),
-        )
-        .execute();
-    }
+    await tx
+      .insertInto("spend")
+      .values(subjectsOf(entry, spender).map((subject) => ({ owner_id: of.owner, subject, day, amount })))
+      .onConflict((conflict) =>
+        conflict.columns(["owner_id", "subject", "day"]).doUpdateSet({ amount: sql`spend.amount + excluded.amount` }),
+      )
+      .execute();
   }
 }

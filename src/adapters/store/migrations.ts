@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration, type MigrationProvider } from "kysely/migration";
 import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
+import { ALLOWANCES } from "#core/pool/windows.ts";
 import type { Schema } from "./schema.ts";
 
 const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
@@ -46,7 +47,7 @@ const MIGRATIONS: Record<string, Migration> = {
           brief jsonb not null,
           plan jsonb, failure jsonb,
           commit_sha text, pull_number integer, pull_draft boolean,
-          queued_at bigint,
+          queued_at bigint, passed_over_at bigint,
           created_at bigint not null default ${NOW}, updated_at bigint not null default ${NOW},
           ${QUEUE}
         )`.execute(db);
@@ -92,6 +93,10 @@ const MIGRATIONS: Record<string, Migration> = {
           fence integer not null,
           state text not null constraint leases_state check (state in (${words(LEASE_STATES)})),
           credential text not null,
+          billed boolean not null,
+          used bigint not null default 0 check (used >= 0),
+          heard_at bigint,
+          charged double precision not null, weight double precision not null,
           expected jsonb,
           run_id bigint unique, run_url text, check_run text, run_token_hash text,
           heartbeat jsonb,
@@ -122,6 +127,7 @@ const MIGRATIONS: Record<string, Migration> = {
           owner_id bigint not null,
           credential text not null,
           amount bigint not null check (amount >= 0),
+          listed bigint not null check (listed >= 0),
           detail jsonb not null,
           at bigint not null default ${NOW},
           primary key (lease_id, kind)
@@ -130,17 +136,64 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`
         create table spend (
           owner_id bigint not null,
-          window_id text not null,
-          since bigint not null,
+          subject text not null,
+          day bigint not null,
           amount bigint not null check (amount >= 0),
-          primary key (owner_id, window_id, since)
+          primary key (owner_id, subject, day)
         )`.execute(db);
       await sql`
         create table credentials (
           owner_id bigint not null,
           name text not null,
-          last_grant_at bigint not null,
+          last_grant_at bigint,
+          upstream text,
+          refusals integer not null default 0,
           primary key (owner_id, name)
+        )`.execute(db);
+      await sql`
+        create table cooldowns (
+          owner_id bigint not null,
+          upstream text not null,
+          model text not null,
+          until bigint not null,
+          primary key (owner_id, upstream, model)
+        )`.execute(db);
+      await sql`
+        create table allowances (
+          owner_id bigint not null,
+          upstream text not null,
+          name text not null constraint allowances_name check (name in (${words(ALLOWANCES)})),
+          model text not null,
+          share double precision, observed_at bigint, resets_at bigint,
+          own bigint not null default 0 check (own >= 0),
+          since bigint not null default 0 check (since >= 0),
+          published bigint,
+          fit jsonb,
+          primary key (owner_id, upstream, name, model)
+        )`.execute(db);
+      await sql`
+        create table uses (
+          owner_id bigint not null,
+          upstream text not null,
+          model text not null,
+          amount bigint not null check (amount >= 0),
+          at bigint not null
+        )`.execute(db);
+      await sql`create index uses_recent on uses (owner_id, upstream, at)`.execute(db);
+      await sql`
+        create table teams (
+          owner_id bigint not null,
+          name text not null,
+          pass double precision not null,
+          at bigint not null,
+          primary key (owner_id, name)
+        )`.execute(db);
+      await sql`
+        create table seen (
+          owner_id bigint not null,
+          kind text not null,
+          n double precision not null, log double precision not null, squares double precision not null, ms double precision not null,
+          primary key (owner_id, kind)
         )`.execute(db);
       await sql`
         create table decisions (

@@ -1,13 +1,13 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { CredentialName, OwnerId, TaskId } from "#core/wire/ids.ts";
-import { EpochMs, MicroUsd } from "#core/wire/units.ts";
-import type { Policy } from "#core/config/policy.ts";
-import { RUNNER_AT_MOST } from "#core/pool/ledger.ts";
+import { EpochMs } from "#core/wire/units.ts";
+import { capacityOf, NO_FIT } from "#core/pool/capacity.ts";
+import { LEASE } from "#core/pool/lease.ts";
 import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
-import { monthOf, windowId, type Window, type WindowSubject } from "#core/pool/windows.ts";
+import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { LIVE_LEASE_STATES, TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
-import type { ClaimedAdmission } from "#ports/store.ts";
+import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
 import { wakeComments, wakeWaitingComments } from "./comments.ts";
 import { NOW } from "./migrations.ts";
 import { claimDue } from "./queue.ts";
@@ -51,12 +51,12 @@ export async function lockPool(tx: Kysely<Schema>, owner: OwnerId): Promise<void
 export async function admit(
   db: Kysely<Schema>,
   owner: OwnerId,
-  policy: Policy,
+  { policy, commit }: CurrentPolicy,
   decide: (snapshot: PoolSnapshot) => Decision,
 ): Promise<Decision> {
   return db.transaction().execute(async (tx) => {
     await lockPool(tx, owner);
-    const decision = decide(await loadPool(tx, owner, policy));
+    const decision = decide(toSnapshot(policy, commit, await loadPool(tx, owner), randomInt(2 ** 31)));
     if (decision.kind === "grant") await writeGrant(tx, owner, decision);
     else await wakeWaitingComments(tx, owner);
     return decision;
@@ -64,11 +64,12 @@ export async function admit(
 }
 
 async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Promise<void> {
-  const { task, credential } = grant;
+  const { task, credential, record, team } = grant;
+  const { now, credentials, queue } = record.snapshot;
   // Not a claim: nobody else works on a queued task.
   const moved = await tx
     .updateTable("tasks")
-    .set({ state: TASK_TRANSITIONS.queued.admit, tries: 0, due_at: NOW, updated_at: NOW })
+    .set({ state: TASK_TRANSITIONS.queued.admit, tries: 0, due_at: NOW, updated_at: NOW, passed_over_at: null })
     .where("id", "=", task)
     .where("state", "=", "queued")
     .returning("plan")
@@ -82,28 +83,55 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
     .select(sql<number>`coalesce(max(fence), 0)::int + 1`.as("fence"))
     .where("attempt_id", "=", attempt)
     .executeTakeFirstOrThrow();
+  const billed = (credentials.find(({ name }) => name === credential)?.budgets.length ?? 0) > 0;
+  const charged = queue.find((queued) => queued.task === task)?.estimate.mean ?? 0;
   await tx
     .insertInto("leases")
-    .values({ id: lease, owner_id: owner, task_id: task, attempt_id: attempt, fence, state: "offered", credential })
+    .values({
+      id: lease,
+      owner_id: owner,
+      task_id: task,
+      attempt_id: attempt,
+      fence,
+      state: "offered",
+      credential,
+      billed,
+      charged,
+      weight: team.weight,
+    })
     .execute();
-  await tx
-    .insertInto("holds")
-    .values(grant.holds.map((hold) => ({ lease_id: lease, owner_id: owner, window_id: hold.window, amount: hold.amount })))
-    .execute();
+  if (grant.holds.length > 0)
+    await tx
+      .insertInto("holds")
+      .values(grant.holds.map((hold) => ({ lease_id: lease, owner_id: owner, window_id: hold.window, amount: hold.amount })))
+      .execute();
   await tx
     .insertInto("decisions")
-    .values({ owner_id: owner, lease_id: lease, record: JSON.stringify(grant.record) })
+    .values({ owner_id: owner, lease_id: lease, record: JSON.stringify(record) })
     .execute();
-  const granted = { last_grant_at: grant.record.snapshot.now };
+  const granted = { last_grant_at: now };
   await tx
     .insertInto("credentials")
     .values({ owner_id: owner, name: credential, ...granted })
     .onConflict((conflict) => conflict.columns(["owner_id", "name"]).doUpdateSet(granted))
     .execute();
+  await tx
+    .insertInto("teams")
+    .values({ owner_id: owner, name: team.name, pass: team.pass, at: team.at })
+    .onConflict((conflict) => conflict.columns(["owner_id", "name"]).doUpdateSet({ pass: team.pass, at: team.at }))
+    .execute();
+  const passedOver = record.passedOver.map((each) => each.task);
+  if (passedOver.length > 0)
+    await tx
+      .updateTable("tasks")
+      .set({ passed_over_at: now })
+      .where("id", "in", passedOver)
+      .where("passed_over_at", "is", null)
+      .execute();
   await wakeComments(tx, [task]);
 }
 
-/** The task's open attempt, which an offer that ran out leaves behind, or its next one under the plan's route. */
+/** The task's open attempt, which an offer that ran out or a move leaves behind, or its next one under the plan's route. */
 async function openAttempt(
   tx: Kysely<Schema>,
   owner: OwnerId,
@@ -135,71 +163,127 @@ async function openAttempt(
   return id;
 }
 
-/** Everything `pick` looks at. Bounded by the queue and the live leases, not by what the owner has ever done. */
-async function loadPool(tx: Kysely<Schema>, owner: OwnerId, policy: Policy): Promise<PoolSnapshot> {
-  const clock = await tx.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
+/**
+ * Everything `pick` looks at. Bounded by the queue, the live leases and the pool's size: of the past it reads sums alone.
+ */
+export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stored> {
+  const clock = await tx.selectNoFrom(sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`.as("now")).executeTakeFirstOrThrow();
   const now = EpochMs(clock.now);
-  const { start, end } = monthOf(now);
-  const queue = await tx
+  const since = sinceOf(now);
+  const at = (value: number | null) => (value === null ? null : EpochMs(value));
+  const queued = await tx
     .selectFrom("tasks")
-    .select(["id", "plan", "queued_at"])
+    .select(["id", "plan", "queued_at", "passed_over_at"])
     .where("owner_id", "=", owner)
     .where("state", "=", "queued")
     .execute();
+  const queue = queued.flatMap(({ id, plan, queued_at, passed_over_at }) =>
+    plan === null || queued_at === null
+      ? []
+      : [{ task: TaskId(id), plan, queuedAt: EpochMs(queued_at), passedOverAt: at(passed_over_at), movedFrom: [] as CredentialName[] }],
+  );
+  await readMoves(tx, queue);
   const spent = await tx
     .selectFrom("spend")
-    .select(["window_id", "amount"])
+    .select([
+      "subject",
+      sql<number>`coalesce(sum(amount) filter (where day >= ${since.day}), 0)::bigint`.as("day"),
+      sql<number>`coalesce(sum(amount) filter (where day >= ${since.week}), 0)::bigint`.as("week"),
+      sql<number>`coalesce(sum(amount) filter (where day >= ${since.month}), 0)::bigint`.as("month"),
+    ])
     .where("owner_id", "=", owner)
-    .where("since", "=", start)
+    .where("day", ">=", Math.min(since.week, since.month))
+    .groupBy("subject")
     .execute();
   const held = await tx
     .selectFrom("holds")
-    .select(["window_id", sql<number>`sum(amount)::bigint`.as("amount")])
-    .where("owner_id", "=", owner)
-    .groupBy("window_id")
+    .innerJoin("leases", "leases.id", "holds.lease_id")
+    .select([
+      "window_id as window",
+      "credential",
+      // What is reported of a window is in its own use already; money is settled at the end.
+      sql<number>`sum(case when window_id like 'window:%' and window_id <> 'window:tokens-minute' then greatest(amount - used, 0) else amount end)::bigint`.as(
+        "amount",
+      ),
+    ])
+    .where("holds.owner_id", "=", owner)
+    .where(sql<boolean>`coalesce(deadline_at + ${LEASE.freedMs} > ${now}, true)`)
+    .groupBy(["window_id", "credential"])
     .execute();
   const live = await tx
     .selectFrom("leases")
-    .select(["credential", "state"])
+    .select([
+      "credential",
+      sql<number>`count(*) filter (where state = 'offered')::int`.as("offered"),
+      sql<number>`count(*)::int`.as("live"),
+    ])
     .where("owner_id", "=", owner)
     .where("state", "in", [...LIVE_LEASE_STATES])
+    .where(sql<boolean>`coalesce(deadline_at + ${LEASE.freedMs} > ${now}, true)`)
+    .groupBy("credential")
     .execute();
-  const grants = await tx.selectFrom("credentials").select(["name", "last_grant_at"]).where("owner_id", "=", owner).execute();
-  const window = (subject: WindowSubject, capacity: MicroUsd): Window => {
-    const id = windowId({ name: "usd-month", subject });
-    const amountOf = (rows: readonly { window_id: string; amount: number }[]) =>
-      MicroUsd(rows.find((row) => row.window_id === id)?.amount ?? 0);
-    return { name: "usd-month", subject, capacity, used: amountOf(spent), held: amountOf(held), resetsAt: end };
-  };
+  const credentials = await tx
+    .selectFrom("credentials")
+    .select(["name", "last_grant_at", "upstream", "refusals"])
+    .where("owner_id", "=", owner)
+    .execute();
+  const cooldowns = await tx
+    .selectFrom("cooldowns")
+    .select(["upstream", "model", "until"])
+    .where("owner_id", "=", owner)
+    .where("until", ">", now)
+    .execute();
+  const allowances = await tx.selectFrom("allowances").selectAll().where("owner_id", "=", owner).execute();
+  const teams = await tx.selectFrom("teams").select(["name", "pass", "at"]).where("owner_id", "=", owner).execute();
+  const kinds = [...new Set(queue.flatMap(({ plan }) => kindsOf(plan)))];
+  const seen =
+    kinds.length === 0
+      ? []
+      : await tx
+          .selectFrom("seen")
+          .select(["kind", "n", "log", "squares", "ms"])
+          .where("owner_id", "=", owner)
+          .where("kind", "in", kinds)
+          .execute();
   return {
     now,
-    seed: randomInt(2 ** 31),
-    queue: queue.flatMap(({ id, plan, queued_at }) =>
-      plan === null || queued_at === null
-        ? []
-        : [
-            {
-              task: TaskId(id),
-              provider: plan.route.provider,
-              estimate: plan.budget,
-              runner: RUNNER_AT_MOST,
-              queuedAt: EpochMs(queued_at),
-            },
-          ],
-    ),
-    credentials: policy.pool.map((entry) => {
-      const name = CredentialName(entry.name);
-      const lastGrant = grants.find((row) => row.name === name);
-      return {
-        name,
-        provider: entry.provider,
-        // A credential without a budget of its own may spend the owner's whole one.
-        windows: [window({ kind: "credential", name }, entry.budget ?? policy.budget)],
-        live: live.filter((row) => row.credential === name).length,
-        lastGrantAt: lastGrant === undefined ? null : EpochMs(lastGrant.last_grant_at),
-      };
-    }),
-    unclaimed: live.filter((row) => row.state === "offered").length,
-    ownerWindows: [window({ kind: "owner" }, policy.budget)],
+    queue,
+    spent,
+    held,
+    live,
+    credentials: credentials.map(({ last_grant_at, ...row }) => ({ ...row, lastGrantAt: at(last_grant_at) })),
+    cooldowns: cooldowns.map(({ model, until, upstream }) => ({ upstream, model: model === "" ? null : model, until: EpochMs(until) })),
+    allowances: allowances.map((row) => ({
+      upstream: row.upstream,
+      name: row.name,
+      model: row.model === "" ? null : row.model,
+      capacity: row.published === null ? capacityOf(row.fit ?? NO_FIT) : { value: row.published, error: 0, hiddenPerMs: 0 },
+      observed: row.share === null || row.observed_at === null ? null : { share: row.share, at: EpochMs(row.observed_at) },
+      resetsAt: at(row.resets_at),
+      own: row.own,
+      since: row.since,
+    })),
+    teams: teams.map(({ name, pass, at: written }) => ({ name, pass, at: EpochMs(written) })),
+    seen: new Map(seen.map(({ kind, ...sums }) => [kind, sums])),
+    consents: [],
   };
+}
+
+/** Of the tasks that a limit has interrupted: the credentials of their open attempt's leases, on which they don't go on. */
+async function readMoves(tx: Kysely<Schema>, queue: readonly { readonly task: TaskId; readonly movedFrom: CredentialName[] }[]): Promise<void> {
+  if (queue.length === 0) return;
+  const rows = await tx
+    .selectFrom("leases")
+    .innerJoin("attempts", "attempts.id", "leases.attempt_id")
+    .select(["leases.task_id", "leases.credential"])
+    .where("attempts.state", "=", "open")
+    .where("leases.state", "=", "settled")
+    .where(
+      "leases.task_id",
+      "in",
+      queue.map(({ task }) => task),
+    )
+    .execute();
+  const tasks = new Map(queue.map((row) => [row.task, row.movedFrom]));
+  for (const { task_id, credential } of rows) tasks.get(TaskId(task_id))?.push(CredentialName(credential));
 }

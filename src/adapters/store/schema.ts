@@ -1,7 +1,9 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
+import type { Fit } from "#core/pool/capacity.ts";
 import type { DecisionRecord } from "#core/pool/pick.ts";
+import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
@@ -50,6 +52,7 @@ export type Schema = {
     pull_number: number | null;
     pull_draft: boolean | null;
     queued_at: number | null;
+    passed_over_at: number | null;
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };
@@ -88,6 +91,14 @@ export type Schema = {
     fence: number;
     state: LeaseState;
     credential: string;
+    /** Its use is billed; a subscription's isn't. */
+    billed: boolean;
+    /** What its job has reported so far, at list price. */
+    used: Generated<number>;
+    heard_at: number | null;
+    /** What its team's pass was charged, over its weight. */
+    charged: number;
+    weight: number;
     expected: NullableJson<ExpectedRun>;
     run_id: number | null;
     run_url: string | null;
@@ -109,12 +120,43 @@ export type Schema = {
     owner_id: number;
     credential: string;
     amount: number;
+    listed: number;
     detail: Json<object>;
     at: Generated<number>;
   };
-  /** The ledger's sum by window and month, kept with it, so that a grant doesn't read the ledger. */
-  spend: { owner_id: number; window_id: string; since: number; amount: number };
-  /** When a credential was last drawn on. */
-  credentials: { owner_id: number; name: string; last_grant_at: number };
+  /** The ledger's sum by whose it is (`subjectId`) and day, kept with it, so that a grant doesn't read the ledger. */
+  spend: { owner_id: number; subject: string; day: number; amount: number };
+  credentials: {
+    owner_id: number;
+    name: string;
+    last_grant_at: number | null;
+    /** The provider's word for its account, once heard. */
+    upstream: string | null;
+    /** Refusals of its key in a row; from two on it is quarantined. */
+    refusals: Generated<number>;
+  };
+  /** Rests after a limit, of one model or of all (''). */
+  cooldowns: { owner_id: number; upstream: string; model: string; until: number };
+  /** An upstream's windows (core/pool/windows.ts `Allowance`). */
+  allowances: {
+    owner_id: number;
+    upstream: string;
+    name: AllowanceName;
+    /** '' = all models. */
+    model: string;
+    share: number | null;
+    observed_at: number | null;
+    resets_at: number | null;
+    own: Generated<number>;
+    since: Generated<number>;
+    /** A provider's own figure, where it tells one. */
+    published: number | null;
+    fit: NullableJson<Fit>;
+  };
+  /** Our latest use of an upstream at list price, by report: what an observation made earlier has not seen. */
+  uses: { owner_id: number; upstream: string; model: string; amount: number; at: number };
+  teams: { owner_id: number; name: string; pass: number; at: number };
+  /** What settled leases of one kind cost (core/pool/estimator.ts). */
+  seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number };
   decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<DecisionRecord>; at: Generated<number> };
 };

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { Effort, Harness, Provider, TIERS } from "../wire/contract.ts";
+import { Effort, Harness, Provider, Tier, TIERS } from "../wire/contract.ts";
+import { STRATEGIES } from "../pool/strategy.ts";
+import { PERIODS } from "../pool/windows.ts";
 import { CATALOG } from "../plan/catalog.ts";
 import { MicroUsd } from "../wire/units.ts";
 
@@ -9,11 +11,16 @@ export const POLICY_REPOSITORY = ".github";
 
 const MODELS = CATALOG.map((row) => row.model);
 
-/** `$200/month`: dollars an owner, a credential or nothing more may spend in a calendar month (UTC). */
-const MonthlyBudget = z
-  .string({ error: 'should be an amount a month, like "$200/month"' })
-  .regex(/^\$\d{1,7}(?:\.\d{1,2})?\/month$/, 'should be an amount a month, like "$200/month"')
-  .transform((text) => dollars(text));
+/** `$200/month`: dollars that may be spent in each calendar day, week or month (UTC). */
+const BUDGET_SHAPE = 'should be an amount a day, week or month, like "$200/month"';
+const Spending = z
+  .string({ error: BUDGET_SHAPE })
+  .regex(/^\$\d{1,7}(?:\.\d{1,2})?\/(?:day|week|month)$/, BUDGET_SHAPE)
+  .transform((text) => {
+    const [amount = "", period] = text.split("/");
+    return { amount: dollars(amount), period: PERIODS.find((each) => each === period) ?? "month" };
+  });
+export type Spending = z.infer<typeof Spending>;
 
 const Amount = z
   .string({ error: 'should be an amount in dollars, like "$15"' })
@@ -33,12 +40,63 @@ const CredentialAlias = z
   .string({ error: "should be the name of the environment that holds AGENT_POOL_KEY" })
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
 
-const Credential = z.strictObject({
-  name: CredentialAlias,
-  provider: Provider,
-  kind: z.literal("api-key", { error: 'should be "api-key", the one kind served so far' }).default("api-key"),
-  budget: MonthlyBudget.optional(),
-});
+const Percent = z
+  .string({ error: 'should be a share, like "40%"' })
+  .regex(/^(?:\d|[1-9]\d|100)%$/, 'should be a share from 0% to 100%, like "40%"')
+  .transform((text) => Number.parseInt(text, 10) / 100);
+
+const Login = z
+  .string({ error: "should be a GitHub login" })
+  .regex(/^(?!-)[A-Za-z0-9-]{1,39}$/, "should be a GitHub login")
+  .transform((login) => login.toLowerCase());
+
+const TeamName = z
+  .string({ error: "should be a team's name as in its address, like `platform`" })
+  .regex(/^[a-z0-9][a-z0-9_-]{0,99}$/, "should be a team's name as in its address, like `platform`");
+
+const names = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(100).optional();
+
+export const CREDENTIAL_KINDS = ["api-key", "seat"] as const;
+
+const Credential = z
+  .strictObject({
+    name: CredentialAlias,
+    provider: Provider,
+    kind: z.enum(CREDENTIAL_KINDS, { error: "should be `api-key` or `seat`" }).default("api-key"),
+    /** Real money: of what its provider bills. A seat's subscription is paid already. */
+    budget: Spending.optional(),
+    /** Jobs at once. Default: 5, of a seat 1. */
+    jobs: z.number().int().min(1).max(100).optional(),
+    /** Credentials of one provider's account share its windows: give them one name. Default: the provider's own word for it. */
+    account: CredentialAlias.optional(),
+    /** A seat's plan, as people call it: a label, never a size. */
+    subscription: z.string().min(1).max(50).optional(),
+    owner: Login.optional(),
+    "keep-for-owner": Percent.optional(),
+    serves: z.enum(["owner", "everyone"], { error: "should be `owner` or `everyone`" }).optional(),
+    only: z
+      .strictObject({
+        teams: names(TeamName),
+        repositories: names(z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, "should be a repository's name")),
+        tiers: names(Tier),
+        models: names(z.string().max(100)),
+        harnesses: names(Harness),
+      })
+      .optional(),
+  })
+  .superRefine((entry, context) => {
+    const wrong = (path: string, message: string) => {
+      context.addIssue({ code: "custom", path: [path], message });
+    };
+    if (entry.kind === "seat") {
+      if (entry.owner === undefined) wrong("kind", "a seat needs its `owner`, the login of the person it is of");
+      if (entry.budget !== undefined) wrong("budget", "is for what is paid by use; a seat's windows limit it");
+      if ((entry.jobs ?? 1) > 1) wrong("jobs", "a seat does one job at a time");
+    } else
+      for (const setting of ["owner", "keep-for-owner", "serves", "subscription"] as const)
+        if (entry[setting] !== undefined) wrong(setting, "is for seats; say `kind: seat` if it is one");
+  });
+export type Credential = z.infer<typeof Credential>;
 
 const RouteChoice = z.strictObject({
   harness: Harness,
@@ -75,8 +133,18 @@ export const Policy = z.strictObject({
     .min(1, "should list at least one credential")
     .refine((pool) => new Set(pool.map((entry) => entry.name)).size === pool.length, "should name each credential once"),
   runner: Runner,
-  /** All credentials together, a calendar month. */
-  budget: MonthlyBudget,
+  /** All credentials together. */
+  budget: Spending,
+  /** How the pool is drawn on (core/pool/strategy.ts). */
+  strategy: z.enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` }).default("paced"),
+  /** Fair shares of the pool, by team. Without any, everyone is one. */
+  teams: z
+    .record(TeamName, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))
+    .default({}),
+  /** What each person may spend. */
+  people: z.strictObject({ budget: Spending.optional() }).default({}),
+  /** What each of these repositories may spend, by name. */
+  repositories: z.record(z.string().max(100), z.strictObject({ budget: Spending.optional() })).default({}),
   tiers: z
     .strictObject({
       light: z
@@ -106,6 +174,13 @@ export const Policy = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
-  task: z.strictObject({ budget: Amount.prefault("$5") }).prefault({}),
+  task: z
+    .strictObject({
+      /** What one attempt may spend on the model. */
+      budget: Amount.prefault("$5"),
+      /** How often a task may go on with another credential when a limit has interrupted it. */
+      moves: z.number().int().min(0).max(10).default(3),
+    })
+    .prefault({}),
 });
 export type Policy = z.infer<typeof Policy>;

@@ -1,7 +1,16 @@
 import type { Price, Size } from "../wire/contract.ts";
+import type { ActorId, RepositoryId } from "../wire/ids.ts";
 import type { MicroUsd } from "../wire/units.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
+
+/** A person as verified when the task was planned, the team it counts for, and where the work is. */
+export type Asker = {
+  readonly team: string;
+  readonly person: ActorId;
+  readonly login: string;
+  readonly repository: { readonly id: RepositoryId; readonly name: string };
+};
 
 /** What was decided before anything was spent: frozen before dispatch, never changed after. */
 export type Plan = {
@@ -18,6 +27,8 @@ export type Plan = {
   readonly base: { readonly branch: string; readonly commit: string; readonly tree: string };
   readonly runner: { readonly repository: string; readonly workflow: string };
   readonly policyCommit: string;
+  /** Who asks, for fairness and budgets. */
+  readonly asker: Asker;
   readonly commands: { readonly setup: readonly string[]; readonly verify: readonly string[] };
   readonly guards: { readonly maxFiles: number; readonly maxBytes: number; readonly protected: readonly string[] };
   readonly draft: boolean;

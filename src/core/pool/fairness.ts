@@ -26,5 +26,5 @@ export function passAt({ pass, at }: Pick<TeamState, "pass" | "at">, clock: numb
 
 /** What a grant, or a settlement's difference from it, moves the pass by. */
 export function charge(cost: number, weight: number): number {
-  return weight > 0 ? cost / weight : Number.MAX_SAFE_INTEGER;
+  return weight > 0 ? cost / weight : 0;
 }

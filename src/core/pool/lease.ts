@@ -14,4 +14,11 @@ export const LEASE = {
   /** The workflow's own limit (`timeout-minutes`): no run costs more runner minutes than these. */
   jobMs: 75 * MINUTE_MS,
   heartbeatEveryMs: 20 * SECOND_MS,
+  /** Without a heartbeat for this long a run is silent, and cancelled. */
+  silentMs: 3 * MINUTE_MS,
+  /**
+   * After the deadline: from then on what a lease reserved is free, though its run may still have to verify and report. The
+   * gateway has refused it every call since the deadline, by its own clock, which may be this far behind.
+   */
+  freedMs: 2 * MINUTE_MS,
 } as const;

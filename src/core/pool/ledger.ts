@@ -1,9 +1,9 @@
 import type { Price, Usage } from "../wire/contract.ts";
 import { costOf } from "../wire/cost.ts";
-import type { CredentialName } from "../wire/ids.ts";
+import type { ActorId, RepositoryId } from "../wire/ids.ts";
 import { MicroUsd, MINUTE_MS } from "../wire/units.ts";
 import { LEASE } from "./lease.ts";
-import { windowId } from "./windows.ts";
+import { subjectId } from "./windows.ts";
 
 /**
  * A hosted Linux two-core minute, rounded up per job.
@@ -13,7 +13,10 @@ export const RUNNER_MINUTE = MicroUsd(6_000);
 
 export type LedgerEntry = {
   readonly kind: "model" | "runner";
+  /** Money spent: nothing where a subscription has paid already. */
   readonly amount: MicroUsd;
+  /** What it would cost at list price: what the provider's windows count. */
+  readonly listed: MicroUsd;
   /** What the amount was made of, for people. */
   readonly detail: object;
 };
@@ -25,32 +28,51 @@ export const RUNNER_AT_MOST: MicroUsd = runnerCost(LEASE.jobMs).amount;
  * What a reported lease cost: its tokens at the price it was granted under, and its runner's minutes,
  * of which there can't be more than a job may last. Written once.
  */
-export function settlement(report: { usage: Usage; estimated: boolean; ms: number }, price: Price): readonly LedgerEntry[] {
+export function settlement(
+  report: { readonly usage: Usage; readonly estimated: boolean; readonly ms: number },
+  { price, billed }: { readonly price: Price; readonly billed: boolean },
+): readonly LedgerEntry[] {
   const { usage, estimated, ms } = report;
-  return [{ kind: "model", amount: costOf(usage, price), detail: { usage, estimated } }, runnerCost(Math.min(ms, LEASE.jobMs))];
+  const listed = costOf(usage, price);
+  return [
+    { kind: "model", amount: billed ? listed : MicroUsd(0), listed, detail: { usage, estimated } },
+    runnerCost(Math.min(ms, LEASE.jobMs)),
+  ];
 }
 
 /**
  * What a lease is charged that ended unheard: all it held of the model's budget, for it may all have been spent, and the
  * minutes since its claim. One that was never claimed cost nothing.
  */
-export function conservativeCharge(held: MicroUsd, sinceClaimMs: number | null): readonly LedgerEntry[] {
+export function conservativeCharge(
+  { cap, billed }: { readonly cap: MicroUsd; readonly billed: boolean },
+  sinceClaimMs: number | null,
+): readonly LedgerEntry[] {
   if (sinceClaimMs === null) return [];
+  const detail = { estimated: true, because: "the run reported nothing" };
   return [
-    { kind: "model", amount: held, detail: { estimated: true, because: "the run reported nothing" } },
+    { kind: "model", amount: billed ? cap : MicroUsd(0), listed: cap, detail },
     runnerCost(Math.min(sinceClaimMs, LEASE.jobMs)),
   ];
 }
 
 function runnerCost(ms: number): LedgerEntry {
   const minutes = Math.max(1, Math.ceil(ms / MINUTE_MS));
-  return { kind: "runner", amount: MicroUsd(minutes * RUNNER_MINUTE), detail: { minutes } };
+  const amount = MicroUsd(minutes * RUNNER_MINUTE);
+  return { kind: "runner", amount, listed: amount, detail: { minutes } };
 }
 
-/** The windows an entry counts in: the provider's money in the credential's and the owner's, GitHub's in the owner's alone. */
-export function windowsOf(entry: LedgerEntry, credential: CredentialName): readonly string[] {
-  const owner = windowId({ name: "usd-month", subject: { kind: "owner" } });
-  return entry.kind === "runner"
-    ? [owner]
-    : [owner, windowId({ name: "usd-month", subject: { kind: "credential", name: credential } })];
+/** Whose spending an entry is: the provider's money is the credential's too, GitHub's is not. */
+export function subjectsOf(entry: LedgerEntry, spender: { readonly credential: string; readonly others: readonly string[] }): readonly string[] {
+  return entry.kind === "runner" ? spender.others : [...spender.others, spender.credential];
+}
+
+/** Whose money a task spends, beside its credential's, by `subjectId`. */
+export function spendersOf(task: { readonly team: string; readonly repository: RepositoryId; readonly person: ActorId }): readonly string[] {
+  return [
+    subjectId({ kind: "owner" }),
+    subjectId({ kind: "team", name: task.team }),
+    subjectId({ kind: "repository", id: task.repository }),
+    subjectId({ kind: "person", id: task.person }),
+  ];
 }

@@ -2,10 +2,10 @@ import type { Harness, Provider, Tier } from "../wire/contract.ts";
 import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
 import { MicroUsd, type EpochMs } from "../wire/units.ts";
 import type { Estimate } from "./estimator.ts";
-import { passAt, type TeamState } from "./fairness.ts";
+import { charge, passAt, type TeamState } from "./fairness.ts";
 import { isRoomFor, roomAt } from "./room.ts";
 import { scoreOf, type Strategy } from "./strategy.ts";
-import { allowanceKey, budgetId, counts, leftOf, type Allowance, type Budget } from "./windows.ts";
+import { allowanceKey, budgetId, counts, leftOf, subjectId, type Allowance, type Budget } from "./windows.ts";
 
 /** The pool of one owner at one instant, as loaded under its lock. */
 export type PoolSnapshot = {
@@ -49,7 +49,7 @@ export type QueuedTask = {
   readonly cap: MicroUsd;
   /** What its runner may cost at most: reserved beside it in all budgets but the credential's. */
   readonly runner: MicroUsd;
-  /** The budgets it falls under beside the credential's, by id. */
+  /** Whose money it spends beside the credential's, by `subjectId`: there may be budgets for these. */
   readonly budgets: readonly string[];
   readonly queuedAt: EpochMs;
   /** Since when others were granted while it fitted nowhere; null: never. */
@@ -82,7 +82,7 @@ export type CredentialState = {
   readonly cooldowns: readonly { readonly model: string | null; readonly until: EpochMs }[];
   /** Its key was refused, twice. */
   readonly quarantined: boolean;
-  /** The ids of its own budgets. A subscription spends no money and has none. */
+  /** Its own `subjectId`, where use is billed. A subscription spends no money and has none. */
   readonly budgets: readonly string[];
 };
 
@@ -95,7 +95,7 @@ export type Allowed = {
   readonly harnesses: readonly Harness[] | null;
 };
 
-/** An amount of one window, by its id: `budgetId`, or `upstream:<id>/<allowanceKey>`. */
+/** An amount of money of one subject, `usd:<subjectId>`, or of one of its upstream's windows, `window:<allowanceKey>`. */
 export type HoldRequest = { readonly window: string; readonly amount: number };
 
 /** Why a credential can't serve a task now. `until`: when that ends by itself; null: not known, or not by itself. */
@@ -144,6 +144,8 @@ export type Decision =
       readonly task: TaskId;
       readonly credential: CredentialName;
       readonly holds: readonly HoldRequest[];
+      /** The task's team, charged with it. */
+      readonly team: TeamState;
       readonly record: DecisionRecord;
     }
   /** `waiting`: each task's place in the queue, and the first instant at which something in its way ends. */
@@ -178,7 +180,8 @@ export function pick(snapshot: PoolSnapshot): Decision {
     const best = bestOf(candidates, pool);
     if (best !== undefined) {
       const holds = holdsOf(task, best, pool);
-      return { kind: "grant", task: task.task, credential: best.name, holds, record: { snapshot, candidates, passedOver } };
+      const team = chargeTeam(task, pool);
+      return { kind: "grant", task: task.task, credential: best.name, holds, team, record: { snapshot, candidates, passedOver } };
     }
     const summary = { whyNot: countWhy(candidates), until: soonest(candidates) };
     if (!keptFree.tasks.has(task.task)) refused.set(shape, summary);
@@ -191,7 +194,7 @@ export function pick(snapshot: PoolSnapshot): Decision {
 type Pool = {
   readonly snapshot: PoolSnapshot;
   readonly queue: readonly QueuedTask[];
-  readonly budgets: ReadonlyMap<string, Budget>;
+  readonly budgets: ReadonlyMap<string, readonly Budget[]>;
   readonly windows: ReadonlyMap<string, readonly Allowance[]>;
 };
 
@@ -199,16 +202,29 @@ function index(snapshot: PoolSnapshot): Pool {
   return {
     snapshot,
     queue: orderOf(snapshot),
-    budgets: new Map(snapshot.budgets.map((budget) => [budgetId(budget), budget])),
+    budgets: Map.groupBy(snapshot.budgets, (budget) => subjectId(budget.subject)),
     windows: new Map(snapshot.upstreams.map((upstream) => [upstream.id, upstream.windows])),
   };
 }
 
+/** Where the least of those who wait stands: nobody who joins is put behind it. */
+function clockOf({ queue, teams }: Pick<PoolSnapshot, "queue" | "teams">): number | undefined {
+  const waiting = new Set(queue.map(({ team }) => team));
+  const passes = teams.filter(({ name, weight }) => waiting.has(name) && weight > 0).map(({ pass }) => pass);
+  return passes.length === 0 ? undefined : Math.min(...passes);
+}
+
+function chargeTeam({ team: name, estimate }: QueuedTask, { snapshot }: Pool): TeamState {
+  const { now, teams } = snapshot;
+  const clock = clockOf(snapshot) ?? 0;
+  const team = teams.find((each) => each.name === name) ?? { name, weight: 1, pass: clock, at: now };
+  return { ...team, pass: passAt(team, clock, now) + charge(estimate.mean, team.weight), at: now };
+}
+
 /** The fair order: interrupted tasks first, then teams by how far they are behind, each team's by age. */
 export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue" | "teams">): readonly QueuedTask[] {
-  const waiting = new Set(queue.map(({ team }) => team));
-  const clock = Math.min(...teams.filter(({ name, weight }) => waiting.has(name) && weight > 0).map(({ pass }) => pass));
-  const pass = new Map(teams.map((team) => [team.name, passOf(team, clock, now)]));
+  const clock = clockOf({ queue, teams });
+  const pass = new Map(teams.map((team) => [team.name, team.weight > 0 ? passAt(team, clock ?? team.pass, now) : Infinity]));
   const passOfTask = ({ team }: QueuedTask) => pass.get(team) ?? 0;
   return queue.toSorted(
     (a, b) =>
@@ -217,10 +233,6 @@ export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue
       a.queuedAt - a.priorityMs - (b.queuedAt - b.priorityMs) ||
       compare(a.task, b.task),
   );
-}
-
-function passOf(team: TeamState, clock: number, now: EpochMs): number {
-  return team.weight > 0 ? passAt(team, Number.isFinite(clock) ? clock : team.pass, now) : Number.MAX_SAFE_INTEGER;
 }
 
 function shapeOf(task: QueuedTask): string {
@@ -261,7 +273,7 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
   const { strategy, now } = pool.snapshot;
   const account = {
     windows: windowsOf(credential, pool),
-    budgets: credential.budgets.flatMap((id) => pool.budgets.get(id) ?? []),
+    budgets: credential.budgets.flatMap((subject) => pool.budgets.get(subject) ?? []),
   };
   const score = scoreOf(strategy, account, task.model, task.estimate.mean, now);
   return { credential: credential.name, score, whyNot: null };
@@ -305,11 +317,11 @@ function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, kept
 
 /** Of the budgets that can't take the task in full, the one that lacks most. */
 function tightestBudget(task: QueuedTask, credential: CredentialState, pool: Pool): Budget | undefined {
-  const short = (ids: readonly string[], amount: number) =>
-    ids.flatMap((id) => {
-      const budget = pool.budgets.get(id);
-      return budget !== undefined && leftOf(budget) < amount ? [{ budget, lacks: amount - leftOf(budget) }] : [];
-    });
+  const short = (subjects: readonly string[], amount: number) =>
+    subjects
+      .flatMap((subject) => pool.budgets.get(subject) ?? [])
+      .map((budget) => ({ budget, lacks: amount - leftOf(budget) }))
+      .filter(({ lacks }) => lacks > 0);
   const { own, others } = chargesOf(task, credential);
   return [...short(task.budgets, others), ...short(credential.budgets, own)].toSorted((a, b) => b.lacks - a.lacks)[0]?.budget;
 }
@@ -323,12 +335,12 @@ function chargesOf(task: QueuedTask, credential: CredentialState): { readonly ow
 function holdsOf(task: QueuedTask, credential: CredentialState, pool: Pool): HoldRequest[] {
   const { own, others } = chargesOf(task, credential);
   return [
-    ...credential.budgets.map((window) => ({ window, amount: own })),
-    ...task.budgets.map((window) => ({ window, amount: others })),
+    ...credential.budgets.map((subject) => ({ window: `usd:${subject}`, amount: own })),
+    ...task.budgets.map((subject) => ({ window: `usd:${subject}`, amount: others })),
     ...windowsOf(credential, pool)
       .filter((window) => counts(window, task.model))
       .map((window) => ({
-        window: `upstream:${credential.upstream}/${allowanceKey(window)}`,
+        window: `window:${allowanceKey(window)}`,
         amount: Math.ceil(window.name === "tokens-minute" ? task.estimate.tokensPerMinute : task.estimate.p90),
       })),
   ];

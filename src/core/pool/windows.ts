@@ -27,12 +27,13 @@ export type Budget = {
   readonly resetsAt: EpochMs;
 };
 
-/** How holds and spending name a budget: `owner/usd-month`, `credential:platform-api/usd-month`. */
+/** How a refusal names a budget: `owner/month`, `credential:platform-api/day`. */
 export function budgetId({ subject, period }: Pick<Budget, "subject" | "period">): string {
-  return `${subjectId(subject)}/usd-${period}`;
+  return `${subjectId(subject)}/${period}`;
 }
 
-function subjectId(subject: Subject): string {
+/** How money spent and money held name whose it is: `owner`, `team:web`, `credential:platform-api`. */
+export function subjectId(subject: Subject): string {
   if (subject.kind === "owner") return "owner";
   return `${subject.kind}:${"name" in subject ? subject.name : String(subject.id)}`;
 }

@@ -1,0 +1,208 @@
+import type { Policy } from "../config/policy.ts";
+import type { Plan } from "../plan/plan.ts";
+import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
+import { MicroUsd, type EpochMs } from "../wire/units.ts";
+import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
+import { RUNNER_AT_MOST, spendersOf } from "./ledger.ts";
+import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
+import { priorOf } from "./priors.ts";
+import { PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
+
+/** Where the policy names no team, or the asker is in none of those it names. */
+export const EVERYONE = "everyone";
+/** Jobs at once on one key that has no number of its own: a provider's limits by the minute rarely bear more. */
+const JOBS_PER_KEY = 5;
+
+/** What the store knows of an owner's pool, under its lock. */
+export type Stored = {
+  readonly now: EpochMs;
+  readonly queue: readonly {
+    readonly task: TaskId;
+    readonly plan: Plan;
+    readonly queuedAt: EpochMs;
+    readonly passedOverAt: EpochMs | null;
+    readonly movedFrom: readonly CredentialName[];
+  }[];
+  /** Money, by `subjectId`. */
+  readonly spent: readonly { readonly subject: string; readonly day: number; readonly week: number; readonly month: number }[];
+  /** By `HoldRequest.window`; of an upstream's windows by credential. */
+  readonly held: readonly { readonly window: string; readonly credential: string; readonly amount: number }[];
+  readonly live: readonly { readonly credential: string; readonly offered: number; readonly live: number }[];
+  readonly credentials: readonly {
+    readonly name: string;
+    readonly lastGrantAt: EpochMs | null;
+    readonly upstream: string | null;
+    readonly refusals: number;
+  }[];
+  readonly cooldowns: readonly { readonly upstream: string; readonly model: string | null; readonly until: EpochMs }[];
+  readonly allowances: readonly (Omit<Allowance, "held"> & { readonly upstream: string })[];
+  readonly teams: readonly { readonly name: string; readonly pass: number; readonly at: EpochMs }[];
+  /** By `kindsOf`. */
+  readonly seen: ReadonlyMap<string, Seen>;
+  /** Seats whose owners agree that they serve everyone, as the policy says. */
+  readonly consents: readonly CredentialName[];
+};
+
+/** After how many refusals of its key in a row a credential is used no more: one may be the provider's own fault. */
+export const REFUSALS_TO_QUARANTINE = 2;
+
+/** What is stored and what the policy says → what `pick` looks at. Pure. */
+export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored, seed: number): PoolSnapshot {
+  const { now } = stored;
+  const queue = stored.queue.map((row) => toQueued(row, stored));
+  const credentials = policy.pool.map((entry) => toCredential(entry, upstreamName(entry, stored), stored));
+  return {
+    now,
+    seed,
+    policyCommit,
+    strategy: policy.strategy,
+    queue,
+    teams: teamsOf(policy, stored),
+    credentials,
+    upstreams: toUpstreams(credentials, stored),
+    budgets: budgetsOf(policy, stored),
+    unclaimed: stored.live.reduce((sum, { offered }) => sum + offered, 0),
+  };
+}
+
+/** What jobs are compared with, nearest first: this repository's of this kind, the owner's. */
+export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "asker">): readonly [string, string] {
+  const kind = `${size}/${route.harness}/${route.model}`;
+  return [`${kind}/${String(asker.repository.id)}`, kind];
+}
+
+/** An upstream is named by the provider once it has been heard, before that by the policy's `account` or the credential itself. */
+export function upstreamName(
+  entry: { readonly name: string; readonly account?: string | undefined },
+  { credentials }: Pick<Stored, "credentials">,
+): string {
+  if (entry.account !== undefined) return `account:${entry.account}`;
+  return credentials.find(({ name }) => name === entry.name)?.upstream ?? `credential:${entry.name}`;
+}
+
+function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["queue"][number], stored: Stored): QueuedTask {
+  const { asker, route, size, price, budget } = plan;
+  const levels = kindsOf(plan).map((kind) => stored.seen.get(kind) ?? NOTHING_SEEN);
+  const estimate = estimateOf(levels, priorOf(size, price));
+  return {
+    task,
+    provider: route.provider,
+    harness: route.harness,
+    model: route.model,
+    tier: route.tier,
+    repository: asker.repository.id,
+    person: asker.person,
+    team: asker.team,
+    // No job can use more than its gateway lets it.
+    estimate: { ...estimate, mean: Math.min(estimate.mean, budget), p90: Math.min(estimate.p90, budget) },
+    cap: budget,
+    runner: RUNNER_AT_MOST,
+    budgets: spendersOf({ team: asker.team, repository: asker.repository.id, person: asker.person }),
+    queuedAt,
+    passedOverAt,
+    priorityMs: 0,
+    movedFrom,
+  };
+}
+
+function toCredential(entry: Policy["pool"][number], upstream: string, stored: Stored): CredentialState {
+  const name = CredentialName(entry.name);
+  const known = stored.credentials.find((row) => row.name === name);
+  const { only } = entry;
+  const seat = entry.kind === "seat";
+  return {
+    name,
+    provider: entry.provider,
+    upstream,
+    maxLive: entry.jobs ?? (seat ? 1 : JOBS_PER_KEY),
+    live: stored.live.find((row) => row.credential === name)?.live ?? 0,
+    lastGrantAt: known?.lastGrantAt ?? null,
+    keepForOwner: entry["keep-for-owner"] ?? 0,
+    serves: servesOf(entry, name, stored),
+    only: {
+      teams: only?.teams ?? null,
+      repositories: only?.repositories === undefined ? null : repositoriesNamed(only.repositories, stored),
+      tiers: only?.tiers ?? null,
+      models: only?.models ?? null,
+      harnesses: only?.harnesses ?? null,
+    },
+    cooldowns: stored.cooldowns.filter((row) => row.upstream === upstream).map(({ model, until }) => ({ model, until })),
+    quarantined: (known?.refusals ?? 0) >= REFUSALS_TO_QUARANTINE,
+    budgets: seat ? [] : [subjectId({ kind: "credential", name })],
+  };
+}
+
+/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person. */
+function servesOf(entry: Policy["pool"][number], name: CredentialName, stored: Stored): CredentialState["serves"] {
+  if (entry.kind !== "seat") return "everyone";
+  if (entry.serves === "everyone" && stored.consents.includes(name)) return "everyone";
+  return personOf(entry.owner ?? "", stored) ?? "nobody";
+}
+
+/** The policy names people by login; those who wait were verified with theirs when they were planned. */
+function personOf(login: string, { queue }: Stored): ActorId | undefined {
+  return queue.find(({ plan }) => plan.asker.login.toLowerCase() === login)?.plan.asker.person;
+}
+
+function repositoriesNamed(names: readonly string[], { queue }: Stored): readonly RepositoryId[] {
+  const wanted = new Set(names.map((name) => name.toLowerCase()));
+  const found = queue.map(({ plan }) => plan.asker.repository).filter(({ name }) => wanted.has(name.toLowerCase()));
+  return [...new Set(found.map(({ id }) => id))];
+}
+
+function toUpstreams(credentials: readonly CredentialState[], stored: Stored): readonly Upstream[] {
+  const heldBy = new Map<string, number>();
+  const upstreams = new Map<string, string>(credentials.map(({ name, upstream }) => [name, upstream]));
+  for (const { window, credential, amount } of stored.held) {
+    const upstream = upstreams.get(credential);
+    if (upstream === undefined || !window.startsWith("window:")) continue;
+    const key = `${upstream} ${window}`;
+    heldBy.set(key, (heldBy.get(key) ?? 0) + amount);
+  }
+  const known = Map.groupBy(stored.allowances, ({ upstream }) => upstream);
+  return [...new Set(upstreams.values())].map((id) => ({
+    id,
+    windows: (known.get(id) ?? []).map(({ upstream, ...window }) => ({
+      ...window,
+      held: heldBy.get(`${upstream} window:${window.model === null ? window.name : `${window.name}:${window.model}`}`) ?? 0,
+    })),
+  }));
+}
+
+function teamsOf(policy: Policy, stored: Stored): PoolSnapshot["teams"] {
+  const names = new Set([EVERYONE, ...Object.keys(policy.teams), ...stored.queue.map(({ plan }) => plan.asker.team)]);
+  return [...names].map((name) => {
+    const known = stored.teams.find((team) => team.name === name);
+    return { name, weight: policy.teams[name]?.weight ?? 1, pass: known?.pass ?? 0, at: known?.at ?? stored.now };
+  });
+}
+
+/** Every budget that the policy sets and that something in the queue or the pool falls under. */
+function budgetsOf(policy: Policy, stored: Stored): readonly Budget[] {
+  const budgets: Budget[] = [];
+  const add = (subject: Subject, spending: { readonly amount: MicroUsd; readonly period: Period } | undefined) => {
+    if (spending === undefined) return;
+    const id = subjectId(subject);
+    const { amount: capacity, period } = spending;
+    const used = MicroUsd(stored.spent.find((row) => row.subject === id)?.[period] ?? 0);
+    const held = MicroUsd(
+      stored.held.filter(({ window }) => window === `usd:${id}`).reduce((sum, { amount }) => sum + amount, 0),
+    );
+    budgets.push({ subject, period, capacity, used, held, resetsAt: periodOf(period, stored.now).end });
+  };
+  add({ kind: "owner" }, policy.budget);
+  for (const entry of policy.pool) if (entry.kind !== "seat") add({ kind: "credential", name: CredentialName(entry.name) }, entry.budget ?? policy.budget);
+  for (const [name, { budget }] of Object.entries(policy.teams)) add({ kind: "team", name }, budget);
+  const askers = stored.queue.map(({ plan }) => plan.asker);
+  for (const id of new Set(askers.map(({ person }) => person))) add({ kind: "person", id }, policy.people.budget);
+  const named = new Map(Object.entries(policy.repositories).map(([name, { budget }]) => [name.toLowerCase(), budget]));
+  for (const [id, name] of new Map(askers.map(({ repository }) => [repository.id, repository.name])))
+    add({ kind: "repository", id }, named.get(name.toLowerCase()));
+  return budgets;
+}
+
+/** The first days that a period's sums begin at. */
+export function sinceOf(now: EpochMs): Record<Period, number> {
+  const [day, week, month] = PERIODS.map((period) => periodOf(period, now).start);
+  return { day: day ?? now, week: week ?? now, month: month ?? now };
+}
