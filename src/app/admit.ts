@@ -1,14 +1,14 @@
-import { MINUTE_MS } from "#core/wire/units.ts";
+import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import type { OwnerId } from "#core/wire/ids.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import type { Policy } from "#core/config/policy.ts";
+import { hopeless } from "#core/pool/hope.ts";
 import { pick } from "#core/pool/pick.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { GitHubFailure } from "#ports/github.ts";
-import type { ClaimedAdmission } from "#ports/store.ts";
+import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
 import type { Deps, Worked } from "./deps.ts";
-import { parsePolicy, readPolicy, unholdable } from "./policy.ts";
+import { parsePolicy, readPolicy } from "./policy.ts";
 
 /**
  * How soon an owner's waiting tasks are looked at again when nothing wakes them: a month may have turned, a budget been
@@ -39,22 +39,25 @@ export async function admit(deps: Deps, admission: ClaimedAdmission): Promise<Wo
   }
 }
 
-async function grant({ store, runtime }: Deps, owner: OwnerId, policy: Policy): Promise<{ restMs: number | null }> {
+async function grant({ store, runtime }: Deps, owner: OwnerId, policy: CurrentPolicy): Promise<{ restMs: number | null }> {
+  // What was planned under another policy may cost more, start elsewhere, or not start at all now.
+  await store.replanQueued(owner, policy.commit);
   for (;;) {
     const decision = await store.admit(owner, policy, pick);
     if (decision.kind === "grant") {
       runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");
       continue;
     }
-    const { queue } = decision.record.snapshot;
-    let waiting = 0;
-    for (const { task, provider, estimate } of queue) {
-      // What fitted when it was planned, and can't any more, would wait for ever.
-      const tooSmall = unholdable(policy, provider, estimate);
-      if (tooSmall === undefined) waiting += 1;
-      else await store.refuseQueued(owner, tooSmall, task);
+    const { snapshot } = decision.record;
+    const until: number[] = [];
+    for (const task of snapshot.queue) {
+      const why = hopeless(task, snapshot);
+      if (why !== undefined) await store.refuseQueued(owner, { reason: "never-fits", why }, task.task);
+      else until.push(decision.waiting.find((each) => each.task === task.task)?.until ?? Number.POSITIVE_INFINITY);
     }
-    return { restMs: waiting > 0 ? LOOK_AGAIN_MS : null };
+    if (until.length === 0) return { restMs: null };
+    const soonestMs = Math.min(...until) - snapshot.now;
+    return { restMs: Math.min(LOOK_AGAIN_MS, Math.max(SECOND_MS, soonestMs)) };
   }
 }
 
@@ -62,10 +65,10 @@ async function currentPolicy(
   { store, github }: Deps,
   { owner, policy }: ClaimedAdmission,
   head: Brief,
-): Promise<Result<Policy | { refused: Failure }, GitHubFailure>> {
+): Promise<Result<CurrentPolicy | { refused: Failure }, GitHubFailure>> {
   if (policy.ageMs < LOOK_AGAIN_MS) {
     const kept = parsePolicy(head.owner.login, policy.text);
-    return ok(kept.ok ? kept.value : { refused: kept.error });
+    return ok(kept.ok ? { policy: kept.value, commit: policy.commit } : { refused: kept.error });
   }
   const readAt = await store.now();
   const setUp = await github.readSetUp(head);
@@ -74,5 +77,5 @@ async function currentPolicy(
   if (!fresh.ok) return ok({ refused: fresh.error });
   const { text, commit } = fresh.value;
   await store.recordPolicy(owner, { text, commit, readAt });
-  return ok(fresh.value.policy);
+  return ok({ policy: fresh.value.policy, commit });
 }

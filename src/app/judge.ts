@@ -1,3 +1,4 @@
+import { faultOf } from "#core/pool/cooldown.ts";
 import { judge } from "#core/task/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
@@ -14,9 +15,18 @@ export async function judgeOutcome({ store, github, runtime }: Deps, task: Claim
   const judged = (verdict: typeof judgement.verdict, why: Parameters<Deps["store"]["noteLease"]>[1] | null) => ({
     lease: { lease: lease.id, verdict: { verdict, why } },
   });
+  // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
+  const isInterrupted = judgement.verdict !== "solved" && report.kind === "ran" && faultOf(report) !== null;
+  if (isInterrupted && (await countRuns(store, task, lease)) <= plan.moves) return { go: "move" };
   if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
   const may = await mayStart(github, task.brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return { go: "reject", patch: { failure: may.value }, ...judged("refused", null) };
   return { go: "accept", ...judged("solved", null) };
+}
+
+/** The runs of this attempt that have reported, this one included. */
+async function countRuns(store: Deps["store"], task: ClaimedTask, { attempt }: LeaseRow): Promise<number> {
+  const leases = await store.readLeases(task.id);
+  return leases.filter((each) => each.attempt.id === attempt.id && each.state === "settled").length;
 }

@@ -1,3 +1,5 @@
+import { faultOf } from "#core/pool/cooldown.ts";
+import { costOf } from "#core/wire/cost.ts";
 import { settlement } from "#core/pool/ledger.ts";
 import type { Heartbeat, HeartbeatReply, Outcome } from "#core/wire/contract.ts";
 import type { LeaseId } from "#core/wire/ids.ts";
@@ -22,7 +24,7 @@ export async function authenticate(deps: Deps, lease: LeaseId, runToken: string)
 /** The job is alive. From the first on, its claim can't be repeated. */
 export async function heartbeat(deps: Deps, lease: LeaseRow, beat: Heartbeat): Promise<Result<HeartbeatReply, Refused>> {
   if (lease.state !== "held") return err(ENDED);
-  await deps.store.recordHeartbeat(lease.id, beat);
+  await deps.store.recordHeartbeat(lease.id, beat, costOf(beat.usage, lease.attempt.price));
   return ok({ stop: false });
 }
 
@@ -36,8 +38,11 @@ export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Pro
   if (lease.outcomeHash === hash) return ok({ accepted: true });
   if (lease.state !== "held") return err(ENDED);
   const estimated = outcome.kind === "ran" && outcome.estimated;
-  const entries = settlement({ usage: outcome.usage, estimated, ms: outcome.ms }, lease.attempt.price);
-  if (!(await store.settle(lease.id, outcome, hash, entries))) {
+  const { usage, ms } = outcome;
+  const entries = settlement({ usage, estimated, ms }, { price: lease.attempt.price, billed: lease.billed });
+  const fault = outcome.kind === "ran" ? faultOf(outcome) : null;
+  const isTypical = outcome.kind === "ran" && fault === null && outcome.modelCalls > 0;
+  if (!(await store.settle(lease.id, outcome, hash, { entries, fault, isTypical }))) {
     // Sent twice at once: the other one was first.
     return (await store.readLease(lease.id))?.outcomeHash === hash ? ok({ accepted: true }) : err(ENDED);
   }

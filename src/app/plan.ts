@@ -5,6 +5,7 @@ import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import { findModel } from "#core/plan/catalog.ts";
 import type { Plan } from "#core/plan/plan.ts";
+import { EVERYONE } from "#core/pool/snapshot.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Brief } from "#core/task/brief.ts";
@@ -91,10 +92,17 @@ export function makePlan(brief: Brief, { read, settings, base }: Configured, tru
     route,
     routeReasons: routed.value.reasons,
     budget,
+    moves: policy.task.moves,
     price,
     base,
     runner: policy.runner,
     policyCommit: read.commit,
+    asker: {
+      team: EVERYONE,
+      person: brief.requester.id,
+      login: brief.requester.login,
+      repository: { id: brief.repository.id, name: brief.repository.name },
+    },
     commands: { setup: settings.setup, verify: settings.verify },
     guards: {
       maxFiles: settings.guards["max-files"],

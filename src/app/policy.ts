@@ -30,16 +30,20 @@ export function parsePolicy(login: string, text: string): Result<Policy, Failure
     : err({ reason: "runner-of-another-owner", runner, owner: login });
 }
 
-/** A budget that no month can hold: the roomiest credential's, or the owner's with what the runner may cost beside it. */
+/**
+ * A budget that no period can hold: the roomiest credential's, or the owner's with what the runner may cost beside it. A
+ * seat costs its runner alone.
+ */
 export function unholdable(policy: Policy, provider: Provider, budget: MicroUsd): Failure | undefined {
-  const pooled = policy.pool.filter((entry) => entry.provider === provider).map((entry) => entry.budget ?? policy.budget);
-  const roomiest = MicroUsd(Math.max(0, ...pooled));
-  const inFull = MicroUsd(budget + RUNNER_AT_MOST);
+  const pooled = policy.pool.filter((entry) => entry.provider === provider);
+  const isBilled = pooled.every((entry) => entry.kind !== "seat");
+  const roomiest = MicroUsd(Math.max(0, ...pooled.map((entry) => (entry.budget ?? policy.budget).amount)));
+  const inFull = MicroUsd((isBilled ? budget : 0) + RUNNER_AT_MOST);
   const short = (needed: MicroUsd, has: MicroUsd): Failure => ({
     reason: "budget-too-small",
     neededUsd: formatUsd(needed),
     budgetUsd: formatUsd(has),
   });
-  if (budget > roomiest) return short(budget, roomiest);
-  return inFull > policy.budget ? short(inFull, policy.budget) : undefined;
+  if (isBilled && budget > roomiest) return short(budget, roomiest);
+  return inFull > policy.budget.amount ? short(inFull, policy.budget.amount) : undefined;
 }

@@ -22,6 +22,10 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
     lease: { lease: lease.id, lose: true, verdict: { verdict: "lost", why: lease.note ?? verdict } },
   });
   const pastDeadline = lease.deadlineInMs !== null && lease.deadlineInMs <= -LEASE.graceMs;
+  const isSilent = lease.unheardMs !== null && lease.unheardMs >= LEASE.silentMs;
+  // A job that is heard of works: GitHub isn't asked.
+  if (task.state === "running" && !lease.runEnded && !isSilent && !pastDeadline)
+    return { restMs: LEASE.silentMs - (lease.unheardMs ?? 0) };
 
   const runner = await github.readRunner(brief.installation, plan.runner.repository);
   const read =
@@ -34,12 +38,13 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
   if (task.state === "running") {
     if (read?.ok === true && read.value?.status === "completed")
       return end({ why: "run-ended", conclusion: read.value.conclusion ?? "unknown" });
-    // Whatever GitHub says or doesn't: a job that holds the lease goes on until it ends, and no longer.
-    if (!pastDeadline) return { restMs: LOOK_AGAIN_MS };
-    if (runner.ok && runner.value !== undefined && lease.run !== null) {
+    // A silent one is stopped, which frees nothing: what it holds stays held until GitHub says that it has ended, or its
+    // deadline. A job that GitHub tells nothing of, but that is heard, goes on.
+    if (isSilent && lease.note === null) await deps.store.noteLease(lease.id, { why: "silent" });
+    if ((isSilent || pastDeadline) && runner.ok && runner.value !== undefined && lease.run !== null) {
       await github.cancelRun(brief.installation, runner.value, lease.run);
     }
-    return end({ why: "deadline" });
+    return pastDeadline ? end({ why: "deadline" }) : { restMs: LOOK_AGAIN_MS };
   }
 
   if (!runner.ok) return { failed: runner.error };

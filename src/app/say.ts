@@ -78,6 +78,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
         runUrl: lease.runUrl,
         verdict: last ? attempt.verdict : null,
         why: last ? attempt.why : null,
+        movedBy: !last && report?.kind === "ran" ? report.ending.kind : null,
         verification: report?.kind === "ran" ? report.verification : [],
         modelCost: lease.costs.model,
         runnerCost: lease.costs.runner,

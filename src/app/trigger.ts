@@ -26,7 +26,7 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
       if (lease === undefined || lease.owner !== delivery.owner) return { note: "not a run of ours" };
       if (lease.run !== null && lease.run !== event.run) return { note: "not the run that holds the lease" };
       if (lease.state !== "offered" && lease.state !== "held") return { note: "its lease has ended" };
-      await deps.store.wake(lease.task);
+      await deps.store.hearRunEnded(lease.id);
       return { note: "its task was woken" };
     }
     default:

@@ -6,6 +6,7 @@ import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
@@ -112,6 +113,12 @@ export type LeaseRow = {
   readonly ageMs: number;
   /** Until the lease ends, below zero after it; null before the claim. */
   readonly deadlineInMs: number | null;
+  /** Since its job was last heard of, or since its claim; null before that. */
+  readonly unheardMs: number | null;
+  /** GitHub has said that its run ended. */
+  readonly runEnded: boolean;
+  /** Its use is paid for by use, not by a subscription. */
+  readonly billed: boolean;
   /** Why it will fail, known before its run ends. */
   readonly note: JudgedReason | null;
   readonly outcomeHash: string | null;
@@ -143,6 +150,13 @@ export type LeasePatch = {
   readonly lose?: true;
 };
 
+/** What a report means for the ledger, for the credential, and whether estimates may learn from it: it ran as jobs do. */
+export type Settlement = {
+  readonly entries: readonly LedgerEntry[];
+  readonly fault: Fault | null;
+  readonly isTypical: boolean;
+};
+
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
@@ -164,8 +178,6 @@ export type Store = {
   readTask(task: TaskId): Promise<TaskRow | undefined>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
-  /** Makes a task due at once, unless it waits to try again what failed. */
-  wake(task: TaskId): Promise<void>;
 
   /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
   notice(brief: Brief, notice: Failure, onlyIfNone: boolean): Promise<void>;
@@ -185,6 +197,8 @@ export type Store = {
    * `decide` is pure and waits for nothing.
    */
   admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+  /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */
+  replanQueued(owner: OwnerId, policyCommit: string): Promise<void>;
   /** Every task in the owner's queue ends as refused, or this one alone. */
   refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
 
@@ -204,9 +218,12 @@ export type Store = {
   claimLease(lease: LeaseId, run: RunId, checkRun: string, runTokenHash: string): Promise<{ deadlineInMs: number } | undefined>;
   /** The lease whose run token this is, in whatever state. */
   findByRunToken(lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined>;
-  recordHeartbeat(lease: LeaseId, heartbeat: Heartbeat): Promise<void>;
-  /** One transaction: outcome kept, ledger written, lease released, lease `settled`, task `judging`. */
-  settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, entries: readonly LedgerEntry[]): Promise<boolean>;
+  /** `listed`: what its job has used so far, at list price. */
+  recordHeartbeat(lease: LeaseId, heartbeat: Heartbeat, listed: MicroUsd): Promise<void>;
+  /** GitHub says that its run ended: its task looks. */
+  hearRunEnded(lease: LeaseId): Promise<void>;
+  /** One transaction: outcome kept, ledger written, windows and estimates told, lease `settled`, task `judging`. */
+  settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, settlement: Settlement): Promise<boolean>;
   /** What a settled lease's job changed. Kept until its task has ended. */
   readChanges(lease: LeaseId): Promise<readonly Change[]>;
 

@@ -81,6 +81,11 @@ const FAILURES: {
     facts: ["acme/web"],
     next: /Push one, then label the issue again/,
   },
+  "never-fits": {
+    failure: { reason: "never-fits", why: "too-large" },
+    facts: ["any credential's window or budget"],
+    next: /Split the issue/,
+  },
   "budget-too-small": {
     failure: { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
     facts: ["$5.00", "$3.00"],

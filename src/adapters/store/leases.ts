@@ -4,12 +4,14 @@ import { AttemptId, CredentialName, LeaseId, OwnerId, RunId, TaskId } from "#cor
 import { MicroUsd } from "#core/wire/units.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { conservativeCharge, type LedgerEntry } from "#core/pool/ledger.ts";
-import { windowId } from "#core/pool/windows.ts";
 import { stepAttempt, stepLease, type LeaseEvent, type Verdict } from "#core/task/lifecycle.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { ExpectedRun, LeasePatch, LeaseRow } from "#ports/store.ts";
 import { writeLedger } from "./ledger.ts";
 import { NOW } from "./migrations.ts";
+import { lockPool } from "./pool.ts";
+import { clock, correctTeam, planOf } from "./settled.ts";
+import { recordUse } from "./upstreams.ts";
 import type { Schema } from "./schema.ts";
 
 export async function readLease(db: Kysely<Schema>, lease: LeaseId): Promise<LeaseRow | undefined> {
@@ -53,7 +55,10 @@ function leases(db: Kysely<Schema>) {
       "attempts.price",
       "attempts.why",
       "attempts.state as attempt_state",
+      "leases.billed",
+      "leases.run_ended",
       sql<number>`${NOW} - leases.created_at`.as("age"),
+      sql<number | null>`${NOW} - coalesce(heard_at, deadline_at - ${LEASE.termMs})`.as("unheard"),
       sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"),
       cost("model").as("model_cost"),
       cost("runner").as("runner_cost"),
@@ -85,6 +90,9 @@ function toLease(row: Read): LeaseRow {
     runUrl: row.run_url,
     ageMs: row.age,
     deadlineInMs: row.deadline_in,
+    unheardMs: row.unheard,
+    runEnded: row.run_ended,
+    billed: row.billed,
     note: row.note,
     outcomeHash: row.outcome_hash,
     report: row.report,
@@ -143,23 +151,24 @@ async function judgeAttempt(tx: Kysely<Schema>, lease: LeaseId, verdict: Verdict
     .execute();
 }
 
-/** Ends a lease whose run will report nothing, and charges it. */
+/** Ends a lease whose run will report nothing, and charges it, its windows included: until the next observation tells better. */
 async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
   const before = await stepLeaseRow(tx, lease, "lose");
   if (before === undefined) return;
-  const credential = CredentialName(before.credential);
-  const held = await tx
-    .selectFrom("holds")
-    .select("amount")
-    .where("lease_id", "=", lease)
-    .where("window_id", "=", windowId({ name: "usd-month", subject: { kind: "credential", name: credential } }))
-    .executeTakeFirst();
+  const of = { owner: OwnerId(before.owner_id), credential: CredentialName(before.credential) };
+  await lockPool(tx, of.owner);
+  const plan = await planOf(tx, before.task_id);
   const sinceClaimMs = before.deadline_in === null ? null : Math.max(0, LEASE.termMs - before.deadline_in);
-  await writeLedger(
-    tx,
-    { lease, owner: OwnerId(before.owner_id), credential },
-    conservativeCharge(MicroUsd(held?.amount ?? 0), sinceClaimMs),
-  );
+  const { budget } = await tx
+    .selectFrom("attempts")
+    .select("budget")
+    .where("id", "=", before.attempt_id)
+    .executeTakeFirstOrThrow();
+  const entries = conservativeCharge({ cap: MicroUsd(budget), billed: before.billed }, sinceClaimMs);
+  const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
+  await recordUse(tx, { ...of, model: plan.route.model }, Math.max(0, listed - before.used), await clock(tx));
+  await correctTeam(tx, before, plan.asker.team, listed);
+  await writeLedger(tx, { lease, ...of, plan }, entries);
   await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();
 }
 

@@ -95,7 +95,7 @@ const MIGRATIONS: Record<string, Migration> = {
           credential text not null,
           billed boolean not null,
           used bigint not null default 0 check (used >= 0),
-          heard_at bigint,
+          heard_at bigint, run_ended boolean not null default false,
           charged double precision not null, weight double precision not null,
           expected jsonb,
           run_id bigint unique, run_url text, check_run text, run_token_hash text,
@@ -155,7 +155,7 @@ const MIGRATIONS: Record<string, Migration> = {
           owner_id bigint not null,
           upstream text not null,
           model text not null,
-          until bigint not null,
+          since bigint not null, until bigint not null,
           primary key (owner_id, upstream, model)
         )`.execute(db);
       await sql`

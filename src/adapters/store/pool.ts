@@ -83,7 +83,7 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
     .select(sql<number>`coalesce(max(fence), 0)::int + 1`.as("fence"))
     .where("attempt_id", "=", attempt)
     .executeTakeFirstOrThrow();
-  const billed = (credentials.find(({ name }) => name === credential)?.budgets.length ?? 0) > 0;
+  const drawnOn = credentials.find(({ name }) => name === credential);
   const charged = queue.find((queued) => queued.task === task)?.estimate.mean ?? 0;
   await tx
     .insertInto("leases")
@@ -95,7 +95,7 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
       fence,
       state: "offered",
       credential,
-      billed,
+      billed: drawnOn !== undefined && drawnOn.budgets.length > 0,
       charged,
       weight: team.weight,
     })
@@ -109,7 +109,7 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
     .insertInto("decisions")
     .values({ owner_id: owner, lease_id: lease, record: JSON.stringify(record) })
     .execute();
-  const granted = { last_grant_at: now };
+  const granted = { last_grant_at: now, upstream: drawnOn?.upstream ?? null };
   await tx
     .insertInto("credentials")
     .values({ owner_id: owner, name: credential, ...granted })
@@ -167,7 +167,9 @@ async function openAttempt(
  * Everything `pick` looks at. Bounded by the queue, the live leases and the pool's size: of the past it reads sums alone.
  */
 export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stored> {
-  const clock = await tx.selectNoFrom(sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`.as("now")).executeTakeFirstOrThrow();
+  const clock = await tx
+    .selectNoFrom(sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`.as("now"))
+    .executeTakeFirstOrThrow();
   const now = EpochMs(clock.now);
   const since = sinceOf(now);
   const at = (value: number | null) => (value === null ? null : EpochMs(value));
@@ -180,7 +182,15 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
   const queue = queued.flatMap(({ id, plan, queued_at, passed_over_at }) =>
     plan === null || queued_at === null
       ? []
-      : [{ task: TaskId(id), plan, queuedAt: EpochMs(queued_at), passedOverAt: at(passed_over_at), movedFrom: [] as CredentialName[] }],
+      : [
+          {
+            task: TaskId(id),
+            plan,
+            queuedAt: EpochMs(queued_at),
+            passedOverAt: at(passed_over_at),
+            movedFrom: [] as CredentialName[],
+          },
+        ],
   );
   await readMoves(tx, queue);
   const spent = await tx
@@ -252,7 +262,11 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
     held,
     live,
     credentials: credentials.map(({ last_grant_at, ...row }) => ({ ...row, lastGrantAt: at(last_grant_at) })),
-    cooldowns: cooldowns.map(({ model, until, upstream }) => ({ upstream, model: model === "" ? null : model, until: EpochMs(until) })),
+    cooldowns: cooldowns.map(({ model, until, upstream }) => ({
+      upstream,
+      model: model === "" ? null : model,
+      until: EpochMs(until),
+    })),
     allowances: allowances.map((row) => ({
       upstream: row.upstream,
       name: row.name,
@@ -270,7 +284,10 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
 }
 
 /** Of the tasks that a limit has interrupted: the credentials of their open attempt's leases, on which they don't go on. */
-async function readMoves(tx: Kysely<Schema>, queue: readonly { readonly task: TaskId; readonly movedFrom: CredentialName[] }[]): Promise<void> {
+async function readMoves(
+  tx: Kysely<Schema>,
+  queue: readonly { readonly task: TaskId; readonly movedFrom: CredentialName[] }[],
+): Promise<void> {
   if (queue.length === 0) return;
   const rows = await tx
     .selectFrom("leases")

@@ -1,13 +1,18 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type Selectable } from "kysely";
 import type { Heartbeat, Outcome } from "#core/wire/contract.ts";
+import type { Observation } from "#core/wire/observation.ts";
+import { EpochMs, type MicroUsd } from "#core/wire/units.ts";
 import { CredentialName, OwnerId, type LeaseId, type RunId } from "#core/wire/ids.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import type { LedgerEntry } from "#core/pool/ledger.ts";
 import { stepLease, stepTask, TASK_STATES, type TaskEvent, type TaskState } from "#core/task/lifecycle.ts";
 import { writeLedger } from "./ledger.ts";
+import { lockPool } from "./pool.ts";
+import { recordFault, recordObservation, recordUse } from "./upstreams.ts";
+import { clock, correctTeam, learnCost, planOf } from "./settled.ts";
 import { stepLeaseRow } from "./leases.ts";
 import { NOW } from "./migrations.ts";
 import { wakeAdmission } from "./queue.ts";
+import type { Settlement } from "#ports/store.ts";
 import type { Schema } from "./schema.ts";
 
 export async function claimLease(
@@ -34,7 +39,7 @@ export async function claimLease(
       .executeTakeFirst();
     if (other !== undefined) return undefined;
     await stepLeaseRow(tx, lease, "claim");
-    await stepTaskRow(tx, row.task_id, "claim", LEASE.termMs + LEASE.graceMs);
+    await stepTaskRow(tx, row.task_id, "claim", LEASE.silentMs);
     const claimed = await tx
       .updateTable("leases")
       .set({
@@ -64,12 +69,41 @@ async function lockTaskOf(tx: Kysely<Schema>, lease: LeaseId): Promise<TaskState
   return row?.state;
 }
 
-export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartbeat: Heartbeat): Promise<void> {
-  await db
-    .updateTable("leases")
-    .set({ heartbeat: JSON.stringify(heartbeat) })
-    .where("id", "=", lease)
-    .execute();
+export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartbeat: Heartbeat, listed: MicroUsd): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const row = await tx.selectFrom("leases").selectAll().where("id", "=", lease).forUpdate().executeTakeFirst();
+    if (row?.state !== "held") return;
+    await tx
+      .updateTable("leases")
+      .set({ heartbeat: JSON.stringify(heartbeat), heard_at: NOW })
+      .where("id", "=", lease)
+      .execute();
+    await hear(tx, row, await modelOf(tx, row.attempt_id), listed, heartbeat.observation);
+  });
+}
+
+/**
+ * What a run has told of its use so far and of its account. A figure that goes backwards adds nothing; one of an observation's
+ * own report is part of what the provider has seen.
+ */
+async function hear(
+  tx: Kysely<Schema>,
+  row: Selectable<Schema["leases"]>,
+  model: string,
+  listed: number,
+  observation: Observation | null,
+): Promise<void> {
+  const of = { owner: OwnerId(row.owner_id), credential: CredentialName(row.credential), model };
+  await lockPool(tx, of.owner);
+  const now = await clock(tx);
+  await recordUse(tx, of, Math.max(0, listed - row.used), EpochMs(now - (observation?.ageMs ?? 0)));
+  if (listed > row.used) await tx.updateTable("leases").set({ used: listed }).where("id", "=", row.id).execute();
+  if (observation !== null) await recordObservation(tx, of, observation, now);
+}
+
+async function modelOf(tx: Kysely<Schema>, attempt: string): Promise<string> {
+  const { route } = await tx.selectFrom("attempts").select("route").where("id", "=", attempt).executeTakeFirstOrThrow();
+  return route.model;
 }
 
 export async function settle(
@@ -77,7 +111,7 @@ export async function settle(
   lease: LeaseId,
   outcome: Outcome,
   outcomeHash: string,
-  entries: readonly LedgerEntry[],
+  { entries, fault, isTypical }: Settlement,
 ): Promise<boolean> {
   const { changes, ...report } = outcome.kind === "ran" ? outcome : { ...outcome, changes: null };
   return db.transaction().execute(async (tx) => {
@@ -93,7 +127,15 @@ export async function settle(
       })
       .where("id", "=", lease)
       .execute();
-    await writeLedger(tx, { lease, owner: OwnerId(row.owner_id), credential: CredentialName(row.credential) }, entries);
+    const of = { owner: OwnerId(row.owner_id), credential: CredentialName(row.credential) };
+    const plan = await planOf(tx, row.task_id);
+    const { model } = plan.route;
+    const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
+    await hear(tx, row, model, listed, outcome.observation);
+    await recordFault(tx, { ...of, model }, fault, await clock(tx));
+    if (isTypical) await learnCost(tx, of.owner, plan, { cost: listed, ms: outcome.ms });
+    await correctTeam(tx, row, plan.asker.team, listed);
+    await writeLedger(tx, { lease, ...of, plan }, entries);
     await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();
     if (!(await stepTaskRow(tx, row.task_id, "report", 0)))
       throw new Error(`lease ${lease} was held and its task was not running`);

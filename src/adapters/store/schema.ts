@@ -95,7 +95,10 @@ export type Schema = {
     billed: boolean;
     /** What its job has reported so far, at list price. */
     used: Generated<number>;
+    /** Its job's last heartbeat. */
     heard_at: number | null;
+    /** GitHub has said that its run ended. */
+    run_ended: Generated<boolean>;
     /** What its team's pass was charged, over its weight. */
     charged: number;
     weight: number;
@@ -136,7 +139,7 @@ export type Schema = {
     refusals: Generated<number>;
   };
   /** Rests after a limit, of one model or of all (''). */
-  cooldowns: { owner_id: number; upstream: string; model: string; until: number };
+  cooldowns: { owner_id: number; upstream: string; model: string; since: number; until: number };
   /** An upstream's windows (core/pool/windows.ts `Allowance`). */
   allowances: {
     owner_id: number;

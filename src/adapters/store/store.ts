@@ -39,7 +39,7 @@ export function bindStore({ db, close }: Connection): Store {
     claimTask: () => tasks.claimTask(db),
     readTask: (task) => tasks.readTask(db, task),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
-    wake: (task) => tasks.wake(db, task),
+    hearRunEnded: (lease) => tasks.hearRunEnded(db, lease),
     notice: (brief, notice, onlyIfNone) => comments.notice(db, brief, notice, onlyIfNone),
     claimComment: () => comments.claimComment(db),
     beginComment: (comment) => comments.beginComment(db, comment),
@@ -48,6 +48,7 @@ export function bindStore({ db, close }: Connection): Store {
     claimAdmission: () => pool.claimAdmission(db),
     readQueueHead: (owner) => tasks.readQueueHead(db, owner),
     admit: (owner, policy, decide) => pool.admit(db, owner, policy, decide),
+    replanQueued: (owner, commit) => tasks.replanQueued(db, owner, commit),
     refuseQueued: (owner, failure, task) => tasks.refuseQueued(db, owner, failure, task),
     readLease: (lease) => leases.readLease(db, lease),
     readLeases: (task) => leases.readLeases(db, task),
@@ -56,8 +57,8 @@ export function bindStore({ db, close }: Connection): Store {
     withdrawLease: (lease) => leases.withdrawLease(db, lease),
     claimLease: (lease, run, checkRun, hash) => runs.claimLease(db, lease, run, checkRun, hash),
     findByRunToken: (lease, hash) => leases.findByRunToken(db, lease, hash),
-    recordHeartbeat: (lease, heartbeat) => runs.recordHeartbeat(db, lease, heartbeat),
-    settle: (lease, outcome, hash, entries) => runs.settle(db, lease, outcome, hash, entries),
+    recordHeartbeat: (lease, heartbeat, listed) => runs.recordHeartbeat(db, lease, heartbeat, listed),
+    settle: (lease, outcome, hash, settlement) => runs.settle(db, lease, outcome, hash, settlement),
     readChanges: (lease) => leases.readChanges(db, lease),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId, type DeliveryId, type OwnerId } from "#core/wire/ids.ts";
+import { TaskId, type DeliveryId, type LeaseId, type OwnerId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/task/brief.ts";
 import { isWorthSaying } from "#core/task/comment.ts";
@@ -18,6 +18,8 @@ import { NOW } from "./migrations.ts";
 import { lockPool } from "./pool.ts";
 import { claimDue, dueAfter, wakeAdmission, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
+
+const ATTEMPT_OPEN = "open" as const satisfies keyof typeof ATTEMPT_TRANSITIONS;
 
 export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
   return db.transaction().execute(async (tx) => {
@@ -135,6 +137,21 @@ export async function advance(
   });
 }
 
+export async function replanQueued(db: Kysely<Schema>, owner: OwnerId, policyCommit: string): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await lockPool(tx, owner);
+    await tx
+      .updateTable("tasks")
+      .set({ state: TASK_TRANSITIONS.queued.replan, tries: 0, due_at: NOW, updated_at: NOW })
+      .where("owner_id", "=", owner)
+      .where("state", "=", "queued")
+      .where(sql<boolean>`plan ->> 'policyCommit' <> ${policyCommit}`)
+      // What has begun goes on under the plan that it began with.
+      .where(sql<boolean>`not exists (select 1 from attempts where task_id = tasks.id and attempts.state = ${ATTEMPT_OPEN})`)
+      .execute();
+  });
+}
+
 export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: Failure, task?: TaskId): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockPool(tx, owner);
@@ -158,11 +175,15 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
   });
 }
 
-export async function wake(db: Kysely<Schema>, task: TaskId): Promise<void> {
-  await db
-    .updateTable("tasks")
-    .set({ due_at: woken("tasks") })
-    .where("id", "=", task)
-    .where("state", "not in", ["queued", ...TERMINAL_TASK_STATES])
-    .execute();
+/** Its lease's task is due at once, unless it waits to try again what failed. */
+export async function hearRunEnded(db: Kysely<Schema>, lease: LeaseId): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await tx
+      .updateTable("tasks")
+      .set({ due_at: woken("tasks") })
+      .where("id", "=", (query) => query.selectFrom("leases").select("task_id").where("leases.id", "=", lease))
+      .where("state", "not in", ["queued", ...TERMINAL_TASK_STATES])
+      .execute();
+    await tx.updateTable("leases").set({ run_ended: true }).where("id", "=", lease).execute();
+  });
 }

@@ -63,12 +63,19 @@ function runnerCost(ms: number): LedgerEntry {
 }
 
 /** Whose spending an entry is: the provider's money is the credential's too, GitHub's is not. */
-export function subjectsOf(entry: LedgerEntry, spender: { readonly credential: string; readonly others: readonly string[] }): readonly string[] {
+export function subjectsOf(
+  entry: LedgerEntry,
+  spender: { readonly credential: string; readonly others: readonly string[] },
+): readonly string[] {
   return entry.kind === "runner" ? spender.others : [...spender.others, spender.credential];
 }
 
 /** Whose money a task spends, beside its credential's, by `subjectId`. */
-export function spendersOf(task: { readonly team: string; readonly repository: RepositoryId; readonly person: ActorId }): readonly string[] {
+export function spendersOf(task: {
+  readonly team: string;
+  readonly repository: RepositoryId;
+  readonly person: ActorId;
+}): readonly string[] {
   return [
     subjectId({ kind: "owner" }),
     subjectId({ kind: "team", name: task.team }),

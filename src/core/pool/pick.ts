@@ -56,7 +56,7 @@ export type QueuedTask = {
   readonly passedOverAt: EpochMs | null;
   /** How much sooner it counts as queued, in milliseconds: an operator's word, bounded by the policy. */
   readonly priorityMs: number;
-  /** It was interrupted by a limit and goes on elsewhere: before all others, and on none of these. */
+  /** It was interrupted by a limit and goes on elsewhere: before all others, and on these only where no other has room. */
   readonly movedFrom: readonly CredentialName[];
 };
 
@@ -106,7 +106,6 @@ export type WhyNot = {
     | "no-consent"
     | "others-seat"
     | "quarantined"
-    | "moved-from"
     | "runners-busy"
     | "budget"
     | "cooling"
@@ -177,7 +176,7 @@ export function pick(snapshot: PoolSnapshot): Decision {
       continue;
     }
     const candidates = snapshot.credentials.map((credential) => weigh(task, credential, pool, keptFree));
-    const best = bestOf(candidates, pool);
+    const best = bestOf(task, candidates, pool);
     if (best !== undefined) {
       const holds = holdsOf(task, best, pool);
       const team = chargeTeam(task, pool);
@@ -282,7 +281,7 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
 type Weighed = Candidate;
 
 /** What stands between a task and a credential whatever the time. */
-function never(task: QueuedTask, credential: CredentialState): WhyNot | null {
+export function never(task: QueuedTask, credential: CredentialState): WhyNot | null {
   const { only, serves } = credential;
   const no = (why: WhyNot["why"], of?: string): WhyNot => ({ why, ...(of === undefined ? {} : { of }), until: null });
   if (credential.provider !== task.provider) return no("other-provider");
@@ -294,7 +293,6 @@ function never(task: QueuedTask, credential: CredentialState): WhyNot | null {
   if (only.tiers?.includes(task.tier) === false) return no("not-allowed", "tiers");
   if (only.teams?.includes(task.team) === false) return no("not-allowed", "teams");
   if (only.repositories?.includes(task.repository) === false) return no("not-allowed", "repositories");
-  if (task.movedFrom.includes(credential.name)) return no("moved-from");
   return null;
 }
 
@@ -346,13 +344,15 @@ function holdsOf(task: QueuedTask, credential: CredentialState, pool: Pool): Hol
   ];
 }
 
-function bestOf(candidates: readonly Candidate[], { snapshot }: Pool): CredentialState | undefined {
-  let best: { score: number; credential: CredentialState } | undefined;
+function bestOf(task: QueuedTask, candidates: readonly Candidate[], { snapshot }: Pool): CredentialState | undefined {
+  let best: { left: number; score: number; credential: CredentialState } | undefined;
   for (const [at, { score }] of candidates.entries()) {
     const credential = snapshot.credentials[at];
     if (score === null || credential === undefined) continue;
-    if (best === undefined || (score - best.score || preference(credential, best.credential, snapshot.seed)) < 0)
-      best = { score, credential };
+    const left = Number(task.movedFrom.includes(credential.name));
+    const differs =
+      best === undefined ? -1 : left - best.left || score - best.score || preference(credential, best.credential, snapshot.seed);
+    if (differs < 0) best = { left, score, credential };
   }
   return best?.credential;
 }

@@ -191,7 +191,8 @@ function budgetsOf(policy: Policy, stored: Stored): readonly Budget[] {
     budgets.push({ subject, period, capacity, used, held, resetsAt: periodOf(period, stored.now).end });
   };
   add({ kind: "owner" }, policy.budget);
-  for (const entry of policy.pool) if (entry.kind !== "seat") add({ kind: "credential", name: CredentialName(entry.name) }, entry.budget ?? policy.budget);
+  for (const entry of policy.pool)
+    if (entry.kind !== "seat") add({ kind: "credential", name: CredentialName(entry.name) }, entry.budget ?? policy.budget);
   for (const [name, { budget }] of Object.entries(policy.teams)) add({ kind: "team", name }, budget);
   const askers = stored.queue.map(({ plan }) => plan.asker);
   for (const id of new Set(askers.map(({ person }) => person))) add({ kind: "person", id }, policy.people.budget);

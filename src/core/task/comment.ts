@@ -1,4 +1,4 @@
-import { couldNotStart, type Tier, type Verification } from "../wire/contract.ts";
+import { couldNotStart, type EndingKind, type Tier, type Verification } from "../wire/contract.ts";
 import { describe, type Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -21,6 +21,8 @@ export type LeaseView = {
   /** Of the attempt; shown at the lease that ended it. */
   readonly verdict: Verdict | null;
   readonly why: JudgedReason | null;
+  /** The limit that interrupted it, where the attempt went on with another credential. */
+  readonly movedBy: EndingKind | null;
   readonly verification: readonly Verification[];
   readonly modelCost: MicroUsd | null;
   readonly runnerCost: MicroUsd | null;
@@ -128,7 +130,7 @@ function leaseTable(leases: readonly LeaseView[], planned: number): string {
       const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(planned)} pass`;
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
-      const verdict = lease.verdict ?? "";
+      const verdict = lease.verdict ?? (lease.movedBy === null ? "" : `moved: ${lease.movedBy}`);
       return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${money(lease.modelCost)} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
@@ -192,6 +194,8 @@ function explain(why: JudgedReason, tier: Tier | undefined): string {
       return `The Action in the runner repository's workflow doesn't know \`${oneLine(why.harness, 50)}\`. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
     case "run-ended":
       return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
+    case "silent":
+      return "The job fell silent and was stopped. Its run's log may say why; label the issue again to retry.";
     case "deadline":
       return "The job reported nothing before its lease ended. Label the issue again to retry.";
     default:

@@ -13,6 +13,7 @@ export type JudgedReason =
   | { readonly why: "action-too-old"; readonly harness: string }
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
+  | { readonly why: "silent" }
   | { readonly why: "deadline" };
 
 /** A planned check that has not passed. `exitCode` null: killed at its time; undefined: it never ran. */

@@ -5,7 +5,7 @@ import { err, ok, type Result } from "../wire/result.ts";
  * The store writes `… where id = $1 and state = $2`, so the database refuses what a table refuses, and its check
  * constraints list the same words (test/store/migrations.test.ts compares them).
  *
- *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging
+ *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging ─move─▶ queued
  *      │              │  ▲             │     └──────────────claim────────────────▲                │  │
  *      │              │  └────────expire (awaiting)                │             │           accept reject
  *    refuse         refuse          refuse                        lose          lose              ▼  └─▶ unsolved
@@ -35,6 +35,7 @@ export type TaskState = (typeof TASK_STATES)[number];
 
 export const TASK_EVENTS = [
   "plan",
+  "replan",
   "refuse",
   "admit",
   "dispatch",
@@ -42,6 +43,7 @@ export const TASK_EVENTS = [
   "expire",
   "report",
   "lose",
+  "move",
   "accept",
   "reject",
   "commit",
@@ -55,6 +57,7 @@ type Table<State extends string, Event extends string> = Record<State, Record<Ev
 
 const REFUSE_ALL = {
   plan: null,
+  replan: null,
   refuse: null,
   admit: null,
   dispatch: null,
@@ -62,6 +65,7 @@ const REFUSE_ALL = {
   expire: null,
   report: null,
   lose: null,
+  move: null,
   accept: null,
   reject: null,
   commit: null,
@@ -72,13 +76,14 @@ const REFUSE_ALL = {
 
 export const TASK_TRANSITIONS = {
   planning: { ...REFUSE_ALL, plan: "queued", refuse: "refused", stick: "stuck" },
-  queued: { ...REFUSE_ALL, admit: "dispatching", refuse: "refused" },
+  queued: { ...REFUSE_ALL, replan: "planning", admit: "dispatching", refuse: "refused" },
   // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost.
   dispatching: { ...REFUSE_ALL, dispatch: "awaiting", claim: "running", refuse: "refused", stick: "stuck" },
   awaiting: { ...REFUSE_ALL, claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
   // The same run may claim again while it has not had our answer.
   running: { ...REFUSE_ALL, claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
-  judging: { ...REFUSE_ALL, accept: "committing", reject: "unsolved", stick: "stuck" },
+  // A limit of its credential has interrupted it: it goes on with another.
+  judging: { ...REFUSE_ALL, move: "queued", accept: "committing", reject: "unsolved", stick: "stuck" },
   committing: { ...REFUSE_ALL, commit: "branching", stick: "stuck" },
   branching: { ...REFUSE_ALL, branch: "opening", stick: "stuck" },
   opening: { ...REFUSE_ALL, open: "solved", stick: "stuck" },

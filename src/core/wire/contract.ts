@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Observation } from "./observation.ts";
 import { storable } from "./text.ts";
 
 /**
@@ -124,6 +125,8 @@ export const Heartbeat = z.strictObject({
   phase: z.enum(PHASES),
   modelCalls: count,
   usage: Usage,
+  /** What the credential's limits looked like last; null before the first answer. */
+  observation: Observation.nullable(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -213,6 +216,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     reason: z.enum(BLOCKED_REASONS),
     detail: text(2_000),
     usage: Usage,
+    observation: Observation.nullable(),
     ms: count,
   }),
   z.strictObject({
@@ -223,6 +227,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: z.boolean(),
+    observation: Observation.nullable(),
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: z.enum(["srt", "none"]),

@@ -29,6 +29,7 @@ export type Failure =
   | { readonly reason: "too-big" }
   | { readonly reason: "base-unreadable"; readonly repository: string }
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
+  | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "too-large" }
   | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
   | { readonly reason: "tries-used-up"; readonly step: string; readonly tries: number; readonly last: string };
@@ -73,6 +74,10 @@ export function describe(failure: Failure): string {
       return `\`${failure.repository}\` has no commit on its default branch to work from. Push one, then label the issue again.`;
     case "budget-too-small":
       return `This would reserve ${failure.neededUsd}, and the tightest budget is ${failure.budgetUsd} in all. Raise \`budget\` in the policy, or lower \`task.budget\`.`;
+    case "never-fits":
+      return failure.why === "nobody-serves"
+        ? "No credential of the pool may serve this: they are of another provider, for other teams, repositories, tiers or models, seats whose owners have not agreed to serve others, or have had their key refused. Add one to `pool` in the policy, or widen `only`, then label the issue again."
+        : "This is expected to use more than any credential's window or budget holds in all. Split the issue, or add a larger credential, then label the issue again.";
     case "workflow-refused":
       return `GitHub refused to start \`${failure.workflow}\` in \`${failure.runner}\`: ${failure.message}. Check that the file is on the default branch, declares \`workflow_dispatch\` with the inputs \`attempt\` and \`credential\`, and that Actions are enabled there.`;
     case "github-refused":

@@ -1,0 +1,178 @@
+import { sql, type Kysely } from "kysely";
+import type { CredentialName, OwnerId } from "#core/wire/ids.ts";
+import type { Observation } from "#core/wire/observation.ts";
+import { EpochMs, HOUR_MS } from "#core/wire/units.ts";
+import { NO_FIT } from "#core/pool/capacity.ts";
+import type { Fault } from "#core/pool/cooldown.ts";
+import { afterReading, afterUse, type Kept } from "#core/pool/observe.ts";
+import { counts } from "#core/pool/windows.ts";
+import type { Schema } from "./schema.ts";
+
+/** How long single uses are kept: longer than an observation may be under way. */
+const USES_KEPT_MS = HOUR_MS;
+
+type Of = { readonly owner: OwnerId; readonly credential: CredentialName; readonly model: string };
+
+/** How an owner's credential names its account now: by the policy's `account`, kept at the grant, or the provider's word. */
+export async function upstreamOf(tx: Kysely<Schema>, { owner, credential }: Pick<Of, "owner" | "credential">): Promise<string> {
+  const row = await tx
+    .selectFrom("credentials")
+    .select("upstream")
+    .where("owner_id", "=", owner)
+    .where("name", "=", credential)
+    .executeTakeFirst();
+  return row?.upstream ?? `credential:${credential}`;
+}
+
+/** Our own use of an upstream, at list price, made by `at`: it counts in every window of the model. */
+export async function recordUse(tx: Kysely<Schema>, of: Of, amount: number, at: EpochMs): Promise<void> {
+  if (amount <= 0) return;
+  const upstream = await upstreamOf(tx, of);
+  await tx.insertInto("uses").values({ owner_id: of.owner, upstream, model: of.model, amount, at }).execute();
+  await tx
+    .deleteFrom("uses")
+    .where("owner_id", "=", of.owner)
+    .where("upstream", "=", upstream)
+    .where("at", "<", at - USES_KEPT_MS)
+    .execute();
+  for (const window of await readWindows(tx, of.owner, upstream)) {
+    if (window.name === "tokens-minute" || !counts(window, of.model)) continue;
+    await writeWindow(tx, of.owner, upstream, window, afterUse(window.kept, amount, at));
+  }
+}
+
+/** What the provider told a job of its account, `ageMs` before `now`. */
+export async function recordObservation(tx: Kysely<Schema>, of: Of, observation: Observation, now: EpochMs): Promise<void> {
+  const upstream = await learnUpstream(tx, of, observation.upstream);
+  const at = EpochMs(now - observation.ageMs);
+  const known = await readWindows(tx, of.owner, upstream);
+  for (const { window: name, model, share, limit, resetsInMs } of observation.readings) {
+    const kept = known.find((window) => window.name === name && window.model === model)?.kept ?? NEW;
+    const resetsAt = resetsInMs === null ? null : EpochMs(at + resetsInMs);
+    const after =
+      share === null ? kept : afterReading(kept, { share, resetsAt }, at, await usedAfter(tx, of.owner, upstream, model, at));
+    await writeWindow(tx, of.owner, upstream, { name, model }, after, limit);
+  }
+  const isAllowed = observation.signal === null && observation.readings.every(({ rejected }) => !rejected);
+  // Whatever had begun a rest before is over: the account serves again.
+  if (isAllowed && observation.readings.length > 0)
+    await tx
+      .deleteFrom("cooldowns")
+      .where("owner_id", "=", of.owner)
+      .where("upstream", "=", upstream)
+      .where("model", "in", ["", of.model])
+      .where("since", "<", at)
+      .execute();
+}
+
+/** A rest, or a doubt about the key. A rest never ends sooner than one that was known before. */
+export async function recordFault(tx: Kysely<Schema>, of: Of, fault: Fault | null, now: EpochMs): Promise<void> {
+  if (fault?.kind === "rest") {
+    const upstream = await upstreamOf(tx, of);
+    await tx
+      .insertInto("cooldowns")
+      .values({ owner_id: of.owner, upstream, model: fault.model ?? "", since: now, until: now + fault.ms })
+      .onConflict((conflict) =>
+        conflict
+          .columns(["owner_id", "upstream", "model"])
+          .doUpdateSet({ since: now, until: sql`greatest(cooldowns.until, excluded.until)` }),
+      )
+      .execute();
+  }
+  const refusals = fault?.kind === "refused" ? sql<number>`refusals + 1` : sql<number>`0`;
+  if (fault?.kind === "rest") return;
+  await tx
+    .updateTable("credentials")
+    .set({ refusals })
+    .where("owner_id", "=", of.owner)
+    .where("name", "=", of.credential)
+    .execute();
+}
+
+const NEW: Kept = { share: null, observedAt: null, resetsAt: null, own: 0, since: 0, fit: NO_FIT };
+
+async function readWindows(tx: Kysely<Schema>, owner: OwnerId, upstream: string) {
+  const rows = await tx
+    .selectFrom("allowances")
+    .selectAll()
+    .where("owner_id", "=", owner)
+    .where("upstream", "=", upstream)
+    .orderBy("name")
+    .forUpdate()
+    .execute();
+  const at = (value: number | null) => (value === null ? null : EpochMs(value));
+  return rows.map((row) => ({
+    name: row.name,
+    model: row.model === "" ? null : row.model,
+    kept: {
+      share: row.share,
+      observedAt: at(row.observed_at),
+      resetsAt: at(row.resets_at),
+      own: row.own,
+      since: row.since,
+      fit: row.fit ?? NO_FIT,
+    },
+  }));
+}
+
+async function writeWindow(
+  tx: Kysely<Schema>,
+  owner: OwnerId,
+  upstream: string,
+  { name, model }: { readonly name: Schema["allowances"]["name"]; readonly model: string | null },
+  kept: Kept,
+  published: number | null = null,
+): Promise<void> {
+  const values = {
+    share: kept.share,
+    observed_at: kept.observedAt,
+    resets_at: kept.resetsAt,
+    own: Math.round(kept.own),
+    since: Math.round(kept.since),
+    fit: JSON.stringify(kept.fit),
+    ...(published === null ? {} : { published }),
+  };
+  await tx
+    .insertInto("allowances")
+    .values({ owner_id: owner, upstream, name, model: model ?? "", ...values })
+    .onConflict((conflict) => conflict.columns(["owner_id", "upstream", "name", "model"]).doUpdateSet(values))
+    .execute();
+}
+
+async function usedAfter(
+  tx: Kysely<Schema>,
+  owner: OwnerId,
+  upstream: string,
+  model: string | null,
+  at: EpochMs,
+): Promise<number> {
+  let query = tx
+    .selectFrom("uses")
+    .select(sql<number>`coalesce(sum(amount), 0)::bigint`.as("amount"))
+    .where("owner_id", "=", owner)
+    .where("upstream", "=", upstream)
+    .where("at", ">", at);
+  if (model !== null) query = query.where("model", "=", model);
+  return (await query.executeTakeFirstOrThrow()).amount;
+}
+
+/** Once a provider has said whose account a credential is of, that is its upstream: two keys of one account share windows. */
+async function learnUpstream(tx: Kysely<Schema>, of: Of, told: string | null): Promise<string> {
+  const before = await upstreamOf(tx, of);
+  if (told === null || before.startsWith("account:") || before === `provider:${told}`) return before;
+  const upstream = `provider:${told}`;
+  await tx
+    .updateTable("credentials")
+    .set({ upstream })
+    .where("owner_id", "=", of.owner)
+    .where("name", "=", of.credential)
+    .execute();
+  // What was learned under the credential's own name is the account's, unless another of its keys has taught it already.
+  for (const table of ["allowances", "cooldowns"] as const)
+    await sql`
+      update ${sql.table(table)} set upstream = ${upstream}
+      where owner_id = ${of.owner} and upstream = ${before}
+        and not exists (select 1 from ${sql.table(table)} where owner_id = ${of.owner} and upstream = ${upstream})`.execute(tx);
+  await tx.updateTable("uses").set({ upstream }).where("owner_id", "=", of.owner).where("upstream", "=", before).execute();
+  return upstream;
+}
