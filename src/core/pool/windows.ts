@@ -1,40 +1,118 @@
-import type { CredentialName } from "../wire/ids.ts";
-import { EpochMs, type MicroUsd } from "../wire/units.ts";
-
-/** Who an allowance is of: the owner as a whole, or one credential. */
-export type WindowSubject = { readonly kind: "owner" } | { readonly kind: "credential"; readonly name: CredentialName };
+import type { ActorId, CredentialName, RepositoryId } from "../wire/ids.ts";
+import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "../wire/units.ts";
 
 /**
- * An allowance over time. `used` is what is settled, `held` what live leases reserve of it; both in the window's own
- * unit, which for `usd-month` is micro-dollars in a calendar month, UTC.
+ * An allowance over time is one of two kinds. A **budget** is the owner's own: exact, in money spent. An **allowance** is the
+ * provider's: of an account (the upstream), seen now and then as a share, its size learned. Both hold what live leases reserve.
  */
-export type Window = {
-  readonly name: "usd-month";
-  readonly subject: WindowSubject;
+
+/** Whose spending a budget limits. */
+export type Subject =
+  | { readonly kind: "owner" }
+  | { readonly kind: "team"; readonly name: string }
+  | { readonly kind: "repository"; readonly id: RepositoryId }
+  | { readonly kind: "person"; readonly id: ActorId }
+  | { readonly kind: "credential"; readonly name: CredentialName };
+
+export const PERIODS = ["day", "week", "month"] as const;
+export type Period = (typeof PERIODS)[number];
+
+/** Calendar periods, UTC. */
+export type Budget = {
+  readonly subject: Subject;
+  readonly period: Period;
   readonly capacity: MicroUsd;
   readonly used: MicroUsd;
   readonly held: MicroUsd;
   readonly resetsAt: EpochMs;
 };
 
-/** How holds and spending name a window: `owner/usd-month`, `credential:platform-api/usd-month`. */
-export function windowId({ name, subject }: Pick<Window, "name" | "subject">): string {
-  return `${subject.kind === "owner" ? "owner" : `credential:${subject.name}`}/${name}`;
+/** How holds and spending name a budget: `owner/usd-month`, `credential:platform-api/usd-month`. */
+export function budgetId({ subject, period }: Pick<Budget, "subject" | "period">): string {
+  return `${subjectId(subject)}/usd-${period}`;
 }
 
-/** The first instant of `now`'s month and of the next, UTC. */
-export function monthOf(now: EpochMs): { start: EpochMs; end: EpochMs } {
+function subjectId(subject: Subject): string {
+  if (subject.kind === "owner") return "owner";
+  return `${subject.kind}:${"name" in subject ? subject.name : String(subject.id)}`;
+}
+
+/** The first instant of the period around `now` and of the next. Weeks begin on Monday. */
+export function periodOf(period: Period, now: EpochMs): { readonly start: EpochMs; readonly end: EpochMs } {
   const date = new Date(now);
-  const at = (month: number) => EpochMs(Date.UTC(date.getUTCFullYear(), month));
-  return { start: at(date.getUTCMonth()), end: at(date.getUTCMonth() + 1) };
+  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
+  const from = (first: number, next: number) => ({ start: EpochMs(first), end: EpochMs(next) });
+  if (period === "month") return from(Date.UTC(year, month), Date.UTC(year, month + 1));
+  const first = period === "day" ? day : day - ((date.getUTCDay() + 6) % 7);
+  return from(Date.UTC(year, month, first), Date.UTC(year, month, first + (period === "day" ? 1 : 7)));
 }
 
-/** True where `amount` fits beside what is used and held, to the last unit. */
-export function fits(window: Window, amount: MicroUsd): boolean {
-  return window.used + window.held + amount <= window.capacity;
+/** What is left of a budget for a new hold, to the last unit. Below zero after an estimate fell short. */
+export function leftOf({ capacity, used, held }: Budget): MicroUsd {
+  return MicroUsd(capacity - used - held);
 }
 
-/** The promised share of a window, between 0 and (rarely, after an estimate fell short) above 1. */
-export function share(window: Window): number {
-  return window.capacity === 0 ? 1 : (window.used + window.held) / window.capacity;
+export const ALLOWANCES = ["five-hour", "week", "week-model", "tokens-minute"] as const;
+export type AllowanceName = (typeof ALLOWANCES)[number];
+
+/** How long a window lasts. The provider's own reset counts where it is known. */
+export const LENGTH_MS: Record<AllowanceName, number> = {
+  "five-hour": 5 * HOUR_MS,
+  week: 7 * DAY_MS,
+  "week-model": 7 * DAY_MS,
+  "tokens-minute": MINUTE_MS,
+};
+
+/**
+ * One of an upstream account's windows. Amounts are micro-dollars at list price, whatever the account pays, so that use
+ * by any model adds up; of `tokens-minute` they are tokens a minute.
+ */
+export type Allowance = {
+  readonly name: AllowanceName;
+  /** The one model a `week-model` window counts; null: all. */
+  readonly model: string | null;
+  /** What the whole window is worth, as learned (capacity.ts); null while nothing is known. Never 0 for unknown. */
+  readonly capacity: Learned | null;
+  /** The provider's own figure: a fraction, which may exceed 1. null: unknown, which is neither 0 nor 1. */
+  readonly observed: { readonly share: number; readonly at: EpochMs } | null;
+  /** When it begins anew; null: unknown, or not begun. */
+  readonly resetsAt: EpochMs | null;
+  /** Our own use since the window began. */
+  readonly own: number;
+  /** Of it, what was settled after the observation was made. */
+  readonly since: number;
+  /** What live leases reserve of it and have not yet settled. */
+  readonly held: number;
+};
+
+/** `error`: the standard error of `value` as a share of it. `hiddenPerMs`: what others use beside us. */
+export type Learned = { readonly value: number; readonly error: number; readonly hiddenPerMs: number };
+
+/** `five-hour`, `week-model:claude-fable-5-1`: unique within its upstream. */
+export function allowanceKey({ name, model }: Pick<Allowance, "name" | "model">): string {
+  return model === null ? name : `${name}:${model}`;
+}
+
+/** True where a window counts what this model uses. */
+export function counts(window: Pick<Allowance, "model">, model: string): boolean {
+  return window.model === null || window.model === model;
+}
+
+/** The observation still speaks of the running window. */
+export function isCurrent({ observed, resetsAt }: Allowance, now: EpochMs): boolean {
+  return observed !== null && (resetsAt === null || now < resetsAt);
+}
+
+/**
+ * What is used of a window now, without holds: the last observation, our own use since, and what others are expected to
+ * have used since. After its reset the old figure says nothing: then it is what we know of ourselves and expect of others.
+ */
+export function usedOf(window: Allowance, capacity: Learned, now: EpochMs): number {
+  const { observed, resetsAt, own, since } = window;
+  if (observed !== null && isCurrent(window, now)) {
+    const others = capacity.hiddenPerMs * Math.max(0, now - observed.at);
+    return Math.max(own, observed.share * capacity.value + since + others);
+  }
+  const begun = resetsAt !== null && resetsAt <= now ? now - resetsAt : LENGTH_MS[window.name];
+  return own + capacity.hiddenPerMs * Math.min(begun, LENGTH_MS[window.name]);
 }

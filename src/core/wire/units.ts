@@ -13,6 +13,7 @@ export const EpochMs = (value: number): EpochMs => value as EpochMs;
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
 
 /** `$1.2345` for people. At most four decimals, at least two; a non-zero amount never shows as zero. */
 export function formatUsd(amount: MicroUsd): string {
