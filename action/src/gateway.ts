@@ -5,12 +5,13 @@ import { performance } from "node:perf_hooks";
 import { Readable } from "node:stream";
 import { type Dispatcher } from "undici";
 import type { Price, Usage } from "#core/wire/contract.ts";
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import { cut } from "#core/wire/text.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
 import { type Body, type Buffered, readBody, refuse, type Refusal, refuseUnread, release, RETRY_SOON } from "./gateway-body.ts";
 import { type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
 import { parseModelCall } from "./gateway-request.ts";
-import { makeJsonMeter, makeSseMeter, type Meter, parseRecord, record, textOf } from "./meter.ts";
+import { makeJsonMeter, makeSseMeter, type Meter } from "./meter.ts";
 
 /**
  * The key gateway: a loopback reverse proxy in the Action's own process. The sandbox holds a dummy; only here does it

@@ -1,6 +1,6 @@
 import type { Ending, EndingKind } from "#core/wire/contract.ts";
+import { parseRecord, textOf } from "#core/wire/json.ts";
 import { cut, cutFront } from "#core/wire/text.ts";
-import { parseRecord, textOf } from "../meter.ts";
 import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 
