@@ -9,7 +9,15 @@ import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
 import { freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
-const BLOCKED: Outcome = { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, ms: 1 };
+const BLOCKED: Outcome = {
+  kind: "blocked",
+  contract: 1,
+  reason: "internal",
+  detail: "",
+  usage: NO_USAGE,
+  observation: null,
+  ms: 1,
+};
 
 /** Several processes' worth of connections to one database. */
 async function openMany(count: number): Promise<Store[]> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Observation } from "./observation.ts";
 import { storable } from "./text.ts";
 
 /**
@@ -122,8 +123,11 @@ export const PHASES = ["fetch", "setup", "harness", "verify", "report"] as const
 export const Heartbeat = z.strictObject({
   contract: z.literal(CONTRACT_VERSION),
   phase: z.enum(PHASES),
+  /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
   usage: Usage,
+  /** null before the provider's first answer. */
+  observation: Observation.nullable(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
@@ -208,6 +212,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     reason: z.enum(BLOCKED_REASONS),
     detail: text(2_000),
     usage: Usage,
+    observation: Observation.nullable(),
     ms: count,
   }),
   z.strictObject({
@@ -218,6 +223,8 @@ export const Outcome = z.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: z.boolean(),
+    /** As of the outcome's making: sent again, it is the same. */
+    observation: Observation.nullable(),
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: z.enum(["srt", "none"]),
