@@ -1832,11 +1832,11 @@ var require_request = __commonJS({
           }
         } else if (headers && typeof headers === "object") {
           if (headers[Symbol.iterator]) {
-            for (const header of headers) {
-              if (!Array.isArray(header) || header.length !== 2) {
+            for (const header2 of headers) {
+              if (!Array.isArray(header2) || header2.length !== 2) {
                 throw new InvalidArgumentError("headers must be in key-value pair format");
               }
-              processHeader(this, header[0], header[1]);
+              processHeader(this, header2[0], header2[1]);
             }
           } else {
             const keys = Object.keys(headers);
@@ -4131,7 +4131,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = require_data_url();
-    var { performance: performance13 } = __require("node:perf_hooks");
+    var { performance: performance14 } = __require("node:perf_hooks");
     var { isBlobLike, ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -4233,9 +4233,9 @@ var require_util2 = __commonJS({
       return "success";
     }
     function appendFetchMetadata(httpRequest) {
-      let header = null;
-      header = httpRequest.mode;
-      httpRequest.headersList.set("sec-fetch-mode", header, true);
+      let header2 = null;
+      header2 = httpRequest.mode;
+      httpRequest.headersList.set("sec-fetch-mode", header2, true);
     }
     function appendRequestOriginHeader(request) {
       let serializedOrigin = request.origin;
@@ -4290,7 +4290,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance13.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance14.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -6588,22 +6588,22 @@ var require_client_h1 = __commonJS({
       if (blocking) {
         socket[kBlocking] = true;
       }
-      let header = `${method} ${path} HTTP/1.1\r
+      let header2 = `${method} ${path} HTTP/1.1\r
 `;
       if (typeof host === "string") {
-        header += `host: ${host}\r
+        header2 += `host: ${host}\r
 `;
       } else {
-        header += client[kHostHeader];
+        header2 += client[kHostHeader];
       }
       if (upgrade) {
-        header += `connection: upgrade\r
+        header2 += `connection: upgrade\r
 upgrade: ${upgrade}\r
 `;
       } else if (client[kPipelining] && !socket[kReset]) {
-        header += "connection: keep-alive\r\n";
+        header2 += "connection: keep-alive\r\n";
       } else {
-        header += "connection: close\r\n";
+        header2 += "connection: close\r\n";
       }
       if (Array.isArray(headers)) {
         for (let n = 0; n < headers.length; n += 2) {
@@ -6611,41 +6611,41 @@ upgrade: ${upgrade}\r
           const val = headers[n + 1];
           if (Array.isArray(val)) {
             for (let i = 0; i < val.length; i++) {
-              header += `${key}: ${val[i]}\r
+              header2 += `${key}: ${val[i]}\r
 `;
             }
           } else {
-            header += `${key}: ${val}\r
+            header2 += `${key}: ${val}\r
 `;
           }
         }
       }
       if (channels.sendHeaders.hasSubscribers) {
-        channels.sendHeaders.publish({ request, headers: header, socket });
+        channels.sendHeaders.publish({ request, headers: header2, socket });
       }
       if (!body || bodyLength === 0) {
-        writeBuffer(abort, null, client, request, socket, contentLength, header, expectsPayload);
+        writeBuffer(abort, null, client, request, socket, contentLength, header2, expectsPayload);
       } else if (util.isBuffer(body)) {
-        writeBuffer(abort, body, client, request, socket, contentLength, header, expectsPayload);
+        writeBuffer(abort, body, client, request, socket, contentLength, header2, expectsPayload);
       } else if (util.isBlobLike(body)) {
         if (typeof body.stream === "function") {
-          writeIterable(abort, body.stream(), client, request, socket, contentLength, header, expectsPayload);
+          writeIterable(abort, body.stream(), client, request, socket, contentLength, header2, expectsPayload);
         } else {
-          writeBlob(abort, body, client, request, socket, contentLength, header, expectsPayload);
+          writeBlob(abort, body, client, request, socket, contentLength, header2, expectsPayload);
         }
       } else if (util.isStream(body)) {
-        writeStream(abort, body, client, request, socket, contentLength, header, expectsPayload);
+        writeStream(abort, body, client, request, socket, contentLength, header2, expectsPayload);
       } else if (util.isIterable(body)) {
-        writeIterable(abort, body, client, request, socket, contentLength, header, expectsPayload);
+        writeIterable(abort, body, client, request, socket, contentLength, header2, expectsPayload);
       } else {
         assert2(false);
       }
       return true;
     }
-    function writeStream(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    function writeStream(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       assert2(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
-      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header });
+      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header: header2 });
       const onData = function(chunk) {
         if (finished) {
           return;
@@ -6711,22 +6711,22 @@ upgrade: ${upgrade}\r
         setImmediate(onClose);
       }
     }
-    function writeBuffer(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    function writeBuffer(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       try {
         if (!body) {
           if (contentLength === 0) {
-            socket.write(`${header}content-length: 0\r
+            socket.write(`${header2}content-length: 0\r
 \r
 `, "latin1");
           } else {
             assert2(contentLength === null, "no body must not have content length");
-            socket.write(`${header}\r
+            socket.write(`${header2}\r
 `, "latin1");
           }
         } else if (util.isBuffer(body)) {
           assert2(contentLength === body.byteLength, "buffer body must have content length");
           socket.cork();
-          socket.write(`${header}content-length: ${contentLength}\r
+          socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
           socket.write(body);
@@ -6742,7 +6742,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeBlob(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    async function writeBlob(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       assert2(contentLength === body.size, "blob body must have content length");
       try {
         if (contentLength != null && contentLength !== body.size) {
@@ -6750,7 +6750,7 @@ upgrade: ${upgrade}\r
         }
         const buffer = Buffer.from(await body.arrayBuffer());
         socket.cork();
-        socket.write(`${header}content-length: ${contentLength}\r
+        socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
         socket.write(buffer);
@@ -6765,7 +6765,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeIterable(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    async function writeIterable(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       assert2(contentLength !== 0 || client[kRunning] === 0, "iterator body cannot be pipelined");
       let callback = null;
       function onDrain() {
@@ -6784,7 +6784,7 @@ upgrade: ${upgrade}\r
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
-      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header });
+      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header: header2 });
       try {
         for await (const chunk of body) {
           if (socket[kError]) {
@@ -6802,19 +6802,19 @@ upgrade: ${upgrade}\r
       }
     }
     var AsyncWriter = class {
-      constructor({ abort, socket, request, contentLength, client, expectsPayload, header }) {
+      constructor({ abort, socket, request, contentLength, client, expectsPayload, header: header2 }) {
         this.socket = socket;
         this.request = request;
         this.contentLength = contentLength;
         this.client = client;
         this.bytesWritten = 0;
         this.expectsPayload = expectsPayload;
-        this.header = header;
+        this.header = header2;
         this.abort = abort;
         socket[kWriting] = true;
       }
       write(chunk) {
-        const { socket, request, contentLength, client, bytesWritten, expectsPayload, header } = this;
+        const { socket, request, contentLength, client, bytesWritten, expectsPayload, header: header2 } = this;
         if (socket[kError]) {
           throw socket[kError];
         }
@@ -6837,10 +6837,10 @@ upgrade: ${upgrade}\r
             socket[kReset] = true;
           }
           if (contentLength === null) {
-            socket.write(`${header}transfer-encoding: chunked\r
+            socket.write(`${header2}transfer-encoding: chunked\r
 `, "latin1");
           } else {
-            socket.write(`${header}content-length: ${contentLength}\r
+            socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
           }
@@ -6864,7 +6864,7 @@ ${len.toString(16)}\r
         return ret;
       }
       end() {
-        const { socket, contentLength, client, bytesWritten, expectsPayload, header, request } = this;
+        const { socket, contentLength, client, bytesWritten, expectsPayload, header: header2, request } = this;
         request.onRequestSent();
         socket[kWriting] = false;
         if (socket[kError]) {
@@ -6875,11 +6875,11 @@ ${len.toString(16)}\r
         }
         if (bytesWritten === 0) {
           if (expectsPayload) {
-            socket.write(`${header}content-length: 0\r
+            socket.write(`${header2}content-length: 0\r
 \r
 `, "latin1");
           } else {
-            socket.write(`${header}\r
+            socket.write(`${header2}\r
 `, "latin1");
           }
         } else if (contentLength === null) {
@@ -7609,15 +7609,15 @@ var require_redirect_handler = __commonJS({
         }
       }
     }
-    function shouldRemoveHeader(header, removeContent, unknownOrigin) {
-      if (header.length === 4) {
-        return util.headerNameToString(header) === "host";
+    function shouldRemoveHeader(header2, removeContent, unknownOrigin) {
+      if (header2.length === 4) {
+        return util.headerNameToString(header2) === "host";
       }
-      if (removeContent && util.headerNameToString(header).startsWith("content-")) {
+      if (removeContent && util.headerNameToString(header2).startsWith("content-")) {
         return true;
       }
-      if (unknownOrigin && (header.length === 13 || header.length === 6 || header.length === 19)) {
-        const name = util.headerNameToString(header);
+      if (unknownOrigin && (header2.length === 13 || header2.length === 6 || header2.length === 19)) {
+        const name = util.headerNameToString(header2);
         return name === "authorization" || name === "cookie" || name === "proxy-authorization";
       }
       return false;
@@ -9120,9 +9120,9 @@ var require_retry_handler = __commonJS({
       parseRangeHeader,
       wrapRequestBody
     } = require_util();
-    function calculateRetryAfterHeader(retryAfter) {
+    function calculateRetryAfterHeader(retryAfter2) {
       const current = Date.now();
-      return new Date(retryAfter).getTime() - current;
+      return new Date(retryAfter2).getTime() - current;
     }
     function validatePartialResponseContentLength(headers, range, statusCode, retryCount) {
       const contentLength = headers["content-length"];
@@ -9155,7 +9155,7 @@ var require_retry_handler = __commonJS({
           // Response scoped
           methods,
           errorCodes,
-          retryAfter,
+          retryAfter: retryAfter2,
           statusCodes
         } = retryOptions ?? {};
         this.dispatch = handlers.dispatch;
@@ -9165,7 +9165,7 @@ var require_retry_handler = __commonJS({
         this.aborted = false;
         this.retryOpts = {
           retry: retryFn ?? _RetryHandler[kRetryHandlerDefaultRetry],
-          retryAfter: retryAfter ?? true,
+          retryAfter: retryAfter2 ?? true,
           maxTimeout: maxTimeout ?? 30 * 1e3,
           // 30s,
           minTimeout: minTimeout ?? 500,
@@ -12005,14 +12005,14 @@ var require_headers = __commonJS({
     function fill(headers, object2) {
       if (Array.isArray(object2)) {
         for (let i = 0; i < object2.length; ++i) {
-          const header = object2[i];
-          if (header.length !== 2) {
+          const header2 = object2[i];
+          if (header2.length !== 2) {
             throw webidl.errors.exception({
               header: "Headers constructor",
-              message: `expected name/value pair to be length 2, found ${header.length}.`
+              message: `expected name/value pair to be length 2, found ${header2.length}.`
             });
           }
-          appendHeader(headers, header[0], header[1]);
+          appendHeader(headers, header2[0], header2[1]);
         }
       } else if (typeof object2 === "object" && object2 !== null) {
         const keys = Object.keys(object2);
@@ -15456,10 +15456,10 @@ var require_util5 = __commonJS({
       const serializedB = URLSerializer(B, excludeFragment);
       return serializedA === serializedB;
     }
-    function getFieldValues(header) {
-      assert2(header !== null);
+    function getFieldValues(header2) {
+      assert2(header2 !== null);
       const values = [];
-      for (let value of header.split(",")) {
+      for (let value of header2.split(",")) {
         value = value.trim();
         if (isValidHeaderName(value)) {
           values.push(value);
@@ -16358,20 +16358,20 @@ var require_parse = __commonJS({
     var { isCTLExcludingHtab } = require_util6();
     var { collectASequenceOfCodePointsFast } = require_data_url();
     var assert2 = __require("node:assert");
-    function parseSetCookie(header) {
-      if (isCTLExcludingHtab(header)) {
+    function parseSetCookie(header2) {
+      if (isCTLExcludingHtab(header2)) {
         return null;
       }
       let nameValuePair = "";
       let unparsedAttributes = "";
       let name = "";
       let value = "";
-      if (header.includes(";")) {
+      if (header2.includes(";")) {
         const position = { position: 0 };
-        nameValuePair = collectASequenceOfCodePointsFast(";", header, position);
-        unparsedAttributes = header.slice(position.position);
+        nameValuePair = collectASequenceOfCodePointsFast(";", header2, position);
+        unparsedAttributes = header2.slice(position.position);
       } else {
-        nameValuePair = header;
+        nameValuePair = header2;
       }
       if (!nameValuePair.includes("=")) {
         value = nameValuePair;
@@ -20028,10 +20028,10 @@ var require_constants6 = __commonJS({
     Object.setPrototypeOf(headerNameLowerCasedRecord, null);
     var wellknownHeaderNameBuffers = {};
     Object.setPrototypeOf(wellknownHeaderNameBuffers, null);
-    function getHeaderNameAsBuffer(header) {
-      let buffer = wellknownHeaderNameBuffers[header];
+    function getHeaderNameAsBuffer(header2) {
+      let buffer = wellknownHeaderNameBuffers[header2];
       if (buffer === void 0) {
-        buffer = Buffer.from(header);
+        buffer = Buffer.from(header2);
       }
       return buffer;
     }
@@ -21435,11 +21435,11 @@ var require_request3 = __commonJS({
           }
         } else if (headers && typeof headers === "object") {
           if (hasSafeIterator(headers)) {
-            for (const header of headers) {
-              if (!Array.isArray(header) || header.length !== 2) {
+            for (const header2 of headers) {
+              if (!Array.isArray(header2) || header2.length !== 2) {
                 throw new InvalidArgumentError("headers must be in key-value pair format");
               }
-              processHeader(this, header[0], header[1]);
+              processHeader(this, header2[0], header2[1]);
             }
           } else {
             const keys = Object.keys(headers);
@@ -24238,7 +24238,7 @@ var require_util10 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants8();
     var { getGlobalOrigin } = require_global3();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url2();
-    var { performance: performance13 } = __require("node:perf_hooks");
+    var { performance: performance14 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util9();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -24336,9 +24336,9 @@ var require_util10 = __commonJS({
       return "success";
     }
     function appendFetchMetadata(httpRequest) {
-      let header = null;
-      header = httpRequest.mode;
-      httpRequest.headersList.set("sec-fetch-mode", header, true);
+      let header2 = null;
+      header2 = httpRequest.mode;
+      httpRequest.headersList.set("sec-fetch-mode", header2, true);
     }
     function appendRequestOriginHeader(request) {
       let serializedOrigin = request.origin;
@@ -24393,7 +24393,7 @@ var require_util10 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance13.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance14.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -26736,22 +26736,22 @@ var require_client_h12 = __commonJS({
         socket[kBlocking] = true;
       }
       setTypeOfService(socket, request);
-      let header = `${method} ${path} HTTP/1.1\r
+      let header2 = `${method} ${path} HTTP/1.1\r
 `;
       if (typeof host === "string") {
-        header += `host: ${host}\r
+        header2 += `host: ${host}\r
 `;
       } else {
-        header += client[kHostHeader];
+        header2 += client[kHostHeader];
       }
       if (upgrade) {
-        header += `connection: upgrade\r
+        header2 += `connection: upgrade\r
 upgrade: ${upgrade}\r
 `;
       } else if (client[kPipelining] && !socket[kReset]) {
-        header += "connection: keep-alive\r\n";
+        header2 += "connection: keep-alive\r\n";
       } else {
-        header += "connection: close\r\n";
+        header2 += "connection: close\r\n";
       }
       if (Array.isArray(headers)) {
         for (let n = 0; n < headers.length; n += 2) {
@@ -26759,41 +26759,41 @@ upgrade: ${upgrade}\r
           const val = headers[n + 1];
           if (Array.isArray(val)) {
             for (let i = 0; i < val.length; i++) {
-              header += `${key}: ${val[i]}\r
+              header2 += `${key}: ${val[i]}\r
 `;
             }
           } else {
-            header += `${key}: ${val}\r
+            header2 += `${key}: ${val}\r
 `;
           }
         }
       }
       if (channels.sendHeaders.hasSubscribers) {
-        channels.sendHeaders.publish({ request, headers: header, socket });
+        channels.sendHeaders.publish({ request, headers: header2, socket });
       }
       if (!body || bodyLength === 0) {
-        writeBuffer(abort, null, client, request, socket, contentLength, header, expectsPayload);
+        writeBuffer(abort, null, client, request, socket, contentLength, header2, expectsPayload);
       } else if (util.isBuffer(body)) {
-        writeBuffer(abort, body, client, request, socket, contentLength, header, expectsPayload);
+        writeBuffer(abort, body, client, request, socket, contentLength, header2, expectsPayload);
       } else if (util.isBlobLike(body)) {
         if (typeof body.stream === "function") {
-          writeIterable(abort, body.stream(), client, request, socket, contentLength, header, expectsPayload);
+          writeIterable(abort, body.stream(), client, request, socket, contentLength, header2, expectsPayload);
         } else {
-          writeBlob(abort, body, client, request, socket, contentLength, header, expectsPayload);
+          writeBlob(abort, body, client, request, socket, contentLength, header2, expectsPayload);
         }
       } else if (util.isStream(body)) {
-        writeStream(abort, body, client, request, socket, contentLength, header, expectsPayload);
+        writeStream(abort, body, client, request, socket, contentLength, header2, expectsPayload);
       } else if (util.isIterable(body)) {
-        writeIterable(abort, body, client, request, socket, contentLength, header, expectsPayload);
+        writeIterable(abort, body, client, request, socket, contentLength, header2, expectsPayload);
       } else {
         assert2(false);
       }
       return true;
     }
-    function writeStream(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    function writeStream(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       assert2(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
-      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header });
+      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header: header2 });
       const onData = function(chunk) {
         if (finished) {
           return;
@@ -26859,22 +26859,22 @@ upgrade: ${upgrade}\r
         setImmediate(onClose);
       }
     }
-    function writeBuffer(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    function writeBuffer(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       try {
         if (!body) {
           if (contentLength === 0) {
-            socket.write(`${header}content-length: 0\r
+            socket.write(`${header2}content-length: 0\r
 \r
 `, "latin1");
           } else {
             assert2(contentLength === null, "no body must not have content length");
-            socket.write(`${header}\r
+            socket.write(`${header2}\r
 `, "latin1");
           }
         } else if (util.isBuffer(body)) {
           assert2(contentLength === body.byteLength, "buffer body must have content length");
           socket.cork();
-          socket.write(`${header}content-length: ${contentLength}\r
+          socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
           socket.write(body);
@@ -26890,7 +26890,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeBlob(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    async function writeBlob(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       assert2(contentLength === body.size, "blob body must have content length");
       try {
         if (contentLength != null && contentLength !== body.size) {
@@ -26898,7 +26898,7 @@ upgrade: ${upgrade}\r
         }
         const buffer = Buffer.from(await body.arrayBuffer());
         socket.cork();
-        socket.write(`${header}content-length: ${contentLength}\r
+        socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
         socket.write(buffer);
@@ -26913,7 +26913,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeIterable(abort, body, client, request, socket, contentLength, header, expectsPayload) {
+    async function writeIterable(abort, body, client, request, socket, contentLength, header2, expectsPayload) {
       assert2(contentLength !== 0 || client[kRunning] === 0, "iterator body cannot be pipelined");
       let callback = null;
       function onDrain() {
@@ -26932,7 +26932,7 @@ upgrade: ${upgrade}\r
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
-      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header });
+      const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header: header2 });
       try {
         for await (const chunk of body) {
           if (socket[kError]) {
@@ -26961,14 +26961,14 @@ upgrade: ${upgrade}\r
        * @param {boolean} arg.expectsPayload
        * @param {string} arg.header
        */
-      constructor({ abort, socket, request, contentLength, client, expectsPayload, header }) {
+      constructor({ abort, socket, request, contentLength, client, expectsPayload, header: header2 }) {
         this.socket = socket;
         this.request = request;
         this.contentLength = contentLength;
         this.client = client;
         this.bytesWritten = 0;
         this.expectsPayload = expectsPayload;
-        this.header = header;
+        this.header = header2;
         this.abort = abort;
         socket[kWriting] = true;
       }
@@ -26977,7 +26977,7 @@ upgrade: ${upgrade}\r
        * @returns
        */
       write(chunk) {
-        const { socket, request, contentLength, client, bytesWritten, expectsPayload, header } = this;
+        const { socket, request, contentLength, client, bytesWritten, expectsPayload, header: header2 } = this;
         if (socket[kError]) {
           throw socket[kError];
         }
@@ -27000,10 +27000,10 @@ upgrade: ${upgrade}\r
             socket[kReset] = true;
           }
           if (contentLength === null) {
-            socket.write(`${header}transfer-encoding: chunked\r
+            socket.write(`${header2}transfer-encoding: chunked\r
 `, "latin1");
           } else {
-            socket.write(`${header}content-length: ${contentLength}\r
+            socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
           }
@@ -27030,7 +27030,7 @@ ${len.toString(16)}\r
        * @returns {void}
        */
       end() {
-        const { socket, contentLength, client, bytesWritten, expectsPayload, header, request } = this;
+        const { socket, contentLength, client, bytesWritten, expectsPayload, header: header2, request } = this;
         request.onRequestSent();
         socket[kWriting] = false;
         if (socket[kError]) {
@@ -27041,11 +27041,11 @@ ${len.toString(16)}\r
         }
         if (bytesWritten === 0) {
           if (expectsPayload) {
-            socket.write(`${header}content-length: 0\r
+            socket.write(`${header2}content-length: 0\r
 \r
 `, "latin1");
           } else {
-            socket.write(`${header}\r
+            socket.write(`${header2}\r
 `, "latin1");
           }
         } else if (contentLength === null) {
@@ -27567,12 +27567,12 @@ var require_client_h22 = __commonJS({
       }
       session.ref();
       if (channels.sendHeaders.hasSubscribers) {
-        let header = "";
+        let header2 = "";
         for (const key in headers) {
-          header += `${key}: ${headers[key]}\r
+          header2 += `${key}: ${headers[key]}\r
 `;
         }
-        channels.sendHeaders.publish({ request, headers: header, socket: session[kSocket] });
+        channels.sendHeaders.publish({ request, headers: header2, socket: session[kSocket] });
       }
       const shouldEndStream = method === "GET" || method === "HEAD" || body === null;
       if (expectContinue) {
@@ -30222,8 +30222,8 @@ var require_retry_handler2 = __commonJS({
       parseRangeHeader,
       wrapRequestBody
     } = require_util9();
-    function calculateRetryAfterHeader(retryAfter) {
-      const retryTime = new Date(retryAfter).getTime();
+    function calculateRetryAfterHeader(retryAfter2) {
+      const retryTime = new Date(retryAfter2).getTime();
       return isNaN(retryTime) ? 0 : retryTime - Date.now();
     }
     function validatePartialResponseContentLength(headers, range, statusCode, retryCount) {
@@ -30305,7 +30305,7 @@ var require_retry_handler2 = __commonJS({
           // Response scoped
           methods,
           errorCodes,
-          retryAfter,
+          retryAfter: retryAfter2,
           statusCodes,
           throwOnError
         } = retryOptions ?? {};
@@ -30316,7 +30316,7 @@ var require_retry_handler2 = __commonJS({
         this.retryOpts = {
           throwOnError: throwOnError ?? true,
           retry: retryFn ?? _RetryHandler[kRetryHandlerDefaultRetry],
-          retryAfter: retryAfter ?? true,
+          retryAfter: retryAfter2 ?? true,
           maxTimeout: maxTimeout ?? 30 * 1e3,
           // 30s,
           minTimeout: minTimeout ?? 500,
@@ -33043,9 +33043,9 @@ var require_snapshot_utils = __commonJS({
     function createHeaderFilters(matchOptions = {}) {
       const { ignoreHeaders = [], excludeHeaders = [], matchHeaders = [], caseSensitive = false } = matchOptions;
       return {
-        ignore: new Set(ignoreHeaders.map((header) => caseSensitive ? header : header.toLowerCase())),
-        exclude: new Set(excludeHeaders.map((header) => caseSensitive ? header : header.toLowerCase())),
-        match: new Set(matchHeaders.map((header) => caseSensitive ? header : header.toLowerCase()))
+        ignore: new Set(ignoreHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase())),
+        exclude: new Set(excludeHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase())),
+        match: new Set(matchHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase()))
       };
     }
     var crypto2 = runtimeFeatures.has("crypto") ? __require("node:crypto") : null;
@@ -34025,15 +34025,15 @@ var require_redirect_handler2 = __commonJS({
         this.handler.onResponseError?.(controller, error63);
       }
     };
-    function shouldRemoveHeader(header, removeContent, unknownOrigin) {
-      if (header.length === 4) {
-        return util.headerNameToString(header) === "host";
+    function shouldRemoveHeader(header2, removeContent, unknownOrigin) {
+      if (header2.length === 4) {
+        return util.headerNameToString(header2) === "host";
       }
-      if (removeContent && util.headerNameToString(header).startsWith("content-")) {
+      if (removeContent && util.headerNameToString(header2).startsWith("content-")) {
         return true;
       }
-      if (unknownOrigin && (header.length === 13 || header.length === 6 || header.length === 19)) {
-        const name = util.headerNameToString(header);
+      if (unknownOrigin && (header2.length === 13 || header2.length === 6 || header2.length === 19)) {
+        const name = util.headerNameToString(header2);
         return name === "authorization" || name === "cookie" || name === "proxy-authorization";
       }
       return false;
@@ -34301,22 +34301,22 @@ var require_dns2 = __commonJS({
           return headers;
         }
         const normalized = [];
-        for (const header of headers) {
-          if (Array.isArray(header) && header.length === 2) {
-            normalized.push(header[0], header[1]);
+        for (const header2 of headers) {
+          if (Array.isArray(header2) && header2.length === 2) {
+            normalized.push(header2[0], header2[1]);
           } else {
-            normalized.push(header);
+            normalized.push(header2);
           }
         }
         return normalized;
       }
       if (typeof headers === "object" && hasSafeIterator(headers)) {
         const normalized = [];
-        for (const header of headers) {
-          if (Array.isArray(header) && header.length === 2) {
-            normalized.push(header[0], header[1]);
+        for (const header2 of headers) {
+          if (Array.isArray(header2) && header2.length === 2) {
+            normalized.push(header2[0], header2[1]);
           } else {
-            normalized.push(header);
+            normalized.push(header2);
           }
         }
         return normalized;
@@ -34956,11 +34956,11 @@ var require_cache2 = __commonJS({
         throw new TypeError(`expected value.etag to be string, got ${typeof value.etag}`);
       }
     }
-    function parseCacheControlHeader(header) {
+    function parseCacheControlHeader(header2) {
       const output2 = {};
       const invalidNumericDirectives = /* @__PURE__ */ new Set();
       const invalidNoArgumentDirectives = /* @__PURE__ */ new Set();
-      const directives = splitCacheControlHeaderValue(Array.isArray(header) ? header.join(",") : header);
+      const directives = splitCacheControlHeaderValue(Array.isArray(header2) ? header2.join(",") : header2);
       for (let i = 0; i < directives.length; i++) {
         const directiveRecord = directives[i];
         const directive = directiveRecord.value.toLowerCase();
@@ -35148,8 +35148,8 @@ var require_cache2 = __commonJS({
         {}
       );
       const varyingHeaders = splitVaryHeader(varyHeader);
-      for (const header of varyingHeaders) {
-        const trimmedHeader = trimOWS(header).toLowerCase();
+      for (const header2 of varyingHeaders) {
+        const trimmedHeader = trimOWS(header2).toLowerCase();
         if (trimmedHeader.length === 0) {
           continue;
         }
@@ -35203,11 +35203,11 @@ var require_cache2 = __commonJS({
       const headers = {};
       if (cacheKey.headers) {
         const sortedHeaders = Object.keys(cacheKey.headers).sort();
-        for (const header of sortedHeaders) {
-          if (excludeHeaders?.has(header.toLowerCase())) {
+        for (const header2 of sortedHeaders) {
+          if (excludeHeaders?.has(header2.toLowerCase())) {
             continue;
           }
-          headers[header] = cacheKey.headers[header];
+          headers[header2] = cacheKey.headers[header2];
         }
       }
       return JSON.stringify([cacheKey.origin, cacheKey.method, cacheKey.path, headers]);
@@ -35234,7 +35234,7 @@ var require_cache2 = __commonJS({
 var require_date = __commonJS({
   "node_modules/undici/lib/util/date.js"(exports, module) {
     "use strict";
-    function parseHttpDate(date5) {
+    function parseHttpDate2(date5) {
       switch (date5[3]) {
         case ",":
           return parseImfDate(date5);
@@ -35725,7 +35725,7 @@ var require_date = __commonJS({
       return makeDate(year, monthIdx, day, hour, minute, second, weekday);
     }
     module.exports = {
-      parseHttpDate
+      parseHttpDate: parseHttpDate2
     };
   }
 });
@@ -35744,7 +35744,7 @@ var require_cache_handler = __commonJS({
       isInvalidOrWildcardVaryHeader,
       isEtagUsable
     } = require_cache2();
-    var { parseHttpDate } = require_date();
+    var { parseHttpDate: parseHttpDate2 } = require_date();
     function noop() {
     }
     function sameOrigin(a, b) {
@@ -36343,7 +36343,7 @@ var require_cache_handler = __commonJS({
       if (typeof dateValue !== "string") {
         return null;
       }
-      return parseHttpDate(dateValue);
+      return parseHttpDate2(dateValue);
     }
     function getAge(ageHeader) {
       let ageValue = ageHeader;
@@ -36383,7 +36383,7 @@ var require_cache_handler = __commonJS({
         if (typeof resHeaders.expires !== "string") {
           return 0;
         }
-        const expiresDate = parseHttpDate(resHeaders.expires);
+        const expiresDate = parseHttpDate2(resHeaders.expires);
         if (!expiresDate) {
           return 0;
         }
@@ -36403,7 +36403,7 @@ var require_cache_handler = __commonJS({
         return expiresDate.getTime() - now;
       }
       if (typeof resHeaders["last-modified"] === "string") {
-        const lastModified = parseHttpDate(resHeaders["last-modified"]);
+        const lastModified = parseHttpDate2(resHeaders["last-modified"]);
         if (lastModified) {
           if (lastModified.getTime() >= now) {
             return void 0;
@@ -36794,7 +36794,7 @@ var require_cache3 = __commonJS({
       isEtagUsable
     } = require_cache2();
     var { AbortError } = require_errors2();
-    var { parseHttpDate } = require_date();
+    var { parseHttpDate: parseHttpDate2 } = require_date();
     function assertCacheOrigins(origins, name) {
       if (origins === void 0) return;
       if (!Array.isArray(origins)) {
@@ -36890,7 +36890,7 @@ var require_cache3 = __commonJS({
     }
     function getUsableLastModified(headers) {
       const lastModified = headers?.["last-modified"];
-      if (typeof lastModified === "string" && parseHttpDate(lastModified)) {
+      if (typeof lastModified === "string" && parseHttpDate2(lastModified)) {
         return lastModified;
       }
     }
@@ -38563,8 +38563,8 @@ var require_sqlite_cache_store = __commonJS({
           let matches = true;
           if (value.vary) {
             const vary = JSON.parse(value.vary);
-            for (const header in vary) {
-              if (!headerValueEquals(headers[header], vary[header])) {
+            for (const header2 in vary) {
+              if (!headerValueEquals(headers[header2], vary[header2])) {
                 matches = false;
                 break;
               }
@@ -38627,14 +38627,14 @@ var require_headers2 = __commonJS({
     function fill(headers, object2) {
       if (Array.isArray(object2)) {
         for (let i = 0; i < object2.length; ++i) {
-          const header = object2[i];
-          if (header.length !== 2) {
+          const header2 = object2[i];
+          if (header2.length !== 2) {
             throw webidl.errors.exception({
               header: "Headers constructor",
-              message: `expected name/value pair to be length 2, found ${header.length}.`
+              message: `expected name/value pair to be length 2, found ${header2.length}.`
             });
           }
-          appendHeader(headers, header[0], header[1]);
+          appendHeader(headers, header2[0], header2[1]);
         }
       } else if (typeof object2 === "object" && object2 !== null) {
         const keys = Object.keys(object2);
@@ -41533,10 +41533,10 @@ var require_util11 = __commonJS({
       const serializedB = URLSerializer(B, excludeFragment);
       return serializedA === serializedB;
     }
-    function getFieldValues(header) {
-      assert2(header !== null);
+    function getFieldValues(header2) {
+      assert2(header2 !== null);
       const values = [];
-      for (let value of header.split(",")) {
+      for (let value of header2.split(",")) {
         value = value.trim();
         if (isValidHeaderName(value)) {
           values.push(value);
@@ -42443,20 +42443,20 @@ var require_parse2 = __commonJS({
     var { maxNameValuePairSize, maxAttributeValueSize } = require_constants9();
     var { isCTLExcludingHtab } = require_util12();
     var assert2 = __require("node:assert");
-    function parseSetCookie(header) {
-      if (isCTLExcludingHtab(header)) {
+    function parseSetCookie(header2) {
+      if (isCTLExcludingHtab(header2)) {
         return null;
       }
       let nameValuePair = "";
       let unparsedAttributes = "";
       let name = "";
       let value = "";
-      if (header.includes(";")) {
+      if (header2.includes(";")) {
         const position = { position: 0 };
-        nameValuePair = collectASequenceOfCodePointsFast(";", header, position);
-        unparsedAttributes = header.slice(position.position);
+        nameValuePair = collectASequenceOfCodePointsFast(";", header2, position);
+        unparsedAttributes = header2.slice(position.position);
       } else {
-        nameValuePair = header;
+        nameValuePair = header2;
       }
       if (!nameValuePair.includes("=")) {
         value = nameValuePair;
@@ -45838,7 +45838,7 @@ ${captureLines}` : capture.stack;
 
 // action/src/main.ts
 import { join as join9 } from "node:path";
-import { performance as performance12 } from "node:perf_hooks";
+import { performance as performance13 } from "node:perf_hooks";
 import { setTimeout as sleep5 } from "node:timers/promises";
 
 // node_modules/@actions/core/lib/command.js
@@ -46302,9 +46302,9 @@ var HttpClient = class {
           }
           yield response.readBody();
           if (parsedRedirectUrl.hostname !== parsedUrl.hostname) {
-            for (const header in headers) {
-              if (header.toLowerCase() === "authorization") {
-                delete headers[header];
+            for (const header2 in headers) {
+              if (header2.toLowerCase() === "authorization") {
+                delete headers[header2];
               }
             }
           }
@@ -46457,15 +46457,15 @@ var HttpClient = class {
    * For headers that must always be a single string (like Content-Type), use the
    * specialized _getExistingOrDefaultContentTypeHeader method instead.
    */
-  _getExistingOrDefaultHeader(additionalHeaders, header, _default3) {
+  _getExistingOrDefaultHeader(additionalHeaders, header2, _default3) {
     let clientHeader;
     if (this.requestOptions && this.requestOptions.headers) {
-      const headerValue = lowercaseKeys(this.requestOptions.headers)[header];
+      const headerValue = lowercaseKeys(this.requestOptions.headers)[header2];
       if (headerValue) {
         clientHeader = typeof headerValue === "number" ? headerValue.toString() : headerValue;
       }
     }
-    const additionalValue = additionalHeaders[header];
+    const additionalValue = additionalHeaders[header2];
     if (additionalValue !== void 0) {
       return typeof additionalValue === "number" ? additionalValue.toString() : additionalValue;
     }
@@ -46976,8 +46976,8 @@ var Summary = class {
         if (typeof cell === "string") {
           return this.wrap("td", cell);
         }
-        const { header, data, colspan, rowspan } = cell;
-        const tag = header ? "th" : "td";
+        const { header: header2, data, colspan, rowspan } = cell;
+        const tag = header2 ? "th" : "td";
         const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
         return this.wrap(tag, data, attrs);
       }).join("");
@@ -50299,10 +50299,10 @@ function isValidJWT(token, algorithm = null) {
     const tokensParts = token.split(".");
     if (tokensParts.length !== 3)
       return false;
-    const [header] = tokensParts;
-    if (!header)
+    const [header2] = tokensParts;
+    if (!header2)
       return false;
-    const parsedHeader = JSON.parse(atob(header));
+    const parsedHeader = JSON.parse(atob(header2));
     if ("typ" in parsedHeader && parsedHeader?.typ !== "JWT")
       return false;
     if (!parsedHeader.alg)
@@ -66881,6 +66881,61 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/units.ts
+var MicroUsd = (value) => value;
+var EpochMs = (value) => value;
+var SECOND_MS = 1e3;
+var MINUTE_MS = 60 * SECOND_MS;
+var HOUR_MS = 60 * MINUTE_MS;
+var DAY_MS = 24 * HOUR_MS;
+
+// src/core/wire/observation.ts
+var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
+var MAX_SPAN_MS = 32 * DAY_MS;
+var MAX_SHARE = 10;
+var MAX_TOKENS_A_MINUTE = 1e12;
+var MAX_READINGS = 12;
+var span = external_exports.number().int().min(0).max(MAX_SPAN_MS);
+var ModelName = external_exports.string().regex(/^[\x21-\x7e]{1,200}$/);
+var WindowReading = external_exports.strictObject({
+  window: external_exports.enum(WINDOWS),
+  /** The one model it counts; null: all that the credential may use. */
+  model: ModelName.nullable(),
+  /** What is used: a fraction, which may exceed 1. null: not told, which is neither 0 nor 1. */
+  share: external_exports.number().min(0).max(MAX_SHARE).nullable(),
+  /** Of `tokens-minute`: tokens a minute. Others publish none. */
+  limit: external_exports.number().int().min(0).max(MAX_TOKENS_A_MINUTE).nullable(),
+  /** From the observation until it begins anew; 0: over by now. */
+  resetsInMs: span.nullable(),
+  /** The provider refuses on its account. */
+  rejected: external_exports.boolean()
+});
+var Signal = external_exports.discriminatedUnion("kind", [
+  external_exports.strictObject({
+    kind: external_exports.literal("quota"),
+    window: external_exports.enum([...WINDOWS, "unknown"]),
+    scope: ModelName.nullable(),
+    resetsInMs: span.nullable()
+  }),
+  external_exports.strictObject({ kind: external_exports.literal("throttle"), retryAfterMs: span.nullable() }),
+  external_exports.strictObject({ kind: external_exports.literal("overload") }),
+  external_exports.strictObject({ kind: external_exports.literal("auth") }),
+  external_exports.strictObject({ kind: external_exports.literal("billing") }),
+  external_exports.strictObject({ kind: external_exports.literal("unknown") })
+]);
+var Upstream = external_exports.string().regex(/^[A-Za-z0-9-]{1,64}$/);
+var Observation = external_exports.strictObject({
+  readings: external_exports.array(WindowReading).max(MAX_READINGS),
+  /** Of the last answer; null where it was a good one. */
+  signal: Signal.nullable(),
+  upstream: Upstream.nullable(),
+  /** Milliseconds from the observation until this was written. The spans above count from the observation. */
+  ageMs: external_exports.number().int().min(0).max(MAX_SPAN_MS)
+});
+function readingKey({ window, model }) {
+  return model === null ? window : `${window}:${model}`;
+}
+
 // src/core/wire/text.ts
 function cut(text2, max) {
   if (text2.length <= max) return text2;
@@ -66961,8 +67016,11 @@ var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
   contract: external_exports.literal(CONTRACT_VERSION),
   phase: external_exports.enum(PHASES),
+  /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
-  usage: Usage
+  usage: Usage,
+  /** null before the provider's first answer. */
+  observation: Observation.nullable()
 });
 var HeartbeatReply = external_exports.object({ stop: external_exports.boolean() });
 var ENDINGS = [
@@ -67027,6 +67085,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     reason: external_exports.enum(BLOCKED_REASONS),
     detail: text(2e3),
     usage: Usage,
+    observation: Observation.nullable(),
     ms: count
   }),
   external_exports.strictObject({
@@ -67037,6 +67096,8 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: external_exports.boolean(),
+    /** As of the outcome's making: sent again, it is the same. */
+    observation: Observation.nullable(),
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: external_exports.enum(["srt", "none"]),
@@ -67056,12 +67117,6 @@ function err(error63) {
   return { ok: false, error: error63 };
 }
 
-// src/core/wire/units.ts
-var MicroUsd = (value) => value;
-var SECOND_MS = 1e3;
-var MINUTE_MS = 60 * SECOND_MS;
-var HOUR_MS = 60 * MINUTE_MS;
-
 // action/src/app-client.ts
 var import_undici2 = __toESM(require_undici2(), 1);
 
@@ -67080,98 +67135,7 @@ function lastLine(text2) {
   return cut(text2.trim().split("\n").at(-1) ?? "", 300);
 }
 
-// action/src/meter.ts
-var MAX_LINE_CHARS = 4 * 1024 * 1024;
-var MAX_JSON_BYTES = 16 * 1024 * 1024;
-var CHARS_PER_TOKEN = 3;
-function makeSseMeter(maxTokens) {
-  const decoder = new TextDecoder();
-  let pending = "";
-  let skipping = false;
-  let figures;
-  let final = false;
-  let outputChars = 0;
-  let thinking = false;
-  function readEvent(data) {
-    const event = parseRecord(data);
-    if (event === void 0) return;
-    if (event["type"] === "message_start") {
-      figures = grow(figures, record2(record2(event["message"])?.["usage"]));
-    } else if (event["type"] === "message_delta") {
-      const usage = record2(event["usage"]);
-      figures = grow(figures, usage);
-      final ||= typeof usage?.["output_tokens"] === "number";
-    } else if (event["type"] === "content_block_start") {
-      thinking ||= textOf(record2(event["content_block"])?.["type"]).endsWith("thinking");
-    } else if (event["type"] === "content_block_delta") {
-      const delta = record2(event["delta"]);
-      for (const text2 of [delta?.["text"], delta?.["partial_json"]]) if (typeof text2 === "string") outputChars += text2.length;
-    }
-  }
-  function readLine(line) {
-    if (line.startsWith("data:")) readEvent(line.slice(5));
-  }
-  return {
-    read(chunk) {
-      pending += decoder.decode(chunk, { stream: true });
-      const lines = pending.split(/\r\n|\n|\r/);
-      pending = lines.pop() ?? "";
-      for (const line of lines) {
-        if (skipping) skipping = false;
-        else readLine(line);
-      }
-      if (pending.length > MAX_LINE_CHARS) {
-        skipping = true;
-        pending = "";
-      }
-    },
-    end() {
-      if (!skipping) readLine(pending);
-      if (figures === void 0) return void 0;
-      const usage = toUsage(figures);
-      if (final) return { usage, estimated: false };
-      const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
-      return { usage: { ...usage, outputTokens }, estimated: true };
-    }
-  };
-}
-function makeJsonMeter() {
-  const chunks = [];
-  let bytes = 0;
-  return {
-    read(chunk) {
-      bytes += chunk.length;
-      if (bytes <= MAX_JSON_BYTES) chunks.push(chunk);
-    },
-    end() {
-      if (bytes > MAX_JSON_BYTES) return void 0;
-      const figures = grow(void 0, record2(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
-      return figures === void 0 ? void 0 : { usage: toUsage(figures), estimated: false };
-    }
-  };
-}
-function grow(seen, usage) {
-  if (usage === void 0) return seen;
-  return {
-    input: Math.max(seen?.input ?? 0, tokens2(usage["input_tokens"])),
-    output: Math.max(seen?.output ?? 0, tokens2(usage["output_tokens"])),
-    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens2(usage["cache_read_input_tokens"])),
-    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens2(usage["cache_creation_input_tokens"])),
-    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens2(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]))
-  };
-}
-function toUsage(figures) {
-  return {
-    inputTokens: figures.input,
-    outputTokens: figures.output,
-    cacheReadTokens: figures.cacheRead,
-    cacheWriteTokens: Math.max(0, figures.cacheWrite - figures.cacheWrite1h),
-    cacheWrite1hTokens: figures.cacheWrite1h
-  };
-}
-function tokens2(value) {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
-}
+// src/core/wire/json.ts
 function parseRecord(text2) {
   try {
     return record2(JSON.parse(text2));
@@ -67229,7 +67193,7 @@ function quote(word) {
 }
 
 // action/src/harness/claude-code.ts
-var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
+var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding, limits };
 var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
@@ -67294,6 +67258,14 @@ function readEnding(ended) {
   const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
   const said = [text2, ...errors.map(textOf)].filter((it) => it !== "");
   return { kind, detail: cut(said.join("\n"), 2e3) || null, turns, finalMessage: null };
+}
+function limits({ stdout }) {
+  const lines = stdout.toString("utf8").split("\n").filter((line) => line.includes('"rate_limit_event"'));
+  for (const line of lines.toReversed()) {
+    const event = parseRecord(line);
+    if (event?.["type"] === "rate_limit_event") return event;
+  }
+  return void 0;
 }
 var MAX_TURNS = 1e6;
 function toCount(turns) {
@@ -67410,7 +67382,7 @@ function parseJson(text2) {
 // action/src/attempt.ts
 var import_undici5 = __toESM(require_undici2(), 1);
 import { randomBytes as randomBytes2, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance8 } from "node:perf_hooks";
+import { performance as performance9 } from "node:perf_hooks";
 
 // action/src/process.ts
 import { spawn } from "node:child_process";
@@ -67465,8 +67437,8 @@ async function endTree(pid, ended) {
   const family = await descendants(pid);
   kill(pid, "SIGTERM");
   for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
-  const later = ended() ? [] : await descendants(pid);
-  for (const child of [...family, ...later]) if (await isSame(child)) kill(child.pid, "SIGKILL");
+  const later2 = ended() ? [] : await descendants(pid);
+  for (const child of [...family, ...later2]) if (await isSame(child)) kill(child.pid, "SIGKILL");
   kill(pid, "SIGKILL");
   kill(-pid, "SIGKILL");
 }
@@ -67843,7 +67815,7 @@ async function removePlaceholders(repo, tracked) {
 }
 
 // action/src/changes.ts
-async function readChanges(git, workspace, trees, limits) {
+async function readChanges(git, workspace, trees, limits2) {
   const call = callWithIndex(git, workspace);
   const entries = await compare(call, trees.base, trees.tree);
   if (!entries.ok) return entries;
@@ -67852,7 +67824,7 @@ async function readChanges(git, workspace, trees, limits) {
     return unreadable(
       `\`${filtered}\` has a \`filter\` attribute (Git LFS, for one). Such a file can't be changed here: only a checkout with that filter could store it.`
     );
-  return readContents(call, entries.value, limits);
+  return readContents(call, entries.value, limits2);
 }
 var MODES = ["100644", "100755", "120000", "160000"];
 async function compare(call, base, tree) {
@@ -67877,19 +67849,19 @@ async function compare(call, base, tree) {
   }
   return ok(entries);
 }
-async function readContents(call, entries, limits) {
-  if (entries.length > limits.maxFiles)
+async function readContents(call, entries, limits2) {
+  if (entries.length > limits2.maxFiles)
     return unreadable(
-      `The change has ${entries.length} files; at most ${limits.maxFiles} are allowed. Ignore what is generated, or split the issue.`
+      `The change has ${entries.length} files; at most ${limits2.maxFiles} are allowed. Ignore what is generated, or split the issue.`
     );
   const kept = entries.filter((it) => it.status !== "deleted" && it.mode !== "160000");
   const ids = `${kept.map((it) => it.blob).join("\n")}
 `;
   const sizes = kept.length === 0 ? [] : (await call(["cat-file", "--batch-check=%(objectsize)"], { input: ids })).stdout.toString("latin1").trim().split("\n").map(Number);
   const bytes = sizes.reduce((sum, it) => sum + it, 0);
-  if (!(bytes <= limits.maxBytes))
+  if (!(bytes <= limits2.maxBytes))
     return unreadable(
-      `The change has ${bytes} bytes in ${entries.length} files; at most ${limits.maxBytes} bytes are allowed. Ignore what is generated, or split the issue.`
+      `The change has ${bytes} bytes in ${entries.length} files; at most ${limits2.maxBytes} bytes are allowed. Ignore what is generated, or split the issue.`
     );
   const changes = [];
   for (const { path, status, mode, blob } of entries) {
@@ -67930,7 +67902,7 @@ function decodePath(bytes) {
 var import_undici3 = __toESM(require_undici2(), 1);
 import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
-import { performance as performance4 } from "node:perf_hooks";
+import { performance as performance5 } from "node:perf_hooks";
 import { Readable } from "node:stream";
 
 // src/core/wire/cost.ts
@@ -68009,6 +67981,18 @@ async function refuseUnread(request, response, refusal) {
 function stay(request) {
   return request.iterator({ destroyOnReturn: false });
 }
+var MAX_ERROR_BYTES = 64 * 1024;
+function makeHead() {
+  const chunks = [];
+  let left = MAX_ERROR_BYTES;
+  return {
+    read(chunk) {
+      if (left > 0) chunks.push(chunk.subarray(0, left));
+      left -= chunk.length;
+    },
+    text: () => Buffer.concat(chunks).toString("utf8")
+  };
+}
 var NEVER_AGAIN = { "x-should-retry": "false" };
 var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 var TOO_LARGE = [413, "request_too_large", "the body is too large"];
@@ -68039,7 +68023,7 @@ var BETAS = /* @__PURE__ */ new Set([
   "thinking-display-updates-2026-08-18",
   "extended-cache-ttl-2025-04-11"
 ]);
-function toUpstreamHeaders(from, header, key) {
+function toUpstreamHeaders(from, header2, key) {
   const headers = {};
   for (const [name, value] of Object.entries(from)) {
     const known = HEADERS.has(name) || HEADER_FAMILIES.some((family) => name.startsWith(family));
@@ -68048,7 +68032,7 @@ function toUpstreamHeaders(from, header, key) {
   const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it));
   if (betas.length > 0) headers["anthropic-beta"] = betas.join(",");
   headers["accept-encoding"] = "identity";
-  headers[header] = header === "authorization" ? `Bearer ${key}` : key;
+  headers[header2] = header2 === "authorization" ? `Bearer ${key}` : key;
   return headers;
 }
 
@@ -68145,6 +68129,458 @@ function refuse2(type, message) {
   return err({ type, message });
 }
 
+// action/src/meter.ts
+var MAX_LINE_CHARS = 4 * 1024 * 1024;
+var MAX_JSON_BYTES = 16 * 1024 * 1024;
+var CHARS_PER_TOKEN = 3;
+function makeSseMeter(maxTokens) {
+  const decoder = new TextDecoder();
+  let pending = "";
+  let skipping = false;
+  let figures;
+  let final = false;
+  let outputChars = 0;
+  let thinking = false;
+  function readEvent(data) {
+    const event = parseRecord(data);
+    if (event === void 0) return;
+    if (event["type"] === "message_start") {
+      figures = grow(figures, record2(record2(event["message"])?.["usage"]));
+    } else if (event["type"] === "message_delta") {
+      const usage = record2(event["usage"]);
+      figures = grow(figures, usage);
+      final ||= typeof usage?.["output_tokens"] === "number";
+    } else if (event["type"] === "content_block_start") {
+      thinking ||= textOf(record2(event["content_block"])?.["type"]).endsWith("thinking");
+    } else if (event["type"] === "content_block_delta") {
+      const delta = record2(event["delta"]);
+      for (const text2 of [delta?.["text"], delta?.["partial_json"]]) if (typeof text2 === "string") outputChars += text2.length;
+    }
+  }
+  function readLine(line) {
+    if (line.startsWith("data:")) readEvent(line.slice(5));
+  }
+  return {
+    read(chunk) {
+      pending += decoder.decode(chunk, { stream: true });
+      const lines = pending.split(/\r\n|\n|\r/);
+      pending = lines.pop() ?? "";
+      for (const line of lines) {
+        if (skipping) skipping = false;
+        else readLine(line);
+      }
+      if (pending.length > MAX_LINE_CHARS) {
+        skipping = true;
+        pending = "";
+      }
+    },
+    end() {
+      if (!skipping) readLine(pending);
+      if (figures === void 0) return void 0;
+      const usage = toUsage(figures);
+      if (final) return { usage, estimated: false };
+      const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
+      return { usage: { ...usage, outputTokens }, estimated: true };
+    }
+  };
+}
+function makeJsonMeter() {
+  const chunks = [];
+  let bytes = 0;
+  return {
+    read(chunk) {
+      bytes += chunk.length;
+      if (bytes <= MAX_JSON_BYTES) chunks.push(chunk);
+    },
+    end() {
+      if (bytes > MAX_JSON_BYTES) return void 0;
+      const figures = grow(void 0, record2(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
+      return figures === void 0 ? void 0 : { usage: toUsage(figures), estimated: false };
+    }
+  };
+}
+function grow(seen, usage) {
+  if (usage === void 0) return seen;
+  return {
+    input: Math.max(seen?.input ?? 0, tokens2(usage["input_tokens"])),
+    output: Math.max(seen?.output ?? 0, tokens2(usage["output_tokens"])),
+    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens2(usage["cache_read_input_tokens"])),
+    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens2(usage["cache_creation_input_tokens"])),
+    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens2(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]))
+  };
+}
+function toUsage(figures) {
+  return {
+    inputTokens: figures.input,
+    outputTokens: figures.output,
+    cacheReadTokens: figures.cacheRead,
+    cacheWriteTokens: Math.max(0, figures.cacheWrite - figures.cacheWrite1h),
+    cacheWrite1hTokens: figures.cacheWrite1h
+  };
+}
+function tokens2(value) {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+// action/src/observer.ts
+import { performance as performance4 } from "node:perf_hooks";
+
+// src/core/wire/limits.ts
+var CLAIMS = [
+  { claim: "five_hour", header: "5h", window: "five-hour", family: null },
+  { claim: "seven_day", header: "7d", window: "week", family: null },
+  { claim: "seven_day_overage_included", header: "7d_oi", window: "week-model", family: "fable" },
+  { claim: "seven_day_opus", header: null, window: "week-model", family: "opus" },
+  { claim: "seven_day_sonnet", header: null, window: "week-model", family: "sonnet" }
+];
+var REJECTED = /* @__PURE__ */ new Set(["rejected", "rate_limited", "blocked"]);
+var CLOCKS_DIFFER_MS = 10 * MINUTE_MS;
+var LENGTH_MS = { "five-hour": 5 * HOUR_MS, week: 7 * DAY_MS, "week-model": 7 * DAY_MS };
+var UNIFIED = "anthropic-ratelimit-unified-";
+function readUnified(header2, seen) {
+  const of = (name) => header2(`${UNIFIED}${name}`);
+  const told = ["status", "reset", "representative-claim", "5h-status", "5h-utilization", "7d-status", "7d-utilization"];
+  if (told.every((name) => of(name) === "")) return void 0;
+  const claim3 = of("representative-claim");
+  const windows = CLAIMS.flatMap((row) => {
+    const [status, reset, share] = ["status", "reset", "utilization"].map(
+      (it) => row.header === null ? "" : of(`${row.header}-${it}`)
+    );
+    const governs = row.claim === claim3;
+    const at = toInstant(reset) ?? (governs ? toInstant(of("reset")) : null);
+    if (!governs && !status && !reset && !share) return [];
+    return [{ row, status: status || (governs ? of("status") : ""), at, share: toNumber(share) }];
+  });
+  return readClaims(windows, { claim: claim3, status: of("status"), at: toInstant(of("reset")) }, seen);
+}
+function readClaims(windows, verdict, seen) {
+  const readings = windows.flatMap(({ row, status, at, share }) => {
+    const model = row.family === null ? null : modelOf(row, verdict.claim, seen.model);
+    if (model === void 0) return [];
+    return [reading({ window: row.window, model, share, resetsInMs: spanTo(at, seen.now, LENGTH_MS[row.window]), rejected: REJECTED.has(status) })];
+  });
+  const rejected = verdict.status === "" ? readings.some((it) => it.rejected) : REJECTED.has(verdict.status);
+  const governing = CLAIMS.find((it) => it.claim === verdict.claim);
+  return {
+    readings: unique(readings),
+    rejection: rejected ? whichRejects(readings, governing, { verdict, seen }) : null
+  };
+}
+function modelOf(row, claim3, asked) {
+  if (asked === null) return void 0;
+  return row.claim === claim3 || row.family !== null && asked.toLowerCase().includes(row.family) ? asked : void 0;
+}
+function whichRejects(readings, governing, { verdict, seen }) {
+  const refusing = readings.filter((it) => it.rejected);
+  const scoped = governing === void 0 ? refusing.every((it) => it.model !== null) : governing.family !== null;
+  const [longest] = refusing.filter((it) => it.model !== null === scoped).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
+  if (longest !== void 0 && longest.window !== "tokens-minute")
+    return { window: longest.window, model: longest.model, resetsInMs: longest.resetsInMs };
+  const model = scoped && governing !== void 0 ? seen.model : null;
+  const resetsInMs = spanTo(verdict.at, seen.now, governing === void 0 ? MAX_SPAN_MS : LENGTH_MS[governing.window]);
+  return { window: governing?.window, model, resetsInMs };
+}
+function readRateLimitInfo(info2, seen) {
+  const claim3 = textOf(info2["rateLimitType"]);
+  const status = textOf(info2["status"]);
+  const of = (row, told) => ({
+    row,
+    status: textOf(told["status"]),
+    at: epoch(told["resetsAt"]),
+    share: finite(told["utilization"])
+  });
+  const each = record2(info2["unifiedWindows"]);
+  const windows = CLAIMS.flatMap((row) => {
+    const told = record2(each?.[row.claim]);
+    if (told !== void 0) return [of(row, told)];
+    return row.claim === claim3 ? [of(row, info2)] : [];
+  });
+  return readClaims(windows, { claim: claim3, status, at: epoch(info2["resetsAt"]) }, { ...seen, refused: REJECTED.has(status) });
+}
+var KINDS = ["input-tokens", "tokens", "output-tokens"];
+function readMinute(header2, seen) {
+  const kinds = KINDS.flatMap((kind2) => {
+    const of = (name) => header2(`anthropic-ratelimit-${kind2}-${name}`);
+    const limit = toNumber(of("limit"));
+    if (limit === null || limit === 0) return [];
+    return [{ limit, remaining: toNumber(of("remaining")), at: toInstant(of("reset")) }];
+  });
+  const empty = seen.refused ? kinds.find((it) => it.remaining === 0) : void 0;
+  const kind = empty ?? kinds[0];
+  if (kind === void 0 || kinds[0] === void 0) return void 0;
+  return reading({
+    window: "tokens-minute",
+    model: seen.model,
+    share: kind.remaining === null ? null : 1 - Math.min(1, kind.remaining / kind.limit),
+    limit: Math.min(MAX_TOKENS_A_MINUTE, Math.round(kinds[0].limit)),
+    resetsInMs: spanTo(kind.at, seen.now, MAX_SPAN_MS),
+    rejected: empty !== void 0
+  });
+}
+function hasKeyHeaders(header2) {
+  return [...KINDS, "requests"].some((kind) => header2(`anthropic-ratelimit-${kind}-limit`) !== "");
+}
+function readCodexHeaders(header2, seen) {
+  const limit = header2("x-codex-active-limit");
+  return readCodex(limit, seen, (which2) => {
+    const of = (name) => toNumber(header2(`x-codex-${which2}-${name}`));
+    const at = of("reset-at");
+    return {
+      percent: of("used-percent"),
+      minutes: of("window-minutes"),
+      afterS: of("reset-after-seconds"),
+      at: at && at * 1e3
+    };
+  });
+}
+function readCodexLimits(limits2, seen) {
+  return readCodex(textOf(limits2["limit_id"]), seen, (which2) => {
+    const told = record2(limits2[which2]) ?? {};
+    return {
+      percent: finite(told["used_percent"]),
+      minutes: finite(told["window_minutes"]),
+      afterS: finite(told["resets_in_seconds"]),
+      at: epoch(told["resets_at"])
+    };
+  });
+}
+function readCodex(limit, seen, read) {
+  const scoped = /^codex[-_]./i.test(limit);
+  if (scoped && seen.model === null) return [];
+  const readings = ["primary", "secondary"].flatMap((which2) => {
+    const { percent, minutes, afterS, at } = read(which2);
+    if (percent === null || minutes === null || minutes === 0) return [];
+    const weekly = minutes >= 7 * DAY_MS / MINUTE_MS;
+    if (!weekly && minutes > 5 * HOUR_MS / MINUTE_MS) return [];
+    const lengthMs = Math.min(MAX_SPAN_MS, minutes * MINUTE_MS);
+    return [
+      reading({
+        window: weekly ? scoped ? "week-model" : "week" : "five-hour",
+        model: scoped ? seen.model : null,
+        share: percent / 100,
+        // The span needs no clock of ours.
+        resetsInMs: afterS === null ? spanTo(at, seen.now, lengthMs) : spanTo(seen.now + afterS * 1e3, seen.now, lengthMs),
+        rejected: seen.refused && percent >= 100
+      })
+    ];
+  });
+  return unique(readings);
+}
+function reading({ limit = 0, ...told }) {
+  const share = told.share === null ? null : Math.min(MAX_SHARE, Math.max(0, told.share));
+  return { ...told, share, limit: told.window === "tokens-minute" ? limit : null };
+}
+function unique(readings) {
+  const byKey = /* @__PURE__ */ new Map();
+  for (const it of readings) {
+    const other = byKey.get(readingKey(it));
+    if (other === void 0 || (it.share ?? -1) > (other.share ?? -1)) byKey.set(readingKey(it), it);
+  }
+  return [...byKey.values()];
+}
+function spanTo(at, now, longest) {
+  if (at === null || !Number.isFinite(at - now) || at - now > longest + CLOCKS_DIFFER_MS) return null;
+  return Math.round(Math.min(longest, Math.max(0, at - now)));
+}
+function toNumber(text2) {
+  return text2 !== void 0 && /^\d{1,15}(?:\.\d{1,25})?(?:e-?\d{1,2})?$/i.test(text2) ? Number(text2) : null;
+}
+function toInstant(text2) {
+  if (text2 !== void 0 && /^\d{4}-\d\d-\d\dT/.test(text2)) return parseInstant(text2);
+  return epoch(toNumber(text2));
+}
+function parseHttpDate(text2) {
+  return /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text2) ? parseInstant(text2) : null;
+}
+function parseInstant(text2) {
+  const at = Date.parse(text2);
+  return Number.isFinite(at) ? at : null;
+}
+function epoch(seconds) {
+  const s = finite(seconds);
+  return s === null || s === 0 ? null : s * 1e3;
+}
+function finite(value) {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+// src/core/wire/signal.ts
+var OVERLOADED = /* @__PURE__ */ new Set(["overloaded_error", "server_is_overloaded"]);
+var USED_UP = /* @__PURE__ */ new Set([
+  "usage_limit_reached",
+  "insufficient_quota",
+  "enforced_spend_limit_reached",
+  "organization_spend_limit_exceeded",
+  "project_spend_limit_exceeded",
+  "organization_usage_limit_exceeded"
+]);
+var UNPAID = /* @__PURE__ */ new Set([
+  "billing_error",
+  "credit_balance_exhausted",
+  "billing_not_active",
+  "billing_hard_limit_reached",
+  "insufficient_credits"
+]);
+var SPEND_LIMIT = /^you have reached your (?:specified )?(?:workspace )?api usage limits/i;
+var NO_CREDIT = /^your credit balance is too low/i;
+var DISABLED = /^this organization has been disabled/i;
+var SAYS_USED_UP = /exhausted|usage limit|quota|limit reached|rate limit|too many requests/i;
+var SAYS_UNPAID = /credit balance|out of credits|insufficient (?:credits?|balance|funds)/i;
+function readSignal(failed) {
+  const { status } = failed;
+  const said = readError(failed.body);
+  const is = (words) => said.words.some((word) => words.has(word));
+  if (status === 529 || status === 503 || is(OVERLOADED)) return { kind: "overload" };
+  if (status >= 500) return { kind: "unknown" };
+  if (failed.rejection !== null) return toQuota(failed, failed.rejection);
+  if (header(failed, "x-codex-rate-limit-reached-type").endsWith("credits_depleted")) return { kind: "billing" };
+  if (is(USED_UP) || SPEND_LIMIT.test(said.message)) return usedUp(failed, said);
+  if (status === 402 || is(UNPAID) || NO_CREDIT.test(said.message)) return { kind: "billing" };
+  if (status === 429 || said.words.includes("rate_limit_error")) return { kind: "throttle", retryAfterMs: retryAfter(failed) };
+  if (status === 401 || status === 403) return readRefusedKey(failed, said);
+  if (DISABLED.test(said.message) || said.words.includes("organization_on_hold")) return { kind: "auth" };
+  return { kind: "unknown" };
+}
+function readRefusedKey(failed, said) {
+  if (SAYS_UNPAID.test(said.message)) return { kind: "billing" };
+  if (SAYS_USED_UP.test(said.message)) return usedUp(failed, said);
+  return failed.status === 403 && !said.isError ? { kind: "unknown" } : { kind: "auth" };
+}
+function toQuota(failed, { window, model, resetsInMs }) {
+  return { kind: "quota", window: window ?? "unknown", scope: model, resetsInMs: resetsInMs ?? retryAfter(failed) };
+}
+function usedUp(failed, said) {
+  const [full] = failed.readings.filter((it) => it.rejected && it.window !== "tokens-minute").toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
+  const resetsInMs = said.resetsIn(failed.now) ?? full?.resetsInMs ?? retryAfter(failed);
+  return { kind: "quota", window: full?.window ?? "unknown", scope: full?.model ?? null, resetsInMs };
+}
+function header({ header: header2 }, name) {
+  return header2(name);
+}
+function retryAfter({ header: header2, now }) {
+  const text2 = header2("retry-after");
+  const seconds = toNumber(text2);
+  if (seconds !== null) return spanTo(now + seconds * SECOND_MS, now, MAX_SPAN_MS);
+  return spanTo(parseHttpDate(text2), now, MAX_SPAN_MS);
+}
+var REGAIN = /regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d) UTC)?/;
+function readError(body) {
+  const root = parseRecord(body);
+  const error63 = record2(root?.["error"]) ?? root;
+  const words = [error63?.["type"], error63?.["code"], record2(error63?.["details"])?.["error_code"]].map(textOf).filter((it) => it !== "");
+  const message = cut(textOf(error63?.["message"]) || textOf(root?.["error"]) || textOf(root?.["detail"]), 2e3);
+  return {
+    words,
+    message,
+    isError: root !== void 0 && (words.length > 0 || message !== ""),
+    resetsIn(now) {
+      const seconds = error63?.["resets_in_seconds"];
+      if (typeof seconds === "number") return spanTo(now + seconds * SECOND_MS, now, MAX_SPAN_MS);
+      const at = error63?.["resets_at"];
+      if (typeof at === "number") return spanTo(at * SECOND_MS, now, MAX_SPAN_MS);
+      const [, day, time3 = "00:00"] = SPEND_LIMIT.test(message) ? REGAIN.exec(message) ?? [] : [];
+      return day === void 0 ? null : spanTo(parseInstant(`${day}T${time3}:00Z`), now, MAX_SPAN_MS);
+    }
+  };
+}
+
+// src/core/wire/observe.ts
+var MAX_VALUE_CHARS = 200;
+function observeAnswer(answer2) {
+  const header2 = toHeaders(answer2.headers);
+  const now = parseHttpDate(header2("date")) ?? answer2.now;
+  const failed = !(answer2.status < 400);
+  const seen = { model: toModel(answer2.model), now, refused: answer2.status === 429 };
+  const seat = readUnified(header2, seen);
+  const minute = readMinute(header2, seen);
+  const readings = [...seat?.readings ?? [], ...readCodexHeaders(header2, seen), ...minute === void 0 ? [] : [minute]];
+  const upstream = seat === void 0 && hasKeyHeaders(header2) ? header2("anthropic-organization-id") : "";
+  return {
+    readings,
+    signal: failed ? readSignal({ status: answer2.status, header: header2, body: answer2.body, now, rejection: seat?.rejection ?? null, readings }) : null,
+    upstream: Upstream.safeParse(upstream).success ? upstream : null
+  };
+}
+var NOTHING_OBSERVED = { readings: [], signal: null, upstream: null };
+function observeEvent(event, seen) {
+  const model = toModel(seen.model);
+  const info2 = event["type"] === "rate_limit_event" ? record2(event["rate_limit_info"]) : void 0;
+  if (info2 !== void 0) {
+    const { readings, rejection } = readRateLimitInfo(info2, { model, now: seen.now });
+    if (rejection === null || info2["isUsingOverage"] === true) return { ...NOTHING_OBSERVED, readings: [...readings] };
+    const { window = "unknown", model: scope, resetsInMs } = rejection;
+    return { ...NOTHING_OBSERVED, readings: [...readings], signal: { kind: "quota", window, scope, resetsInMs } };
+  }
+  const payload = event["type"] === "event_msg" ? record2(event["payload"]) : void 0;
+  const limits2 = payload?.["type"] === "token_count" ? record2(payload["rate_limits"]) : void 0;
+  if (limits2 === void 0) return NOTHING_OBSERVED;
+  const refused = typeof limits2["rate_limit_reached_type"] === "string";
+  return { ...NOTHING_OBSERVED, readings: readCodexLimits(limits2, { model, now: seen.now, refused }) };
+}
+function toModel(model) {
+  return ModelName.safeParse(model).success ? model : null;
+}
+function toHeaders(given) {
+  const values = /* @__PURE__ */ new Map();
+  for (const [name, value] of Object.entries(given)) {
+    const text2 = typeof value === "string" ? value : value?.[0];
+    if (typeof text2 === "string" && text2.length <= MAX_VALUE_CHARS) values.set(name.toLowerCase(), text2.trim());
+  }
+  return (name) => values.get(name) ?? "";
+}
+
+// action/src/observer.ts
+var CLOCKS = { monotonic: () => performance4.now(), wall: () => Date.now() };
+var STALE_MS = 5 * MINUTE_MS;
+function makeObserver(model, { monotonic, wall } = CLOCKS) {
+  const readings = /* @__PURE__ */ new Map();
+  let last;
+  let upstream = null;
+  let seat = false;
+  return {
+    saw(answer2) {
+      const at = monotonic();
+      const observed = observeAnswer({ ...answer2, model, now: EpochMs(wall()) });
+      last = { signal: observed.signal, at };
+      for (const reading2 of observed.readings) readings.set(readingKey(reading2), { reading: reading2, at, by: "answer" });
+      seat ||= observed.readings.some((it) => it.window !== "tokens-minute");
+      upstream = seat ? null : observed.upstream ?? upstream;
+    },
+    /**
+     * Whatever the sandbox runs can write into the harness's output, so an event adds only what no answer tells: a window
+     * by name that has no header, of a credential that answers have shown to be a seat. It refuses nothing.
+     */
+    heard(event) {
+      if (!seat) return;
+      for (const reading2 of observeEvent(event, { model, now: EpochMs(wall()) }).readings) {
+        const key = readingKey(reading2);
+        if (readings.get(key)?.by !== "answer")
+          readings.set(key, { reading: { ...reading2, rejected: false }, at: monotonic(), by: "event" });
+      }
+    },
+    observation() {
+      if (last === void 0) return null;
+      const newest = Math.max(last.at, ...[...readings.values()].map((it) => it.at));
+      const fresh = [...readings.values()].filter((it) => newest - it.at <= STALE_MS);
+      const from = Math.min(last.at, ...fresh.map((it) => it.at));
+      return {
+        readings: fresh.map(({ reading: reading2, at }) => ({ ...reading2, resetsInMs: later(reading2.resetsInMs, at - from) })),
+        signal: last.signal && signalFrom(last.signal, last.at - from),
+        upstream,
+        ageMs: later(0, monotonic() - from)
+      };
+    }
+  };
+}
+function signalFrom(signal, ms) {
+  if (signal.kind === "quota") return { ...signal, resetsInMs: later(signal.resetsInMs, ms) };
+  if (signal.kind === "throttle") return { ...signal, retryAfterMs: later(signal.retryAfterMs, ms) };
+  return signal;
+}
+function later(span2, ms) {
+  return span2 === null ? null : Math.min(MAX_SPAN_MS, Math.round(span2 + ms));
+}
+
 // action/src/gateway.ts
 var HOST = "127.0.0.2";
 var MAX_RETRY_AFTER_S = 60;
@@ -68169,6 +68605,7 @@ async function startGateway(settings) {
   const state = {
     ...settings,
     allowance,
+    observer: makeObserver(settings.model),
     open: false,
     inFlight: 0,
     bufferedBytes: 0,
@@ -68195,8 +68632,10 @@ async function startGateway(settings) {
       estimated: allowance.estimated,
       refusedForBudget: state.refusedForBudget,
       refusedForTime: state.refusedForTime,
-      lastError: state.lastError
+      lastError: state.lastError,
+      observation: state.observer.observation()
     }),
+    heard: (event) => state.observer.heard(event),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -68209,8 +68648,8 @@ async function answer(state, request, response) {
   const counting = path === "/v1/messages/count_tokens";
   if (request.method !== "POST" || !(counting || path === "/v1/messages"))
     return refuse(response, 404, "not_found_error", "no such route");
-  const header = dummyHeader(request.headers, state.dummy);
-  if (header === void 0) return refuse(response, 401, "authentication_error", "not this run's key");
+  const header2 = dummyHeader(request.headers, state.dummy);
+  if (header2 === void 0) return refuse(response, 401, "authentication_error", "not this run's key");
   if (state.inFlight >= MAX_IN_FLIGHT)
     return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
   const closed = whyClosed(state);
@@ -68221,7 +68660,7 @@ async function answer(state, request, response) {
   try {
     unread = await readBody(state, request, body);
     if (unread === void 0)
-      return await answerCall(state, response, { request, path, asked, header, counting, bytes: Buffer.concat(body.chunks) });
+      return await answerCall(state, response, { request, path, asked, header: header2, counting, bytes: Buffer.concat(body.chunks) });
   } finally {
     state.inFlight -= 1;
     release(state, body);
@@ -68230,12 +68669,12 @@ async function answer(state, request, response) {
 }
 function whyClosed(state) {
   if (!state.open || state.stopping.aborted) return [403, "not_open", "no model calls in this phase"];
-  if (performance4.now() < state.deadline) return void 0;
+  if (performance5.now() < state.deadline) return void 0;
   state.refusedForTime = true;
   return [403, "deadline_passed", "the lease's time is over"];
 }
 async function answerCall(state, response, asked) {
-  const { request, path, header, counting } = asked;
+  const { request, path, header: header2, counting } = asked;
   const closed = whyClosed(state);
   if (closed !== void 0) return refuse(response, ...closed);
   if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
@@ -68248,10 +68687,10 @@ async function answerCall(state, response, asked) {
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send2(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header, state.key),
+    headers: toUpstreamHeaders(request.headers, header2, state.key),
     body: call.body
   });
-  if (counting) return void await relay(response, await sending.answer(), void 0);
+  if (counting) return void await relay(response, await sending.answer(), void 0, makeHead());
   await answerMetered(state, response, sending, worstCase(call, state.price));
 }
 async function answerMetered(state, response, sending, worst) {
@@ -68262,19 +68701,26 @@ async function answerMetered(state, response, sending, worst) {
   state.allowance.calls += 1;
   let meter;
   let refused = false;
+  let upstream;
+  const said = makeHead();
   try {
-    const upstream = await sending.answer();
+    upstream = await sending.answer();
     refused = upstream.statusCode !== 200;
+    if (upstream.statusCode < 400) observe(state, upstream, "");
     const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
     if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
-    state.lastError = await relay(response, upstream, meter);
+    state.lastError = await relay(response, upstream, meter, said);
   } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
+    if (upstream !== void 0 && upstream.statusCode >= 400) observe(state, upstream, said.text());
     settle2(state.allowance, worst, refused || !sending.begun() ? "nothing" : meter?.end() ?? "unknown");
   }
+}
+function observe({ observer }, { statusCode: status, headers }, body) {
+  observer.saw({ status, headers, body });
 }
 function send2(state, response, { path, headers, body }) {
   const aborter = new AbortController();
@@ -68300,7 +68746,7 @@ function send2(state, response, { path, headers, body }) {
     // prettier-ignore
   };
 }
-async function relay(response, upstream, meter) {
+async function relay(response, upstream, meter, said) {
   const headers = {};
   for (const [name, value] of Object.entries(upstream.headers)) {
     if (value !== void 0 && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
@@ -68310,16 +68756,15 @@ async function relay(response, upstream, meter) {
     const seconds = Number(upstream.headers["retry-after"]);
     if (seconds > 0) headers["retry-after"] = String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S));
   }
-  const errorBody = [];
   response.writeHead(upstream.statusCode, headers);
   response.flushHeaders();
   for await (const chunk of upstream.body) {
     meter?.read(chunk);
-    if (upstream.statusCode >= 400 && errorBody.length < 64) errorBody.push(chunk);
+    if (upstream.statusCode >= 400) said.read(chunk);
     if (!response.write(chunk)) await drained(response);
   }
   response.end();
-  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, Buffer.concat(errorBody).toString("utf8"));
+  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, said.text());
 }
 function toError(status, body) {
   const error63 = record2(parseRecord(body)?.["error"]);
@@ -68351,14 +68796,14 @@ function same(a, b) {
 import { randomBytes } from "node:crypto";
 import { chmod as chmod2, mkdir as mkdir3, rename as rename3 } from "node:fs/promises";
 import { join as join6 } from "node:path";
-import { performance as performance6 } from "node:perf_hooks";
+import { performance as performance7 } from "node:perf_hooks";
 
 // action/src/workspace.ts
 var import_undici4 = __toESM(require_undici2(), 1);
 import { mkdir as mkdir2, mkdtemp, rm as rm4, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
 import { join as join5 } from "node:path";
-import { performance as performance5 } from "node:perf_hooks";
+import { performance as performance6 } from "node:perf_hooks";
 import { setTimeout as sleep2 } from "node:timers/promises";
 
 // action/src/inputs.ts
@@ -68455,7 +68900,7 @@ async function removeTree(folder) {
     await rm4(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
     const env = { PATH: SYSTEM_PATH };
-    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance5.now() + MINUTE_MS });
+    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance6.now() + MINUTE_MS });
     await rm4(folder, { recursive: true, force: true }).catch(() => {
     });
   }
@@ -68506,7 +68951,7 @@ async function fetchCommit(deps, workspace, checkout) {
     checkout.base
   ];
   for (let tries = 1; ; tries += 1) {
-    const until = Math.min(deps.until, performance5.now() + 10 * MINUTE_MS);
+    const until = Math.min(deps.until, performance6.now() + 10 * MINUTE_MS);
     const fetched = await runGit(git, { args, env, until, signal: deps.signal });
     if (fetched.exitCode === 0) return ok(git);
     if (tries === FETCH_TRIES || fetched.killed)
@@ -68553,7 +68998,7 @@ async function writeGuides(git, workspace, base) {
   for (const name of GUIDES) {
     const shown = await runGit(git, {
       args: ["cat-file", "blob", `${base}:${name}`],
-      until: performance5.now() + MINUTE_MS,
+      until: performance6.now() + MINUTE_MS,
       keepBytes: 1024 * 1024
     });
     const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
@@ -68596,7 +69041,7 @@ async function seed(workspace, until) {
     args: ["-a", "--reflink=auto", "--", ofSetUp(workspace), workspace.home],
     cwd: workspace.hidden,
     env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
-    until: Math.min(until, performance6.now() + COPY_MS)
+    until: Math.min(until, performance7.now() + COPY_MS)
   });
   if (copied.exitCode === 0) return ok(void 0);
   await mkdir3(workspace.home, { recursive: true });
@@ -68659,13 +69104,13 @@ function withoutFence(text2, fence) {
 }
 
 // action/src/verify.ts
-import { performance as performance7 } from "node:perf_hooks";
+import { performance as performance8 } from "node:perf_hooks";
 var SETUP_LIMIT_MS = 15 * MINUTE_MS;
 var TAIL_CHARS = 6e3;
-async function runSetup(place, commands, limits) {
-  const until = Math.min(limits.until, performance7.now() + SETUP_LIMIT_MS);
+async function runSetup(place, commands, limits2) {
+  const until = Math.min(limits2.until, performance8.now() + SETUP_LIMIT_MS);
   for (const line of commands) {
-    const ended = await place.sandbox.run({ line, reach: { to: "registries" }, ...limits, until, keepBytes: 64 * 1024 });
+    const ended = await place.sandbox.run({ line, reach: { to: "registries" }, ...limits2, until, keepBytes: 64 * 1024 });
     if (ended.exitCode === 0 && !ended.killed) continue;
     const how = ended.killed ? "was stopped at its time limit" : `ended with ${String(ended.exitCode)}`;
     const said = cutFront(tailOf(ended, place.workspace), 1500);
@@ -68674,10 +69119,10 @@ ${said}`));
   }
   return ok(void 0);
 }
-async function runVerification(place, commands, limits) {
+async function runVerification(place, commands, limits2) {
   const results = [];
   for (const line of commands) {
-    const ended = await place.sandbox.run({ line, reach: { to: "nothing" }, ...limits, keepBytes: 256 * 1024 });
+    const ended = await place.sandbox.run({ line, reach: { to: "nothing" }, ...limits2, keepBytes: 256 * 1024 });
     const exitCode = ended.killed ? null : ended.exitCode ?? 128;
     const result = { command: line, exitCode, output: exitCode === 0 ? "" : tailOf(ended, place.workspace), ms: ended.ms };
     results.push(result);
@@ -68752,11 +69197,12 @@ var NOTHING_DONE = {
   usage: NO_USAGE,
   modelCalls: 0,
   estimated: false,
+  observation: null,
   verification: [],
   changes: []
 };
 function toOutcome(deps, done) {
-  const { ending, usage, modelCalls, estimated, verification, changes } = done;
+  const { ending, usage, modelCalls, estimated, observation, verification, changes } = done;
   return {
     kind: "ran",
     contract: CONTRACT_VERSION,
@@ -68764,11 +69210,12 @@ function toOutcome(deps, done) {
     usage,
     modelCalls,
     estimated,
+    observation,
     harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
     sandbox: deps.sandbox.kind,
     verification,
     changes,
-    ms: Math.round(performance8.now() - deps.claimedAt)
+    ms: Math.round(performance9.now() - deps.claimedAt)
   };
 }
 async function work(deps, git, gateway, settings) {
@@ -68782,7 +69229,7 @@ async function work(deps, git, gateway, settings) {
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
   const verified = await verify(deps, gateway, settings.until);
   const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
-  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance8.now() + MIN_REPAIR_MS < settings.until;
+  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance9.now() + MIN_REPAIR_MS < settings.until;
   const failed = couldNotStart(verified.failure?.exitCode) ? void 0 : verified.failure;
   if (failed === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
     return ok({ ending, tree, verification: verified.results });
@@ -68839,6 +69286,8 @@ async function runHarness(deps, gateway, settings) {
     signal: stopping
   });
   gateway.setOpen(false);
+  const limits2 = harness.limits(ended);
+  if (limits2 !== void 0) gateway.heard(limits2);
   const facts = gateway.facts();
   const read = confirmEnding(harness.readEnding(ended), facts);
   const ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
@@ -68866,11 +69315,11 @@ async function verify(deps, gateway, until) {
 }
 
 // action/src/log.ts
-import { performance as performance9 } from "node:perf_hooks";
+import { performance as performance10 } from "node:perf_hooks";
 function makeLog() {
-  const started = performance9.now();
+  const started = performance10.now();
   return (phase, facts = {}) => {
-    const seconds = ((performance9.now() - started) / 1e3).toFixed(1).padStart(7);
+    const seconds = ((performance10.now() - started) / 1e3).toFixed(1).padStart(7);
     const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
     info([`${seconds} s  ${phase}`, ...told].join("  "));
   };
@@ -68881,7 +69330,7 @@ import { randomBytes as randomBytes3 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
 import { delimiter as delimiter2, dirname as dirname2, join as join7 } from "node:path";
-import { performance as performance10 } from "node:perf_hooks";
+import { performance as performance11 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
   "registry.yarnpkg.com",
@@ -69002,7 +69451,7 @@ async function proveSandbox(sandbox, deps) {
 ${PROBE}`,
       env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
       reach: { to: "gateway", address: allowed.address },
-      until: performance10.now() + 30 * SECOND_MS
+      until: performance11.now() + 30 * SECOND_MS
     });
     const seen = parseRecord(ended.stdout.toString("utf8").trim());
     if (seen === void 0) {
@@ -69081,7 +69530,7 @@ import { createHash, randomBytes as randomBytes4 } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access as access4, constants as constants5, copyFile as copyFile2, mkdir as mkdir4, readdir as readdir5, readlink as readlink3, rename as rename4, rm as rm5 } from "node:fs/promises";
 import { dirname as dirname3, join as join8 } from "node:path";
-import { performance as performance11 } from "node:perf_hooks";
+import { performance as performance12 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep3 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -69140,7 +69589,7 @@ async function npmCi(id, folder, surroundings) {
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
     cwd: folder,
     env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
-    until: performance11.now() + 10 * MINUTE_MS
+    until: performance12.now() + 10 * MINUTE_MS
   });
   await rm5(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(void 0);
@@ -69335,13 +69784,14 @@ async function savePending(path, pending) {
   await writeFile5(fresh, JSON.stringify(pending), { mode: 384 });
   await rename5(fresh, path);
 }
-function toBlocked(fault, usage, ms) {
+function toBlocked(fault, { usage, observation, ms }) {
   return {
     kind: "blocked",
     contract: CONTRACT_VERSION,
     reason: fault.reason,
     detail: cut(fault.detail, 2e3),
     usage,
+    observation,
     ms: Math.round(ms)
   };
 }
@@ -69355,7 +69805,7 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`;
   });
   if (leaks.length > 0) {
     const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
-    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome.usage, outcome.ms);
+    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome);
   }
   const { detail, finalMessage } = outcome.ending;
   const ending = {
@@ -69373,7 +69823,7 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`;
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
-  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome.usage, outcome.ms);
+  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome);
 }
 async function report(client, path, pending, signal) {
   const { runToken, outcome } = pending;
@@ -69383,7 +69833,7 @@ async function report(client, path, pending, signal) {
   if (answer2.ok) return ok(void 0);
   if (outcome.kind === "ran" && isUnreadable(answer2.error)) {
     const fault = blocked("internal", describeUndelivered(answer2.error));
-    await client.outcome(runToken, toBlocked(fault, outcome.usage, outcome.ms), signal);
+    await client.outcome(runToken, toBlocked(fault, { ...outcome, observation: null }), signal);
   }
   return err(answer2.error);
 }
@@ -69452,7 +69902,7 @@ async function claim2(inputs, dispatcher) {
     attempt: inputs.attempt,
     dispatcher,
     sleep: sleep5,
-    now: () => performance12.now()
+    now: () => performance13.now()
   });
   let token;
   try {
@@ -69461,7 +69911,7 @@ async function claim2(inputs, dispatcher) {
     return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
   }
   const answer2 = await client.claim(token);
-  const claimedAt = performance12.now();
+  const claimedAt = performance13.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);
@@ -69473,13 +69923,16 @@ async function runClaimed(run2) {
   const stopping = new AbortController();
   let phase = "fetch";
   let gateway;
-  const usage = () => gateway?.facts().usage ?? NO_USAGE;
+  const soFar = () => {
+    const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
+    return { usage, observation, ms: Math.round(performance13.now() - claimedAt) };
+  };
   const pending = () => ({
     appUrl: inputs.appUrl,
     attempt: inputs.attempt,
     runToken: answer2.runToken,
-    usage: usage(),
-    ms: Math.round(performance12.now() - claimedAt),
+    usage: soFar().usage,
+    ms: soFar().ms,
     outcome: null
   });
   await savePending(path, pending());
@@ -69496,7 +69949,8 @@ async function runClaimed(run2) {
     if (gateway !== void 0 && !stopping.signal.aborted && phase !== "report")
       saving = saving.then(() => savePending(path, pending())).catch(() => {
       });
-    return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage: usage() };
+    const { usage, observation } = soFar();
+    return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage, observation };
   };
   const stop = (reason) => {
     log("stopping", { reason });
@@ -69514,7 +69968,7 @@ async function runClaimed(run2) {
       const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2.route, log) : ready;
       if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run2.dispatcher }, answer2.checkout.token);
       const ran = equipped.ok ? await runAttempt({ ...run2, ...equipped.value, claim: answer2, stopping: stopping.signal, onPhase }) : equipped;
-      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, usage(), performance12.now() - claimedAt), [
+      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
         inputs.key,
         answer2.runToken,
         answer2.checkout.token

@@ -65970,6 +65970,56 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/units.ts
+var SECOND_MS = 1e3;
+var MINUTE_MS = 60 * SECOND_MS;
+var HOUR_MS = 60 * MINUTE_MS;
+var DAY_MS = 24 * HOUR_MS;
+
+// src/core/wire/observation.ts
+var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
+var MAX_SPAN_MS = 32 * DAY_MS;
+var MAX_SHARE = 10;
+var MAX_TOKENS_A_MINUTE = 1e12;
+var MAX_READINGS = 12;
+var span = external_exports.number().int().min(0).max(MAX_SPAN_MS);
+var ModelName = external_exports.string().regex(/^[\x21-\x7e]{1,200}$/);
+var WindowReading = external_exports.strictObject({
+  window: external_exports.enum(WINDOWS),
+  /** The one model it counts; null: all that the credential may use. */
+  model: ModelName.nullable(),
+  /** What is used: a fraction, which may exceed 1. null: not told, which is neither 0 nor 1. */
+  share: external_exports.number().min(0).max(MAX_SHARE).nullable(),
+  /** Of `tokens-minute`: tokens a minute. Others publish none. */
+  limit: external_exports.number().int().min(0).max(MAX_TOKENS_A_MINUTE).nullable(),
+  /** From the observation until it begins anew; 0: over by now. */
+  resetsInMs: span.nullable(),
+  /** The provider refuses on its account. */
+  rejected: external_exports.boolean()
+});
+var Signal = external_exports.discriminatedUnion("kind", [
+  external_exports.strictObject({
+    kind: external_exports.literal("quota"),
+    window: external_exports.enum([...WINDOWS, "unknown"]),
+    scope: ModelName.nullable(),
+    resetsInMs: span.nullable()
+  }),
+  external_exports.strictObject({ kind: external_exports.literal("throttle"), retryAfterMs: span.nullable() }),
+  external_exports.strictObject({ kind: external_exports.literal("overload") }),
+  external_exports.strictObject({ kind: external_exports.literal("auth") }),
+  external_exports.strictObject({ kind: external_exports.literal("billing") }),
+  external_exports.strictObject({ kind: external_exports.literal("unknown") })
+]);
+var Upstream = external_exports.string().regex(/^[A-Za-z0-9-]{1,64}$/);
+var Observation = external_exports.strictObject({
+  readings: external_exports.array(WindowReading).max(MAX_READINGS),
+  /** Of the last answer; null where it was a good one. */
+  signal: Signal.nullable(),
+  upstream: Upstream.nullable(),
+  /** Milliseconds from the observation until this was written. The spans above count from the observation. */
+  ageMs: external_exports.number().int().min(0).max(MAX_SPAN_MS)
+});
+
 // src/core/wire/text.ts
 function cut(text2, max) {
   if (text2.length <= max) return text2;
@@ -66043,8 +66093,11 @@ var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
   contract: external_exports.literal(CONTRACT_VERSION),
   phase: external_exports.enum(PHASES),
+  /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
-  usage: Usage
+  usage: Usage,
+  /** null before the provider's first answer. */
+  observation: Observation.nullable()
 });
 var HeartbeatReply = external_exports.object({ stop: external_exports.boolean() });
 var ENDINGS = [
@@ -66106,6 +66159,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     reason: external_exports.enum(BLOCKED_REASONS),
     detail: text(2e3),
     usage: Usage,
+    observation: Observation.nullable(),
     ms: count
   }),
   external_exports.strictObject({
@@ -66116,6 +66170,8 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: external_exports.boolean(),
+    /** As of the outcome's making: sent again, it is the same. */
+    observation: Observation.nullable(),
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: external_exports.enum(["srt", "none"]),
@@ -66135,11 +66191,6 @@ function err(error63) {
   return { ok: false, error: error63 };
 }
 
-// src/core/wire/units.ts
-var SECOND_MS = 1e3;
-var MINUTE_MS = 60 * SECOND_MS;
-var HOUR_MS = 60 * MINUTE_MS;
-
 // action/src/failure.ts
 function blocked(reason, detail) {
   return { reason, detail };
@@ -66149,9 +66200,7 @@ function messageOf(cause) {
   return text2.split("\n", 1)[0] ?? "";
 }
 
-// action/src/meter.ts
-var MAX_LINE_CHARS = 4 * 1024 * 1024;
-var MAX_JSON_BYTES = 16 * 1024 * 1024;
+// src/core/wire/json.ts
 function parseRecord(text2) {
   try {
     return record2(JSON.parse(text2));
@@ -66172,7 +66221,7 @@ function quote(word) {
 }
 
 // action/src/harness/claude-code.ts
-var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
+var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding, limits };
 var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
@@ -66237,6 +66286,14 @@ function readEnding(ended) {
   const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
   const said = [text2, ...errors.map(textOf)].filter((it) => it !== "");
   return { kind, detail: cut(said.join("\n"), 2e3) || null, turns, finalMessage: null };
+}
+function limits({ stdout }) {
+  const lines = stdout.toString("utf8").split("\n").filter((line) => line.includes('"rate_limit_event"'));
+  for (const line of lines.toReversed()) {
+    const event = parseRecord(line);
+    if (event?.["type"] === "rate_limit_event") return event;
+  }
+  return void 0;
 }
 var MAX_TURNS = 1e6;
 function toCount(turns) {
@@ -66368,13 +66425,14 @@ async function readPending(path) {
   const parsed = Pending.safeParse(JSON.parse(text2));
   return parsed.success ? parsed.data : void 0;
 }
-function toBlocked(fault, usage, ms) {
+function toBlocked(fault, { usage, observation, ms }) {
   return {
     kind: "blocked",
     contract: CONTRACT_VERSION,
     reason: fault.reason,
     detail: cut(fault.detail, 2e3),
     usage,
+    observation,
     ms: Math.round(ms)
   };
 }
@@ -66386,7 +66444,7 @@ async function report(client, path, pending, signal) {
   if (answer.ok) return ok(void 0);
   if (outcome.kind === "ran" && isUnreadable(answer.error)) {
     const fault = blocked("internal", describeUndelivered(answer.error));
-    await client.outcome(runToken, toBlocked(fault, outcome.usage, outcome.ms), signal);
+    await client.outcome(runToken, toBlocked(fault, { ...outcome, observation: null }), signal);
   }
   return err(answer.error);
 }
@@ -66415,7 +66473,7 @@ async function post() {
     "internal",
     "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more."
   );
-  const outcome = pending.outcome ?? toBlocked(fault, pending.usage, pending.ms);
+  const outcome = pending.outcome ?? toBlocked(fault, { ...pending, observation: null });
   const sent = await report(client, path, { ...pending, outcome });
   if (sent.ok) info("The outcome was delivered by the post step.");
   else if (sent.error.reason === "refused") setFailed(describeUndelivered(sent.error));

@@ -97,7 +97,8 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
 }
 
 const STOPPED = "The job was stopped from outside.";
-type Done = Pick<Extract<Outcome, { kind: "ran" }>, "ending" | "usage" | "modelCalls" | "estimated" | "verification" | "changes">;
+type Ran = Extract<Outcome, { kind: "ran" }>;
+type Done = Pick<Ran, "ending" | "usage" | "modelCalls" | "estimated" | "observation" | "verification" | "changes">;
 
 /** Stopped before the harness was started. */
 const NOTHING_DONE: Done = {
@@ -105,12 +106,13 @@ const NOTHING_DONE: Done = {
   usage: NO_USAGE,
   modelCalls: 0,
   estimated: false,
+  observation: null,
   verification: [],
   changes: [],
 };
 
 function toOutcome(deps: AttemptDeps, done: Done): Outcome {
-  const { ending, usage, modelCalls, estimated, verification, changes } = done;
+  const { ending, usage, modelCalls, estimated, observation, verification, changes } = done;
   return {
     kind: "ran",
     contract: CONTRACT_VERSION,
@@ -118,6 +120,7 @@ function toOutcome(deps: AttemptDeps, done: Done): Outcome {
     usage,
     modelCalls,
     estimated,
+    observation,
     harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
     sandbox: deps.sandbox.kind,
     verification,
@@ -217,6 +220,8 @@ async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: Harness
     signal: stopping,
   });
   gateway.setOpen(false);
+  const limits = harness.limits(ended);
+  if (limits !== undefined) gateway.heard(limits);
   const facts = gateway.facts();
   const read = confirmEnding(harness.readEnding(ended), facts);
   const ending: Ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;

@@ -47,6 +47,24 @@ function stay(request: IncomingMessage): AsyncIterable<Buffer> {
   return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }
 
+/** Kept of a failed answer; an error of the provider's is under 2 kB. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/** The first bytes of an answer. */
+export type Head = { read(chunk: Uint8Array): void; text(): string };
+
+export function makeHead(): Head {
+  const chunks: Uint8Array[] = [];
+  let left = MAX_ERROR_BYTES;
+  return {
+    read(chunk) {
+      if (left > 0) chunks.push(chunk.subarray(0, left));
+      left -= chunk.length;
+    },
+    text: () => Buffer.concat(chunks).toString("utf8"),
+  };
+}
+
 const NEVER_AGAIN = { "x-should-retry": "false" };
 export const RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 

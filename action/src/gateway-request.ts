@@ -1,6 +1,6 @@
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
-import { parseRecord, record, textOf } from "./meter.ts";
 
 /**
  * What a sandboxed process may ask of the provider. Allow-lists: a field or block this file doesn't know is refused,

@@ -5,12 +5,26 @@ import { performance } from "node:perf_hooks";
 import { Readable } from "node:stream";
 import { type Dispatcher } from "undici";
 import type { Price, Usage } from "#core/wire/contract.ts";
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import type { Observation } from "#core/wire/observation.ts";
 import { cut } from "#core/wire/text.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
-import { type Body, type Buffered, readBody, refuse, type Refusal, refuseUnread, release, RETRY_SOON } from "./gateway-body.ts";
+import {
+  type Body,
+  type Buffered,
+  type Head,
+  makeHead,
+  readBody,
+  refuse,
+  type Refusal,
+  refuseUnread,
+  release,
+  RETRY_SOON,
+} from "./gateway-body.ts";
 import { type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
 import { parseModelCall } from "./gateway-request.ts";
-import { makeJsonMeter, makeSseMeter, type Meter, parseRecord, record, textOf } from "./meter.ts";
+import { makeJsonMeter, makeSseMeter, type Meter } from "./meter.ts";
+import { makeObserver, type Observer } from "./observer.ts";
 
 /**
  * The key gateway: a loopback reverse proxy in the Action's own process. The sandbox holds a dummy; only here does it
@@ -42,6 +56,8 @@ export type GatewayFacts = {
   readonly refusedForTime: boolean;
   /** HTTP status and error type of the last model call, when it failed; null when it succeeded. */
   readonly lastError: { readonly status: number; readonly type: string; readonly message: string } | null;
+  /** What the provider's answers tell of the credential's limits; null before the first. */
+  readonly observation: Observation | null;
 };
 
 export type Gateway = AsyncDisposable & {
@@ -50,6 +66,8 @@ export type Gateway = AsyncDisposable & {
   /** Model calls pass only while open: not during `setup`, not during verification. */
   setOpen(open: boolean): void;
   facts(): GatewayFacts;
+  /** What the harness's own stream tells of limits; the answers' word counts before it. */
+  heard(event: Record<string, unknown>): void;
 };
 
 const HOST = "127.0.0.2";
@@ -73,6 +91,7 @@ const DROPPED_RESPONSE_HEADERS = new Set([
 type State = GatewaySettings &
   Buffered & {
     readonly allowance: Allowance;
+    readonly observer: Observer;
     open: boolean;
     inFlight: number;
     refusedForBudget: boolean;
@@ -86,6 +105,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
   const state: State = {
     ...settings,
     allowance,
+    observer: makeObserver(settings.model),
     open: false,
     inFlight: 0,
     bufferedBytes: 0,
@@ -113,7 +133,9 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
       refusedForBudget: state.refusedForBudget,
       refusedForTime: state.refusedForTime,
       lastError: state.lastError,
+      observation: state.observer.observation(),
     }),
+    heard: (event) => state.observer.heard(event),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -184,7 +206,7 @@ async function answerCall(state: State, response: ServerResponse, asked: Asked):
     body: call.body,
   });
   // Counting costs nothing and proves nothing: neither its success nor its failure is the provider's word on the credential.
-  if (counting) return void (await relay(response, await sending.answer(), undefined));
+  if (counting) return void (await relay(response, await sending.answer(), undefined, makeHead()));
   await answerMetered(state, response, sending, worstCase(call, state.price));
 }
 
@@ -196,19 +218,28 @@ async function answerMetered(state: State, response: ServerResponse, sending: Se
   state.allowance.calls += 1;
   let meter: Meter | undefined;
   let refused = false;
+  let upstream: Dispatcher.ResponseData | undefined;
+  const said = makeHead();
   try {
-    const upstream = await sending.answer();
+    upstream = await sending.answer();
     refused = upstream.statusCode !== 200;
+    // A good answer may stream for minutes: what its headers tell is known by the next heartbeat.
+    if (upstream.statusCode < 400) observe(state, upstream, "");
     const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
     if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
-    state.lastError = await relay(response, upstream, meter);
+    state.lastError = await relay(response, upstream, meter, said);
   } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
+    if (upstream !== undefined && upstream.statusCode >= 400) observe(state, upstream, said.text());
     settle(state.allowance, worst, refused || !sending.begun() ? "nothing" : (meter?.end() ?? "unknown"));
   }
+}
+
+function observe({ observer }: State, { statusCode: status, headers }: Dispatcher.ResponseData, body: string): void {
+  observer.saw({ status, headers, body });
 }
 
 type Sending = {
@@ -244,6 +275,7 @@ async function relay(
   response: ServerResponse,
   upstream: Dispatcher.ResponseData,
   meter: Meter | undefined,
+  said: Head,
 ): Promise<GatewayFacts["lastError"]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(upstream.headers)) {
@@ -254,16 +286,15 @@ async function relay(
     const seconds = Number(upstream.headers["retry-after"]);
     if (seconds > 0) headers["retry-after"] = String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S));
   }
-  const errorBody: Uint8Array[] = [];
   response.writeHead(upstream.statusCode, headers);
   response.flushHeaders();
   for await (const chunk of upstream.body as AsyncIterable<Uint8Array>) {
     meter?.read(chunk);
-    if (upstream.statusCode >= 400 && errorBody.length < 64) errorBody.push(chunk);
+    if (upstream.statusCode >= 400) said.read(chunk);
     if (!response.write(chunk)) await drained(response);
   }
   response.end();
-  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, Buffer.concat(errorBody).toString("utf8"));
+  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, said.text());
 }
 
 function toError(status: number, body: string): GatewayFacts["lastError"] {

@@ -13,7 +13,16 @@ import type { Gateway } from "./gateway.ts";
 import { type Inputs, readInputs } from "./inputs.ts";
 import { type Log, makeLog } from "./log.ts";
 import { equip, prepare, type Ready } from "./prepare.ts";
-import { describeUndelivered, type Pending, report, savePending, startHeartbeats, toBlocked, toReportable } from "./report.ts";
+import {
+  describeUndelivered,
+  type Pending,
+  report,
+  savePending,
+  type SoFar,
+  startHeartbeats,
+  toBlocked,
+  toReportable,
+} from "./report.ts";
 import { makeWorkspace, revokeToken, type Workspace } from "./workspace.ts";
 
 /** GitHub's cancel: SIGINT, 7.5 s, SIGTERM, 2.5 s, kill (docs "Workflow cancellation", 2026-09-30). */
@@ -75,13 +84,16 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
   const stopping = new AbortController();
   let phase: Heartbeat["phase"] = "fetch";
   let gateway: Gateway | undefined;
-  const usage = (): Pending["usage"] => gateway?.facts().usage ?? NO_USAGE;
+  const soFar = (): SoFar => {
+    const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
+    return { usage, observation, ms: Math.round(performance.now() - claimedAt) };
+  };
   const pending = (): Pending => ({
     appUrl: inputs.appUrl,
     attempt: inputs.attempt,
     runToken: answer.runToken,
-    usage: usage(),
-    ms: Math.round(performance.now() - claimedAt),
+    usage: soFar().usage,
+    ms: soFar().ms,
     outcome: null,
   });
   await savePending(path, pending());
@@ -98,7 +110,8 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
   const beat = (): Heartbeat => {
     if (gateway !== undefined && !stopping.signal.aborted && phase !== "report")
       saving = saving.then(() => savePending(path, pending())).catch(() => {});
-    return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage: usage() };
+    const { usage, observation } = soFar();
+    return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage, observation };
   };
   const stop = (reason: string): void => {
     log("stopping", { reason });
@@ -118,7 +131,7 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
     const ran = equipped.ok
       ? await runAttempt({ ...run, ...equipped.value, claim: answer, stopping: stopping.signal, onPhase })
       : equipped;
-    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, usage(), performance.now() - claimedAt), [
+    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
       inputs.key,
       answer.runToken,
       answer.checkout.token,

@@ -1,4 +1,5 @@
 import type { Usage } from "#core/wire/contract.ts";
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
 
 /**
  * Reads what one model call used, from the bytes of its answer, however they are cut into chunks.
@@ -128,21 +129,4 @@ function toUsage(figures: Figures): Usage {
 
 function tokens(value: unknown): number {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
-}
-
-export function parseRecord(text: string): Record<string, unknown> | undefined {
-  try {
-    return record(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-export function record(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
-}
-
-/** A text, or the empty one: what a provider or a harness says is of any type. */
-export function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

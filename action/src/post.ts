@@ -21,7 +21,8 @@ async function post(): Promise<void> {
     "internal",
     "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more.",
   );
-  const outcome = pending.outcome ?? toBlocked(fault, pending.usage, pending.ms);
+  // What was seen of limits, the heartbeats have told.
+  const outcome = pending.outcome ?? toBlocked(fault, { ...pending, observation: null });
   const sent = await report(client, path, { ...pending, outcome });
   if (sent.ok) core.info("The outcome was delivered by the post step.");
   else if (sent.error.reason === "refused") core.setFailed(describeUndelivered(sent.error));

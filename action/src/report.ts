@@ -9,6 +9,7 @@ import {
   type Usage,
   Usage as UsageSchema,
 } from "#core/wire/contract.ts";
+import type { Observation } from "#core/wire/observation.ts";
 import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
 import { cut, cutFront, storable } from "#core/wire/text.ts";
@@ -41,13 +42,17 @@ export async function readPending(path: string): Promise<Pending | undefined> {
   return parsed.success ? parsed.data : undefined;
 }
 
-export function toBlocked(fault: Blocked, usage: Usage, ms: number): Outcome {
+/** What was used and seen until then. */
+export type SoFar = { readonly usage: Usage; readonly observation: Observation | null; readonly ms: number };
+
+export function toBlocked(fault: Blocked, { usage, observation, ms }: SoFar): Outcome {
   return {
     kind: "blocked",
     contract: CONTRACT_VERSION,
     reason: fault.reason,
     detail: cut(fault.detail, 2_000),
     usage,
+    observation,
     ms: Math.round(ms),
   };
 }
@@ -65,7 +70,7 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
   });
   if (leaks.length > 0) {
     const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
-    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome.usage, outcome.ms);
+    return toBlocked({ reason: "changesUnreadable", detail: found }, outcome);
   }
   const { detail, finalMessage } = outcome.ending;
   const ending = {
@@ -83,7 +88,7 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
-  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome.usage, outcome.ms);
+  return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome);
 }
 
 /**
@@ -104,7 +109,7 @@ export async function report(
   // The app still waits, and would until the lease's end: it is told in a form that it surely reads.
   if (outcome.kind === "ran" && isUnreadable(answer.error)) {
     const fault = blocked("internal", describeUndelivered(answer.error));
-    await client.outcome(runToken, toBlocked(fault, outcome.usage, outcome.ms), signal);
+    await client.outcome(runToken, toBlocked(fault, { ...outcome, observation: null }), signal);
   }
   return err(answer.error);
 }

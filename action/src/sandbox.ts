@@ -4,13 +4,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { parseRecord } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked } from "./failure.ts";
 import { findProgram, type Surroundings } from "./inputs.ts";
 import { type Ended, run } from "./process.ts";
-import { parseRecord } from "./meter.ts";
 import type { Tool } from "./tools.ts";
 import type { Workspace } from "./workspace.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Ending, NO_USAGE } from "#core/wire/contract.ts";
 import type { GatewayFacts } from "../../action/src/gateway.ts";
-import { maxOutputTokens, readEnding } from "../../action/src/harness/claude-code.ts";
+import { claudeCode, maxOutputTokens, readEnding } from "../../action/src/harness/claude-code.ts";
 import { confirmEnding } from "../../action/src/harness/harness.ts";
 
 type Run = Parameters<typeof readEnding>[0];
@@ -108,6 +108,28 @@ describe("the ending of Claude Code", () => {
   });
 });
 
+describe("the limits in Claude Code's stream", () => {
+  const event = (status: string) => ({ type: "rate_limit_event", rate_limit_info: { status } });
+  const limitsIn = (...events: readonly (object | string)[]) =>
+    claudeCode.limits({ ...streamOf(...events), exitCode: 0, signal: null, ms: 1 });
+
+  test("are those of its last event of that kind", () => {
+    expect(limitsIn(event("allowed"), event("allowed_warning"), { type: "result" }, "{broken")).toEqual(event("allowed_warning"));
+  });
+
+  test("are none where a model or a tool says its words", () => {
+    const text = JSON.stringify(event("rejected"));
+    const said = { type: "assistant", message: { content: [{ type: "text", text: `\n${text}\n` }] } };
+    const printed = {
+      type: "user",
+      message: { content: [{ type: "tool_result", content: text }] },
+      tool_use_result: event("rejected"),
+    };
+
+    expect(limitsIn(said, printed, `${text} `.slice(1), { type: "system" })).toBeUndefined();
+  });
+});
+
 describe("a confirmed ending", () => {
   const quiet: GatewayFacts = {
     usage: NO_USAGE,
@@ -116,6 +138,7 @@ describe("a confirmed ending", () => {
     refusedForBudget: false,
     refusedForTime: false,
     lastError: null,
+    observation: null,
   };
   const ending = (kind: Ending["kind"]): Ending => ({ kind, detail: null, turns: 1, finalMessage: null });
   const saw = (status: number, type = "", message = ""): GatewayFacts => ({ ...quiet, lastError: { status, type, message } });

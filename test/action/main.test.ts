@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Outcome } from "#core/wire/contract.ts";
+import { Heartbeat, Outcome } from "#core/wire/contract.ts";
 import { CHECKOUT_TOKEN, RUN_TOKEN } from "./kit/app.ts";
 import { containing, matching } from "./kit/matchers.ts";
 import { type Reply, type Seen, sendError, sendStream, turnOf } from "./kit/model.ts";
@@ -41,11 +41,12 @@ describe("the job", { timeout: 90_000 }, () => {
     const [outcome] = stage.app.outcomes;
     expect(Outcome.parse(outcome)).toMatchObject({
       kind: "ran", ending: { kind: "completed", turns: 2, finalMessage: "Made it new." }, sandbox: "srt", modelCalls: 2, estimated: false, harnessVersion: "claude-code 2.1.330",
-      usage: { inputTokens: 200, outputTokens: 84, cacheReadTokens: 20, cacheWriteTokens: 10, cacheWrite1hTokens: 0 }, verification: [{ exitCode: 0 }, { exitCode: 0 }],
+      usage: { inputTokens: 200, outputTokens: 84, cacheReadTokens: 20, cacheWriteTokens: 10, cacheWrite1hTokens: 0 }, verification: [{ exitCode: 0 }, { exitCode: 0 }], observation: { readings: [], signal: null },
       changes: [{ path: "a.txt", status: "modified", content: Buffer.from("new\n").toString("base64") }, { path: "b.md", status: "added" }],
     }); // prettier-ignore
     expect(stage.app.events).toEqual(["claim", "git", "revoke", "outcome"]);
     expect(stage.app.heartbeats.map((it) => it.phase)).toContain("harness");
+    expect(Heartbeat.parse(stage.app.heartbeats.at(-1)).observation).toMatchObject({ signal: null });
     expect(stage.model.seen.every((it) => it.headers["x-api-key"] === KEY)).toBe(true);
     expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Write British English.");
     expect(await readdir(stage.temp)).toEqual(["state"]);

@@ -14,6 +14,7 @@ function ran(said: string, command = "npm test"): Outcome {
     usage: NO_USAGE,
     modelCalls: 1,
     estimated: false,
+    observation: null,
     harnessVersion: "claude-code 2.1.330",
     sandbox: "srt",
     verification: [{ command, exitCode: 1, output: said.slice(-4_000), ms: 1 }],

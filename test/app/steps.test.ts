@@ -28,6 +28,7 @@ const CHANGED: Outcome = {
   usage: NO_USAGE,
   modelCalls: 1,
   estimated: false,
+  observation: null,
   harnessVersion: "1",
   sandbox: "srt",
   verification: [],

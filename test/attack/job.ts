@@ -61,7 +61,13 @@ export async function send(world: World, path: string, token: string | null, bod
 export const claimAs = (world: World, attempt: string, token: string) =>
   send(world, `/runs/${attempt}/claim`, token, { contract: 1, harnesses: ["claude-code"] });
 export const beatAs = (world: World, attempt: string, token: string) =>
-  send(world, `/runs/${attempt}/heartbeat`, token, { contract: 1, phase: "harness", modelCalls: 0, usage: USAGE });
+  send(world, `/runs/${attempt}/heartbeat`, token, {
+    contract: 1,
+    phase: "harness",
+    modelCalls: 0,
+    usage: USAGE,
+    observation: null,
+  });
 export const reportAs = (world: World, attempt: string, token: string | null, outcome: unknown) =>
   send(world, `/runs/${attempt}/outcome`, token, outcome);
 
@@ -97,6 +103,7 @@ export function ran(changes: readonly Change[] = [added(`notes/${randomUUID()}.m
     usage: USAGE,
     modelCalls: 3,
     estimated: false,
+    observation: null,
     harnessVersion: "2.1.330",
     sandbox: "srt",
     verification: [],

@@ -37,6 +37,7 @@ function ran(
     usage: NO_USAGE,
     modelCalls: 1,
     estimated: false,
+    observation: null,
     harnessVersion: "1",
     sandbox: "srt",
     verification: [...verification],
@@ -125,7 +126,15 @@ describe("judge", () => {
   });
 
   it.each(BLOCKED_REASONS)("takes a job that %s blocked for failed, saying so", (reason) => {
-    const judgement = judged({ kind: "blocked", contract: 1, reason, detail: "because", usage: NO_USAGE, ms: 1 });
+    const judgement = judged({
+      kind: "blocked",
+      contract: 1,
+      reason,
+      detail: "because",
+      usage: NO_USAGE,
+      observation: null,
+      ms: 1,
+    });
 
     expect(judgement).toEqual({ verdict: "failed", why: { why: "blocked", reason, detail: "because" } });
   });

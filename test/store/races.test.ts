@@ -14,7 +14,15 @@ import { checkBooks, findViolations } from "../kit/invariants.ts";
 import { freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
-const BLOCKED: Outcome = { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, ms: 1 };
+const BLOCKED: Outcome = {
+  kind: "blocked",
+  contract: 1,
+  reason: "internal",
+  detail: "",
+  usage: NO_USAGE,
+  observation: null,
+  ms: 1,
+};
 
 /** What the test under way has open, and a connection to look into its tables with. */
 let open: { stores: readonly Store[]; tables: Connection }[] = [];

@@ -17,7 +17,15 @@ import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const POLICY = makePolicy(["one", "two"]);
-const BLOCKED: Outcome = { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, ms: 61_000 };
+const BLOCKED: Outcome = {
+  kind: "blocked",
+  contract: 1,
+  reason: "internal",
+  detail: "",
+  usage: NO_USAGE,
+  observation: null,
+  ms: 61_000,
+};
 const RAN: Outcome = {
   kind: "ran",
   contract: 1,
@@ -25,6 +33,7 @@ const RAN: Outcome = {
   usage: NO_USAGE,
   modelCalls: 1,
   estimated: false,
+  observation: null,
   harnessVersion: "1",
   sandbox: "srt",
   verification: [],
@@ -304,7 +313,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.claimLease(lease.id, run, "check", "hash-1");
 
     const again = await store.claimLease(lease.id, run, "check", "hash-2");
-    await store.recordHeartbeat(lease.id, { contract: 1, phase: "fetch", modelCalls: 0, usage: NO_USAGE });
+    await store.recordHeartbeat(lease.id, { contract: 1, phase: "fetch", modelCalls: 0, usage: NO_USAGE, observation: null });
     const late = await store.claimLease(lease.id, run, "check", "hash-3");
 
     expect(again).toBeDefined();

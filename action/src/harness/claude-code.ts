@@ -1,13 +1,13 @@
 import type { Ending, EndingKind } from "#core/wire/contract.ts";
+import { parseRecord, textOf } from "#core/wire/json.ts";
 import { cut, cutFront } from "#core/wire/text.ts";
-import { parseRecord, textOf } from "../meter.ts";
 import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 
 /**
  * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
  */
-export const claudeCode: Harness = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding };
+export const claudeCode: Harness = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding, limits };
 
 /** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
@@ -80,6 +80,22 @@ export function readEnding(ended: Pick<Ended, "stdout" | "exitCode" | "killed" |
   const errors: readonly unknown[] = Array.isArray(result["errors"]) ? result["errors"] : [];
   const said = [text, ...errors.map(textOf)].filter((it) => it !== "");
   return { kind, detail: cut(said.join("\n"), 2_000) || null, turns, finalMessage: null };
+}
+
+/**
+ * With a seat's token the CLI tells its windows after the first answer and when they change (2.1.330). Only a line of its own
+ * counts: what the model says or a tool prints is a text within another event.
+ */
+function limits({ stdout }: Pick<Ended, "stdout">): Record<string, unknown> | undefined {
+  const lines = stdout
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line.includes('"rate_limit_event"'));
+  for (const line of lines.toReversed()) {
+    const event = parseRecord(line);
+    if (event?.["type"] === "rate_limit_event") return event;
+  }
+  return undefined;
 }
 
 /** No run has as many turns; a forged figure must not make the whole outcome unreadable, nor the sum of two rounds. */

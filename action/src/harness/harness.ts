@@ -10,6 +10,8 @@ export type Harness = {
   readonly wire: "anthropic-messages";
   command(run: HarnessRun): HarnessCommand;
   readEnding(ended: Ended): Ending;
+  /** The last event of its stream that tells of the credential's limits, if any did. */
+  limits(ended: Ended): Record<string, unknown> | undefined;
 };
 
 export type HarnessRun = {

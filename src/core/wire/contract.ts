@@ -123,9 +123,10 @@ export const PHASES = ["fetch", "setup", "harness", "verify", "report"] as const
 export const Heartbeat = z.strictObject({
   contract: z.literal(CONTRACT_VERSION),
   phase: z.enum(PHASES),
+  /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
   usage: Usage,
-  /** What the credential's limits looked like last; null before the first answer. */
+  /** null before the provider's first answer. */
   observation: Observation.nullable(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
@@ -227,6 +228,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     usage: Usage,
     modelCalls: count,
     estimated: z.boolean(),
+    /** As of the outcome's making: sent again, it is the same. */
     observation: Observation.nullable(),
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */

@@ -8,14 +8,13 @@ import { DAY_MS } from "./units.ts";
 
 /** A provider's windows, by what they count. `week-model` counts one model's use, or one family's. */
 export const WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"] as const;
-export type WindowName = (typeof WINDOWS)[number];
 
 /** No limit read here lasts longer than a calendar month. */
 export const MAX_SPAN_MS = 32 * DAY_MS;
 /** Overage goes past 1, by a little. */
 export const MAX_SHARE = 10;
 export const MAX_TOKENS_A_MINUTE = 1_000_000_000_000;
-export const MAX_READINGS = 12;
+const MAX_READINGS = 12;
 
 const span = z.number().int().min(0).max(MAX_SPAN_MS);
 export const ModelName = z.string().regex(/^[\x21-\x7e]{1,200}$/);
