@@ -109,7 +109,7 @@ describe("the worker's steps", () => {
     const github = fakeGitHub();
     const lease = await claimed(github);
 
-    await store.settle(lease.id, CHANGED, "h", []);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
     await settle(github);
 
     expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2, draft: true } });
@@ -199,7 +199,7 @@ describe("the worker's steps", () => {
       await passTime();
       await settle({ ...github, ...answers });
       const before = (await now()).task.state;
-      await store.settle(lease.id, CHANGED, "h", []);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
       await settle(github);
 
       expect(before).toBe("running");
@@ -216,7 +216,7 @@ describe("the worker's steps", () => {
       const before = await now();
       await passTime(MINUTE_MS);
       await settle(blind);
-      const late = await store.settle(lease.id, CHANGED, "h", []);
+      const late = await store.settle(lease.id, CHANGED, "h", SETTLED);
 
       expect(before).toMatchObject({ task: { state: "running" }, leases: [{ state: "held", attempt: { verdict: null } }] });
       expect(await now()).toMatchObject({
@@ -317,7 +317,7 @@ describe("the worker's steps", () => {
   it("publish nothing for a requester who has lost write while the job ran", async () => {
     const github = fakeGitHub();
     const lease = await claimed(github);
-    await store.settle(lease.id, CHANGED, "h", []);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
 
     await settle(fakeGitHub({ readRole: () => Promise.resolve(ok({ permission: "read", name: "read", userId: 30 })) }));
 
@@ -336,7 +336,7 @@ describe("the worker's steps", () => {
       },
     });
     const lease = await claimed(github);
-    await store.settle(lease.id, CHANGED, "h", []);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
 
     await settle(github);
 
@@ -365,7 +365,7 @@ describe("the worker's steps", () => {
   it("make a comment anew that somebody deleted", async () => {
     const github = fakeGitHub();
     const lease = await claimed(github);
-    await store.settle(lease.id, CHANGED, "h", []);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
     const deleted = fakeGitHub({ updateComment: () => Promise.resolve(refused(404, "gone", EFFECTS.updateComment)) });
     await settle(deleted);
 

@@ -3,6 +3,7 @@ import { MicroUsd } from "#core/wire/units.ts";
 import { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Brief } from "#core/task/brief.ts";
+import type { CurrentPolicy, Settlement } from "#ports/store.ts";
 
 export function makeBrief(issue = 1, overrides: Partial<Brief> = {}): Brief {
   return {
@@ -17,14 +18,18 @@ export function makeBrief(issue = 1, overrides: Partial<Brief> = {}): Brief {
   };
 }
 
-export function makePolicy(credentials: readonly string[] = ["platform-api"], budget = "$200/month"): Policy {
-  return Policy.parse({
+export function makePolicy(credentials: readonly string[] = ["platform-api"], budget = "$200/month"): CurrentPolicy {
+  const policy = Policy.parse({
     version: 1,
     pool: credentials.map((name) => ({ name, provider: "anthropic" })),
     runner: "acme/agent-runner",
     budget,
   });
+  return { policy, commit: "c".repeat(40) };
 }
+
+/** What a report settles, for a test that asks for something else. */
+export const SETTLED: Settlement = { entries: [], fault: null, isTypical: false };
 
 export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
   return {
@@ -45,6 +50,8 @@ export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
     base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
     runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
     policyCommit: "c".repeat(40),
+    asker: { team: "everyone", person: ActorId(30), login: "maintainer", repository: { id: RepositoryId(20), name: "web" } },
+    moves: 3,
     commands: { setup: [], verify: [] },
     guards: { maxFiles: 50, maxBytes: 512_000, protected: [] },
     draft: true,

@@ -147,7 +147,7 @@ describe("on real Postgres, with eight processes at once", () => {
       await race(
         round,
         () => worker.advance(running, "lose", { dueInMs: null }, lost),
-        () => door.settle(id, BLOCKED, "h", []),
+        () => door.settle(id, BLOCKED, "h", SETTLED),
       );
       const end = `${(await worker.readTask(task.id))?.state ?? ""} ${(await worker.readLease(id))?.state ?? ""}`;
       seen(end);

@@ -347,7 +347,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   it("drops the changes once their task has ended, and keeps the report", async () => {
     const { task, lease } = await offer();
     await store.claimLease(lease.id, nextRun(), "check", "hash");
-    await store.settle(lease.id, RAN, "h", []);
+    await store.settle(lease.id, RAN, "h", SETTLED);
 
     await store.advance(
       await claim(task),
@@ -376,7 +376,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     );
 
     expect(await store.readLease(lease.id)).toMatchObject({ state: "lost", costs: { model: 5_000_000, runner: 6_000 } });
-    expect(await store.settle(lease.id, BLOCKED, "h", [])).toBe(false);
+    expect(await store.settle(lease.id, BLOCKED, "h", SETTLED)).toBe(false);
   });
 
   it("charges nothing when an offer runs out unclaimed, and offers the same attempt again", async () => {
@@ -402,7 +402,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.claimLease(lease.id, nextRun(), "check", "hash");
     await store.rest((await store.claimAdmission())!, null);
 
-    await store.settle(lease.id, RAN, "h", []);
+    await store.settle(lease.id, RAN, "h", SETTLED);
 
     expect(entered).toMatchObject({ owner: OWNER, policy: { text: "policy", commit: "c0ffee" } });
     expect(await store.claimAdmission()).toMatchObject({ owner: OWNER });
@@ -461,7 +461,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
         const issue = { ...brief.issue, title: cleanText(said), body: cleanText(`${said} ${"😀".repeat(40_000)}`) };
         const event = { kind: "request" as const, brief: { ...brief, issue } };
 
-        expect(await store.settle(lease.id, reported, "h", [])).toBe(true);
+        expect(await store.settle(lease.id, reported, "h", SETTLED)).toBe(true);
         expect(await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OWNER, event })).toBe(true);
       }),
       { numRuns: 15 },
