@@ -1,6 +1,6 @@
 import type { EpochMs } from "../wire/units.ts";
 import type { Estimate } from "./estimator.ts";
-import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance } from "./windows.ts";
+import { counts, isCurrent, LENGTH_MS, ownOf, usedOf, type Allowance } from "./windows.ts";
 
 /** What the rules of room are tuned by (docs/pool.md says how they were found). */
 export const ROOM = {
@@ -21,7 +21,7 @@ export function isRoomFor(estimate: Estimate, window: Allowance, keepForOwner: n
   if (window.name === "tokens-minute") return capacity === null || window.held + estimate.tokensPerMinute <= capacity.value;
   if (capacity === null) {
     const share = observed !== null && isCurrent(window, now) ? observed.share : 0;
-    return window.held === 0 && share <= ROOM.unknownUpTo;
+    return window.held === 0 && share <= Math.min(ROOM.unknownUpTo, 1 - keepForOwner - ROOM.margin);
   }
   return usedOf(window, capacity, now) + window.held + neededBy(estimate, window) <= usable(window, keepForOwner, now);
 }
@@ -32,9 +32,9 @@ function neededBy({ p90, ms }: Estimate, { capacity }: Allowance): number {
 
 /** What of the window may be promised. Its owner's own use counts against what is kept for them. */
 function usable(window: Allowance, keepForOwner: number, now: EpochMs): number {
-  const { capacity, own } = window;
+  const { capacity } = window;
   if (capacity === null) return 0;
-  const others = Math.max(0, usedOf(window, capacity, now) - own);
+  const others = Math.max(0, usedOf(window, capacity, now) - ownOf(window, now));
   const kept = Math.max(0, keepForOwner * capacity.value - others);
   const sure = capacity.value * (1 - ROOM.margin) - capacity.value * Math.min(0.5, ROOM.errors * capacity.error);
   return sure - kept;
