@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { Provider } from "#core/wire/contract.ts";
 import type { Estimate } from "#core/pool/estimator.ts";
 import type { TeamState } from "#core/pool/fairness.ts";
 import { pick, type CredentialState, type Decision, type PoolSnapshot, type QueuedTask, type Upstream } from "#core/pool/pick.ts";
@@ -154,6 +155,9 @@ export function granted(decision: Decision): readonly [string, string] | "wait" 
 const NAMES = ["a", "b", "c", "d"];
 const TEAMS = ["hog", "web", "none"];
 const someModel = fc.constantFrom("m", "n");
+/** What is usual, and now and then what is not. */
+const mostly = <Value>(usual: Value, ...others: readonly Value[]): fc.Arbitrary<Value> =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 
 const someWindow = (name: "five-hour" | "week" | "week-model"): fc.Arbitrary<Allowance> =>
   fc
@@ -161,16 +165,16 @@ const someWindow = (name: "five-hour" | "week" | "week-model"): fc.Arbitrary<All
       model: someModel,
       capacity: fc.option(
         fc.record({
-          value: fc.integer({ min: 1, max: 400 }),
+          value: fc.integer({ min: 1, max: 2_000 }),
           error: fc.double({ min: 0, max: 0.4, noNaN: true }),
-          hiddenPerMs: fc.constantFrom(0, 0, 1e-6),
+          hiddenPerMs: fc.constantFrom(0, 0, 1e-7),
         }),
       ),
-      observed: fc.option(fc.record({ share: fc.double({ min: 0, max: 1.1, noNaN: true }), ago: fc.nat(6 * HOUR_MS) })),
+      observed: fc.option(fc.record({ share: fc.constantFrom(0, 0.1, 0.3, 0.5, 0.8, 1.05), ago: fc.nat(6 * HOUR_MS) })),
       resetsIn: fc.option(fc.integer({ min: -HOUR_MS, max: 5 * HOUR_MS })),
       own: fc.nat(200),
       since: fc.nat(50),
-      held: fc.nat(50),
+      held: fc.constantFrom(0, 0, 5, 50),
     })
     .map(({ model, observed, resetsIn, ...each }) => ({
       ...each,
@@ -188,19 +192,22 @@ const someUpstream = (id: string): fc.Arbitrary<Upstream> =>
 const someCredential = (name: string): fc.Arbitrary<CredentialState> =>
   fc
     .record({
-      provider: fc.constantFrom("anthropic" as const, "anthropic" as const, "openai" as never),
+      provider: mostly<Provider>("anthropic", "other" as Provider),
       upstream: fc.constantFrom("x", "y", "z"),
-      maxLive: fc.integer({ min: 1, max: 4 }),
+      maxLive: fc.integer({ min: 1, max: 6 }),
       live: fc.nat(2),
       last: fc.option(fc.nat(HOUR_MS)),
       keepForOwner: fc.constantFrom(0, 0, 0.3),
-      serves: fc.constantFrom("everyone" as const, "everyone" as const, "nobody" as const, ActorId(30)),
-      teams: fc.option(fc.subarray(TEAMS, { minLength: 1 })),
-      models: fc.option(fc.subarray(["m", "n"], { minLength: 1 })),
-      cooldowns: fc.array(fc.record({ model: fc.option(someModel), until: fc.integer({ min: -HOUR_MS, max: HOUR_MS }) }), {
-        maxLength: 2,
-      }),
-      quarantined: fc.constantFrom(false, false, false, true),
+      serves: mostly<CredentialState["serves"]>("everyone", "nobody", ActorId(30)),
+      teams: mostly<string[] | null>(null, ["hog", "web"], ["web"]),
+      models: mostly<string[] | null>(null, ["m"], ["m", "n"]),
+      cooldowns: fc.array(
+        fc.record({ model: fc.constantFrom("m", "n", "n", null), until: fc.integer({ min: -HOUR_MS, max: HOUR_MS }) }),
+        {
+          maxLength: 1,
+        },
+      ),
+      quarantined: mostly(false, true),
       billed: fc.boolean(),
     })
     .map(({ last, teams, models, cooldowns, billed, ...each }) =>
@@ -254,9 +261,9 @@ const someBudget: fc.Arbitrary<Budget> = fc
   .record({
     subject: fc.constantFrom(...SUBJECTS),
     period: fc.constantFrom("day" as const, "week" as const, "month" as const),
-    capacity: fc.nat(1_000),
-    used: fc.nat(400),
-    held: fc.nat(200),
+    capacity: fc.integer({ min: 100, max: 3_000 }),
+    used: fc.nat(300),
+    held: fc.nat(100),
   })
   .map(({ subject, period, capacity, used, held }) => ({
     subject,
@@ -283,10 +290,12 @@ export const somePool: fc.Arbitrary<PoolSnapshot> = fc.record({
   seed: fc.nat(),
   policyCommit: fc.constant("c".repeat(40)),
   strategy: fc.constantFrom("paced" as const, "least-used" as const, "drain-soonest" as const),
-  queue: fc.nat(8).chain((count) => fc.tuple(...Array.from({ length: count }, (_, at) => someTask(`t${String(at)}`)))),
+  queue: fc
+    .integer({ min: 0, max: 8 })
+    .chain((count) => fc.tuple(...Array.from({ length: count }, (_, at) => someTask(`t${String(at)}`)))),
   teams: fc.tuple(...TEAMS.map(someTeam)),
-  credentials: fc.subarray(NAMES).chain((names) => fc.tuple(...names.map(someCredential))),
+  credentials: fc.subarray(NAMES, { minLength: 1 }).chain((names) => fc.tuple(...names.map(someCredential))),
   upstreams: fc.tuple(...["x", "y", "z"].map(someUpstream)),
-  budgets: fc.array(someBudget, { maxLength: 6 }),
-  unclaimed: fc.constantFrom(0, 0, 0, 14, 15),
+  budgets: fc.array(someBudget, { maxLength: 5 }),
+  unclaimed: mostly(0, 14, 15),
 });
