@@ -4,6 +4,7 @@ import { priorOf } from "#core/pool/priors.ts";
 import { faultOf } from "#core/pool/cooldown.ts";
 import { Policy } from "#core/config/policy.ts";
 import { pick, type CredentialState, type PoolSnapshot, type QueuedTask } from "#core/pool/pick.ts";
+import { packRecord, unpackRecord } from "#core/pool/record.ts";
 import { isRoomFor, ROOM, roomAt } from "#core/pool/room.ts";
 import { toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { scoreOf } from "#core/pool/strategy.ts";
@@ -339,6 +340,21 @@ describe("the pool's properties", () => {
         expect(pick(decision.record.snapshot)).toEqual(decision);
         const kept = JSON.parse(JSON.stringify(decision.record)) as typeof decision.record;
         expect(JSON.stringify(pick(kept.snapshot))).toBe(JSON.stringify(decision));
+      }),
+      RUNS,
+    );
+  });
+
+  it("P16: a record comes back from how it is kept exactly as it was, and gives the decision again", () => {
+    fc.assert(
+      fc.property(somePool, (state) => {
+        const decision = pick(state);
+
+        const kept = unpackRecord(JSON.parse(JSON.stringify(packRecord(decision.record))));
+
+        expect(kept).toEqual(decision.record);
+        expect(JSON.stringify(kept)).toBe(JSON.stringify(decision.record));
+        expect(pick(kept.snapshot)).toEqual(decision);
       }),
       RUNS,
     );

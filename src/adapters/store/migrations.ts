@@ -201,7 +201,7 @@ const MIGRATIONS: Record<string, Migration> = {
           id bigint generated always as identity primary key,
           owner_id bigint not null,
           lease_id text not null references leases (id),
-          record jsonb not null,
+          record json not null,
           at bigint not null default ${NOW}
         )`.execute(db);
     },

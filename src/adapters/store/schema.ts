@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Fit } from "#core/pool/capacity.ts";
-import type { DecisionRecord } from "#core/pool/pick.ts";
+import type { Packed } from "#core/pool/record.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";
@@ -161,5 +161,6 @@ export type Schema = {
   teams: { owner_id: number; name: string; pass: number; at: number; clock: number };
   /** What settled leases of one kind cost (core/pool/estimator.ts). */
   seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number };
-  decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<DecisionRecord>; at: Generated<number> };
+  /** `record`: packed (core/pool/record.ts), and kept as it is written. */
+  decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<Packed>; at: Generated<number> };
 };
