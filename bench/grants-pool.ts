@@ -2,10 +2,9 @@ import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import { learn, NO_FIT, type Fit } from "#core/pool/capacity.ts";
 import { pick } from "#core/pool/pick.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
-import { ActorId, LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
+import { ActorId, OwnerId, RepositoryId, RunId, TaskId, type LeaseId } from "#core/wire/ids.ts";
 import { DAY_MS, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import type { CurrentPolicy, Store } from "#ports/store.ts";
@@ -69,9 +68,6 @@ export function planOf(at: number): Plan {
 
 /** Of each credential's account four windows that were seen lately, their sizes learned. */
 export async function addWindows(db: Kysely<Schema>, credentials: number, now: number): Promise<void> {
-  let fit: Fit = NO_FIT;
-  for (let at = 1; at <= 40; at += 1)
-    fit = learn(fit, { own: 1e6 * (1 + (at % 5)), ms: HOUR_MS, share: 0.0021 * (1 + (at % 5)) });
   const windows = [
     { name: "five-hour", model: "", resets_at: now + 2 * HOUR_MS, published: null },
     { name: "week", model: "", resets_at: now + 3 * DAY_MS, published: null },
@@ -84,11 +80,13 @@ export async function addWindows(db: Kysely<Schema>, credentials: number, now: n
         ...window,
         owner_id: OWNER,
         upstream: `credential:key-${String(at)}`,
-        share: 0.1 + (at % 50) / 200,
+        share: (10 + (at % 25)) / 100,
         observed_at: now - (at % 60) * MINUTE_MS,
         own: 20_000_000,
         since: 100_000,
-        fit: JSON.stringify(fit),
+        capacity: window.published === null ? 400_000_000 + 7_919 * at : null,
+        error: window.published === null ? 0.02 + (at % 97) / 10_000 : null,
+        hidden: window.published === null ? (at % 89) / 1e4 : null,
       })),
     );
     await db.insertInto("allowances").values(rows).execute();

@@ -4,7 +4,7 @@ import { priorOf } from "#core/pool/priors.ts";
 import { faultOf } from "#core/pool/cooldown.ts";
 import { Policy } from "#core/config/policy.ts";
 import { pick, type CredentialState, type PoolSnapshot, type QueuedTask } from "#core/pool/pick.ts";
-import { packRecord, unpackRecord } from "#core/pool/record.ts";
+import { packRecord, unpackRecord, type Packed } from "#core/pool/record.ts";
 import { isRoomFor, ROOM, roomAt } from "#core/pool/room.ts";
 import { toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { scoreOf } from "#core/pool/strategy.ts";
@@ -350,7 +350,7 @@ describe("the pool's properties", () => {
       fc.property(somePool, (state) => {
         const decision = pick(state);
 
-        const kept = unpackRecord(JSON.parse(JSON.stringify(packRecord(decision.record))));
+        const kept = unpackRecord(JSON.parse(JSON.stringify(packRecord(decision.record))) as Packed);
 
         expect(kept).toEqual(decision.record);
         expect(JSON.stringify(kept)).toBe(JSON.stringify(decision.record));

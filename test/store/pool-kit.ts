@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { sql, type Kysely } from "kysely";
 import { pick, type Decision, type PoolSnapshot } from "#core/pool/pick.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { DeliveryId, OwnerId, RunId, TaskId, type LeaseId } from "#core/wire/ids.ts";
 import { connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Schema } from "#adapters/store/schema.ts";

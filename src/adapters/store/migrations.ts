@@ -168,7 +168,7 @@ const MIGRATIONS: Record<string, Migration> = {
           own bigint not null default 0 check (own >= 0),
           since bigint not null default 0 check (since >= 0),
           published bigint,
-          fit jsonb,
+          fit jsonb, capacity bigint, error double precision, hidden double precision,
           primary key (owner_id, upstream, name, model)
         )`.execute(db);
       await sql`

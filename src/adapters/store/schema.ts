@@ -155,6 +155,10 @@ export type Schema = {
     /** A provider's own figure, where it tells one. */
     published: number | null;
     fit: NullableJson<Fit>;
+    /** What is learned from it (core/pool/windows.ts `Learned`), as of its last writing: a grant reads hundreds of these. */
+    capacity: number | null;
+    error: number | null;
+    hidden: number | null;
   };
   /** Our latest use of an upstream at list price, by report: what an observation made earlier has not seen. */
   uses: { owner_id: number; upstream: string; model: string; amount: number; at: number };

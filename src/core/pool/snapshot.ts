@@ -88,16 +88,6 @@ export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "a
 }
 
 /** An upstream is named by the provider once it has been heard, before that by the policy's `account` or the credential itself. */
-export function upstreamName(
-  entry: { readonly name: string; readonly account?: string | undefined },
-  { credentials }: Pick<Stored, "credentials">,
-): string {
-  return upstreamOf(
-    entry,
-    credentials.find(({ name }) => name === entry.name),
-  );
-}
-
 function upstreamOf(
   entry: { readonly name: string; readonly account?: string | undefined },
   row: Stored["credentials"][number] | undefined,
