@@ -1,5 +1,7 @@
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { sql } from "kysely";
+import type { TaskId } from "#core/wire/ids.ts";
 import { addPast, addTasks, addWindows, finish, grantOne, OWNER, policyOf, QUEUE } from "./grants-pool.ts";
 import { ENGINES, openEngine, startPostgres, type Engine, type EngineName } from "./grants-engine.ts";
 
@@ -18,14 +20,16 @@ const ROUNDS = quick ? 30 : 150;
 const LIVE = 10;
 /** Entries of the ledger between which a grant is compared. */
 const PASTS = quick ? ([10_000, 100_000] as const) : ([10_000, 1_000_000] as const);
+/** In PGlite's memory a million are minutes of waiting for what Postgres shows as well. */
+const PASTS_EMBEDDED = [10_000, 100_000] as const;
 const TARGET_MS: Record<EngineName, number> = { Postgres: 20, PGlite: 30 };
 const TARGET_GROWTH = 1.3;
 
-type Spread = { readonly p50: number; readonly p99: number; readonly count: number };
+/** Milliseconds. `least`: what it takes where nothing else wants the processor. */
+type Spread = { readonly least: number; readonly p50: number; readonly p99: number; readonly count: number };
 type Measured = {
   readonly engine: EngineName;
   readonly credentials: number;
-  /** Milliseconds. */
   readonly alone: Spread;
   /** As each of the callers sees it: the others' turns are part of it. */
   readonly together: Spread & { readonly callers: number; readonly perGrantMs: number };
@@ -37,6 +41,7 @@ type Measured = {
 type Growth = {
   readonly engine: EngineName;
   readonly ledger: readonly number[];
+  readonly least: readonly number[];
   readonly p50: readonly number[];
   readonly ratio: number;
 };
@@ -52,12 +57,14 @@ const growth: Growth[] = [];
       await using engine = await openEngine(name, server.url);
       measured.push(await measure(engine, credentials));
     }
-    // A million rows in PGlite's memory are minutes of waiting for what Postgres shows as well.
     if (name === "Postgres" || !quick) growth.push(await grow(name, server.url));
   }
 }
 const report = {
   node: process.version,
+  processors: availableParallelism(),
+  /** Of the last minute, as the system tells it: above the processors, others were at work and every figure is too large. */
+  load: loadavg().map(round2)[0],
   seconds: Math.round((performance.now() - began) / 1_000),
   queue: QUEUE,
   windows: 4,
@@ -74,7 +81,7 @@ process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\
 
 async function measure(engine: Engine, credentials: number): Promise<Measured> {
   await fill(engine, credentials);
-  const alone = await grantAlone(engine, credentials, ROUNDS);
+  const alone = at(await grantAlone([engine], credentials), 0);
   const together = await grantTogether(engine, credentials);
   const capacity = await grantUpTo(engine, credentials, 7);
   const { rows } = await sql<{ bytes: number }>`
@@ -89,25 +96,40 @@ async function fill({ stores, db }: Engine, credentials: number): Promise<void> 
   await sql`analyze`.execute(db);
 }
 
-async function grantAlone({ stores, db }: Engine, credentials: number, rounds: number): Promise<Spread> {
+/** One grant after another, of each of these stores in turn, so that what else the machine does befalls them alike. */
+async function grantAlone(engines: readonly Engine[], credentials: number): Promise<readonly Spread[]> {
+  const callers = engines.map((engine) => makeCaller(engine, credentials));
+  const times = engines.map((): number[] => []);
+  // The first few warm up what is compiled and cached.
+  for (let round = -10; round < ROUNDS; round += 1)
+    for (const [which, caller] of callers.entries()) {
+      const ms = await caller.grant();
+      if (round >= 0) times[which]?.push(ms);
+    }
+  for (const caller of callers) await caller.end();
+  return times.map(spread);
+}
+
+/** Grants, and keeps so many jobs under way; what isn't the grant isn't counted. */
+function makeCaller({ stores, db }: Engine, credentials: number) {
   const store = at(stores, 0);
   const policy = policyOf(credentials);
-  const times: number[] = [];
-  const live: Awaited<ReturnType<typeof grantOne>>[] = [];
-  // The first few warm up what is compiled and cached.
-  for (let round = -10; round < rounds; round += 1) {
-    const start = performance.now();
-    const task = await grantOne(store, policy);
-    if (round >= 0) times.push(performance.now() - start);
-    live.push(task);
-    if (live.length > LIVE) {
-      const first = live.shift();
-      if (first != null) await finish(store, first);
-    }
-    await addTasks(db, 1, await store.now());
-  }
-  for (const task of live) if (task !== null) await finish(store, task);
-  return spread(times);
+  const live: TaskId[] = [];
+  return {
+    async grant(): Promise<number> {
+      const start = performance.now();
+      const task = await grantOne(store, policy);
+      const ms = performance.now() - start;
+      if (task === null) throw new Error("nothing was granted: what is measured isn't a grant");
+      const first = live.push(task) > LIVE ? live.shift() : undefined;
+      if (first !== undefined) await finish(store, first);
+      await addTasks(db, 1, await store.now());
+      return ms;
+    },
+    async end(): Promise<void> {
+      for (const task of live) await finish(store, task);
+    },
+  };
 }
 
 async function grantTogether({ stores, db }: Engine, credentials: number): Promise<Measured["together"]> {
@@ -146,22 +168,34 @@ async function grantUpTo({ stores, db }: Engine, credentials: number, room: numb
 
 async function grow(name: EngineName, url: string): Promise<Growth> {
   const credentials = 12;
-  const ledger = name === "PGlite" ? [10_000, 100_000] : PASTS;
-  const p50: number[] = [];
-  for (const entries of ledger) {
-    say(`${name}, ${String(credentials)} credentials, ${entries.toLocaleString("en")} ledger entries`);
-    await using engine = await openEngine(name, url);
+  const ledger = name === "PGlite" ? PASTS_EMBEDDED : PASTS;
+  say(
+    `${name}, ${String(credentials)} credentials, ${ledger.map((rows) => rows.toLocaleString("en")).join(" and ")} ledger entries`,
+  );
+  await using small = await openEngine(name, url);
+  await using large = await openEngine(name, url);
+  for (const [engine, entries] of [
+    [small, ledger[0]],
+    [large, ledger[1]],
+  ] as const) {
     await fill(engine, credentials);
     await addPast(engine.db, entries, credentials, await at(engine.stores, 0).now());
-    p50.push((await grantAlone(engine, credentials, ROUNDS)).p50);
   }
-  return { engine: name, ledger, p50, ratio: round2(at(p50, 1) / at(p50, 0)) };
+  const spreads = await grantAlone([small, large], credentials);
+  const [before, after] = [at(spreads, 0), at(spreads, 1)];
+  return {
+    engine: name,
+    ledger,
+    least: [before.least, after.least],
+    p50: [before.p50, after.p50],
+    ratio: round2(after.p50 / before.p50),
+  };
 }
 
 function spread(times: readonly number[]): Spread {
   const sorted = times.toSorted((a, b) => a - b);
   const quantile = (share: number) => round2(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0);
-  return { p50: quantile(0.5), p99: quantile(0.99), count: times.length };
+  return { least: round2(sorted[0] ?? 0), p50: quantile(0.5), p99: quantile(0.99), count: times.length };
 }
 
 function at<Value>(values: readonly Value[], index: number): Value {
@@ -181,7 +215,7 @@ function say(what: string): void {
 function render(): string {
   const lines = measured.map(
     ({ engine, credentials, alone, together, capacity, recordBytes }) =>
-      `${engine}, ${String(credentials)} credentials: alone p50 ${String(alone.p50)} p99 ${String(alone.p99)} ms; ` +
+      `${engine}, ${String(credentials)} credentials: alone least ${String(alone.least)} p50 ${String(alone.p50)} p99 ${String(alone.p99)} ms; ` +
       `${String(together.callers)} callers p50 ${String(together.p50)} p99 ${String(together.p99)} ms, ${String(together.perGrantMs)} ms a grant; ` +
       `${String(capacity.granted)} of ${String(capacity.asked)} granted where ${String(capacity.room)} fit; ${String(recordBytes)} bytes a decision`,
   );
@@ -189,5 +223,10 @@ function render(): string {
     ({ engine, ledger, p50, ratio }) =>
       `${engine}: p50 ${p50.join(" → ")} ms from ${ledger.map((rows) => rows.toLocaleString("en")).join(" to ")} ledger entries, ×${String(ratio)}`,
   );
-  return [...lines, ...grown, `targets met: ${JSON.stringify(report.met)}; ${String(report.seconds)} s`, ""].join("\n");
+  return [
+    ...lines,
+    ...grown,
+    `targets met: ${JSON.stringify(report.met)}; ${String(report.seconds)} s, load ${String(report.load)} on ${String(report.processors)} processors`,
+    "",
+  ].join("\n");
 }

@@ -7,7 +7,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import { stepLease, stepTask, TASK_STATES, type TaskEvent, type TaskState } from "#core/task/lifecycle.ts";
 import { writeLedger } from "./ledger.ts";
 import { lockPool } from "./pool.ts";
-import { recordFault, recordObservation, recordUse } from "./upstreams.ts";
+import { learnUpstream, recordFault, recordObservation, recordUse } from "./upstreams.ts";
 import { clock, correctTeam, learnCost, planOf } from "./settled.ts";
 import { stepLeaseRow } from "./leases.ts";
 import { NOW } from "./migrations.ts";
@@ -96,6 +96,8 @@ async function hear(
   const of = { owner: OwnerId(row.owner_id), credential: CredentialName(row.credential), model };
   await lockPool(tx, of.owner);
   const now = await clock(tx);
+  // Before its use is counted, so that this is counted there.
+  if (observation !== null) await learnUpstream(tx, of, observation.upstream);
   await recordUse(tx, of, Math.max(0, listed - row.used), EpochMs(now - (observation?.ageMs ?? 0)));
   if (listed > row.used) await tx.updateTable("leases").set({ used: listed }).where("id", "=", row.id).execute();
   if (observation !== null) await recordObservation(tx, of, observation, now);

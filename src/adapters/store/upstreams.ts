@@ -41,9 +41,9 @@ export async function recordUse(tx: Kysely<Schema>, of: Of, amount: number, at: 
   }
 }
 
-/** What the provider told a job of its account, `ageMs` before `now`. */
+/** What the provider told a job of its account, `ageMs` before `now`; whose that is has been learned. */
 export async function recordObservation(tx: Kysely<Schema>, of: Of, observation: Observation, now: EpochMs): Promise<void> {
-  const upstream = await learnUpstream(tx, of, observation.upstream);
+  const upstream = await upstreamOf(tx, of);
   const at = EpochMs(now - observation.ageMs);
   const known = await readWindows(tx, of.owner, upstream);
   for (const { window: name, model, share, limit, resetsInMs } of observation.readings) {
@@ -168,7 +168,7 @@ async function usedAfter(
 }
 
 /** Once a provider has said whose account a credential is of, that is its upstream: two keys of one account share windows. */
-async function learnUpstream(tx: Kysely<Schema>, of: Of, told: string | null): Promise<string> {
+export async function learnUpstream(tx: Kysely<Schema>, of: Of, told: string | null): Promise<string> {
   const before = await upstreamOf(tx, of);
   if (told === null || before.startsWith("account:") || before === `provider:${told}`) return before;
   const upstream = `provider:${told}`;
