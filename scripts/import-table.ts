@@ -26,8 +26,8 @@ export const ROOMS: readonly Room[] = [
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
-    paths: ["src/main.ts", "src/env.ts"],
-    rooms: ["web", "app", "github", "store", "runtime", "ports", "core", "wire"],
+    paths: ["src/main.ts", "src/agent-pool.ts", "src/env.ts"],
+    rooms: ["web", "cli", "app", "github", "store", "runtime", "ports", "core", "wire"],
     packages: ["*"],
     node: ["*"],
   },
@@ -38,6 +38,7 @@ export const ROOMS: readonly Room[] = [
     packages: ["hono", "@hono/node-server", "zod"],
     node: ["http"],
   },
+  { name: "cli", paths: ["src/cli"], rooms: ["app", "ports", "core", "wire"], packages: [], node: ["*"] },
   { name: "app", paths: ["src/app"], rooms: ["ports", "core", "wire"], packages: ["zod"], node: ["timers/promises"] },
   { name: "github", paths: ["src/adapters/github"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "store", paths: ["src/adapters/store"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },

@@ -5,7 +5,8 @@ import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Decision, DecisionRecord, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
@@ -157,6 +158,14 @@ export type Settlement = {
   readonly isTypical: boolean;
 };
 
+/** Why a lease was granted, as it was kept with it. */
+export type KeptDecision = {
+  readonly lease: LeaseId;
+  readonly credential: CredentialName;
+  readonly at: EpochMs;
+  readonly record: DecisionRecord;
+};
+
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
@@ -226,6 +235,15 @@ export type Store = {
   settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, settlement: Settlement): Promise<boolean>;
   /** What a settled lease's job changed. Kept until its task has ended. */
   readChanges(lease: LeaseId): Promise<readonly Change[]>;
+
+  /** Owners whose policy is known, with the login they had last. */
+  readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
+  /** What a grant would look at now; nothing is locked or changed. */
+  readPool(owner: OwnerId): Promise<{ readonly policy: KeptPolicy; readonly stored: Stored }>;
+  /** By id, or the newest of `owner/repository#issue`. */
+  findTask(reference: string): Promise<TaskRow | undefined>;
+  /** Oldest first. */
+  readDecisions(task: TaskId): Promise<readonly KeptDecision[]>;
 
   now(): Promise<EpochMs>;
   close(): Promise<void>;

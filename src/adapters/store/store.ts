@@ -7,6 +7,7 @@ import * as leases from "./leases.ts";
 import { migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
+import * as reports from "./reports.ts";
 import * as runs from "./runs.ts";
 import * as tasks from "./tasks.ts";
 
@@ -60,6 +61,10 @@ export function bindStore({ db, close }: Connection): Store {
     recordHeartbeat: (lease, heartbeat, listed) => runs.recordHeartbeat(db, lease, heartbeat, listed),
     settle: (lease, outcome, hash, settlement) => runs.settle(db, lease, outcome, hash, settlement),
     readChanges: (lease) => leases.readChanges(db, lease),
+    readOwners: () => reports.readOwners(db),
+    readPool: (owner) => reports.readPool(db, owner),
+    findTask: (reference) => reports.findTask(db, reference),
+    readDecisions: (task) => reports.readDecisions(db, task),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
       return EpochMs(row.now);

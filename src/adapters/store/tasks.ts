@@ -73,7 +73,7 @@ export async function readQueueHead(
   return head === undefined ? undefined : { task: TaskId(head.id), brief: head.brief };
 }
 
-function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
+export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
   return {
     id: TaskId(row.id),
     state: row.state,

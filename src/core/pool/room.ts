@@ -31,7 +31,7 @@ function neededBy({ p90, ms }: Estimate, { capacity }: Allowance): number {
 }
 
 /** What of the window may be promised. Its owner's own use counts against what is kept for them. */
-function usable(window: Allowance, keepForOwner: number, now: EpochMs): number {
+export function usable(window: Allowance, keepForOwner: number, now: EpochMs): number {
   const { capacity, own } = window;
   if (capacity === null) return 0;
   const others = Math.max(0, usedOf(window, capacity, now) - own);
