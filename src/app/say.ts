@@ -66,6 +66,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
     task: task.id,
     state: task.state,
     failure: task.failure,
+    waiting: task.waiting,
     plan: task.plan,
     pullRequest: task.pullRequest,
     leases: leases.map((lease, at) => {

@@ -5,7 +5,7 @@ import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Decision, DecisionRecord, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
@@ -46,6 +46,8 @@ export type TaskRow = {
   readonly brief: Brief;
   readonly plan: Plan | null;
   readonly failure: Failure | null;
+  /** Its place in the queue as last seen. */
+  readonly waiting: Waiting | null;
   readonly commit: string | null;
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
 };

@@ -47,7 +47,7 @@ const MIGRATIONS: Record<string, Migration> = {
           brief jsonb not null,
           plan jsonb, failure jsonb,
           commit_sha text, pull_number integer, pull_draft boolean,
-          queued_at bigint, passed_over_at bigint,
+          queued_at bigint, passed_over_at bigint, waiting jsonb,
           created_at bigint not null default ${NOW}, updated_at bigint not null default ${NOW},
           ${QUEUE}
         )`.execute(db);

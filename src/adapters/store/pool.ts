@@ -4,7 +4,7 @@ import { CredentialName, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import { capacityOf, NO_FIT } from "#core/pool/capacity.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Decision, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
 import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { LIVE_LEASE_STATES, TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
 import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
@@ -58,9 +58,21 @@ export async function admit(
     await lockPool(tx, owner);
     const decision = decide(toSnapshot(policy, commit, await loadPool(tx, owner), randomInt(2 ** 31)));
     if (decision.kind === "grant") await writeGrant(tx, owner, decision);
-    else await wakeWaitingComments(tx, owner);
+    else {
+      await writeWaiting(tx, decision.waiting);
+      await wakeWaitingComments(tx, owner);
+    }
     return decision;
   });
+}
+
+/** What each waiting task's comment says of its place, the next time that it is written. */
+async function writeWaiting(tx: Kysely<Schema>, waiting: readonly Waiting[]): Promise<void> {
+  if (waiting.length === 0) return;
+  await sql`
+    update tasks set waiting = told.value
+    from jsonb_array_elements(${JSON.stringify(waiting)}::jsonb) as told
+    where tasks.id = told.value ->> 'task' and tasks.state = 'queued' and waiting is distinct from told.value`.execute(tx);
 }
 
 async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Promise<void> {

@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Fit } from "#core/pool/capacity.ts";
-import type { DecisionRecord } from "#core/pool/pick.ts";
+import type { DecisionRecord, Waiting } from "#core/pool/pick.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";
@@ -53,6 +53,8 @@ export type Schema = {
     pull_draft: boolean | null;
     queued_at: number | null;
     passed_over_at: number | null;
+    /** Its place as of the last admission that could grant nothing. */
+    waiting: NullableJson<Waiting>;
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };

@@ -80,6 +80,7 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     brief: row.brief,
     plan: row.plan,
     failure: row.failure,
+    waiting: row.waiting,
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
   };

@@ -127,6 +127,14 @@ export type Candidate = {
 /** A task that waited while one behind it in the order was granted, or all of them: what stood in its way, and how often. */
 export type PassedOver = { readonly task: TaskId; readonly whyNot: Readonly<Partial<Record<WhyNot["why"], number>>> };
 
+/** A task that waits: its place, from 1, what stands in its way, and the first instant at which some of that ends by itself. */
+export type Waiting = {
+  readonly task: TaskId;
+  readonly position: number;
+  readonly until: EpochMs | null;
+  readonly whyNot: PassedOver["whyNot"];
+};
+
 /**
  * Why a choice fell as it did: what was known, and of the task that was granted every candidate with its terms.
  * `pick(record.snapshot)` gives the same decision again.
@@ -147,12 +155,8 @@ export type Decision =
       readonly team: TeamState;
       readonly record: DecisionRecord;
     }
-  /** `waiting`: each task's place in the queue, and the first instant at which something in its way ends. */
-  | {
-      readonly kind: "wait";
-      readonly waiting: readonly { readonly task: TaskId; readonly until: EpochMs | null }[];
-      readonly record: DecisionRecord;
-    };
+  /** Every task, in the order in which they are served. */
+  | { readonly kind: "wait"; readonly waiting: readonly Waiting[]; readonly record: DecisionRecord };
 
 /**
  * The next (task, credential). Tasks in their fair order, interrupted ones first; the first that some credential has room
@@ -164,15 +168,18 @@ export function pick(snapshot: PoolSnapshot): Decision {
   const pool = index(snapshot);
   const keptFree = keepFree(pool);
   const passedOver: PassedOver[] = [];
-  const waiting: { task: TaskId; until: EpochMs | null }[] = [];
+  const waiting: Waiting[] = [];
+  const wait = (task: TaskId, { whyNot, until }: { whyNot: PassedOver["whyNot"]; until: EpochMs | null }): void => {
+    passedOver.push({ task, whyNot });
+    waiting.push({ task, position: waiting.length + 1, until, whyNot });
+  };
   // Tasks that ask for the same thing get the same refusal.
   const refused = new Map<string, { whyNot: PassedOver["whyNot"]; until: EpochMs | null }>();
   for (const task of pool.queue) {
     const shape = shapeOf(task);
     const known = refused.get(shape);
     if (known !== undefined && !keptFree.tasks.has(task.task)) {
-      passedOver.push({ task: task.task, whyNot: known.whyNot });
-      waiting.push({ task: task.task, until: known.until });
+      wait(task.task, known);
       continue;
     }
     const candidates = snapshot.credentials.map((credential) => weigh(task, credential, pool, keptFree));
@@ -184,8 +191,7 @@ export function pick(snapshot: PoolSnapshot): Decision {
     }
     const summary = { whyNot: countWhy(candidates), until: soonest(candidates) };
     if (!keptFree.tasks.has(task.task)) refused.set(shape, summary);
-    passedOver.push({ task: task.task, whyNot: summary.whyNot });
-    waiting.push({ task: task.task, until: summary.until });
+    wait(task.task, summary);
   }
   return { kind: "wait", waiting, record: { snapshot, candidates: [], passedOver } };
 }

@@ -1,3 +1,4 @@
+import type { Waiting } from "../pool/pick.ts";
 import { couldNotStart, type EndingKind, type Tier, type Verification } from "../wire/contract.ts";
 import { describe, type Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
@@ -37,6 +38,7 @@ export type TaskView = {
   readonly task: TaskId;
   readonly state: TaskState;
   readonly failure: Failure | null;
+  readonly waiting: Pick<Waiting, "position" | "until" | "whyNot"> | null;
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
@@ -62,6 +64,7 @@ export function renderComment({ task, notice }: CommentView): string {
 function taskSections(view: TaskView): string[] {
   const sections: string[] = [];
   if (view.failure !== null) sections.push(failureText(view.failure));
+  if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan?.commands.verify.length ?? 0));
   sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
@@ -70,6 +73,25 @@ function taskSections(view: TaskView): string[] {
   }
   if (view.plan !== null) sections.push(reasonList(view.plan));
   return sections;
+}
+
+const IN_THE_WAY: Partial<Record<keyof Waiting["whyNot"], string>> = {
+  "runners-busy": "enough runs wait for a runner",
+  budget: "no room in a budget",
+  cooling: "resting after a provider's limit",
+  busy: "at work",
+  window: "no room in a provider's window",
+  "kept-free": "kept free for a request that has waited longer",
+};
+
+function waitingText({ until, whyNot }: NonNullable<TaskView["waiting"]>): string {
+  const reasons = Object.entries(IN_THE_WAY).flatMap(([why, words]) => {
+    const count = whyNot[why as keyof typeof whyNot];
+    return count === undefined ? [] : [`${String(count)} ${words}`];
+  });
+  const first =
+    until === null ? "" : ` The first of this ends at ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
+  return `Of the pool's credentials: ${reasons.length === 0 ? "none can serve this yet" : reasons.join(", ")}.${first}`;
 }
 
 function failureText(failure: Failure): string {
@@ -87,7 +109,7 @@ function headline(view: TaskView): string {
     case "planning":
       return "reading the request";
     case "queued":
-      return "waiting for a credential with room for this; it starts by itself";
+      return `waiting${view.waiting === null ? "" : `, number ${String(view.waiting.position)} in the queue,`} for a credential with room for this; it starts by itself`;
     case "dispatching":
     case "awaiting":
       return "started, waiting for a runner";
