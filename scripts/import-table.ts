@@ -44,8 +44,14 @@ export const ROOMS: readonly Room[] = [
   { name: "store", paths: ["src/adapters/store"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "runtime", paths: ["src/adapters/runtime"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "ports", paths: ["src/ports"], rooms: ["core", "wire"], packages: [], node: [] },
-  // yaml is a parser without effects; a hash and a path matcher are functions of their arguments.
-  { name: "core", paths: ["src/core"], rooms: ["wire"], packages: ["zod", "yaml"], node: ["crypto", "path"] },
+  // yaml is a parser without effects, genai-prices a table; a hash and a path matcher are functions of their arguments.
+  {
+    name: "core",
+    paths: ["src/core"],
+    rooms: ["wire"],
+    packages: ["zod", "yaml", "@pydantic/genai-prices"],
+    node: ["crypto", "path"],
+  },
   { name: "action", paths: ["action/src"], rooms: ["wire"], packages: ["zod", "@actions/core", "undici"], node: ["*"] },
   { name: "wire", paths: ["src/core/wire"], rooms: [], packages: ["zod"], node: [] },
 ];
