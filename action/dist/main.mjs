@@ -68275,7 +68275,8 @@ function modelOf(row, claim3, asked) {
 function whichRejects(readings, governing, { verdict, seen }) {
   const refusing = readings.filter((it) => it.rejected);
   const scoped = governing === void 0 ? refusing.every((it) => it.model !== null) : governing.family !== null;
-  const [longest] = refusing.filter((it) => it.model !== null === scoped).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
+  const ofItsKind = refusing.filter((it) => it.model !== null === scoped);
+  const [longest] = (ofItsKind.length > 0 ? ofItsKind : refusing).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
   if (longest !== void 0 && longest.window !== "tokens-minute")
     return { window: longest.window, model: longest.model, resetsInMs: longest.resetsInMs };
   const model = scoped && governing !== void 0 ? seen.model : null;

@@ -67,6 +67,7 @@ describe("a failed answer", () => {
     ["the week of the one model that was asked", 429, SCOPED, "", quota("week-model", UNTIL_WEEK, FABLE), FABLE],
     ["a scoped week this table doesn't know the models of", 429, SCOPED, "", quota("week-model", UNTIL_WEEK, "claude-next-7"), "claude-next-7"],
     ["the account, where a scoped window is used up beside it", 429, { ...SCOPED, ...REJECTED }, "", quota("five-hour", UNTIL_5H), FABLE],
+    ["a scoped window beside a governing one that is not", 429, { ...SCOPED, ...unified({ "representative-claim": "five_hour" }) }, "", quota("week-model", UNTIL_WEEK, FABLE), FABLE],
     ["a window nobody here has heard of", 429, unified({ status: "rejected", "representative-claim": "one_month", reset: "1786006800" }), "", quota("unknown", UNTIL_WEEK)],
     ["an older seat, of few words", 429, unified({ status: "rate_limited", "representative-claim": "five_hour", reset: "1785518400" }), "", quota("five-hour", UNTIL_5H)],
     ["a seat without a common status", 429, unified({ "7d-status": "rejected", "7d-utilization": "1" }), "", quota("week")],

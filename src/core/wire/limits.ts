@@ -110,9 +110,8 @@ function whichRejects(
 ): Rejection {
   const refusing = readings.filter((it) => it.rejected);
   const scoped = governing === undefined ? refusing.every((it) => it.model !== null) : governing.family !== null;
-  const [longest] = refusing
-    .filter((it) => (it.model !== null) === scoped)
-    .toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
+  const ofItsKind = refusing.filter((it) => (it.model !== null) === scoped);
+  const [longest] = (ofItsKind.length > 0 ? ofItsKind : refusing).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
   if (longest !== undefined && longest.window !== "tokens-minute")
     return { window: longest.window, model: longest.model, resetsInMs: longest.resetsInMs };
   const model = scoped && governing !== undefined ? seen.model : null;
