@@ -188,6 +188,32 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(stage.model.seen.length).toBeLessThanOrEqual(2);
   });
 
+  test("reports that its seat's five hours are used up, and what was done before", async () => {
+    const resetsAt = Math.ceil(Date.now() / 1_000) + 7_200;
+    const seat = (status: string, share: string): Record<string, string> => ({
+      "anthropic-ratelimit-unified-status": status, "anthropic-ratelimit-unified-representative-claim": "five_hour",
+      "anthropic-ratelimit-unified-5h-status": status, "anthropic-ratelimit-unified-5h-utilization": share, "anthropic-ratelimit-unified-5h-reset": String(resetsAt),
+    }); // prettier-ignore
+    await using stage = await setStage({
+      reply: (response, { body }) => {
+        if (turnOf(body) > 0) return sendError(response, 429, "rate_limit_error", { ...seat("rejected", "1.01"), "retry-after": "7200", "x-should-retry": "true" }); // prettier-ignore
+        for (const [name, value] of Object.entries(seat("allowed_warning", "0.97"))) response.setHeader(name, value);
+        sendStream(response, bash("echo new > a.txt"));
+      },
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(toTexts(outcome)).toEqual({ "a.txt": "new\n" });
+    expect(Outcome.parse(outcome).observation).toMatchObject({
+      readings: [{ window: "five-hour", share: 1.01, rejected: true }], signal: { kind: "quota", window: "five-hour", scope: null }, upstream: null,
+    }); // prettier-ignore
+    const { readings = [], ageMs = 0 } = outcome?.observation ?? {};
+    expect(Math.abs(Date.now() - ageMs + (readings[0]?.resetsInMs ?? 0) - resetsAt * 1_000)).toBeLessThan(10_000);
+    expect(stage.model.seen).toHaveLength(2);
+  });
+
   test("stops at the budget and reports what was done before", async () => {
     // 4,000 output tokens are reserved for a call (60,000 micro-dollars), and about 16,000 of input (61,000).
     await using stage = await setStage({ reply: edit, microUsd: 125_000 });

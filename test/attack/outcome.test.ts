@@ -95,6 +95,7 @@ describe("an outcome that the app must not take", () => {
     ["another contract", "contract", { ...ran(), contract: 2 }],
     ["a field too many", "verdict", { ...ran(), verdict: "solved" }],
     ["no usage", "usage", { ...ran(), usage: undefined }],
+    ["no word on limits", "observation", { ...ran(), observation: undefined }],
     ["negative tokens, which would refund", "usage.outputTokens", { ...ran(), usage: { ...ran().usage, outputTokens: -1 } }],
     ["tokens in fractions", "usage.inputTokens", { ...ran(), usage: { ...ran().usage, inputTokens: 0.5 } }],
     ["tokens beyond counting", "usage.inputTokens", { ...ran(), usage: { ...ran().usage, inputTokens: 1e300 } }],
