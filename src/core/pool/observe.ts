@@ -11,6 +11,9 @@ export type Kept = {
   readonly fit: Fit;
 };
 
+/** A job repeats its last observation with each heartbeat, its age told anew: within this, it is the same word. */
+const SAME_WORD_MS = 1_000;
+
 /** A window after our own use of it: begun anew, where its reset has passed. */
 export function afterUse(kept: Kept, amount: number, now: EpochMs): Kept {
   const over = kept.resetsAt !== null && kept.resetsAt <= now;
@@ -29,7 +32,7 @@ export function afterReading(
   after: number,
 ): Kept {
   const { share, observedAt, since, own } = kept;
-  if (observedAt !== null && at < observedAt) return kept;
+  if (observedAt !== null && at < observedAt + SAME_WORD_MS) return kept;
   const begun = share === null || observedAt === null;
   const same = !begun && isSameWindow({ share, resetsAt: kept.resetsAt }, reading);
   const between = Math.max(0, since - after);
