@@ -13,7 +13,7 @@ import { parseCommand, type Override } from "#core/task/command.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
-import { readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
+import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
 import { isTrustedAuthor, mayStart } from "./who-may.ts";
 
 /** planning → queued: who may, the configuration as it stands, size, route, budget; or refused, saying why. */
@@ -95,7 +95,7 @@ export function makePlan(brief: Brief, { read, settings, base }: Configured, tru
     moves: policy.task.moves,
     price,
     base,
-    runner: policy.runner,
+    runner: { repository: policy.runner.repository, workflow: policy.runner.workflow, minute: minutePrice(policy) },
     policyCommit: read.commit,
     asker: {
       team: EVERYONE,

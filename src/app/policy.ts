@@ -1,6 +1,7 @@
 import type { Provider } from "#core/wire/contract.ts";
 import { formatUsd, MicroUsd } from "#core/wire/units.ts";
-import { RUNNER_AT_MOST } from "#core/pool/ledger.ts";
+import { minuteOf } from "#core/plan/runners.ts";
+import { runnerAtMost } from "#core/pool/ledger.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseConfig } from "#core/config/parse.ts";
@@ -30,6 +31,11 @@ export function parsePolicy(login: string, text: string): Result<Policy, Failure
     : err({ reason: "runner-of-another-owner", runner, owner: login });
 }
 
+/** A policy without either is refused when it is read. */
+export function minutePrice({ runner }: Policy): MicroUsd {
+  return runner.minute ?? minuteOf(runner["runs-on"]) ?? MicroUsd(0);
+}
+
 /**
  * A budget that no period can hold: the roomiest credential's, or the owner's with what the runner may cost beside it. A
  * seat costs its runner alone.
@@ -38,7 +44,7 @@ export function unholdable(policy: Policy, provider: Provider, budget: MicroUsd)
   const pooled = policy.pool.filter((entry) => entry.provider === provider);
   const isBilled = pooled.every((entry) => entry.kind !== "seat");
   const roomiest = MicroUsd(Math.max(0, ...pooled.map((entry) => (entry.budget ?? policy.budget).amount)));
-  const inFull = MicroUsd((isBilled ? budget : 0) + RUNNER_AT_MOST);
+  const inFull = MicroUsd((isBilled ? budget : 0) + runnerAtMost(minutePrice(policy)));
   const short = (needed: MicroUsd, has: MicroUsd): Failure => ({
     reason: "budget-too-small",
     neededUsd: formatUsd(needed),

@@ -122,6 +122,8 @@ export type LeaseRow = {
   readonly runEnded: boolean;
   /** Its use is paid for by use, not by a subscription. */
   readonly billed: boolean;
+  /** What its runner costs a minute. */
+  readonly minute: MicroUsd;
   /** Why it will fail, known before its run ends. */
   readonly note: JudgedReason | null;
   readonly outcomeHash: string | null;

@@ -56,6 +56,7 @@ function leases(db: Kysely<Schema>) {
       "attempts.why",
       "attempts.state as attempt_state",
       "leases.billed",
+      "leases.minute",
       "leases.run_ended",
       sql<number>`${NOW} - leases.created_at`.as("age"),
       sql<number | null>`${NOW} - coalesce(heard_at, deadline_at - ${LEASE.termMs})`.as("unheard"),
@@ -93,6 +94,7 @@ function toLease(row: Read): LeaseRow {
     unheardMs: row.unheard,
     runEnded: row.run_ended,
     billed: row.billed,
+    minute: MicroUsd(row.minute),
     note: row.note,
     outcomeHash: row.outcome_hash,
     report: row.report,
@@ -164,7 +166,10 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
     .select("budget")
     .where("id", "=", before.attempt_id)
     .executeTakeFirstOrThrow();
-  const entries = conservativeCharge({ cap: MicroUsd(budget), billed: before.billed }, sinceClaimMs);
+  const entries = conservativeCharge(
+    { cap: MicroUsd(budget), billed: before.billed, minute: MicroUsd(before.minute) },
+    sinceClaimMs,
+  );
   const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
   await recordUse(tx, { ...of, model: plan.route.model }, Math.max(0, listed - before.used), await clock(tx));
   await correctTeam(tx, before, plan.asker.team, listed);

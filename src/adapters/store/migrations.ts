@@ -93,7 +93,7 @@ const MIGRATIONS: Record<string, Migration> = {
           fence integer not null,
           state text not null constraint leases_state check (state in (${words(LEASE_STATES)})),
           credential text not null,
-          billed boolean not null,
+          billed boolean not null, minute bigint not null check (minute >= 0),
           used bigint not null default 0 check (used >= 0),
           heard_at bigint, run_ended boolean not null default false,
           charged double precision not null, weight double precision not null,

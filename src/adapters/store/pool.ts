@@ -107,6 +107,7 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
       fence,
       state: "offered",
       credential,
+      minute: moved.plan.runner.minute,
       billed: drawnOn !== undefined && drawnOn.budgets.length > 0,
       charged,
       weight: team.weight,

@@ -95,6 +95,8 @@ export type Schema = {
     credential: string;
     /** Its use is billed; a subscription's isn't. */
     billed: boolean;
+    /** What its runner costs a minute. */
+    minute: number;
     /** What its job has reported so far, at list price. */
     used: Generated<number>;
     /** Its job's last heartbeat. */

@@ -3,6 +3,7 @@ import { Effort, Harness, Provider, Tier, TIERS } from "../wire/contract.ts";
 import { STRATEGIES } from "../pool/strategy.ts";
 import { PERIODS } from "../pool/windows.ts";
 import { CATALOG } from "../plan/catalog.ts";
+import { minuteOf, RUNNER_PRICES } from "../plan/runners.ts";
 import { MicroUsd } from "../wire/units.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
@@ -112,19 +113,35 @@ const RepositoryName = z
   .string({ error: 'should be a repository, like "acme/agent-runner"' })
   .regex(/^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, 'should be a repository, like "acme/agent-runner"');
 
-const Runner = z.union(
-  [
-    RepositoryName.transform((repository) => ({ repository, workflow: "agent-pool.yml" })),
-    z.strictObject({
-      repository: RepositoryName,
-      workflow: z
-        .string()
-        .regex(/^[\w.-]+\.ya?ml$/, "should be a workflow's file name")
-        .default("agent-pool.yml"),
-    }),
-  ],
-  { error: 'should be a repository, like "acme/agent-runner"' },
-);
+const MINUTE_SHAPE = 'should be what a minute costs, like "$0.004", or "$0" for machines of your own';
+const RunnerSettings = z
+  .strictObject({
+    repository: RepositoryName,
+    workflow: z
+      .string()
+      .regex(/^[\w.-]+\.ya?ml$/, "should be a workflow's file name")
+      .default("agent-pool.yml"),
+    /** As the workflow file says: what its minutes cost goes by it. */
+    "runs-on": z.string().min(1).max(100).default("ubuntu-24.04"),
+    minute: z
+      .string({ error: MINUTE_SHAPE })
+      .regex(/^\$\d{1,3}(?:\.\d{1,6})?$/, MINUTE_SHAPE)
+      .transform(dollars)
+      .optional(),
+  })
+  .superRefine((runner, context) => {
+    if (runner.minute !== undefined || minuteOf(runner["runs-on"]) !== undefined) return;
+    const known = RUNNER_PRICES.map(({ runsOn }) => runsOn).join(", ");
+    context.addIssue({
+      code: "custom",
+      path: ["runs-on"],
+      message: `has a price that isn't known here (known: ${known}); say it in \`minute\``,
+    });
+  });
+
+const Runner = z.union([RepositoryName.transform((repository) => RunnerSettings.parse({ repository })), RunnerSettings], {
+  error: 'should be a repository, like "acme/agent-runner"',
+});
 
 export const Policy = z.strictObject({
   version: z.literal(1, { error: "should be 1" }),

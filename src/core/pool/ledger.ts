@@ -5,12 +5,6 @@ import { MicroUsd, MINUTE_MS } from "../wire/units.ts";
 import { LEASE } from "./lease.ts";
 import { subjectId } from "./windows.ts";
 
-/**
- * A hosted Linux two-core minute, rounded up per job.
- * Source: GitHub's price list since 2026-01-01.
- */
-export const RUNNER_MINUTE = MicroUsd(6_000);
-
 export type LedgerEntry = {
   readonly kind: "model" | "runner";
   /** Money spent: nothing where a subscription has paid already. */
@@ -22,7 +16,9 @@ export type LedgerEntry = {
 };
 
 /** What runner minutes cost at most: reserved beside the model's budget. */
-export const RUNNER_AT_MOST: MicroUsd = runnerCost(LEASE.jobMs).amount;
+export function runnerAtMost(minute: MicroUsd): MicroUsd {
+  return runnerCost(LEASE.jobMs, minute).amount;
+}
 
 /**
  * What a reported lease cost: its tokens at the price it was granted under, and its runner's minutes,
@@ -30,13 +26,13 @@ export const RUNNER_AT_MOST: MicroUsd = runnerCost(LEASE.jobMs).amount;
  */
 export function settlement(
   report: { readonly usage: Usage; readonly estimated: boolean; readonly ms: number },
-  { price, billed }: { readonly price: Price; readonly billed: boolean },
+  { price, billed, minute }: { readonly price: Price; readonly billed: boolean; readonly minute: MicroUsd },
 ): readonly LedgerEntry[] {
   const { usage, estimated, ms } = report;
   const listed = costOf(usage, price);
   return [
     { kind: "model", amount: billed ? listed : MicroUsd(0), listed, detail: { usage, estimated } },
-    runnerCost(Math.min(ms, LEASE.jobMs)),
+    runnerCost(Math.min(ms, LEASE.jobMs), minute),
   ];
 }
 
@@ -45,20 +41,20 @@ export function settlement(
  * minutes since its claim. One that was never claimed cost nothing.
  */
 export function conservativeCharge(
-  { cap, billed }: { readonly cap: MicroUsd; readonly billed: boolean },
+  { cap, billed, minute }: { readonly cap: MicroUsd; readonly billed: boolean; readonly minute: MicroUsd },
   sinceClaimMs: number | null,
 ): readonly LedgerEntry[] {
   if (sinceClaimMs === null) return [];
   const detail = { estimated: true, because: "the run reported nothing" };
   return [
     { kind: "model", amount: billed ? cap : MicroUsd(0), listed: cap, detail },
-    runnerCost(Math.min(sinceClaimMs, LEASE.jobMs)),
+    runnerCost(Math.min(sinceClaimMs, LEASE.jobMs), minute),
   ];
 }
 
-function runnerCost(ms: number): LedgerEntry {
+function runnerCost(ms: number, minute: MicroUsd): LedgerEntry {
   const minutes = Math.max(1, Math.ceil(ms / MINUTE_MS));
-  const amount = MicroUsd(minutes * RUNNER_MINUTE);
+  const amount = MicroUsd(minutes * minute);
   return { kind: "runner", amount, listed: amount, detail: { minutes } };
 }
 

@@ -3,7 +3,7 @@ import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { MicroUsd, type EpochMs } from "../wire/units.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
-import { RUNNER_AT_MOST, spendersOf } from "./ledger.ts";
+import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
 import { priorOf } from "./priors.ts";
 import { PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
@@ -96,7 +96,7 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["que
     // No job can use more than its gateway lets it.
     estimate: { ...estimate, mean: Math.min(estimate.mean, budget), p90: Math.min(estimate.p90, budget) },
     cap: budget,
-    runner: RUNNER_AT_MOST,
+    runner: runnerAtMost(plan.runner.minute),
     budgets: spendersOf({ team: asker.team, repository: asker.repository.id, person: asker.person }),
     queuedAt,
     passedOverAt,
