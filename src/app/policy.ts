@@ -33,7 +33,9 @@ export function parsePolicy(login: string, text: string): Result<Policy, Failure
 
 /** A policy without either is refused when it is read. */
 export function minutePrice({ runner }: Policy): MicroUsd {
-  return runner.minute ?? minuteOf(runner["runs-on"]) ?? MicroUsd(0);
+  const minute = runner.minute ?? minuteOf(runner["runs-on"]);
+  if (minute === undefined) throw new Error(`a policy whose runner, ${runner["runs-on"]}, has no price`);
+  return minute;
 }
 
 /**
