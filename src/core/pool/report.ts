@@ -1,7 +1,7 @@
 import type { CredentialName } from "../wire/ids.ts";
 import type { EpochMs } from "../wire/units.ts";
 import type { PoolSnapshot } from "./pick.ts";
-import { usable } from "./room.ts";
+import { keptOf, usable } from "./room.ts";
 import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
 
 /** The pool as people see it. Shares are fractions; times are epoch milliseconds UTC; money is micro-dollars. */
@@ -33,6 +33,7 @@ export type WindowReport = {
   /** null: unknown, which is neither 0 nor 1. */
   readonly used: number | null;
   readonly held: number | null;
+  /** What its owner has not used yet of what is kept for them. */
   readonly kept: number;
   /** The provider's last word and its age. */
   readonly observed: { readonly share: number; readonly ageMs: number } | null;
@@ -94,7 +95,7 @@ function windowReport(window: Allowance, keepForOwner: number, now: EpochMs): Wi
     window: allowanceKey(window),
     used: capacity === null ? (observed?.share ?? null) : usedOf(window, capacity, now) / capacity.value,
     held: capacity === null ? null : held / capacity.value,
-    kept: keepForOwner,
+    kept: capacity === null ? keepForOwner : keptOf(window, capacity, keepForOwner, now) / capacity.value,
     observed: observed === null ? null : { share: observed.share, ageMs: Math.max(0, now - observed.at) },
     capacity: capacity === null ? null : { value: capacity.value, error: capacity.error },
     resetsAt,

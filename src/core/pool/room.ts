@@ -1,6 +1,6 @@
 import type { EpochMs } from "../wire/units.ts";
 import type { Estimate } from "./estimator.ts";
-import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance } from "./windows.ts";
+import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type Learned } from "./windows.ts";
 
 /** What the rules of room are tuned by (docs/pool.md says how they were found). */
 export const ROOM = {
@@ -30,14 +30,19 @@ function neededBy({ p90, ms }: Estimate, { capacity }: Allowance): number {
   return p90 + (capacity?.hiddenPerMs ?? 0) * ms;
 }
 
-/** What of the window may be promised. Its owner's own use counts against what is kept for them. */
+/** What of the window may be promised. */
 export function usable(window: Allowance, keepForOwner: number, now: EpochMs): number {
-  const { capacity, own } = window;
+  const { capacity } = window;
   if (capacity === null) return 0;
-  const others = Math.max(0, usedOf(window, capacity, now) - own);
-  const kept = Math.max(0, keepForOwner * capacity.value - others);
+  const kept = keptOf(window, capacity, keepForOwner, now);
   const sure = capacity.value * (1 - ROOM.margin) - capacity.value * Math.min(0.5, ROOM.errors * capacity.error);
   return sure - kept;
+}
+
+/** What is still kept for the owner: their own use counts against it. */
+export function keptOf(window: Allowance, capacity: Learned, keepForOwner: number, now: EpochMs): number {
+  const others = Math.max(0, usedOf(window, capacity, now) - window.own);
+  return Math.max(0, keepForOwner * capacity.value - others);
 }
 
 /** When a credential's windows will have room, if nobody else takes it: now, or at the last reset that is needed; null: never. */
