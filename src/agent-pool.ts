@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync } from "node:fs";
 import { openStore } from "#adapters/store/store.ts";
 import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
@@ -16,6 +17,11 @@ async function main(): Promise<void> {
   const where = readStoreEnv(process.env);
   if (!where.ok) return fail(`${where.error.variable} ${where.error.problem}`, 2);
   const running = "directory" in where.value ? await askRunning(where.value.directory, what, of) : undefined;
+  if (running === undefined && "directory" in where.value && !existsSync(where.value.directory))
+    return fail(
+      `there is no store in ${where.value.directory}; start the app, or set AGENT_POOL_DATA or DATABASE_URL as it has them`,
+      1,
+    );
   const answer = running ?? (await askStore(where.value, what, of));
   if (!answer.ok) return fail(answer.error, 1);
   process.stdout.write(render(asked.value, answer.value));
