@@ -66994,7 +66994,9 @@ var Claim = external_exports.object({
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
-  limits: external_exports.object({ maxFiles: count, maxBytes: count })
+  limits: external_exports.object({ maxFiles: count, maxBytes: count }),
+  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  resume: external_exports.array(external_exports.lazy(() => Change)).default([])
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -67304,7 +67306,7 @@ var OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
-var MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
@@ -69085,7 +69087,9 @@ async function drop(workspace, name) {
 }
 
 // action/src/prompt.ts
-function renderPrompt(brief, verify2, fence) {
+function renderPrompt(claim3, fence) {
+  const { brief, resume } = claim3;
+  const { verify: verify2 } = claim3.commands;
   return [
     "Resolve the issue below in the repository in the current directory.",
     "",
@@ -69094,6 +69098,7 @@ function renderPrompt(brief, verify2, fence) {
     "- Leave `.github/` and git's own files alone; changes there are refused.",
     "- There is no network. Dependencies are installed already, as far as the repository's settings say so.",
     verify2.length === 0 ? "- Run the repository's own checks before you finish." : `- Before you finish, these must succeed: ${verify2.map((it) => `\`${it}\``).join(", ")}`,
+    ...resume.length === 0 ? [] : ["- Another run began this and was interrupted. What it had changed is in the files: look at it, and go on from there."],
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",
@@ -69124,6 +69129,31 @@ function renderRepair(command, output2, fence) {
 function withoutFence(text2, fence) {
   return text2.replaceAll(fence, "");
 }
+
+// action/src/resume.ts
+async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
+  const before = await takeSnapshot(git, workspace, base);
+  if (!before.ok) return before;
+  const line = `exec '${process.execPath}' --input-type=module -`;
+  const input2 = `const changes = ${JSON.stringify(changes)};
+${WRITER}`;
+  const written = await sandbox.run({ line, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
+  if (written.exitCode !== 0)
+    return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
+  const after = await takeSnapshot(git, workspace, base);
+  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
+}
+var WRITER = `
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+for (const change of changes) {
+  await rm(change.path, { force: true });
+  if (change.status === "deleted") continue;
+  await mkdir(dirname(change.path), { recursive: true });
+  await writeFile(change.path, Buffer.from(change.content, "base64"));
+  await chmod(change.path, change.mode === "100755" ? 0o755 : 0o644);
+}
+`;
 
 // action/src/verify.ts
 import { performance as performance8 } from "node:perf_hooks";
@@ -69243,9 +69273,14 @@ function toOutcome(deps, done) {
 async function work(deps, git, gateway, settings) {
   const { claim: claim3, stopping } = deps;
   const session = randomUUID2();
-  const prompt = renderPrompt(claim3.brief, claim3.commands.verify, makeFence());
+  const prompt = renderPrompt(claim3, makeFence());
   const start2 = { ...settings, session, prompt, maxTurns: claim3.route.maxTurns };
-  const first = await runRound(deps, git, gateway, start2, claim3.checkout.base);
+  const { base } = claim3.checkout;
+  const limits2 = { until: settings.until, signal: stopping };
+  const begun = claim3.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim3.resume, limits2);
+  if (!begun.ok) return begun;
+  if (claim3.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim3.resume.length });
+  const first = await runRound(deps, git, gateway, start2, begun.value);
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });

@@ -66078,7 +66078,9 @@ var Claim = external_exports.object({
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
-  limits: external_exports.object({ maxFiles: count, maxBytes: count })
+  limits: external_exports.object({ maxFiles: count, maxBytes: count }),
+  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  resume: external_exports.array(external_exports.lazy(() => Change)).default([])
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -66329,7 +66331,7 @@ var OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
-var MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {

@@ -22,6 +22,7 @@ import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { renderPrompt, renderRepair } from "./prompt.ts";
+import { resumeWork } from "./resume.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Tool } from "./tools.ts";
@@ -136,9 +137,14 @@ type WorkSettings = { readonly dummy: string; readonly guide: string | undefined
 async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: WorkSettings): Promise<Result<Worked, Blocked>> {
   const { claim, stopping } = deps;
   const session = randomUUID();
-  const prompt = renderPrompt(claim.brief, claim.commands.verify, makeFence());
+  const prompt = renderPrompt(claim, makeFence());
   const start = { ...settings, session, prompt, maxTurns: claim.route.maxTurns };
-  const first = await runRound(deps, git, gateway, start, claim.checkout.base);
+  const { base } = claim.checkout;
+  const limits = { until: settings.until, signal: stopping };
+  const begun = claim.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim.resume, limits);
+  if (!begun.ok) return begun;
+  if (claim.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim.resume.length });
+  const first = await runRound(deps, git, gateway, start, begun.value);
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });

@@ -1,7 +1,16 @@
 import { LEASE } from "#core/pool/lease.ts";
-import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import {
+  CONTRACT_VERSION,
+  MAX_OUTCOME_BYTES,
+  type Change,
+  type Claim,
+  type ClaimRequest,
+  type Refusal,
+} from "#core/wire/contract.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import { checkChanges } from "#core/change/guards.ts";
+import type { Plan } from "#core/plan/plan.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
@@ -100,7 +109,17 @@ export async function claim(
     budget: { microUsd: budget, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
+    resume: [...(await earlierWork(deps, lease, plan))],
   });
+}
+
+/** What this attempt's last run had changed when a limit ended it, as far as it could be published: else it begins anew. */
+async function earlierWork({ store }: Deps, lease: LeaseRow, plan: Plan): Promise<readonly Change[]> {
+  const leases = await store.readLeases(lease.task);
+  const last = leases.filter(({ attempt, state }) => attempt.id === lease.attempt.id && state === "settled").at(-1);
+  if (last === undefined) return [];
+  const checked = checkChanges(await store.readChanges(last.id), plan.guards);
+  return checked.ok ? checked.value : [];
 }
 
 /**

@@ -97,6 +97,8 @@ export const Claim = z.object({
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: z.object({ setup: z.array(z.string()), verify: z.array(z.string()) }),
   limits: z.object({ maxFiles: count, maxBytes: count }),
+  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  resume: z.array(z.lazy(() => Change)).default([]),
 });
 export type Claim = z.infer<typeof Claim>;
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CONTRACT_VERSION } from "#core/wire/contract.ts";
+import { type Change, CONTRACT_VERSION } from "#core/wire/contract.ts";
 import { type FakeApp, RUN_TOKEN, startApp } from "./app.ts";
 import { type Model, type Reply, startModel } from "./model.ts";
 import { TOOL_CACHE } from "./tool-cache.ts";
@@ -29,6 +29,7 @@ type Given = {
   readonly deadlineMs?: number;
   readonly harness?: string;
   readonly files?: Record<string, string>;
+  readonly resume?: Change[];
 };
 
 export async function setStage(given: Given): Promise<Stage> {
@@ -58,6 +59,7 @@ export async function setStage(given: Given): Promise<Stage> {
     },
     commands: { setup: given.setup ?? [], verify: given.verify ?? [] },
     limits: { maxFiles: 50, maxBytes: 500_000 },
+    resume: given.resume ?? [],
   });
   const model = await startModel(given.reply);
   const env = {
