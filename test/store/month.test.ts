@@ -69,11 +69,11 @@ describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
   async function spending(): Promise<Record<number, number>> {
     const { rows } = await sql<{ ago: number; amount: number }>`
       select amount, (12 * extract(year from span) + extract(month from span))::int as ago from (
-        select sum(amount) as amount,
+        select sum(amount)::bigint as amount,
           age(date_trunc('month', now() at time zone 'UTC'), date_trunc('month', to_timestamp(day / 1000) at time zone 'UTC')) as span
         from spend where owner_id = ${OWNER} and subject = 'owner' group by span
       ) as months`.execute(connection.db);
-    return Object.fromEntries(rows.map((row) => [row.ago, Number(row.amount)]));
+    return Object.fromEntries(rows.map((row) => [row.ago, row.amount]));
   }
 
   it("leaves what a run still holds promised, and charges the month in which it reports", async () => {
