@@ -1,3 +1,4 @@
+import { unreachable } from "../wire/result.ts";
 import type { EpochMs } from "../wire/units.ts";
 import { counts, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
 
@@ -38,6 +39,8 @@ export function scoreOf(strategy: Strategy, account: Account, model: string, mea
         ...windows.filter(({ name }) => isLong(name)).map(({ name, resetsAt }) => (resetsAt ?? now + LENGTH_MS[name]) - now),
         ...account.budgets.map(({ resetsAt }) => resetsAt - now),
       );
+    default:
+      return unreachable(strategy);
   }
 }
 
