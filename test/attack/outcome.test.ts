@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MAX_OUTCOME_BYTES, type Change, type Claim, type Outcome } from "#core/wire/contract.ts";
 import { git } from "#playground/independent.ts";
-import { PRODUCT, RUNNER, SIX_LINES } from "#playground/world.ts";
-import { besiege, type Siege } from "./kit.ts";
+import { PRODUCT, RUNNER } from "#playground/world.ts";
+import { besiege, ROOMY, type Siege } from "./kit.ts";
 import { added, beatAs, claimedJob, dispatchedJob, ran, reportAs, type Job } from "./job.ts";
 
-const ROOMY = SIX_LINES.replace("$200/month", "$5000/month");
 type Claimed = Job & { runToken: string; claim: Claim };
 type Ran = Extract<Outcome, { kind: "ran" }>;
 

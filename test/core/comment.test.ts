@@ -55,6 +55,7 @@ function lease(overrides: Partial<LeaseView> = {}): LeaseView {
     runUrl: null,
     verdict: null,
     why: null,
+    movedBy: null,
     verification: [],
     modelCost: null,
     runnerCost: null,
@@ -129,6 +130,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
     ],
   },
   "run-ended": { why: "run-ended", conclusion: "startup_failure" },
+  silent: { why: "silent" },
   deadline: { why: "deadline" },
   unsandboxed: { why: "unsandboxed" },
   "action-too-old": { why: "action-too-old", harness: "codex" },
@@ -141,7 +143,13 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     reason: "config-invalid",
     file: "acme/.github: .github/agent-pool.yml",
     problems: [
-      { path: "budget", line: 6, column: 1, found: "`200`", expected: 'should be an amount a month, like "$200/month"' },
+      {
+        path: "budget",
+        line: 6,
+        column: 1,
+        found: "`200`",
+        expected: 'should be an amount a day, week or month, like "$200/month"',
+      },
       {
         path: "bugdet",
         line: 7,
@@ -172,6 +180,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "too-big": { reason: "too-big" },
   "base-unreadable": { reason: "base-unreadable", repository: "acme/web" },
   "budget-too-small": { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
+  "never-fits": { reason: "never-fits", why: "nobody-serves" },
   "workflow-refused": {
     reason: "workflow-refused",
     runner: "acme/agent-runner",
@@ -205,6 +214,12 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   }),
   "dispatching-again": view({ state: "dispatching", plan: PLAN, leases: [lease(), lease({ credential: "second-key" })] }),
   "asked-again": view({ state: "dispatching", plan: PLAN, leases: [lease()] }, { reason: "task-under-way", login: "passer-by" }),
+  moved: view({
+    state: "dispatching",
+    plan: PLAN,
+    leases: [lease({ ...RUN, movedBy: "quotaExhausted" }), lease({ credential: "second-key" })],
+  }),
+  "refused-too-large": view({ state: "refused", failure: { reason: "never-fits", why: "too-large" } }),
   outsider: { task: null, notice: FAILURES["actor-may-not-start"] },
   stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], leases: [lease(RUN)] }),
   ...Object.fromEntries(Object.values(WHYS).map((why) => [`unsolved-${why.why}`, ended(why)])),

@@ -31,6 +31,17 @@ export function makePolicy(credentials: readonly string[] = ["platform-api"], bu
 /** What a report settles, for a test that asks for something else. */
 export const SETTLED: Settlement = { entries: [], fault: null, isTypical: false };
 
+/** What a report settles of a billed lease: so much for the model, so much for its runner. */
+export function settlementOf(model: number, runner: number, overrides: Partial<Settlement> = {}): Settlement {
+  const entry = (kind: "model" | "runner", amount: number) => ({
+    kind,
+    amount: MicroUsd(amount),
+    listed: MicroUsd(amount),
+    detail: {},
+  });
+  return { ...SETTLED, entries: [entry("model", model), entry("runner", runner)], ...overrides };
+}
+
 export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
   return {
     size: "s",

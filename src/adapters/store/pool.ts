@@ -230,7 +230,8 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
       ),
     ])
     .where("holds.owner_id", "=", owner)
-    .where(sql<boolean>`coalesce(deadline_at + ${LEASE.freedMs} > ${now}, true)`)
+    // Money stays held until it is settled; of a window nothing more is used once the gateway refuses.
+    .where(sql<boolean>`(window_id like 'usd:%' or coalesce(deadline_at + ${LEASE.freedMs} > ${now}, true))`)
     .groupBy(["window_id", "credential"])
     .execute();
   const live = await tx
