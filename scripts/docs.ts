@@ -6,7 +6,7 @@ import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
 import { MAX_TURNS } from "../src/core/plan/route.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
-import { MAX_UNCLAIMED } from "../src/core/pool/pick.ts";
+import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
 import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
 import { SETUP_LIMIT_MS } from "../action/src/verify.ts";

@@ -139,7 +139,7 @@ const MIGRATIONS: Record<string, Migration> = {
           subject text not null,
           day bigint not null,
           amount bigint not null check (amount >= 0),
-          primary key (owner_id, subject, day)
+          primary key (owner_id, day, subject)
         )`.execute(db);
       await sql`
         create table credentials (
@@ -186,6 +186,7 @@ const MIGRATIONS: Record<string, Migration> = {
           name text not null,
           pass double precision not null,
           at bigint not null,
+          clock double precision not null,
           primary key (owner_id, name)
         )`.execute(db);
       await sql`

@@ -128,10 +128,11 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
     .values({ owner_id: owner, name: credential, ...granted })
     .onConflict((conflict) => conflict.columns(["owner_id", "name"]).doUpdateSet(granted))
     .execute();
+  const stand = { pass: team.pass, at: team.at, clock: team.clock };
   await tx
     .insertInto("teams")
-    .values({ owner_id: owner, name: team.name, pass: team.pass, at: team.at })
-    .onConflict((conflict) => conflict.columns(["owner_id", "name"]).doUpdateSet({ pass: team.pass, at: team.at }))
+    .values({ owner_id: owner, name: team.name, ...stand })
+    .onConflict((conflict) => conflict.columns(["owner_id", "name"]).doUpdateSet(stand))
     .execute();
   const passedOver = record.passedOver.map((each) => each.task);
   if (passedOver.length > 0)
@@ -258,7 +259,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
     .where("until", ">", now)
     .execute();
   const allowances = await tx.selectFrom("allowances").selectAll().where("owner_id", "=", owner).execute();
-  const teams = await tx.selectFrom("teams").select(["name", "pass", "at"]).where("owner_id", "=", owner).execute();
+  const teams = await tx.selectFrom("teams").select(["name", "pass", "at", "clock"]).where("owner_id", "=", owner).execute();
   const kinds = [...new Set(queue.flatMap(({ plan }) => kindsOf(plan)))];
   const seen =
     kinds.length === 0
@@ -291,7 +292,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
       own: row.own,
       since: row.since,
     })),
-    teams: teams.map(({ name, pass, at: written }) => ({ name, pass, at: EpochMs(written) })),
+    teams: teams.map(({ at: written, ...team }) => ({ ...team, at: EpochMs(written) })),
     seen: new Map(seen.map(({ kind, ...sums }) => [kind, sums])),
     consents: [],
   };

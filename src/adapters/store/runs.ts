@@ -132,7 +132,7 @@ export async function settle(
     const { model } = plan.route;
     const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
     await hear(tx, row, model, listed, outcome.observation);
-    await recordFault(tx, { ...of, model }, fault, await clock(tx));
+    await recordFault(tx, { ...of, model }, { fault, worked: isTypical, now: await clock(tx) });
     if (isTypical) await learnCost(tx, of.owner, plan, { cost: listed, ms: outcome.ms });
     await correctTeam(tx, row, plan.asker.team, listed);
     await writeLedger(tx, { lease, ...of, plan }, entries);

@@ -5,7 +5,7 @@ import { EpochMs, HOUR_MS } from "#core/wire/units.ts";
 import { NO_FIT } from "#core/pool/capacity.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import { afterReading, afterUse, type Kept } from "#core/pool/observe.ts";
-import { counts } from "#core/pool/windows.ts";
+import { counts, LENGTH_MS } from "#core/pool/windows.ts";
 import type { Schema } from "./schema.ts";
 
 /** How long single uses are kept: longer than an observation may be under way. */
@@ -37,7 +37,7 @@ export async function recordUse(tx: Kysely<Schema>, of: Of, amount: number, at: 
     .execute();
   for (const window of await readWindows(tx, of.owner, upstream)) {
     if (window.name === "tokens-minute" || !counts(window, of.model)) continue;
-    await writeWindow(tx, of.owner, upstream, window, afterUse(window.kept, amount, at));
+    await writeWindow(tx, of.owner, upstream, window, afterUse(window.kept, amount, at, LENGTH_MS[window.name]));
   }
 }
 
@@ -65,8 +65,15 @@ export async function recordObservation(tx: Kysely<Schema>, of: Of, observation:
       .execute();
 }
 
-/** A rest, or a doubt about the key. A rest never ends sooner than one that was known before. */
-export async function recordFault(tx: Kysely<Schema>, of: Of, fault: Fault | null, now: EpochMs): Promise<void> {
+/**
+ * A rest, or a doubt about the key. A rest never ends sooner than one that was known before. A job that `worked` takes the
+ * doubt away; one that never got as far as the provider says nothing of the key.
+ */
+export async function recordFault(
+  tx: Kysely<Schema>,
+  of: Of,
+  { fault, worked, now }: { readonly fault: Fault | null; readonly worked: boolean; readonly now: EpochMs },
+): Promise<void> {
   if (fault?.kind === "rest") {
     const upstream = await upstreamOf(tx, of);
     await tx
@@ -79,11 +86,10 @@ export async function recordFault(tx: Kysely<Schema>, of: Of, fault: Fault | nul
       )
       .execute();
   }
-  const refusals = fault?.kind === "refused" ? sql<number>`refusals + 1` : sql<number>`0`;
-  if (fault?.kind === "rest") return;
+  if (fault?.kind !== "refused" && !worked) return;
   await tx
     .updateTable("credentials")
-    .set({ refusals })
+    .set({ refusals: fault?.kind === "refused" ? sql<number>`refusals + 1` : 0 })
     .where("owner_id", "=", of.owner)
     .where("name", "=", of.credential)
     .execute();
@@ -167,12 +173,19 @@ async function learnUpstream(tx: Kysely<Schema>, of: Of, told: string | null): P
     .where("owner_id", "=", of.owner)
     .where("name", "=", of.credential)
     .execute();
+  if (before !== `credential:${of.credential}`) return upstream;
   // What was learned under the credential's own name is the account's, unless another of its keys has taught it already.
-  for (const table of ["allowances", "cooldowns"] as const)
-    await sql`
-      update ${sql.table(table)} set upstream = ${upstream}
-      where owner_id = ${of.owner} and upstream = ${before}
-        and not exists (select 1 from ${sql.table(table)} where owner_id = ${of.owner} and upstream = ${upstream})`.execute(tx);
+  await sql`
+    update allowances set upstream = ${upstream}
+    where owner_id = ${of.owner} and upstream = ${before}
+      and not exists (select 1 from allowances where owner_id = ${of.owner} and upstream = ${upstream})`.execute(tx);
+  // A rest stays one, and as long.
+  await sql`
+    insert into cooldowns (owner_id, upstream, model, since, until)
+    select owner_id, ${upstream}, model, since, until from cooldowns where owner_id = ${of.owner} and upstream = ${before}
+    on conflict (owner_id, upstream, model) do update set
+      since = greatest(cooldowns.since, excluded.since), until = greatest(cooldowns.until, excluded.until)`.execute(tx);
+  await tx.deleteFrom("cooldowns").where("owner_id", "=", of.owner).where("upstream", "=", before).execute();
   await tx.updateTable("uses").set({ upstream }).where("owner_id", "=", of.owner).where("upstream", "=", before).execute();
   return upstream;
 }

@@ -46,5 +46,7 @@ export function estimateOf(levels: readonly Seen[], prior: Prior): Estimate {
     mu = mean;
   }
   const sigma = Math.sqrt(Math.max(0, variance));
-  return { mean: Math.exp(mu + variance / 2), p90: Math.exp(mu + Z90 * sigma), ms, tokensPerMinute: 0 };
+  const mean = Math.exp(mu + variance / 2);
+  // Of a spread wider than e^2.5 the mean lies beyond the percentile.
+  return { mean, p90: Math.max(mean, Math.exp(mu + Z90 * sigma)), ms, tokensPerMinute: 0 };
 }

@@ -1,5 +1,6 @@
-import { never, type PoolSnapshot, type QueuedTask } from "./pick.ts";
+import type { PoolSnapshot, QueuedTask } from "./pick.ts";
 import { ROOM } from "./room.ts";
+import { never } from "./why-not.ts";
 import { counts, subjectId } from "./windows.ts";
 
 /**

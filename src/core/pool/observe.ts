@@ -1,5 +1,5 @@
-import type { EpochMs } from "../wire/units.ts";
-import { isSameWindow, learn, type Fit } from "./capacity.ts";
+import { EpochMs } from "../wire/units.ts";
+import { isSameWindow, learn, RESET_JITTER_MS, type Fit } from "./capacity.ts";
 
 /** What is kept of an upstream's window between observations (windows.ts `Allowance`). */
 export type Kept = {
@@ -14,10 +14,14 @@ export type Kept = {
 /** A job repeats its last observation with each heartbeat, its age told anew: within this, it is the same word. */
 const SAME_WORD_MS = 1_000;
 
-/** A window after our own use of it: begun anew, where its reset has passed. */
-export function afterUse(kept: Kept, amount: number, now: EpochMs): Kept {
-  const over = kept.resetsAt !== null && kept.resetsAt <= now;
-  const from = over ? { ...kept, share: null, observedAt: null, resetsAt: null, own: 0, since: 0 } : kept;
+/**
+ * A window of this length after our own use of it. Where its reset has passed it has begun anew, with this use at the latest:
+ * until the provider tells, that one ends a length from now, so that what is used doesn't add up for ever.
+ */
+export function afterUse(kept: Kept, amount: number, now: EpochMs, lengthMs: number): Kept {
+  const end = kept.resetsAt ?? (kept.observedAt === null ? null : kept.observedAt + lengthMs);
+  const anew = { share: null, observedAt: null, resetsAt: EpochMs(now + lengthMs), own: 0, since: 0 };
+  const from = end !== null && end <= now ? { ...kept, ...anew } : kept;
   return { ...from, own: from.own + amount, since: from.since + amount };
 }
 
@@ -34,7 +38,9 @@ export function afterReading(
   const { share, observedAt, since, own } = kept;
   if (observedAt !== null && at < observedAt + SAME_WORD_MS) return kept;
   const begun = share === null || observedAt === null;
-  const same = !begun && isSameWindow({ share, resetsAt: kept.resetsAt }, reading);
+  // One that had to begin anew meanwhile isn't the same, though a reading without a reset may look so.
+  const over = kept.resetsAt !== null && at >= kept.resetsAt + RESET_JITTER_MS;
+  const same = !begun && !over && isSameWindow({ share, resetsAt: kept.resetsAt }, reading);
   const between = Math.max(0, since - after);
   return {
     share: reading.share,

@@ -1,11 +1,12 @@
 import type { Harness, Provider, Tier } from "../wire/contract.ts";
 import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
-import { MicroUsd, type EpochMs } from "../wire/units.ts";
+import type { EpochMs, MicroUsd } from "../wire/units.ts";
 import type { Estimate } from "./estimator.ts";
-import { charge, passAt, type TeamState } from "./fairness.ts";
-import { isRoomFor, roomAt } from "./room.ts";
+import { afterGrant, clockOf, passAt, type TeamState } from "./fairness.ts";
+import { keepFree, type KeptFree } from "./kept-free.ts";
 import { scoreOf, type Strategy } from "./strategy.ts";
-import { allowanceKey, budgetId, counts, leftOf, subjectId, type Allowance, type Budget } from "./windows.ts";
+import { chargesOf, index, refusal, windowsOf, type Pool } from "./why-not.ts";
+import { allowanceKey, counts, type Allowance, type Budget } from "./windows.ts";
 
 /** The pool of one owner at one instant, as loaded under its lock. */
 export type PoolSnapshot = {
@@ -24,15 +25,6 @@ export type PoolSnapshot = {
   /** Leases offered whose run no runner has taken yet. */
   readonly unclaimed: number;
 };
-
-/**
- * Dispatched runs that may wait for a runner at once: below the 20 concurrent hosted jobs of GitHub's Free plan. More would
- * only wait in GitHub's queue, with their offers running out and what they reserve taken from those that could start.
- */
-export const MAX_UNCLAIMED = 15;
-
-/** After this long passed over by others, the first credential that will have room is kept free for a task. */
-export const PATIENCE_MS = 30 * 60_000;
 
 export type QueuedTask = {
   readonly task: TaskId;
@@ -166,7 +158,8 @@ export type Decision =
  */
 export function pick(snapshot: PoolSnapshot): Decision {
   const pool = index(snapshot);
-  const keptFree = keepFree(pool);
+  const queue = orderOf(snapshot);
+  const keptFree = keepFree(queue, pool);
   const passedOver: PassedOver[] = [];
   const waiting: Waiting[] = [];
   const wait = (task: TaskId, { whyNot, until }: { whyNot: PassedOver["whyNot"]; until: EpochMs | null }): void => {
@@ -175,7 +168,7 @@ export function pick(snapshot: PoolSnapshot): Decision {
   };
   // Tasks that ask for the same thing get the same refusal.
   const refused = new Map<string, { whyNot: PassedOver["whyNot"]; until: EpochMs | null }>();
-  for (const task of pool.queue) {
+  for (const task of queue) {
     const shape = shapeOf(task);
     const known = refused.get(shape);
     if (known !== undefined && !keptFree.tasks.has(task.task)) {
@@ -196,41 +189,17 @@ export function pick(snapshot: PoolSnapshot): Decision {
   return { kind: "wait", waiting, record: { snapshot, candidates: [], passedOver } };
 }
 
-type Pool = {
-  readonly snapshot: PoolSnapshot;
-  readonly queue: readonly QueuedTask[];
-  readonly budgets: ReadonlyMap<string, readonly Budget[]>;
-  readonly windows: ReadonlyMap<string, readonly Allowance[]>;
-};
-
-function index(snapshot: PoolSnapshot): Pool {
-  return {
-    snapshot,
-    queue: orderOf(snapshot),
-    budgets: Map.groupBy(snapshot.budgets, (budget) => subjectId(budget.subject)),
-    windows: new Map(snapshot.upstreams.map((upstream) => [upstream.id, upstream.windows])),
-  };
-}
-
-/** Where the least of those who wait stands: nobody who joins is put behind it. */
-function clockOf({ queue, teams }: Pick<PoolSnapshot, "queue" | "teams">): number | undefined {
-  const waiting = new Set(queue.map(({ team }) => team));
-  const passes = teams.filter(({ name, weight }) => waiting.has(name) && weight > 0).map(({ pass }) => pass);
-  return passes.length === 0 ? undefined : Math.min(...passes);
-}
-
 function chargeTeam({ team: name, estimate }: QueuedTask, { snapshot }: Pool): TeamState {
   const { now, teams } = snapshot;
-  const clock = clockOf(snapshot) ?? 0;
-  const team = teams.find((each) => each.name === name) ?? { name, weight: 1, pass: clock, at: now };
-  return { ...team, pass: passAt(team, clock, now) + charge(estimate.mean, team.weight), at: now };
+  const team = teams.find((each) => each.name === name) ?? { name, weight: 1, pass: 0, at: now, clock: 0 };
+  return afterGrant(team, teams, estimate.mean, now);
 }
 
 /** The fair order: interrupted tasks first, then teams by how far they are behind, each team's by age. */
 export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue" | "teams">): readonly QueuedTask[] {
-  const clock = clockOf({ queue, teams });
-  const pass = new Map(teams.map((team) => [team.name, team.weight > 0 ? passAt(team, clock ?? team.pass, now) : Infinity]));
-  const passOfTask = ({ team }: QueuedTask) => pass.get(team) ?? 0;
+  const clock = clockOf(teams);
+  const pass = new Map(teams.map((team) => [team.name, team.weight > 0 ? passAt(team, clock, now) : Infinity]));
+  const passOfTask = ({ team }: QueuedTask) => pass.get(team) ?? clock;
   return queue.toSorted(
     (a, b) =>
       Number(b.movedFrom.length > 0) - Number(a.movedFrom.length > 0) ||
@@ -245,34 +214,7 @@ function shapeOf(task: QueuedTask): string {
   return JSON.stringify([provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom]);
 }
 
-/** For tasks that were passed over for too long, in their order: one credential each, the one that has room for it first. */
-function keepFree(pool: Pool): {
-  readonly tasks: ReadonlySet<TaskId>;
-  readonly credentials: ReadonlyMap<CredentialName, TaskId>;
-} {
-  const { now, credentials } = pool.snapshot;
-  const kept = new Map<CredentialName, TaskId>();
-  const tasks = new Set<TaskId>();
-  for (const task of pool.queue) {
-    if (task.passedOverAt === null || now - task.passedOverAt < PATIENCE_MS) continue;
-    const able = credentials
-      .filter((credential) => !kept.has(credential.name) && never(task, credential) === null)
-      .map((credential) => ({ credential, at: roomAt(task, windowsOf(credential, pool), credential.keepForOwner, now) }))
-      .filter(({ at }) => at !== null)
-      .toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0) || compare(a.credential.name, b.credential.name));
-    const first = able[0];
-    if (first === undefined) continue;
-    kept.set(first.credential.name, task.task);
-    tasks.add(task.task);
-  }
-  return { tasks, credentials: kept };
-}
-
-function windowsOf(credential: CredentialState, pool: Pool): readonly Allowance[] {
-  return pool.windows.get(credential.upstream) ?? [];
-}
-
-function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFree: ReturnType<typeof keepFree>): Weighed {
+function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFree: KeptFree): Candidate {
   const whyNot = refusal(task, credential, pool, keptFree.credentials.get(credential.name));
   if (whyNot !== null) return { credential: credential.name, score: null, whyNot };
   const { strategy, now } = pool.snapshot;
@@ -282,58 +224,6 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
   };
   const score = scoreOf(strategy, account, task.model, task.estimate.mean, now);
   return { credential: credential.name, score, whyNot: null };
-}
-
-type Weighed = Candidate;
-
-/** What stands between a task and a credential whatever the time. */
-export function never(task: QueuedTask, credential: CredentialState): WhyNot | null {
-  const { only, serves } = credential;
-  const no = (why: WhyNot["why"], of?: string): WhyNot => ({ why, ...(of === undefined ? {} : { of }), until: null });
-  if (credential.provider !== task.provider) return no("other-provider");
-  if (credential.quarantined) return no("quarantined");
-  if (serves === "nobody") return no("no-consent");
-  if (serves !== "everyone" && serves !== task.person) return no("others-seat");
-  if (only.models?.includes(task.model) === false) return no("not-allowed", "models");
-  if (only.harnesses?.includes(task.harness) === false) return no("not-allowed", "harnesses");
-  if (only.tiers?.includes(task.tier) === false) return no("not-allowed", "tiers");
-  if (only.teams?.includes(task.team) === false) return no("not-allowed", "teams");
-  if (only.repositories?.includes(task.repository) === false) return no("not-allowed", "repositories");
-  return null;
-}
-
-function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, keptFor: TaskId | undefined): WhyNot | null {
-  const { now, unclaimed } = pool.snapshot;
-  const always = never(task, credential);
-  if (always !== null) return always;
-  if (unclaimed >= MAX_UNCLAIMED) return { why: "runners-busy", until: null };
-  const tightest = tightestBudget(task, credential, pool);
-  if (tightest !== undefined) return { why: "budget", of: budgetId(tightest), until: tightest.resetsAt };
-  const rest = credential.cooldowns.filter(({ model, until }) => until > now && (model === null || model === task.model));
-  if (rest.length > 0) return { why: "cooling", until: rest.reduce((last, { until }) => (until > last ? until : last), now) };
-  if (credential.live >= credential.maxLive) return { why: "busy", until: null };
-  if (keptFor !== undefined && keptFor !== task.task) return { why: "kept-free", of: keptFor, until: null };
-  const full = windowsOf(credential, pool).find(
-    (window) => counts(window, task.model) && !isRoomFor(task.estimate, window, credential.keepForOwner, now),
-  );
-  return full === undefined ? null : { why: "window", of: allowanceKey(full), until: full.resetsAt };
-}
-
-/** Of the budgets that can't take the task in full, the one that lacks most. */
-function tightestBudget(task: QueuedTask, credential: CredentialState, pool: Pool): Budget | undefined {
-  const short = (subjects: readonly string[], amount: number) =>
-    subjects
-      .flatMap((subject) => pool.budgets.get(subject) ?? [])
-      .map((budget) => ({ budget, lacks: amount - leftOf(budget) }))
-      .filter(({ lacks }) => lacks > 0);
-  const { own, others } = chargesOf(task, credential);
-  return [...short(task.budgets, others), ...short(credential.budgets, own)].toSorted((a, b) => b.lacks - a.lacks)[0]?.budget;
-}
-
-/** Money: what a job may cost its credential's budgets, and the others it falls under. A subscription costs its runner alone. */
-function chargesOf(task: QueuedTask, credential: CredentialState): { readonly own: MicroUsd; readonly others: MicroUsd } {
-  const model = credential.budgets.length > 0 ? task.cap : MicroUsd(0);
-  return { own: model, others: MicroUsd(model + task.runner) };
 }
 
 function holdsOf(task: QueuedTask, credential: CredentialState, pool: Pool): HoldRequest[] {
@@ -391,9 +281,14 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** FNV-1a over the name, started from the seed: a fair coin that falls the same way on replay. */
+/**
+ * FNV-1a over the name, started from the seed, and MurmurHash3's last mixing, without which names that differ in their last
+ * letter alone win unequally often: a fair coin that falls the same way on replay.
+ */
 function mix(name: string, seed: number): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0;
   for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  return hash;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

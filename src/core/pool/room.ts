@@ -1,6 +1,6 @@
 import type { EpochMs } from "../wire/units.ts";
 import type { Estimate } from "./estimator.ts";
-import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type Learned } from "./windows.ts";
+import { counts, isCurrent, LENGTH_MS, ownOf, usedOf, type Allowance, type Learned } from "./windows.ts";
 
 /** What the rules of room are tuned by (docs/pool.md says how they were found). */
 export const ROOM = {
@@ -21,7 +21,7 @@ export function isRoomFor(estimate: Estimate, window: Allowance, keepForOwner: n
   if (window.name === "tokens-minute") return capacity === null || window.held + estimate.tokensPerMinute <= capacity.value;
   if (capacity === null) {
     const share = observed !== null && isCurrent(window, now) ? observed.share : 0;
-    return window.held === 0 && share <= ROOM.unknownUpTo;
+    return window.held === 0 && share <= Math.min(ROOM.unknownUpTo, 1 - keepForOwner - ROOM.margin);
   }
   return usedOf(window, capacity, now) + window.held + neededBy(estimate, window) <= usable(window, keepForOwner, now);
 }
@@ -41,7 +41,7 @@ export function usable(window: Allowance, keepForOwner: number, now: EpochMs): n
 
 /** What is still kept for the owner: their own use counts against it. */
 export function keptOf(window: Allowance, capacity: Learned, keepForOwner: number, now: EpochMs): number {
-  const others = Math.max(0, usedOf(window, capacity, now) - window.own);
+  const others = Math.max(0, usedOf(window, capacity, now) - ownOf(window, now));
   return Math.max(0, keepForOwner * capacity.value - others);
 }
 

@@ -36,7 +36,7 @@ export type Stored = {
   }[];
   readonly cooldowns: readonly { readonly upstream: string; readonly model: string | null; readonly until: EpochMs }[];
   readonly allowances: readonly (Omit<Allowance, "held"> & { readonly upstream: string })[];
-  readonly teams: readonly { readonly name: string; readonly pass: number; readonly at: EpochMs }[];
+  readonly teams: readonly { readonly name: string; readonly pass: number; readonly at: EpochMs; readonly clock: number }[];
   /** By `kindsOf`. */
   readonly seen: ReadonlyMap<string, Seen>;
   /** Seats whose owners agree that they serve everyone, as the policy says. */
@@ -77,7 +77,9 @@ export function upstreamName(
   { credentials }: Pick<Stored, "credentials">,
 ): string {
   if (entry.account !== undefined) return `account:${entry.account}`;
-  return credentials.find(({ name }) => name === entry.name)?.upstream ?? `credential:${entry.name}`;
+  const kept = credentials.find(({ name }) => name === entry.name)?.upstream ?? null;
+  // What the policy once called it and calls it no more isn't the provider's word.
+  return kept === null || kept.startsWith("account:") ? `credential:${entry.name}` : kept;
 }
 
 function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["queue"][number], stored: Stored): QueuedTask {
@@ -173,7 +175,8 @@ function teamsOf(policy: Policy, stored: Stored): PoolSnapshot["teams"] {
   const names = new Set([EVERYONE, ...Object.keys(policy.teams), ...stored.queue.map(({ plan }) => plan.asker.team)]);
   return [...names].map((name) => {
     const known = stored.teams.find((team) => team.name === name);
-    return { name, weight: policy.teams[name]?.weight ?? 1, pass: known?.pass ?? 0, at: known?.at ?? stored.now };
+    const { pass, at, clock } = known ?? { pass: 0, at: stored.now, clock: 0 };
+    return { name, weight: policy.teams[name]?.weight ?? 1, pass, at, clock };
   });
 }
 

@@ -1,6 +1,6 @@
 import { unreachable } from "../wire/result.ts";
 import type { EpochMs } from "../wire/units.ts";
-import { counts, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
+import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
 
 /**
  * `paced`: the one least used for where it should be by now. Least used alone drives all accounts to run out together late
@@ -65,7 +65,7 @@ function worst(
 function usedShare(window: Allowance, mean: number, now: EpochMs): number {
   const { capacity, observed } = window;
   // Without a capacity the provider's figure is all there is.
-  if (capacity === null) return (observed?.share ?? 0) + UNKNOWN;
+  if (capacity === null) return (observed !== null && isCurrent(window, now) ? observed.share : 0) + UNKNOWN;
   return (usedOf(window, capacity, now) + window.held + mean) / capacity.value + (observed === null ? UNKNOWN : 0);
 }
 

@@ -99,21 +99,32 @@ export function counts(window: Pick<Allowance, "model">, model: string): boolean
   return window.model === null || window.model === model;
 }
 
+/** When a window that was known begins anew: at its reset, or a whole length after it was seen at the latest. null: not known. */
+function endOf({ name, observed, resetsAt }: Allowance): number | null {
+  return resetsAt ?? (observed === null ? null : observed.at + LENGTH_MS[name]);
+}
+
+/** Our own use of the running window: of one that has ended since it was written, none. */
+export function ownOf(window: Allowance, now: EpochMs): number {
+  const end = endOf(window);
+  return end !== null && end <= now ? 0 : window.own;
+}
+
 /** The observation still speaks of the running window. */
-export function isCurrent({ observed, resetsAt }: Allowance, now: EpochMs): boolean {
-  return observed !== null && (resetsAt === null || now < resetsAt);
+export function isCurrent(window: Allowance, now: EpochMs): boolean {
+  const end = endOf(window);
+  return window.observed !== null && end !== null && now < end;
 }
 
 /**
  * What is used of a window now, without holds: the last observation, our own use since, and what others are expected to
- * have used since. After its reset the old figure says nothing: then it is what we know of ourselves and expect of others.
+ * have used since. After its end neither the figure nor our own use says anything of the next one: that is others' alone.
  */
 export function usedOf(window: Allowance, capacity: Learned, now: EpochMs): number {
-  const { observed, resetsAt, own, since } = window;
-  if (observed !== null && isCurrent(window, now)) {
-    const others = capacity.hiddenPerMs * Math.max(0, now - observed.at);
-    return Math.max(own, observed.share * capacity.value + since + others);
-  }
-  const begun = resetsAt !== null && resetsAt <= now ? now - resetsAt : LENGTH_MS[window.name];
-  return own + capacity.hiddenPerMs * Math.min(begun, LENGTH_MS[window.name]);
+  const { observed, own, since, name } = window;
+  const others = (ms: number) => capacity.hiddenPerMs * Math.min(LENGTH_MS[name], Math.max(0, ms));
+  const end = endOf(window);
+  if (end !== null && end <= now) return others(now - end);
+  if (observed !== null) return Math.max(own, observed.share * capacity.value + since + others(now - observed.at));
+  return own + others(end === null ? LENGTH_MS[name] : now - (end - LENGTH_MS[name]));
 }
