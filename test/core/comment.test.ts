@@ -72,7 +72,7 @@ const RUN = {
 } as const;
 
 function view(overrides: Partial<TaskView>, notice: Failure | null = null): CommentView {
-  const task = { task: TASK, state: "queued", failure: null, plan: null, leases: [], pullRequest: null } as const;
+  const task = { task: TASK, state: "queued", failure: null, waiting: null, plan: null, leases: [], pullRequest: null } as const;
   return { task: { ...task, ...overrides }, notice };
 }
 

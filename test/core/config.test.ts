@@ -13,8 +13,6 @@ runner: acme/agent-runner
 budget: $200/month
 `;
 
-const MODELS = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5";
-
 function policyWith(line: string): string {
   return `${SIX_LINES}${line}\n`;
 }
@@ -156,12 +154,21 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
   [
     "a model without a price",
     policyWith("tiers:\n  light:\n    - harness: claude-code\n      model: gpt-9"),
-    [`tiers.light.0.model 10:7 \`"gpt-9"\` → should be a model with a known price: ${MODELS}`],
+    [
+      `tiers.light.0.model 10:7 \`"gpt-9"\` → should be a model with a known price, like claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5; docs/configuration.md lists all`,
+    ],
   ],
   [
     "a runner that is no repository",
     SIX_LINES.replace("acme/agent-runner", "agent-runner"),
     ['runner 5:1 `"agent-runner"` → should be a repository, like "acme/agent-runner"'],
+  ],
+  [
+    "a runner whose minutes have no known price",
+    SIX_LINES.replace("runner: acme/agent-runner", "runner: { repository: acme/agent-runner, runs-on: our-machines }"),
+    [
+      'runner.runs-on 5:42 `"our-machines"` → has a price that isn\'t known here (known: ubuntu-latest, ubuntu-24.04, ubuntu-22.04); say it in `minute`',
+    ],
   ],
   ["another version", SIX_LINES.replace("version: 1", "version: 2"), ["version 1:1 `2` → should be 1"]],
   ["no version", SIX_LINES.replace("version: 1\n", ""), ["version 1:1 nothing → should be 1"]],
@@ -222,7 +229,7 @@ describe("policy", () => {
       value: {
         version: 1,
         pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
-        runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
+        runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml", "runs-on": "ubuntu-24.04" },
         budget: { amount: 200_000_000, period: "month" },
         strategy: "paced",
         teams: {},
@@ -312,6 +319,13 @@ runner:`,
     const parsed = parseConfig("policy", SIX_LINES.replace("$200/month", budget), Policy);
 
     expect(parsed).toMatchObject({ ok: true, value: { budget: { amount, period } } });
+  });
+
+  it("takes what a minute of one's own machines costs, nothing included", () => {
+    const runner = "runner: { repository: acme/agent-runner, runs-on: our-machines, minute: $0 }";
+    const parsed = parseConfig("policy", SIX_LINES.replace("runner: acme/agent-runner", runner), Policy);
+
+    expect(parsed).toMatchObject({ ok: true, value: { runner: { minute: 0 } } });
   });
 
   it.each(BROKEN)("with %s is refused with place, finding and remedy", (_name, text, problems) => {

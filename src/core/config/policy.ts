@@ -101,7 +101,9 @@ export type Credential = z.infer<typeof Credential>;
 
 const RouteChoice = z.strictObject({
   harness: Harness,
-  model: z.enum(MODELS, { error: `should be a model with a known price: ${MODELS.join(", ")}` }),
+  model: z.enum(MODELS, {
+    error: `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`,
+  }),
   effort: Effort.optional(),
 });
 export type RouteChoice = z.infer<typeof RouteChoice>;

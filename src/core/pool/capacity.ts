@@ -42,7 +42,8 @@ export function learn(fit: Fit, interval: { readonly own: number; readonly ms: n
 
 /** Capacity and others' use as fitted; null while no use of ours has been seen to move the share. */
 export function capacityOf(fit: Fit): Learned | null {
-  if (fit.os <= 0 || fit.oo <= 0) return null;
+  // Amounts are whole: less than one is none, and its square no divisor.
+  if (fit.os <= 0 || fit.oo < 0.01) return null;
   const determinant = fit.oo * fit.tt - fit.ot * fit.ot;
   // Neither rate can be negative: where the joint fit says so, the other explains all.
   let perOwn = determinant > 1e-9 * fit.oo * fit.tt ? (fit.os * fit.tt - fit.ts * fit.ot) / determinant : fit.os / fit.oo;

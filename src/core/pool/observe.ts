@@ -11,7 +11,7 @@ export type Kept = {
   readonly fit: Fit;
 };
 
-/** A job repeats its last observation with each heartbeat, its age told anew: within this, it is the same word. */
+/** A job repeats its last observation with each heartbeat, its age told anew: within this, one that says nothing new is the same word, and nothing is learned of it twice. */
 const SAME_WORD_MS = 1_000;
 
 /**
@@ -36,12 +36,13 @@ export function afterReading(
   after: number,
 ): Kept {
   const { share, observedAt, since, own } = kept;
-  if (observedAt !== null && at < observedAt + SAME_WORD_MS) return kept;
+  if (observedAt !== null && at < observedAt) return kept;
   const begun = share === null || observedAt === null;
   // One that had to begin anew meanwhile isn't the same, though a reading without a reset may look so.
   const over = kept.resetsAt !== null && at >= kept.resetsAt + RESET_JITTER_MS;
   const same = !begun && !over && isSameWindow({ share, resetsAt: kept.resetsAt }, reading);
   const between = Math.max(0, since - after);
+  const isRepeated = same && reading.share === share && between === 0 && at < observedAt + SAME_WORD_MS;
   return {
     share: reading.share,
     observedAt: at,
@@ -50,6 +51,8 @@ export function afterReading(
     own: begun || same ? own : after,
     since: after,
     fit:
-      same && at > observedAt ? learn(kept.fit, { own: between, ms: at - observedAt, share: reading.share - share }) : kept.fit,
+      same && !isRepeated && at > observedAt
+        ? learn(kept.fit, { own: between, ms: at - observedAt, share: reading.share - share })
+        : kept.fit,
   };
 }
