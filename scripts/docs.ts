@@ -155,6 +155,7 @@ const PATTERNS: Record<string, string> = {
   [String.raw`^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$`]: "a repository, `acme/agent-runner`",
   [String.raw`^[a-z0-9][a-z0-9._-]{0,62}$`]: "an environment's name: lower-case letters, digits, `.`, `_`, `-`",
   [String.raw`^[\w.-]+\.ya?ml$`]: "a workflow's file name",
+  [String.raw`^[1-9]\d{0,3}\/day$`]: "tasks a day, `10/day`",
 };
 
 let stale = false;

@@ -1,5 +1,5 @@
 import type { Provider } from "#core/wire/contract.ts";
-import { formatUsd, MicroUsd } from "#core/wire/units.ts";
+import { formatUsd, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { minuteOf } from "#core/plan/runners.ts";
 import { runnerAtMost } from "#core/pool/ledger.ts";
 import type { Failure } from "#core/wire/failure.ts";
@@ -7,7 +7,9 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, Policy, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import type { Brief } from "#core/task/brief.ts";
-import type { SetUp } from "#ports/github.ts";
+import type { GitHubFailure, SetUp } from "#ports/github.ts";
+import type { CurrentPolicy, KeptPolicy } from "#ports/store.ts";
+import type { Deps } from "./deps.ts";
 
 export type ReadPolicy = { readonly policy: Policy; readonly text: string; readonly commit: string };
 
@@ -36,6 +38,32 @@ export function minutePrice({ runner }: Policy): MicroUsd {
   const minute = runner.minute ?? minuteOf(runner["runs-on"]);
   if (minute === undefined) throw new Error(`a policy whose runner, ${runner["runs-on"]}, has no price`);
   return minute;
+}
+
+/**
+ * How soon an owner's waiting tasks are looked at again when nothing wakes them: a month may have turned, a budget been
+ * raised. A policy older than this is read anew first.
+ */
+export const LOOK_AGAIN_MS = 5 * MINUTE_MS;
+
+/** The owner's policy as it was at most five minutes ago, by way of a task of theirs; or why there is none by now. */
+export async function currentPolicy(
+  { store, github }: Pick<Deps, "store" | "github">,
+  kept: KeptPolicy,
+  brief: Brief,
+): Promise<Result<CurrentPolicy | { refused: Failure }, GitHubFailure>> {
+  if (kept.ageMs < LOOK_AGAIN_MS) {
+    const policy = parsePolicy(brief.owner.login, kept.text);
+    return ok(policy.ok ? { policy: policy.value, commit: kept.commit } : { refused: policy.error });
+  }
+  const readAt = await store.now();
+  const setUp = await github.readSetUp(brief);
+  if (!setUp.ok) return setUp;
+  const fresh = readPolicy(brief.owner, setUp.value.policy);
+  if (!fresh.ok) return ok({ refused: fresh.error });
+  const { text, commit } = fresh.value;
+  await store.recordPolicy(brief.owner.id, { text, commit, readAt });
+  return ok({ policy: fresh.value.policy, commit });
 }
 
 /**

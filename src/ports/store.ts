@@ -1,5 +1,15 @@
 import type { Change, Heartbeat, Outcome, Price } from "#core/wire/contract.ts";
-import type { AttemptId, CredentialName, DeliveryId, InstallationId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import type {
+  ActorId,
+  AttemptId,
+  CredentialName,
+  DeliveryId,
+  InstallationId,
+  LeaseId,
+  OwnerId,
+  RunId,
+  TaskId,
+} from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { Policy } from "#core/config/policy.ts";
@@ -188,6 +198,11 @@ export type Store = {
 
   openTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened>;
   claimTask(): Promise<ClaimedTask | undefined>;
+  /**
+   * How many other tasks this person has had planned at this owner since then; with those that were opened before this
+   * one and are still to be planned, so that two at once don't both take the last place.
+   */
+  countPlanned(task: TaskId, owner: OwnerId, person: ActorId, since: EpochMs): Promise<number>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
@@ -201,6 +216,7 @@ export type Store = {
 
   /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
   recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
+  readPolicy(owner: OwnerId): Promise<KeptPolicy | undefined>;
   claimAdmission(): Promise<ClaimedAdmission | undefined>;
   /** What has waited longest in this owner's queue. */
   readQueueHead(owner: OwnerId): Promise<{ readonly task: TaskId; readonly brief: Brief } | undefined>;

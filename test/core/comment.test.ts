@@ -10,7 +10,7 @@ import { commentMarker } from "#core/task/markers.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
-import { MicroUsd } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/core/comment.test.ts` writes the files; read them before they are committed. */
@@ -170,6 +170,9 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     branch: "main",
   },
   "actor-may-not-start": { reason: "actor-may-not-start", login: "passer-by", role: "triage" },
+  "actor-in-no-role": { reason: "actor-in-no-role", login: "passer-by" },
+  "tier-not-allowed": { reason: "tier-not-allowed", login: "pat", tier: "frontier", allowed: ["light", "standard"] },
+  "tasks-used-up": { reason: "tasks-used-up", login: "pat", tasks: 10, opensAt: EpochMs(Date.UTC(2026, 2, 2)) },
   "task-under-way": { reason: "task-under-way", login: "passer-by" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
   "route-not-served": {

@@ -53,6 +53,8 @@ const MIGRATIONS: Record<string, Migration> = {
         )`.execute(db);
       await sql`create index tasks_due on tasks (due_at) where due_at is not null`.execute(db);
       await sql`create index tasks_queued on tasks (owner_id, queued_at) where state = 'queued'`.execute(db);
+      // How many tasks a person has had.
+      await sql`create index tasks_requester on tasks (owner_id, (brief #>> '{requester,id}'), queued_at)`.execute(db);
       // One live task an issue: the second of two labels, or of two replicas, finds it here.
       await sql`create unique index tasks_live on tasks (repository_id, issue_number)
         where state not in (${words(TERMINAL_TASK_STATES)})`.execute(db);

@@ -7,7 +7,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import type { Decision, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
 import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { LIVE_LEASE_STATES, TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
-import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
+import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import { wakeComments, wakeWaitingComments } from "./comments.ts";
 import { NOW } from "./migrations.ts";
 import { claimDue } from "./queue.ts";
@@ -37,6 +37,14 @@ export async function claimAdmission(db: Kysely<Schema>): Promise<ClaimedAdmissi
   const { now } = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
   const policy = { text: row.policy, commit: row.policy_commit, ageMs: Math.max(0, now - row.policy_read_at) };
   return { owner: OwnerId(row.owner_id), policy, ...row.held };
+}
+
+export async function readPolicy(db: Kysely<Schema>, owner: OwnerId): Promise<KeptPolicy | undefined> {
+  return db
+    .selectFrom("owners")
+    .select(["policy as text", "policy_commit as commit", sql<number>`greatest(0, ${NOW} - policy_read_at)`.as("ageMs")])
+    .where("owner_id", "=", owner)
+    .executeTakeFirst();
 }
 
 /**

@@ -57,6 +57,49 @@ const TeamName = z
 
 const names = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(100).optional();
 
+const LOGINS = "should be a list of GitHub logins, like `[ada]`";
+const TEAMS = "should be a list of teams, like `[platform]`";
+const ALLOWED_TIERS = `should be a list of tiers, of ${TIERS.join(", ")}`;
+const Listed = {
+  teams: z.array(TeamName, { error: TEAMS }).min(1, TEAMS).max(100).optional(),
+  people: z.array(Login, { error: LOGINS }).min(1, LOGINS).max(100).optional(),
+};
+
+/** A role that names nobody is a mistake, not a role of nobody. */
+function namesSomebody(role: { readonly teams?: unknown; readonly people?: unknown }): boolean {
+  return role.teams !== undefined || role.people !== undefined;
+}
+const NOBODY = "should name `teams`, `people` or both";
+
+const TASKS_SHAPE = 'should be a number of tasks a day, like "10/day"';
+const TasksPerDay = z
+  .string({ error: TASKS_SHAPE })
+  .regex(/^[1-9]\d{0,3}\/day$/, TASKS_SHAPE)
+  .transform((text) => Number.parseInt(text, 10));
+
+/** Who may do what (core/config/standing.ts). Without: who has write in the repository. */
+const Roles = z
+  .strictObject({
+    /** Starts work without limits, and decides about that of others. */
+    operator: z.strictObject(Listed).refine(namesSomebody, NOBODY).optional(),
+    requester: z
+      .strictObject({
+        ...Listed,
+        tiers: z
+          .array(z.enum(TIERS, { error: `should be one of ${TIERS.join(", ")}` }), { error: ALLOWED_TIERS })
+          .min(1, ALLOWED_TIERS)
+          .optional(),
+        /** Of one person, by the day in UTC. */
+        tasks: TasksPerDay.optional(),
+      })
+      .refine(namesSomebody, NOBODY)
+      .optional(),
+  })
+  .refine(
+    ({ operator, requester }) => operator !== undefined || requester !== undefined,
+    "should have `operator`, `requester` or both",
+  );
+
 export const CREDENTIAL_KINDS = ["api-key", "seat"] as const;
 
 const Credential = z
@@ -156,6 +199,7 @@ export const Policy = z.strictObject({
   budget: Spending,
   /** How the pool is drawn on (core/pool/strategy.ts). */
   strategy: z.enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` }).default("paced"),
+  roles: Roles.optional(),
   /** Fair shares of the pool, by team. Without any, everyone is one. */
   teams: z
     .record(TeamName, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))

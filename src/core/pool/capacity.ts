@@ -49,7 +49,8 @@ export function capacityOf(fit: Fit): Learned | null {
   let perOwn = determinant > 1e-9 * fit.oo * fit.tt ? (fit.os * fit.tt - fit.ts * fit.ot) / determinant : fit.os / fit.oo;
   let perHour = fit.tt > 0 ? (fit.ts - perOwn * fit.ot) / fit.tt : 0;
   if (perHour < 0) [perOwn, perHour] = [fit.os / fit.oo, 0];
-  if (perOwn <= 0) return null;
+  // Worth more than a billion dollars: our use doesn't move it.
+  if (perOwn < 1e-15) return null;
   const residual = Math.max(
     0,
     fit.ss -

@@ -262,6 +262,8 @@ export function routeReason(reason: RouteReason): string {
   switch (reason.fact) {
     case "starts-at":
       return `size ${reason.size} starts at ${reason.tier}`;
+    case "nearest-allowed":
+      return `the role of who asked doesn't allow that; the nearest it allows is ${reason.tier}`;
     case "asked-for":
       return `${reason.what} ${reason.value} was asked for`;
     case "first-servable":
