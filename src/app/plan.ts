@@ -60,6 +60,9 @@ async function tasksUsedUp(
   return { reason: "tasks-used-up", login: requester.login, tasks: tasksPerDay, opensAt: end };
 }
 
+/** An operator's word that a request is urgent; anyone else's says nothing. */
+const URGENT_LABEL = "agent-urgent";
+
 function refuse(failure: Failure): Next {
   return { go: "refuse", patch: { failure } };
 }
@@ -93,7 +96,7 @@ export function makePlan(
   brief: Brief,
   { read, settings, base }: Configured,
   trustedAuthor: boolean,
-  { tiers, team }: Pick<MayStart, "tiers" | "team">,
+  { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
 ): Result<Plan, Failure> {
   const { policy } = read;
   let use: Override = {};
@@ -127,6 +130,7 @@ export function makePlan(
       team,
       person: brief.requester.id,
       login: brief.requester.login,
+      urgent: operator && brief.issue.labels.some((label) => label.toLowerCase() === URGENT_LABEL),
       repository: { id: brief.repository.id, name: brief.repository.name },
     },
     commands: { setup: settings.setup, verify: settings.verify },

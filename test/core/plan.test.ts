@@ -26,7 +26,7 @@ function inRepository(name: string, brief = makeBrief()): Brief {
   return { ...brief, repository: { ...brief.repository, name } };
 }
 
-const ANYTHING: Pick<MayStart, "tiers" | "team"> = { tiers: null, team: "everyone" };
+const ANYTHING: Pick<MayStart, "tiers" | "team" | "operator"> = { tiers: null, team: "everyone", operator: false };
 
 function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = {}, trustedAuthor = true, standing = ANYTHING) {
   const parsed = parseConfig("policy", policy, Policy);
@@ -181,6 +181,17 @@ describe("makePlan", () => {
     const plan = planOf(sized("xl"));
 
     expect(plan).toEqual({ ok: false, error: { reason: "too-big" } });
+  });
+
+  it.each([
+    ["an operator's request with the label", true, ["agent", "Agent-Urgent"], true],
+    ["an operator's without it", true, ["agent"], false],
+    ["anyone else's with it", false, ["agent", "agent-urgent"], false],
+  ])("%s: urgent is an operator's word alone", (_name, operator, labels, urgent) => {
+    const brief = makeBrief();
+    const made = planOf({ ...brief, issue: { ...brief.issue, labels } }, SIX_LINES, {}, true, { ...ANYTHING, operator });
+
+    expect(made).toMatchObject({ ok: true, value: { asker: { urgent } } });
   });
 
   it("takes the largest on where a person has named a tier", () => {

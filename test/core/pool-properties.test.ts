@@ -423,7 +423,8 @@ const EMPTY: Stored = {
 };
 
 function queued(name: string, person: number, team = "everyone"): Stored["queue"][number] {
-  const asker = { team, person: ActorId(person), login: `u${String(person)}`, repository: { id: RepositoryId(20), name: "web" } };
+  const login = `u${String(person)}`;
+  const asker = { team, person: ActorId(person), login, urgent: false, repository: { id: RepositoryId(20), name: "web" } };
   return {
     task: TaskId(name),
     plan: makePlanRow({ asker, budget: MicroUsd(5_000_000) }),

@@ -9,6 +9,8 @@ export type Asker = {
   readonly team: string;
   readonly person: ActorId;
   readonly login: string;
+  /** An operator says so. */
+  readonly urgent: boolean;
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 

@@ -46,7 +46,7 @@ export type QueuedTask = {
   readonly queuedAt: EpochMs;
   /** Since when others were granted while it fitted nowhere; null: never. */
   readonly passedOverAt: EpochMs | null;
-  /** How much sooner it counts as queued, in milliseconds: an operator's word, bounded by the policy. */
+  /** How much sooner it counts as queued, in milliseconds: an operator's word. */
   readonly priorityMs: number;
   /** It was interrupted by a limit and goes on elsewhere: before all others, and on these only where no other has room. */
   readonly movedFrom: readonly CredentialName[];

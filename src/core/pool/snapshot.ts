@@ -1,7 +1,7 @@
 import type { Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
-import { MicroUsd, type EpochMs } from "../wire/units.ts";
+import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
@@ -12,6 +12,9 @@ import { PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period,
 export const EVERYONE = "everyone";
 /** Jobs at once on one key that has no number of its own: a provider's limits by the minute rarely bear more. */
 const JOBS_PER_KEY = 5;
+
+/** What is urgent counts as queued this much sooner, among its own team's: bounded, so that nobody waits for ever. */
+const URGENT_MS = HOUR_MS;
 
 /** What the store knows of an owner's pool, under its lock. */
 export type Stored = {
@@ -102,7 +105,7 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["que
     budgets: spendersOf({ team: asker.team, repository: asker.repository.id, person: asker.person }),
     queuedAt,
     passedOverAt,
-    priorityMs: 0,
+    priorityMs: asker.urgent ? URGENT_MS : 0,
     movedFrom,
   };
 }
