@@ -68141,6 +68141,7 @@ function makeSseMeter(maxTokens) {
   let final = false;
   let outputChars = 0;
   let thinking = false;
+  let failure2 = "";
   function readEvent(data) {
     const event = parseRecord(data);
     if (event === void 0) return;
@@ -68150,6 +68151,8 @@ function makeSseMeter(maxTokens) {
       const usage = record2(event["usage"]);
       figures = grow(figures, usage);
       final ||= typeof usage?.["output_tokens"] === "number";
+    } else if (event["type"] === "error") {
+      failure2 = data;
     } else if (event["type"] === "content_block_start") {
       thinking ||= textOf(record2(event["content_block"])?.["type"]).endsWith("thinking");
     } else if (event["type"] === "content_block_delta") {
@@ -68181,7 +68184,8 @@ function makeSseMeter(maxTokens) {
       if (final) return { usage, estimated: false };
       const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
       return { usage: { ...usage, outputTokens }, estimated: true };
-    }
+    },
+    failure: () => failure2
   };
 }
 function makeJsonMeter() {
@@ -68196,7 +68200,8 @@ function makeJsonMeter() {
       if (bytes > MAX_JSON_BYTES) return void 0;
       const figures = grow(void 0, record2(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
       return figures === void 0 ? void 0 : { usage: toUsage(figures), estimated: false };
-    }
+    },
+    failure: () => ""
   };
 }
 function grow(seen, usage) {
@@ -68311,7 +68316,7 @@ function readMinute(header2, seen) {
   return reading({
     window: "tokens-minute",
     model: seen.model,
-    share: kind.remaining === null ? null : 1 - Math.min(1, kind.remaining / kind.limit),
+    share: kind.remaining === null ? null : (kind.limit - Math.min(kind.limit, kind.remaining)) / kind.limit,
     limit: Math.min(MAX_TOKENS_A_MINUTE, Math.round(kinds[0].limit)),
     resetsInMs: spanTo(kind.at, seen.now, MAX_SPAN_MS),
     rejected: empty !== void 0
@@ -68489,17 +68494,32 @@ var MAX_VALUE_CHARS = 200;
 function observeAnswer(answer2) {
   const header2 = toHeaders(answer2.headers);
   const now = parseHttpDate(header2("date")) ?? answer2.now;
-  const failed = !(answer2.status < 400);
-  const seen = { model: toModel(answer2.model), now, refused: answer2.status === 429 };
+  const status = statusOf(answer2);
+  const seen = { model: toModel(answer2.model), now, refused: status === 429 };
   const seat = readUnified(header2, seen);
   const minute = readMinute(header2, seen);
   const readings = [...seat?.readings ?? [], ...readCodexHeaders(header2, seen), ...minute === void 0 ? [] : [minute]];
   const upstream = seat === void 0 && hasKeyHeaders(header2) ? header2("anthropic-organization-id") : "";
   return {
     readings,
-    signal: failed ? readSignal({ status: answer2.status, header: header2, body: answer2.body, now, rejection: seat?.rejection ?? null, readings }) : null,
+    // An answer that has no status is no good answer.
+    signal: status < 400 ? null : readSignal({ status, header: header2, body: answer2.body, now, rejection: seat?.rejection ?? null, readings }),
+    // prettier-ignore
     upstream: Upstream.safeParse(upstream).success ? upstream : null
   };
+}
+var STATUS_OF = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  rate_limit_error: 429,
+  overloaded_error: 529
+};
+function statusOf({ status, body }) {
+  if (!(status < 400) || body === "") return status;
+  const error63 = record2(parseRecord(body)?.["error"]);
+  return error63 === void 0 ? status : STATUS_OF[textOf(error63["type"])] ?? 500;
 }
 var NOTHING_OBSERVED = { readings: [], signal: null, upstream: null };
 function observeEvent(event, seen) {
@@ -68715,7 +68735,8 @@ async function answerMetered(state, response, sending, worst) {
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
-    if (upstream !== void 0 && upstream.statusCode >= 400) observe(state, upstream, said.text());
+    const error63 = said.text() || (meter?.failure() ?? "");
+    if (upstream !== void 0 && (upstream.statusCode >= 400 || error63 !== "")) observe(state, upstream, error63);
     settle2(state.allowance, worst, refused || !sending.begun() ? "nothing" : meter?.end() ?? "unknown");
   }
 }

@@ -233,7 +233,8 @@ async function answerMetered(state: State, response: ServerResponse, sending: Se
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
-    if (upstream !== undefined && upstream.statusCode >= 400) observe(state, upstream, said.text());
+    const error = said.text() || (meter?.failure() ?? "");
+    if (upstream !== undefined && (upstream.statusCode >= 400 || error !== "")) observe(state, upstream, error);
     settle(state.allowance, worst, refused || !sending.begun() ? "nothing" : (meter?.end() ?? "unknown"));
   }
 }

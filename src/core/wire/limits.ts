@@ -158,7 +158,7 @@ export function readMinute(header: Headers, seen: Seen): WindowReading | undefin
   return reading({
     window: "tokens-minute",
     model: seen.model,
-    share: kind.remaining === null ? null : 1 - Math.min(1, kind.remaining / kind.limit),
+    share: kind.remaining === null ? null : (kind.limit - Math.min(kind.limit, kind.remaining)) / kind.limit,
     limit: Math.min(MAX_TOKENS_A_MINUTE, Math.round(kinds[0].limit)),
     resetsInMs: spanTo(kind.at, seen.now, MAX_SPAN_MS),
     rejected: empty !== undefined,
