@@ -1,5 +1,6 @@
 import { LEASE } from "#core/pool/lease.ts";
 import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import { AUTH_OF } from "#core/config/policy.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
@@ -97,6 +98,7 @@ export async function claim(
       effort: route.effort,
       maxTurns: route.maxTurns,
     },
+    auth: AUTH_OF[lease.kind],
     budget: { microUsd: budget, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },

@@ -74,7 +74,8 @@ export function makePlan(brief: Brief, { read, settings, base }: Configured, tru
   if (brief.comment !== null) {
     const command = parseCommand(brief.comment, servedModels(policy));
     if (command?.ok === false) return command;
-    use = command?.value.use ?? {};
+    // Any other is followed without a task (trigger.ts).
+    if (command?.value.kind === "run") use = command.value.use;
   }
   const estimate = sizeOf(brief);
   const routed = routeOf(policy, estimate.size, use);

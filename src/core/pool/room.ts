@@ -21,7 +21,7 @@ export function isRoomFor(estimate: Estimate, window: Allowance, keepForOwner: n
   if (window.name === "tokens-minute") return capacity === null || window.held + estimate.tokensPerMinute <= capacity.value;
   if (capacity === null) {
     const share = observed !== null && isCurrent(window, now) ? observed.share : 0;
-    return window.held === 0 && share <= ROOM.unknownUpTo;
+    return window.held === 0 && share <= Math.min(ROOM.unknownUpTo, 1 - keepForOwner - ROOM.margin);
   }
   return usedOf(window, capacity, now) + window.held + neededBy(estimate, window) <= usable(window, keepForOwner, now);
 }

@@ -24,6 +24,15 @@ export type Failure =
   | { readonly reason: "environment-not-locked"; readonly credential: string; readonly runner: string; readonly branch: string }
   | { readonly reason: "actor-may-not-start"; readonly login: string; readonly role: string }
   | { readonly reason: "task-under-way"; readonly login: string }
+  | {
+      readonly reason: "seat-not-yours";
+      readonly seat: string;
+      readonly login: string;
+      readonly repository: string;
+      readonly file: string;
+    }
+  | { readonly reason: "nothing-lent"; readonly seat: string; readonly login: string }
+  | { readonly reason: "lender-unverified"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   | { readonly reason: "too-big" }
@@ -64,6 +73,12 @@ export function describe(failure: Failure): string {
       return `@${failure.login} has the role \`${failure.role}\` here. Someone with write access starts agent work: ask one of them to set the label.`;
     case "task-under-way":
       return `@${failure.login} asked again while this was under way, which starts nothing. Comment \`/agent\` once it has ended.`;
+    case "seat-not-yours":
+      return `The policy has no seat \`${failure.seat}\` whose \`owner\` is @${failure.login}, and only its owner lends a seat. Compare \`pool\` in \`${failure.file}\` of \`${failure.repository}\`, then comment again.`;
+    case "nothing-lent":
+      return `@${failure.login} has lent no seat \`${failure.seat}\`, so there is nothing to take back. Who lent a seat takes it back; compare the name with \`pool\` in the policy.`;
+    case "lender-unverified":
+      return `GitHub names no role of @${failure.login} in this repository, so nothing here vouches for the owner of a seat. Comment on an issue of a repository where you have one.`;
     case "command-unknown":
       return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
     case "route-not-served":
