@@ -6,6 +6,7 @@ import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
 import { MAX_TURNS } from "../src/core/plan/route.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
+import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/pick.ts";
 import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
@@ -17,6 +18,7 @@ import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts
  * `node scripts/docs.ts` writes them, `--check` fails where one isn't current.
  */
 const GENERATED = [
+  { file: "README.md", name: "notice", render: () => NOTICE },
   { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
   { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
@@ -144,7 +146,9 @@ function valueOf(node: JsonSchema): string {
 }
 
 const PATTERNS: Record<string, string> = {
-  [String.raw`^\$\d{1,7}(?:\.\d{1,2})?\/month$`]: "dollars a month, `$200/month`",
+  [String.raw`^\$\d{1,7}(?:\.\d{1,2})?\/(?:day|week|month)$`]: "dollars a day, week or month, `$200/month`",
+  [String.raw`^(?:\d|[1-9]\d|100)%$`]: "a share, `40%`",
+  [String.raw`^(?!-)[A-Za-z0-9-]{1,39}$`]: "a GitHub login",
   [String.raw`^\$\d{1,5}(?:\.\d{1,2})?$`]: "dollars, `$15`",
   [String.raw`^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$`]: "a repository, `acme/agent-runner`",
   [String.raw`^[a-z0-9][a-z0-9._-]{0,62}$`]: "an environment's name: lower-case letters, digits, `.`, `_`, `-`",
