@@ -6,6 +6,7 @@ import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
 import { MAX_TURNS } from "../src/core/plan/route.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
+import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
 import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
@@ -17,6 +18,7 @@ import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts
  * `node scripts/docs.ts` writes them, `--check` fails where one isn't current.
  */
 const GENERATED = [
+  { file: "README.md", name: "notice", render: () => NOTICE },
   { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
   { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },

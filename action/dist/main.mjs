@@ -66962,6 +66962,7 @@ var HARNESSES = ["claude-code"];
 var Harness = external_exports.enum(HARNESSES);
 var PROVIDERS = ["anthropic"];
 var Provider = external_exports.enum(PROVIDERS);
+var AUTHS = ["api-key", "oauth"];
 var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
@@ -66991,6 +66992,8 @@ var Claim = external_exports.object({
     effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
+  /** Of `AUTHS`: what the key in the job's environment is. */
+  auth: external_exports.string(),
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
@@ -67201,6 +67204,10 @@ var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
 var MIN_OUTPUT_TOKENS = 4e3;
 var OUTPUT_SHARE = 4;
+var KEY_VARIABLE = {
+  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
+  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key })
+};
 function toCommand(run2) {
   const { route } = run2;
   const args = [
@@ -67224,7 +67231,7 @@ function toCommand(run2) {
   ];
   const env = {
     ANTHROPIC_BASE_URL: `http://${run2.gateway}`,
-    ANTHROPIC_API_KEY: run2.dummy,
+    ...KEY_VARIABLE[run2.auth](run2.dummy),
     CLAUDE_CONFIG_DIR: `${run2.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
@@ -67902,7 +67909,6 @@ function decodePath(bytes) {
 
 // action/src/gateway.ts
 var import_undici3 = __toESM(require_undici2(), 1);
-import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { performance as performance5 } from "node:perf_hooks";
 import { Readable } from "node:stream";
@@ -68004,6 +68010,7 @@ function refuse(response, ...[status, type, message, retry = NEVER_AGAIN]) {
 }
 
 // action/src/gateway-headers.ts
+import { timingSafeEqual } from "node:crypto";
 var HEADERS = /* @__PURE__ */ new Set([
   "accept",
   "content-type",
@@ -68025,17 +68032,29 @@ var BETAS = /* @__PURE__ */ new Set([
   "thinking-display-updates-2026-08-18",
   "extended-cache-ttl-2025-04-11"
 ]);
-function toUpstreamHeaders(from, header2, key) {
+var OAUTH_BETA = "oauth-2025-04-20";
+function toUpstreamHeaders(from, header2, { key, auth }) {
   const headers = {};
   for (const [name, value] of Object.entries(from)) {
     const known = HEADERS.has(name) || HEADER_FAMILIES.some((family) => name.startsWith(family));
     if (known && typeof value === "string") headers[name] = value;
   }
-  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it));
+  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it) || auth === "oauth" && it === OAUTH_BETA);
   if (betas.length > 0) headers["anthropic-beta"] = betas.join(",");
   headers["accept-encoding"] = "identity";
   headers[header2] = header2 === "authorization" ? `Bearer ${key}` : key;
   return headers;
+}
+function dummyHeader(headers, { dummy, auth }) {
+  const key = headers["x-api-key"];
+  if (auth === "api-key" && typeof key === "string" && same(key, dummy)) return "x-api-key";
+  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
+  return void 0;
+}
+function same(a, b) {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 // action/src/gateway-request.ts
@@ -68671,7 +68690,7 @@ async function answer(state, request, response) {
   const counting = path === "/v1/messages/count_tokens";
   if (request.method !== "POST" || !(counting || path === "/v1/messages"))
     return refuse(response, 404, "not_found_error", "no such route");
-  const header2 = dummyHeader(request.headers, state.dummy);
+  const header2 = dummyHeader(request.headers, state);
   if (header2 === void 0) return refuse(response, 401, "authentication_error", "not this run's key");
   if (state.inFlight >= MAX_IN_FLIGHT)
     return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
@@ -68710,7 +68729,7 @@ async function answerCall(state, response, asked) {
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send2(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header2, state.key),
+    headers: toUpstreamHeaders(request.headers, header2, state),
     body: call.body
   });
   if (counting) return void await relay(response, await sending.answer(), void 0, makeHead());
@@ -68803,17 +68822,6 @@ function drained(response) {
     if (response.destroyed) resolve();
     else response.once("drain", done).once("close", done);
   });
-}
-function dummyHeader(headers, dummy) {
-  const key = headers["x-api-key"];
-  if (typeof key === "string" && same(key, dummy)) return "x-api-key";
-  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
-  return void 0;
-}
-function same(a, b) {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 // action/src/homes.ts
@@ -69191,6 +69199,7 @@ ${ended.stderr}`.trim();
 // action/src/attempt.ts
 var RESERVE_MS = MINUTE_MS;
 var MIN_REPAIR_MS = MINUTE_MS;
+var DUMMY_OF = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
 function workUntil(claimedAt, deadlineMs) {
   return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
 }
@@ -69216,10 +69225,11 @@ async function runAttempt(deps) {
     const kept = claim3.commands.verify.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
     if (!kept.ok) return kept;
     log("set up", { commands: claim3.commands.setup.length });
-    const dummy = `sk-ant-api03-dummy-${randomBytes2(24).toString("base64url")}`;
+    const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes2(24).toString("base64url")}`;
     const gateway = __using(_stack, await startGateway({
       key: inputs.key,
       dummy,
+      auth: deps.auth,
       upstream: inputs.baseUrl,
       model: claim3.route.model,
       budgetMicroUsd: claim3.budget.microUsd,
@@ -69324,11 +69334,12 @@ function makeFence() {
   return `=====${randomBytes2(12).toString("hex")}=====`;
 }
 async function runHarness(deps, gateway, settings) {
-  const { claim: claim3, sandbox, workspace, harness, tool, stopping, log } = deps;
+  const { claim: claim3, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
     executable: tool.executable,
     gateway: gateway.address,
+    auth,
     home: workspace.home,
     route: claim3.route,
     budget: claim3.budget,
@@ -69727,7 +69738,7 @@ async function prepare(inputs, workspace, log) {
   log("sandbox proven", { version: srt.value.version });
   return ok({ srt: srt.value });
 }
-async function equip(inputs, workspace, ready, route, log) {
+async function equip(inputs, workspace, ready, { route, auth: word }, log) {
   const harness = findHarness(route.harness);
   if (harness === void 0) {
     const known = Object.keys(HARNESS).join(", ");
@@ -69738,12 +69749,21 @@ async function equip(inputs, workspace, ready, route, log) {
       )
     );
   }
+  const auth = AUTHS.find((known) => known === word);
+  if (auth === void 0) {
+    return err(
+      blocked(
+        "harnessUnavailable",
+        `The workflow's version of the Action doesn't know credentials of the kind \`${cut(word, 50)}\`, only ${AUTHS.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`
+      )
+    );
+  }
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
   const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
   const sandbox = ready.srt === void 0 ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
-  return ok({ workspace, sandbox, harness, tool: tool.value });
+  return ok({ workspace, sandbox, harness, auth, tool: tool.value });
 }
 
 // action/src/report.ts
@@ -70022,7 +70042,7 @@ async function runClaimed(run2) {
         phase = next;
         gateway = its ?? gateway;
       };
-      const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2.route, log) : ready;
+      const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2, log) : ready;
       if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run2.dispatcher }, answer2.checkout.token);
       const ran = equipped.ok ? await runAttempt({ ...run2, ...equipped.value, claim: answer2, stopping: stopping.signal, onPhase }) : equipped;
       outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [

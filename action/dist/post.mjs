@@ -66075,6 +66075,8 @@ var Claim = external_exports.object({
     effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
+  /** Of `AUTHS`: what the key in the job's environment is. */
+  auth: external_exports.string(),
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
@@ -66229,6 +66231,10 @@ var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
 var MIN_OUTPUT_TOKENS = 4e3;
 var OUTPUT_SHARE = 4;
+var KEY_VARIABLE = {
+  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
+  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key })
+};
 function toCommand(run) {
   const { route } = run;
   const args = [
@@ -66252,7 +66258,7 @@ function toCommand(run) {
   ];
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
-    ANTHROPIC_API_KEY: run.dummy,
+    ...KEY_VARIABLE[run.auth](run.dummy),
     CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { type Dispatcher } from "undici";
 import {
+  type Auth,
   type Claim,
   CONTRACT_VERSION,
   couldNotStart,
@@ -34,6 +35,8 @@ export type Prepared = {
   readonly workspace: Workspace;
   readonly sandbox: Sandbox;
   readonly harness: Harness;
+  /** What the leased key is. */
+  readonly auth: Auth;
   readonly tool: Tool;
 };
 
@@ -53,6 +56,9 @@ export type AttemptDeps = Prepared & {
 const RESERVE_MS = MINUTE_MS;
 /** A repair round shorter than this would only cost. */
 const MIN_REPAIR_MS = MINUTE_MS;
+
+/** How Anthropic's keys and tokens begin: a CLI may look at that before it sends one. */
+const DUMMY_OF: Readonly<Record<Auth, string>> = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
 
 /** When harness and verification stop, so that the outcome still arrives within the lease. Pure. */
 export function workUntil(claimedAt: number, deadlineMs: number): number {
@@ -82,9 +88,9 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   if (!kept.ok) return kept;
   log("set up", { commands: claim.commands.setup.length });
 
-  const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
+  const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes(24).toString("base64url")}`;
   await using gateway = await startGateway({
-    key: inputs.key, dummy, upstream: inputs.baseUrl, model: claim.route.model, budgetMicroUsd: claim.budget.microUsd,
+    key: inputs.key, dummy, auth: deps.auth, upstream: inputs.baseUrl, model: claim.route.model, budgetMicroUsd: claim.budget.microUsd,
     price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
   const worked = await work(deps, git.value, gateway, { dummy, guide, until });
@@ -212,10 +218,10 @@ type HarnessSettings = WorkSettings & {
 };
 
 async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: HarnessSettings): Promise<Ending> {
-  const { claim, sandbox, workspace, harness, tool, stopping, log } = deps;
+  const { claim, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
-    executable: tool.executable, gateway: gateway.address, home: workspace.home, route: claim.route, budget: claim.budget,
+    executable: tool.executable, gateway: gateway.address, auth, home: workspace.home, route: claim.route, budget: claim.budget,
     ...settings, resume: settings.resume ?? false,
   }); // prettier-ignore
   gateway.setOpen(true);

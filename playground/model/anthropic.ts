@@ -67,8 +67,7 @@ export const anthropicWire: Wire = {
     };
   },
 
-  /** The CLI sends `x-api-key`; SDK 1.12 and OAuth tokens come as Bearer. */
-  keyOf: ({ headers }) => headers["x-api-key"] ?? /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1],
+  keyOf,
 
   reply(request, turn, usage, id) {
     const body = bodyOf(request);
@@ -100,6 +99,21 @@ export const anthropicWire: Wire = {
     return { "anthropic-organization-id": account.organization, ...limits };
   },
 };
+
+/** How the token of a seat begins, as `claude setup-token` prints it. */
+const TOKEN = "sk-ant-oat";
+
+/**
+ * The CLI sends a key as `x-api-key`, SDK 1.12 as a bearer's. A seat's token is a bearer's alone, and good only beside the beta that
+ * says so.
+ */
+function keyOf({ headers }: WireRequest): string | undefined {
+  const key = headers["x-api-key"];
+  if (key !== undefined) return key.startsWith(TOKEN) ? undefined : key;
+  const bearer = /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1];
+  const betas = (headers["anthropic-beta"] ?? "").split(",").map((beta) => beta.trim());
+  return bearer?.startsWith(TOKEN) === true && !betas.includes("oauth-2025-04-20") ? undefined : bearer;
+}
 
 /** docs "Rate limits", read 2026-11-23: a token bucket each, in RFC 3339. */
 function keyHeaders({ inputTokensAMinute: input }: Account, now: Date): Record<string, string> {

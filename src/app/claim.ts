@@ -1,4 +1,5 @@
 import { LEASE } from "#core/pool/lease.ts";
+import { AUTH_OF } from "#core/config/policy.ts";
 import {
   CONTRACT_VERSION,
   MAX_OUTCOME_BYTES,
@@ -106,6 +107,7 @@ export async function claim(
       effort: route.effort,
       maxTurns: route.maxTurns,
     },
+    auth: AUTH_OF[lease.kind],
     budget: { microUsd: budget, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },

@@ -103,7 +103,8 @@ export function makePlan(
   if (brief.comment !== null) {
     const command = parseCommand(brief.comment, servedModels(policy));
     if (command?.ok === false) return command;
-    use = command?.value.use ?? {};
+    // Any other is followed without a task (trigger.ts).
+    if (command?.value.kind === "run") use = command.value.use;
   }
   const estimate = sizeOf(brief);
   const routed = routeOf(policy, estimate.size, use, { login: brief.requester.login, tiers });

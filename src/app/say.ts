@@ -82,6 +82,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
         movedBy: !last && report?.kind === "ran" ? report.ending.kind : null,
         verification: report?.kind === "ran" ? report.verification : [],
         modelCost: lease.costs.model,
+        listed: lease.billed ? null : lease.costs.listed,
         runnerCost: lease.costs.runner,
         sandbox: report?.kind === "ran" ? report.sandbox : null,
       };

@@ -3,15 +3,14 @@ import type { Failure } from "#core/wire/failure.ts";
 import { ok, unreachable, type Result } from "#core/wire/result.ts";
 import { teamsOfRoles } from "#core/config/standing.ts";
 import type { Brief } from "#core/task/brief.ts";
+import { parseCommand } from "#core/task/command.ts";
 import { mayWrite } from "#core/task/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
-import type { Deps, Worked } from "./deps.ts";
+import type { Deps, Triggered, Worked } from "./deps.ts";
+import { lendOrUnlend } from "./lend.ts";
 import { readPolicy } from "./policy.ts";
 import { readRequester, readStanding } from "./who-may.ts";
-
-/** What came of a delivery, kept with it; or what GitHub did not do. */
-type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
 
 /** A recorded delivery → its task, or a look at the task whose run has ended. */
 export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Worked> {
@@ -44,10 +43,14 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
  * gets a task, or learns that there is one already.
  */
 async function request(
-  { store, github, runtime }: Deps,
+  deps: Deps,
   delivery: DeliveryId,
   { brief }: Extract<DeliveryEvent, { kind: "request" }>,
 ): Promise<Triggered> {
+  const { store, github, runtime } = deps;
+  // Which models there are makes no difference to the commands that start nothing.
+  const command = parseCommand(brief.comment ?? "", []);
+  if (command?.ok === true && command.value.kind !== "run") return lendOrUnlend(deps, command.value, brief, delivery);
   const may = await mayAsk(github, brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) {

@@ -12,7 +12,7 @@ import type {
 } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
-import type { Policy } from "#core/config/policy.ts";
+import type { CredentialKind, Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
@@ -21,6 +21,7 @@ import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { Place } from "./github.ts";
 
@@ -69,7 +70,7 @@ export type CommentRow = {
   readonly place: Place;
   readonly issue: number;
   readonly task: TaskId | null;
-  readonly notice: Failure | null;
+  readonly notice: Notice | null;
   /** GitHub's id, and the hash of what it says; null while there is none. */
   readonly written: { readonly id: number; readonly hash: string } | null;
   /** Its creation was begun, and the answer has not been seen. */
@@ -99,6 +100,8 @@ export type ExpectedRun = {
   readonly workflowRef: string;
   readonly ref: string;
 };
+
+export type Lender = { readonly id: ActorId; readonly login: string };
 
 /** A lease with what its attempt was granted under. */
 export type LeaseRow = {
@@ -130,6 +133,7 @@ export type LeaseRow = {
   readonly unheardMs: number | null;
   /** GitHub has said that its run ended. */
   readonly runEnded: boolean;
+  readonly kind: CredentialKind;
   /** Its use is paid for by use, not by a subscription. */
   readonly billed: boolean;
   /** What its runner costs a minute. */
@@ -139,7 +143,8 @@ export type LeaseRow = {
   readonly outcomeHash: string | null;
   /** What its job reported, without the changes. */
   readonly report: Report | null;
-  readonly costs: { readonly model: MicroUsd | null; readonly runner: MicroUsd | null };
+  /** `listed`: the model's at list price, which is `model` where its use is billed. */
+  readonly costs: { readonly model: MicroUsd | null; readonly listed: MicroUsd | null; readonly runner: MicroUsd | null };
 };
 
 /** An outcome without its changes, which can be megabytes. */
@@ -208,11 +213,19 @@ export type Store = {
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
 
   /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
-  notice(brief: Brief, notice: Failure, onlyIfNone: boolean): Promise<void>;
+  notice(brief: Brief, notice: Notice, onlyIfNone: boolean): Promise<void>;
   claimComment(): Promise<ClaimedComment | undefined>;
   /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
   beginComment(comment: ClaimedComment): Promise<boolean>;
   recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
+
+  /**
+   * The seat may serve others from the next grant on. `lender`: who said so, as GitHub knows them at this moment. False when
+   * they have taken it back since the delivery that says so arrived.
+   */
+  giveConsent(owner: OwnerId, seat: CredentialName, lender: Lender, delivery: DeliveryId): Promise<boolean>;
+  /** What this person has said of the seat counts no more, from the next grant on. False when they never lent it. */
+  revokeConsent(owner: OwnerId, seat: CredentialName, lender: Lender): Promise<boolean>;
 
   /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
   recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;

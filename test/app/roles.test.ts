@@ -6,7 +6,7 @@ import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DAY_MS, MINUTE_MS } from "#core/wire/units.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Brief } from "#core/task/brief.ts";
-import type { Failure } from "#core/wire/failure.ts";
+import type { Notice } from "#core/task/notice.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
@@ -132,7 +132,7 @@ describe("roles", () => {
   async function newest(): Promise<TaskRow> {
     return (await tasks()).at(-1)!;
   }
-  async function notices(): Promise<readonly (Failure | null)[]> {
+  async function notices(): Promise<readonly (Notice | null)[]> {
     return (await connection.db.selectFrom("comments").select("notice").execute()).map(({ notice }) => notice);
   }
   async function passTime(): Promise<void> {

@@ -7,6 +7,7 @@ import { isWorthSaying, renderComment, type CommentView, type LeaseView, type Ta
 import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
@@ -58,6 +59,7 @@ function lease(overrides: Partial<LeaseView> = {}): LeaseView {
     movedBy: null,
     verification: [],
     modelCost: null,
+    listed: null,
     runnerCost: null,
     sandbox: null,
     ...overrides,
@@ -71,7 +73,7 @@ const RUN = {
   sandbox: "srt",
 } as const;
 
-function view(overrides: Partial<TaskView>, notice: Failure | null = null): CommentView {
+function view(overrides: Partial<TaskView>, notice: Notice | null = null): CommentView {
   const task = { task: TASK, state: "queued", failure: null, waiting: null, plan: null, leases: [], pullRequest: null } as const;
   return { task: { ...task, ...overrides }, notice };
 }
@@ -174,6 +176,15 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "tier-not-allowed": { reason: "tier-not-allowed", login: "pat", tier: "frontier", allowed: ["light", "standard"] },
   "tasks-used-up": { reason: "tasks-used-up", login: "pat", tasks: 10, opensAt: EpochMs(Date.UTC(2026, 2, 2)) },
   "task-under-way": { reason: "task-under-way", login: "passer-by" },
+  "seat-not-yours": {
+    reason: "seat-not-yours",
+    seat: "ada-max",
+    login: "bob",
+    repository: "acme/.github",
+    file: ".github/agent-pool.yml",
+  },
+  "nothing-lent": { reason: "nothing-lent", seat: "ada-max", login: "bob" },
+  "lender-unverified": { reason: "lender-unverified", login: "ada" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
   "route-not-served": {
     reason: "route-not-served",
@@ -217,6 +228,21 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   }),
   "dispatching-again": view({ state: "dispatching", plan: PLAN, leases: [lease(), lease({ credential: "second-key" })] }),
   "asked-again": view({ state: "dispatching", plan: PLAN, leases: [lease()] }, { reason: "task-under-way", login: "passer-by" }),
+  "solved-on-a-seat": view({
+    state: "solved",
+    plan: PLAN,
+    leases: [lease({ ...RUN, credential: "ada-max", verdict: "solved", modelCost: MicroUsd(0), listed: MicroUsd(123_400) })],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "seat-lent": { task: null, notice: { answer: "seat-lent", seat: "ada-max", login: "ada", inPolicy: true } },
+  "seat-lent-before-the-policy-says-so": {
+    task: null,
+    notice: { answer: "seat-lent", seat: "ada-max", login: "ada", inPolicy: false },
+  },
+  "seat-taken-back": view(
+    { state: "dispatching", plan: PLAN, leases: [lease()] },
+    { answer: "seat-taken-back", seat: "ada-max", login: "ada" },
+  ),
   moved: view({
     state: "dispatching",
     plan: PLAN,
@@ -238,6 +264,7 @@ function finished(overrides: Partial<Finished> = {}): Finished {
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }],
     modelCost: MicroUsd(123_400),
+    listed: null,
     credential: "platform-api",
     ...overrides,
   };
@@ -249,6 +276,7 @@ function checking(...verify: readonly string[]): Plan {
 
 const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request": finished(),
+  "pull-request-on-a-seat": finished({ credential: "ada-max", modelCost: MicroUsd(0), listed: MicroUsd(123_400) }),
   "pull-request-without-checks": finished({ plan: checking(), verification: [], finalMessage: null }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-with-a-killed-check": finished({

@@ -81,6 +81,21 @@ const FAILURES: {
     facts: ["pat", "10 tasks"],
     next: /again after 2026-03-02 00:00 UTC, or ask an operator/,
   },
+  "seat-not-yours": {
+    failure: { reason: "seat-not-yours", seat: "ada-max", login: "bob", repository: "acme/.github", file: "f.yml" },
+    facts: ["ada-max", "bob", "acme/.github", "f.yml"],
+    next: /Compare `pool` .* then comment again/,
+  },
+  "nothing-lent": {
+    failure: { reason: "nothing-lent", seat: "ada-max", login: "bob" },
+    facts: ["ada-max", "bob"],
+    next: /compare the name with `pool`/,
+  },
+  "lender-unverified": {
+    failure: { reason: "lender-unverified", login: "ada" },
+    facts: ["ada"],
+    next: /Comment on an issue of a repository where you have one/,
+  },
   "command-unknown": {
     failure: { reason: "command-unknown", word: "turbo", valid: "`light`" },
     facts: ["turbo"],

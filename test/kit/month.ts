@@ -17,6 +17,7 @@ const TIMES = {
   uses: ["at"],
   teams: ["at"],
   seen: [],
+  consents: ["given_at", "revoked_at"],
   decisions: ["at"],
   holds: [],
 } as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };

@@ -30,8 +30,8 @@ export async function findByRunToken(db: Kysely<Schema>, lease: LeaseId, runToke
 }
 
 function leases(db: Kysely<Schema>) {
-  const cost = (kind: LedgerEntry["kind"]) =>
-    sql<number | null>`(select amount from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
+  const cost = (kind: LedgerEntry["kind"], figure: "amount" | "listed" = "amount") =>
+    sql<number | null>`(select ${sql.ref(figure)} from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
   return db
     .selectFrom("leases")
     .innerJoin("attempts", "attempts.id", "leases.attempt_id")
@@ -55,6 +55,7 @@ function leases(db: Kysely<Schema>) {
       "attempts.price",
       "attempts.why",
       "attempts.state as attempt_state",
+      "leases.kind",
       "leases.billed",
       "leases.minute",
       "leases.run_ended",
@@ -62,6 +63,7 @@ function leases(db: Kysely<Schema>) {
       sql<number | null>`${NOW} - coalesce(heard_at, deadline_at - ${LEASE.termMs})`.as("unheard"),
       sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"),
       cost("model").as("model_cost"),
+      cost("model", "listed").as("model_listed"),
       cost("runner").as("runner_cost"),
     ]);
 }
@@ -93,12 +95,13 @@ function toLease(row: Read): LeaseRow {
     deadlineInMs: row.deadline_in,
     unheardMs: row.unheard,
     runEnded: row.run_ended,
+    kind: row.kind,
     billed: row.billed,
     minute: MicroUsd(row.minute),
     note: row.note,
     outcomeHash: row.outcome_hash,
     report: row.report,
-    costs: { model: money(row.model_cost), runner: money(row.runner_cost) },
+    costs: { model: money(row.model_cost), listed: money(row.model_listed), runner: money(row.runner_cost) },
   };
 }
 

@@ -2,7 +2,9 @@ import { randomInt, randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { CredentialName, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs } from "#core/wire/units.ts";
+import type { Policy } from "#core/config/policy.ts";
 import { capacityOf, NO_FIT } from "#core/pool/capacity.ts";
+import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { Decision, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
 import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
@@ -65,7 +67,7 @@ export async function admit(
   return db.transaction().execute(async (tx) => {
     await lockPool(tx, owner);
     const decision = decide(toSnapshot(policy, commit, await loadPool(tx, owner), randomInt(2 ** 31)));
-    if (decision.kind === "grant") await writeGrant(tx, owner, decision);
+    if (decision.kind === "grant") await writeGrant(tx, owner, policy, decision);
     else {
       await writeWaiting(tx, decision.waiting);
       await wakeWaitingComments(tx, owner);
@@ -83,7 +85,7 @@ async function writeWaiting(tx: Kysely<Schema>, waiting: readonly Waiting[]): Pr
     where tasks.id = told.value ->> 'task' and tasks.state = 'queued' and waiting is distinct from told.value`.execute(tx);
 }
 
-async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Promise<void> {
+async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, policy: Policy, grant: Grant): Promise<void> {
   const { task, credential, record, team } = grant;
   const { now, credentials, queue } = record.snapshot;
   // Not a claim: nobody else works on a queued task.
@@ -116,6 +118,7 @@ async function writeGrant(tx: Kysely<Schema>, owner: OwnerId, grant: Grant): Pro
       state: "offered",
       credential,
       minute: moved.plan.runner.minute,
+      kind: policy.pool.find(({ name }) => name === credential)?.kind ?? "api-key",
       billed: drawnOn !== undefined && drawnOn.budgets.length > 0,
       charged,
       weight: team.weight,
@@ -268,6 +271,13 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
     .execute();
   const allowances = await tx.selectFrom("allowances").selectAll().where("owner_id", "=", owner).execute();
   const teams = await tx.selectFrom("teams").select(["name", "pass", "at", "clock"]).where("owner_id", "=", owner).execute();
+  const consents = await tx
+    .selectFrom("consents")
+    .select(["credential", "login"])
+    .where("owner_id", "=", owner)
+    .where("revoked_at", "is", null)
+    .where("notice_hash", "=", NOTICE_HASH)
+    .execute();
   const kinds = [...new Set(queue.flatMap(({ plan }) => kindsOf(plan)))];
   const seen =
     kinds.length === 0
@@ -302,7 +312,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
     })),
     teams: teams.map(({ at: written, ...team }) => ({ ...team, at: EpochMs(written) })),
     seen: new Map(seen.map(({ kind, ...sums }) => [kind, sums])),
-    consents: [],
+    consents,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
+import type { CredentialKind } from "#core/config/policy.ts";
 import type { Fit } from "#core/pool/capacity.ts";
 import type { DecisionRecord, Waiting } from "#core/pool/pick.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
@@ -9,6 +10,7 @@ import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { Place } from "#ports/github.ts";
 import type { DeliveryEvent, ExpectedRun, Report } from "#ports/store.ts";
@@ -66,7 +68,7 @@ export type Schema = {
     issue_number: number;
     place: Json<Place>;
     task_id: string | null;
-    notice: NullableJson<Failure>;
+    notice: NullableJson<Notice>;
     comment_id: number | null;
     comment_hash: string | null;
     said: TaskState | null;
@@ -93,6 +95,7 @@ export type Schema = {
     fence: number;
     state: LeaseState;
     credential: string;
+    kind: CredentialKind;
     /** Its use is billed; a subscription's isn't. */
     billed: boolean;
     /** What its runner costs a minute. */
@@ -141,6 +144,20 @@ export type Schema = {
     upstream: string | null;
     /** Refusals of its key in a row; from two on it is quarantined. */
     refusals: Generated<number>;
+  };
+  /**
+   * That a person lends their seat, with the login and the notice's hash of that moment (null: nothing was lent, only taken back).
+   * `revoked_at`: or given anew.
+   */
+  consents: {
+    id: Generated<number>;
+    owner_id: number;
+    credential: string;
+    actor_id: number;
+    login: string;
+    notice_hash: string | null;
+    given_at: Generated<number>;
+    revoked_at: number | null;
   };
   /** Rests after a limit, of one model or of all (''). */
   cooldowns: { owner_id: number; upstream: string; model: string; since: number; until: number };

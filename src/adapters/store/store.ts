@@ -2,6 +2,7 @@ import { EpochMs } from "#core/wire/units.ts";
 import type { Store } from "#ports/store.ts";
 import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
+import * as consents from "./consents.ts";
 import * as deliveries from "./deliveries.ts";
 import * as leases from "./leases.ts";
 import { migrate, NOW } from "./migrations.ts";
@@ -42,6 +43,8 @@ export function bindStore({ db, close }: Connection): Store {
     readTask: (task) => tasks.readTask(db, task),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
     hearRunEnded: (lease) => tasks.hearRunEnded(db, lease),
+    giveConsent: (owner, credential, lender, delivery) => consents.giveConsent(db, owner, credential, lender, delivery),
+    revokeConsent: (owner, credential, lender) => consents.revokeConsent(db, owner, credential, lender),
     notice: (brief, notice, onlyIfNone) => comments.notice(db, brief, notice, onlyIfNone),
     claimComment: () => comments.claimComment(db),
     beginComment: (comment) => comments.beginComment(db, comment),

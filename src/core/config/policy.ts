@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Effort, Harness, Provider, Tier, TIERS } from "../wire/contract.ts";
+import { Effort, Harness, Provider, Tier, TIERS, type Auth } from "../wire/contract.ts";
 import { STRATEGIES } from "../pool/strategy.ts";
 import { PERIODS } from "../pool/windows.ts";
 import { CATALOG } from "../plan/catalog.ts";
@@ -37,9 +37,10 @@ function dollars(text: string): MicroUsd {
  * GitHub's rules for an environment's name allow 255 characters of almost anything; an alias that is also a path
  * segment and a label people type is kept to letters, digits, `.`, `_` and `-`.
  */
+export const ALIAS = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const CredentialAlias = z
   .string({ error: "should be the name of the environment that holds AGENT_POOL_KEY" })
-  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
+  .regex(ALIAS, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
 
 const Percent = z
   .string({ error: 'should be a share, like "40%"' })
@@ -101,6 +102,10 @@ const Roles = z
   );
 
 export const CREDENTIAL_KINDS = ["api-key", "seat"] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
+/** How the job of a credential shows it to its provider. */
+export const AUTH_OF = { "api-key": "api-key", seat: "oauth" } as const satisfies Record<CredentialKind, Auth>;
 
 const Credential = z
   .strictObject({

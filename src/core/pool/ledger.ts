@@ -1,7 +1,7 @@
 import type { Price, Usage } from "../wire/contract.ts";
 import { costOf } from "../wire/cost.ts";
 import type { ActorId, RepositoryId } from "../wire/ids.ts";
-import { MicroUsd, MINUTE_MS } from "../wire/units.ts";
+import { formatUsd, MicroUsd, MINUTE_MS } from "../wire/units.ts";
 import { LEASE } from "./lease.ts";
 import { subjectId } from "./windows.ts";
 
@@ -14,6 +14,11 @@ export type LedgerEntry = {
   /** What the amount was made of, for people. */
   readonly detail: object;
 };
+
+/** What a job cost whose model a subscription pays: for people, who compare it with what others cost. */
+export function paidBySubscription(listed: MicroUsd): string {
+  return `≈ ${formatUsd(listed)} at list price, paid by subscription`;
+}
 
 /** What runner minutes cost at most: reserved beside the model's budget. */
 export function runnerAtMost(minute: MicroUsd): MicroUsd {

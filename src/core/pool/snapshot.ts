@@ -2,10 +2,12 @@ import type { Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
+import { isLent, type Consent } from "./consent.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
 import { priorOf } from "./priors.ts";
+import { ROOM } from "./room.ts";
 import { PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
 
 /** Where the policy names no team, or the asker is in none of those it names. */
@@ -42,8 +44,8 @@ export type Stored = {
   readonly teams: readonly { readonly name: string; readonly pass: number; readonly at: EpochMs; readonly clock: number }[];
   /** By `kindsOf`. */
   readonly seen: ReadonlyMap<string, Seen>;
-  /** Seats whose owners agree that they serve everyone, as the policy says. */
-  readonly consents: readonly CredentialName[];
+  /** In force: not taken back, and to the notice as it stands. */
+  readonly consents: readonly Consent[];
 };
 
 /** After how many refusals of its key in a row a credential is used no more: one may be the provider's own fault. */
@@ -123,7 +125,7 @@ function toCredential(entry: Policy["pool"][number], upstream: string, stored: S
     live: stored.live.find((row) => row.credential === name)?.live ?? 0,
     lastGrantAt: known?.lastGrantAt ?? null,
     keepForOwner: entry["keep-for-owner"] ?? 0,
-    serves: servesOf(entry, name, stored),
+    serves: servesOf(entry, stored),
     only: {
       teams: only?.teams ?? null,
       repositories: only?.repositories === undefined ? null : repositoriesNamed(only.repositories, stored),
@@ -137,10 +139,12 @@ function toCredential(entry: Policy["pool"][number], upstream: string, stored: S
   };
 }
 
-/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person. */
-function servesOf(entry: Policy["pool"][number], name: CredentialName, stored: Stored): CredentialState["serves"] {
+/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person; nobody where all is kept. */
+function servesOf(entry: Policy["pool"][number], stored: Stored): CredentialState["serves"] {
   if (entry.kind !== "seat") return "everyone";
-  if (entry.serves === "everyone" && stored.consents.includes(name)) return "everyone";
+  // Before its windows are known as well as after.
+  if ((entry["keep-for-owner"] ?? 0) > 1 - ROOM.margin) return "nobody";
+  if (isLent(entry, stored.consents)) return "everyone";
   return personOf(entry.owner ?? "", stored) ?? "nobody";
 }
 

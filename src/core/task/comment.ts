@@ -1,9 +1,10 @@
 import type { Waiting } from "../pool/pick.ts";
 import { couldNotStart, type EndingKind, type Tier, type Verification } from "../wire/contract.ts";
-import { describe, type Failure } from "../wire/failure.ts";
+import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
+import { paidBySubscription } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
 import type { SizeReason } from "../plan/size.ts";
@@ -13,6 +14,7 @@ import { oneLine, publishable } from "../change/publishable.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
+import { describeNotice, headlineOf, type Notice } from "./notice.ts";
 
 /** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
 export type LeaseView = {
@@ -26,13 +28,15 @@ export type LeaseView = {
   readonly movedBy: EndingKind | null;
   readonly verification: readonly Verification[];
   readonly modelCost: MicroUsd | null;
+  /** What a subscription has paid, at list price; null where the model was paid by use. */
+  readonly listed: MicroUsd | null;
   readonly runnerCost: MicroUsd | null;
   /** "none" only in the demo without bubblewrap. */
   readonly sandbox: "srt" | "none" | null;
 };
 
 /** Everything the one comment says: of the issue's newest task, if it has one, and what was last answered to a request. */
-export type CommentView = { readonly task: TaskView | null; readonly notice: Failure | null };
+export type CommentView = { readonly task: TaskView | null; readonly notice: Notice | null };
 
 export type TaskView = {
   readonly task: TaskId;
@@ -55,15 +59,18 @@ export function isWorthSaying(state: TaskState): boolean {
 
 /** The issue's one comment. Pure; every foreign text in it has passed `publishable`. */
 export function renderComment({ task, notice }: CommentView): string {
-  const sections = [commentMarker(task?.task ?? null), `**agent-pool** · ${task === null ? "not started" : headline(task)}`];
-  if (notice !== null) sections.push(failureText(notice));
+  const sections = [
+    commentMarker(task?.task ?? null),
+    `**agent-pool** · ${task === null ? (notice === null ? "not started" : headlineOf(notice)) : headline(task)}`,
+  ];
+  if (notice !== null) sections.push(noticeText(notice));
   if (task !== null) sections.push(...taskSections(task));
   return `${sections.join("\n\n")}\n`;
 }
 
 function taskSections(view: TaskView): string[] {
   const sections: string[] = [];
-  if (view.failure !== null) sections.push(failureText(view.failure));
+  if (view.failure !== null) sections.push(noticeText(view.failure));
   if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan?.commands.verify.length ?? 0));
@@ -94,11 +101,11 @@ function waitingText({ until, whyNot }: NonNullable<TaskView["waiting"]>): strin
   return `Of the pool's credentials: ${reasons.length === 0 ? "none can serve this yet" : reasons.join(", ")}.${first}`;
 }
 
-function failureText(failure: Failure): string {
-  return withoutFences(publishable(describe(failure)));
+function noticeText(notice: Notice): string {
+  return withoutFences(publishable(describeNotice(notice)));
 }
 
-/** A failure's sentences hold values of others: none may open a code block that swallows what follows. */
+/** A notice's sentences hold values of others: none may open a code block that swallows what follows. */
 function withoutFences(text: string): string {
   return text.replace(/^([ \t>]*)(`{3,}|~{3,})/gm, "$1\u200D$2");
 }
@@ -152,8 +159,9 @@ function leaseTable(leases: readonly LeaseView[], planned: number): string {
       const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(planned)} pass`;
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
+      const model = lease.listed === null ? money(lease.modelCost) : paidBySubscription(lease.listed);
       const verdict = lease.verdict ?? (lease.movedBy === null ? "" : `moved: ${lease.movedBy}`);
-      return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${money(lease.modelCost)} | ${money(lease.runnerCost)} | ${run} |`;
+      return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
 }

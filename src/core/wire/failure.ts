@@ -29,6 +29,15 @@ export type Failure =
   | { readonly reason: "tier-not-allowed"; readonly login: string; readonly tier: Tier; readonly allowed: readonly Tier[] }
   | { readonly reason: "tasks-used-up"; readonly login: string; readonly tasks: number; readonly opensAt: EpochMs }
   | { readonly reason: "task-under-way"; readonly login: string }
+  | {
+      readonly reason: "seat-not-yours";
+      readonly seat: string;
+      readonly login: string;
+      readonly repository: string;
+      readonly file: string;
+    }
+  | { readonly reason: "nothing-lent"; readonly seat: string; readonly login: string }
+  | { readonly reason: "lender-unverified"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   | { readonly reason: "too-big" }
@@ -75,6 +84,12 @@ export function describe(failure: Failure): string {
       return `@${failure.login} has had the ${String(failure.tasks)} tasks a day that the policy's \`roles\` allow. Comment \`/agent\` again after ${utc(failure.opensAt)}, or ask an operator to set the label.`;
     case "task-under-way":
       return `@${failure.login} asked again while this was under way, which starts nothing. Comment \`/agent\` once it has ended.`;
+    case "seat-not-yours":
+      return `The policy has no seat \`${failure.seat}\` whose \`owner\` is @${failure.login}, and only its owner lends a seat. Compare \`pool\` in \`${failure.file}\` of \`${failure.repository}\`, then comment again.`;
+    case "nothing-lent":
+      return `@${failure.login} has lent no seat \`${failure.seat}\`, so there is nothing to take back. Who lent a seat takes it back; compare the name with \`pool\` in the policy.`;
+    case "lender-unverified":
+      return `GitHub names no role of @${failure.login} in this repository, so nothing here vouches for the owner of a seat. Comment on an issue of a repository where you have one.`;
     case "command-unknown":
       return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
     case "route-not-served":
