@@ -214,11 +214,11 @@ describe("what is kept of a window", () => {
   });
 });
 
-const PRIOR: Prior = { median: 410_000, sigma: 0.6, ms: 8 * MINUTE_MS };
+const PRIOR: Prior = { median: 410_000, sigma: 0.6, ms: 8 * MINUTE_MS, tokens: 80_000 };
 
 describe("an estimate", () => {
   const seen = (costs: readonly number[]): Seen =>
-    costs.reduce((sums, cost) => see(sums, { cost, ms: 4 * MINUTE_MS }), NOTHING_SEEN);
+    costs.reduce((sums, cost) => see(sums, { cost, ms: 4 * MINUTE_MS, tokens: 1_000 }), NOTHING_SEEN);
 
   it("is the prior's where nothing was seen", () => {
     const { mean, p90, ms } = estimateOf([NOTHING_SEEN, NOTHING_SEEN], PRIOR);
@@ -293,7 +293,7 @@ describe("an estimate", () => {
     for (let at = 0; at < 2_000; at += 1) {
       const next = cost();
       if (at >= 200 && next <= estimateOf([sums], PRIOR).p90) within += 1;
-      sums = see(sums, { cost: next, ms: MINUTE_MS });
+      sums = see(sums, { cost: next, ms: MINUTE_MS, tokens: 1_000 });
     }
 
     expect(within / 1_800).toBeGreaterThan(0.86);

@@ -211,6 +211,7 @@ const MIGRATIONS: Record<string, Migration> = {
           owner_id bigint not null,
           kind text not null,
           n double precision not null, log double precision not null, squares double precision not null, ms double precision not null,
+          tokens double precision not null,
           primary key (owner_id, kind)
         )`.execute(db);
       await sql`

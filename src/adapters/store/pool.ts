@@ -284,7 +284,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId): Promise<Stor
       ? []
       : await tx
           .selectFrom("seen")
-          .select(["kind", "n", "log", "squares", "ms"])
+          .select(["kind", "n", "log", "squares", "ms", "tokens"])
           .where("owner_id", "=", owner)
           .where("kind", "in", kinds)
           .execute();

@@ -181,6 +181,6 @@ export type Schema = {
   uses: { owner_id: number; upstream: string; model: string; amount: number; at: number };
   teams: { owner_id: number; name: string; pass: number; at: number; clock: number };
   /** What settled leases of one kind cost (core/pool/estimator.ts). */
-  seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number };
+  seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number; tokens: number };
   decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<DecisionRecord>; at: Generated<number> };
 };

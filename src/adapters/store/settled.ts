@@ -28,12 +28,12 @@ export async function learnCost(
   tx: Kysely<Schema>,
   owner: OwnerId,
   plan: Plan,
-  lease: { readonly cost: number; readonly ms: number },
+  lease: { readonly cost: number; readonly ms: number; readonly tokens: number },
 ): Promise<void> {
   for (const kind of kindsOf(plan)) {
     const row = await tx
       .selectFrom("seen")
-      .select(["n", "log", "squares", "ms"])
+      .select(["n", "log", "squares", "ms", "tokens"])
       .where("owner_id", "=", owner)
       .where("kind", "=", kind)
       .executeTakeFirst();

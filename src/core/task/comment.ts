@@ -132,7 +132,7 @@ function headline(view: TaskView): string {
     case "unsolved":
       return "ended without a pull request";
     case "refused":
-      return "not started";
+      return view.leases.length === 0 ? "not started" : "ended without a pull request";
     case "stuck":
       return "stuck, a person is needed";
     default:
