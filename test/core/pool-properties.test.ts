@@ -315,7 +315,7 @@ describe("the pool's properties", () => {
     fc.assert(
       fc.property(some, ({ value, error, share, held }) => {
         const each = window({ capacity: { value, error, hiddenPerMs: 0 }, observed: { share, at: NOW }, held });
-        const left = value * (1 - ROOM.margin - error * ROOM.errors) - share * value - held;
+        const left = value * (1 - error * ROOM.errors) * (1 - ROOM.margin - share) - held;
 
         expect(isRoomFor(estimate(left - 0.01), each, 0, NOW)).toBe(left >= 0);
         expect(isRoomFor(estimate(left + 0.01), each, 0, NOW)).toBe(false);

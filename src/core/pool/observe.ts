@@ -1,5 +1,5 @@
 import { EpochMs } from "../wire/units.ts";
-import { isSameWindow, learn, RESET_JITTER_MS, type Fit } from "./capacity.ts";
+import { isSameWindow, isTelling, learn, RESET_JITTER_MS, type Fit } from "./capacity.ts";
 
 /** What is kept of an upstream's window between observations (windows.ts `Allowance`). */
 export type Kept = {
@@ -10,9 +10,6 @@ export type Kept = {
   readonly since: number;
   readonly fit: Fit;
 };
-
-/** A job repeats its last observation with each heartbeat, its age told anew: within this, one that says nothing new is the same word, and nothing is learned of it twice. */
-const SAME_WORD_MS = 1_000;
 
 /**
  * A window of this length after our own use of it. Where its reset has passed it has begun anew, with this use at the latest:
@@ -34,6 +31,7 @@ export function afterReading(
   reading: { readonly share: number; readonly resetsAt: EpochMs | null },
   at: EpochMs,
   after: number,
+  lengthMs: number,
 ): Kept {
   const { share, observedAt, since, own } = kept;
   if (observedAt !== null && at < observedAt) return kept;
@@ -41,8 +39,9 @@ export function afterReading(
   // One that had to begin anew meanwhile isn't the same, though a reading without a reset may look so.
   const over = kept.resetsAt !== null && at >= kept.resetsAt + RESET_JITTER_MS;
   const same = !begun && !over && isSameWindow({ share, resetsAt: kept.resetsAt }, reading);
-  const between = Math.max(0, since - after);
-  const isRepeated = same && reading.share === share && between === 0 && at < observedAt + SAME_WORD_MS;
+  const open = same ? follow(kept.fit.open, share, observedAt, Math.max(0, since - after)) : null;
+  const interval = open === null ? null : { own: open.own, ms: at - open.at, share: reading.share - open.share };
+  const fit = interval !== null && isTelling(interval, lengthMs) ? learn(kept.fit, interval) : { ...kept.fit, open };
   return {
     share: reading.share,
     observedAt: at,
@@ -50,9 +49,11 @@ export function afterReading(
     resetsAt: same ? (kept.resetsAt ?? reading.resetsAt) : reading.resetsAt,
     own: begun || same ? own : after,
     since: after,
-    fit:
-      same && !isRepeated && at > observedAt
-        ? learn(kept.fit, { own: between, ms: at - observedAt, share: reading.share - share })
-        : kept.fit,
+    fit,
   };
+}
+
+/** The interval under way, with our own use up to another word: from the last word on, where none was under way. */
+function follow(open: Fit["open"], share: number, at: EpochMs, own: number): NonNullable<Fit["open"]> {
+  return open === null ? { share, at, own } : { ...open, own: open.own + own };
 }

@@ -1,6 +1,7 @@
 import type { Harness, Provider, Tier } from "../wire/contract.ts";
 import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
 import type { EpochMs, MicroUsd } from "../wire/units.ts";
+import { CONSTANTS, type Constants } from "./constants.ts";
 import type { Estimate } from "./estimator.ts";
 import { afterGrant, clockOf, passAt, type TeamState } from "./fairness.ts";
 import { keepFree, type KeptFree } from "./kept-free.ts";
@@ -156,8 +157,9 @@ export type Decision =
  * one credential that is kept free for it once it has been passed over for long. Ties go to the fewest live leases, then the
  * least recent grant, then the seed: never always to the first. Pure and total.
  */
-export function pick(snapshot: PoolSnapshot): Decision {
-  const pool = index(snapshot);
+export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): Decision {
+  const pool = index(snapshot, constants);
+  const asks = whatIsAsked(snapshot.credentials);
   const queue = orderOf(snapshot);
   const keptFree = keepFree(queue, pool);
   const passedOver: PassedOver[] = [];
@@ -169,7 +171,7 @@ export function pick(snapshot: PoolSnapshot): Decision {
   // Tasks that ask for the same thing get the same refusal.
   const refused = new Map<string, { whyNot: PassedOver["whyNot"]; until: EpochMs | null }>();
   for (const task of queue) {
-    const shape = shapeOf(task);
+    const shape = shapeOf(task, asks);
     const known = refused.get(shape);
     if (known !== undefined && !keptFree.tasks.has(task.task)) {
       wait(task.task, known);
@@ -209,9 +211,20 @@ export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue
   );
 }
 
-function shapeOf(task: QueuedTask): string {
-  const { provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom } = task;
-  return JSON.stringify([provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom]);
+/** What a refusal depends on: who asks, only where some credential asks who does. */
+function shapeOf(task: QueuedTask, asks: ReturnType<typeof whatIsAsked>): string {
+  const { provider, harness, model, tier, estimate, cap, runner, budgets } = task;
+  const who = [asks.repository && task.repository, asks.team && task.team, asks.person && task.person];
+  const size = [estimate.p90, estimate.ms, estimate.tokensPerMinute, cap, runner];
+  return [provider, harness, model, tier, ...who, ...size, ...budgets].join(" ");
+}
+
+function whatIsAsked(credentials: readonly CredentialState[]) {
+  return {
+    repository: credentials.some(({ only }) => only.repositories !== null),
+    team: credentials.some(({ only }) => only.teams !== null),
+    person: credentials.some(({ serves }) => serves !== "everyone" && serves !== "nobody"),
+  };
 }
 
 function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFree: KeptFree): Candidate {
@@ -222,7 +235,7 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
     windows: windowsOf(credential, pool),
     budgets: credential.budgets.flatMap((subject) => pool.budgets.get(subject) ?? []),
   };
-  const score = scoreOf(strategy, account, task.model, task.estimate.mean, now);
+  const score = scoreOf(strategy, account, task.model, task.estimate.mean, now, pool.constants.paced);
   return { credential: credential.name, score, whyNot: null };
 }
 

@@ -1,7 +1,7 @@
 import type { CredentialName } from "../wire/ids.ts";
 import type { EpochMs } from "../wire/units.ts";
 import type { PoolSnapshot } from "./pick.ts";
-import { keptOf, usable } from "./room.ts";
+import { keptShare, leftShare } from "./room.ts";
 import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
 
 /** The pool as people see it. Shares are fractions; times are epoch milliseconds UTC; money is micro-dollars. */
@@ -95,7 +95,7 @@ function windowReport(window: Allowance, keepForOwner: number, now: EpochMs): Wi
     window: allowanceKey(window),
     used: capacity === null ? (observed?.share ?? null) : usedOf(window, capacity, now) / capacity.value,
     held: capacity === null ? null : held / capacity.value,
-    kept: capacity === null ? keepForOwner : keptOf(window, capacity, keepForOwner, now) / capacity.value,
+    kept: capacity === null ? keepForOwner : keptShare(window, capacity, keepForOwner, now),
     observed: observed === null ? null : { share: observed.share, ageMs: Math.max(0, now - observed.at) },
     capacity: capacity === null ? null : { value: capacity.value, error: capacity.error },
     resetsAt,
@@ -106,6 +106,5 @@ function windowReport(window: Allowance, keepForOwner: number, now: EpochMs): Wi
 function roomOf(window: Allowance, keepForOwner: number, now: EpochMs): number | undefined {
   const { capacity } = window;
   if (capacity === null || window.name === "tokens-minute") return undefined;
-  const room = usable(window, keepForOwner, now) - usedOf(window, capacity, now) - window.held;
-  return Math.max(0, room / capacity.value);
+  return Math.max(0, leftShare(window, capacity, keepForOwner, now));
 }
