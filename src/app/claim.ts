@@ -73,7 +73,7 @@ export async function claim(
     return err(NOT_YOURS);
   }
   if (lease.state !== "offered" && lease.state !== "held") return err(TAKEN);
-  const { route, budget, price } = lease.attempt;
+  const { route, left, price } = lease.attempt;
   if (!request.harnesses.includes(route.harness)) {
     await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness });
     return err(TOO_OLD);
@@ -108,7 +108,7 @@ export async function claim(
       maxTurns: route.maxTurns,
     },
     auth: AUTH_OF[lease.kind],
-    budget: { microUsd: budget, price },
+    budget: { microUsd: left, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
     resume: [...(await earlierWork(deps, lease, plan))],

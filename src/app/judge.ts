@@ -18,7 +18,8 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   });
   // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
   const isInterrupted = judgement.verdict !== "solved" && report.kind === "ran" && faultOf(report) !== null;
-  if (isInterrupted && (await countRuns(store, task, lease)) <= plan.moves) return { go: "move" };
+  const left = lease.attempt.left - (lease.costs.listed ?? 0);
+  if (isInterrupted && left > 0 && (await countRuns(store, task, lease)) <= plan.moves) return { go: "move" };
   if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
   const may = await mayStillStart(deps, task.brief);
   if (!may.ok) return { failed: may.error };

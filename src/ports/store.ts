@@ -113,6 +113,8 @@ export type LeaseRow = {
     readonly number: number;
     readonly route: Route;
     readonly budget: MicroUsd;
+    /** Of it, what the attempt's runs before this lease's have left: what this one may spend. */
+    readonly left: MicroUsd;
     readonly price: Price;
     readonly verdict: Verdict | null;
     readonly why: JudgedReason | null;

@@ -49,6 +49,7 @@ describe("the worker's steps", () => {
     for (const table of [
       "decisions",
       "credentials",
+      "consents",
       "cooldowns",
       "allowances",
       "uses",

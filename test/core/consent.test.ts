@@ -5,7 +5,7 @@ import { isLent, NOTICE, NOTICE_HASH, type Consent } from "#core/pool/consent.ts
 import { toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { describeNotice } from "#core/task/notice.ts";
 import { ActorId, TaskId } from "#core/wire/ids.ts";
-import { EpochMs } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { makePlanRow } from "../kit/briefs.ts";
 
 const seat = (more: object = {}) => ({ name: "ada-max", provider: "anthropic", kind: "seat", owner: "ada", ...more });
@@ -40,6 +40,7 @@ describe("a seat", () => {
       queuedAt: EpochMs(1),
       passedOverAt: null,
       movedFrom: [],
+      spent: MicroUsd(0),
     }));
     const stored: Stored = {
       now: EpochMs(1), queue, spent: [], held: [], live: [], credentials: [], cooldowns: [], allowances: [], teams: [], seen: new Map(), consents,

@@ -4,6 +4,7 @@ import { priorOf } from "#core/pool/priors.ts";
 import { faultOf } from "#core/pool/cooldown.ts";
 import { Policy } from "#core/config/policy.ts";
 import { pick, type CredentialState, type PoolSnapshot, type QueuedTask } from "#core/pool/pick.ts";
+import { packRecord, unpackRecord, type Packed } from "#core/pool/record.ts";
 import { isRoomFor, ROOM, roomAt } from "#core/pool/room.ts";
 import { toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import { scoreOf } from "#core/pool/strategy.ts";
@@ -344,6 +345,21 @@ describe("the pool's properties", () => {
     );
   });
 
+  it("P16: a record comes back from how it is kept exactly as it was, and gives the decision again", () => {
+    fc.assert(
+      fc.property(somePool, (state) => {
+        const decision = pick(state);
+
+        const kept = unpackRecord(JSON.parse(JSON.stringify(packRecord(decision.record))) as Packed);
+
+        expect(kept).toEqual(decision.record);
+        expect(JSON.stringify(kept)).toBe(JSON.stringify(decision.record));
+        expect(pick(kept.snapshot)).toEqual(decision);
+      }),
+      RUNS,
+    );
+  });
+
   it("P16: a decision leaves its snapshot as it was", () => {
     fc.assert(
       fc.property(somePool, (state) => {
@@ -431,6 +447,7 @@ function queued(name: string, person: number, team = "everyone"): Stored["queue"
     queuedAt: NOW,
     passedOverAt: null,
     movedFrom: [],
+    spent: MicroUsd(0),
   };
 }
 

@@ -53,7 +53,7 @@ export async function findViolations(db: Kysely<Schema>): Promise<readonly Viola
       charged as (
         select owner_id, subject, amount, at from ledger join spenders using (lease_id)
         union all
-        select owner_id, 'credential:' || credential, amount, at from ledger where kind = 'model'
+        select owner_id, 'credential:' || credential, amount, at from ledger where ledger.kind = 'model'
       ),
       sums as (
         select owner_id, subject, sum(amount) as amount,
@@ -102,8 +102,8 @@ export async function findViolations(db: Kysely<Schema>): Promise<readonly Viola
       from ledger join leases on leases.id = ledger.lease_id
       where (ledger.owner_id, ledger.credential) <> (leases.owner_id, leases.credential)
         or leases.state not in ('settled', 'lost')
-        or (kind = 'model' and ledger.amount <> case when billed then listed else 0 end)
-        or (kind = 'runner' and ledger.amount <> listed)
+        or (ledger.kind = 'model' and ledger.amount <> case when billed then listed else 0 end)
+        or (ledger.kind = 'runner' and ledger.amount <> listed)
     union all
     select 'a sum that is not the ledger''s', coalesce(spend.subject, sums.subject)
       from spend full join sums using (owner_id, subject, day)

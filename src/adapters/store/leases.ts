@@ -29,6 +29,11 @@ export async function findByRunToken(db: Kysely<Schema>, lease: LeaseId, runToke
   return row === undefined ? undefined : toLease(row);
 }
 
+/** Of its attempt's budget, what the runs before it have left a lease. */
+const leftOfBudget = sql<number>`greatest(0, attempts.budget - coalesce((
+  select sum(before.used) from leases as before
+  where before.attempt_id = attempts.id and before.fence < leases.fence), 0))::bigint`;
+
 function leases(db: Kysely<Schema>) {
   const cost = (kind: LedgerEntry["kind"], figure: "amount" | "listed" = "amount") =>
     sql<number | null>`(select ${sql.ref(figure)} from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
@@ -52,6 +57,7 @@ function leases(db: Kysely<Schema>) {
       "attempts.number",
       "attempts.route",
       "attempts.budget",
+      leftOfBudget.as("left"),
       "attempts.price",
       "attempts.why",
       "attempts.state as attempt_state",
@@ -81,6 +87,7 @@ function toLease(row: Read): LeaseRow {
       number: row.number,
       route: row.route,
       budget: MicroUsd(row.budget),
+      left: MicroUsd(row.left),
       price: row.price,
       verdict: row.attempt_state === "open" ? null : row.attempt_state,
       why: row.why,
@@ -164,13 +171,14 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
   await lockPool(tx, of.owner);
   const plan = await planOf(tx, before.task_id);
   const sinceClaimMs = before.deadline_in === null ? null : Math.max(0, LEASE.termMs - before.deadline_in);
-  const { budget } = await tx
-    .selectFrom("attempts")
-    .select("budget")
-    .where("id", "=", before.attempt_id)
+  const { left } = await tx
+    .selectFrom("leases")
+    .innerJoin("attempts", "attempts.id", "leases.attempt_id")
+    .select(leftOfBudget.as("left"))
+    .where("leases.id", "=", lease)
     .executeTakeFirstOrThrow();
   const entries = conservativeCharge(
-    { cap: MicroUsd(budget), billed: before.billed, minute: MicroUsd(before.minute) },
+    { cap: MicroUsd(left), billed: before.billed, minute: MicroUsd(before.minute) },
     sinceClaimMs,
   );
   const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);

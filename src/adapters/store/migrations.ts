@@ -185,7 +185,7 @@ const MIGRATIONS: Record<string, Migration> = {
           own bigint not null default 0 check (own >= 0),
           since bigint not null default 0 check (since >= 0),
           published bigint,
-          fit jsonb,
+          fit jsonb, capacity bigint, error double precision, hidden double precision,
           primary key (owner_id, upstream, name, model)
         )`.execute(db);
       await sql`
@@ -219,7 +219,7 @@ const MIGRATIONS: Record<string, Migration> = {
           id bigint generated always as identity primary key,
           owner_id bigint not null,
           lease_id text not null references leases (id),
-          record jsonb not null,
+          record json not null,
           at bigint not null default ${NOW}
         )`.execute(db);
     },

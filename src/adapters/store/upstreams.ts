@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import type { CredentialName, OwnerId } from "#core/wire/ids.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { EpochMs, HOUR_MS } from "#core/wire/units.ts";
-import { NO_FIT } from "#core/pool/capacity.ts";
+import { capacityOf, NO_FIT } from "#core/pool/capacity.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import { afterReading, afterUse, type Kept } from "#core/pool/observe.ts";
 import { counts, LENGTH_MS } from "#core/pool/windows.ts";
@@ -131,6 +131,7 @@ async function writeWindow(
   kept: Kept,
   published: number | null = null,
 ): Promise<void> {
+  const learned = capacityOf(kept.fit);
   const values = {
     share: kept.share,
     observed_at: kept.observedAt,
@@ -138,6 +139,10 @@ async function writeWindow(
     own: Math.round(kept.own),
     since: Math.round(kept.since),
     fit: JSON.stringify(kept.fit),
+    // No more digits than it is known to: they are read, and kept with every decision.
+    capacity: learned === null ? null : Math.max(1, Math.round(learned.value)),
+    error: learned === null ? null : Number(learned.error.toPrecision(4)),
+    hidden: learned === null ? null : Number(learned.hiddenPerMs.toPrecision(6)),
     ...(published === null ? {} : { published }),
   };
   await tx

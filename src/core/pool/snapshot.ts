@@ -27,6 +27,8 @@ export type Stored = {
     readonly queuedAt: EpochMs;
     readonly passedOverAt: EpochMs | null;
     readonly movedFrom: readonly CredentialName[];
+    /** What its open attempt has used of its budget on these, at list price. */
+    readonly spent: MicroUsd;
   }[];
   /** Money, by `subjectId`. */
   readonly spent: readonly { readonly subject: string; readonly day: number; readonly week: number; readonly month: number }[];
@@ -55,7 +57,11 @@ export const REFUSALS_TO_QUARANTINE = 2;
 export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored, seed: number): PoolSnapshot {
   const { now } = stored;
   const queue = stored.queue.map((row) => toQueued(row, stored));
-  const credentials = policy.pool.map((entry) => toCredential(entry, upstreamName(entry, stored), stored));
+  const known = indexOf(stored);
+  const credentials = policy.pool.map((entry) => {
+    const row = known.credentials.get(entry.name);
+    return toCredential(entry, upstreamOf(entry, row), row, known);
+  });
   return {
     now,
     seed,
@@ -70,6 +76,18 @@ export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored,
   };
 }
 
+/** What is stored, by what it is looked up by: a pool may have hundreds of credentials. */
+type Known = ReturnType<typeof indexOf>;
+
+function indexOf(stored: Stored) {
+  return {
+    stored,
+    credentials: new Map(stored.credentials.map((row) => [row.name, row])),
+    live: new Map(stored.live.map((row) => [row.credential, row.live])),
+    cooldowns: Map.groupBy(stored.cooldowns, ({ upstream }) => upstream),
+  };
+}
+
 /** What jobs are compared with, nearest first: this repository's of this kind, the owner's. */
 export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "asker">): readonly [string, string] {
   const kind = `${size}/${route.harness}/${route.model}`;
@@ -77,18 +95,19 @@ export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "a
 }
 
 /** An upstream is named by the provider once it has been heard, before that by the policy's `account` or the credential itself. */
-export function upstreamName(
+function upstreamOf(
   entry: { readonly name: string; readonly account?: string | undefined },
-  { credentials }: Pick<Stored, "credentials">,
+  row: Stored["credentials"][number] | undefined,
 ): string {
   if (entry.account !== undefined) return `account:${entry.account}`;
-  const kept = credentials.find(({ name }) => name === entry.name)?.upstream ?? null;
+  const kept = row?.upstream ?? null;
   // What the policy once called it and calls it no more isn't the provider's word.
   return kept === null || kept.startsWith("account:") ? `credential:${entry.name}` : kept;
 }
 
-function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["queue"][number], stored: Stored): QueuedTask {
-  const { asker, route, size, price, budget } = plan;
+function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stored["queue"][number], stored: Stored): QueuedTask {
+  const { asker, route, size, price } = plan;
+  const budget = MicroUsd(Math.max(0, plan.budget - spent));
   const levels = kindsOf(plan).map((kind) => stored.seen.get(kind) ?? NOTHING_SEEN);
   const estimate = estimateOf(levels, priorOf(size, price));
   return {
@@ -112,9 +131,13 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["que
   };
 }
 
-function toCredential(entry: Policy["pool"][number], upstream: string, stored: Stored): CredentialState {
+function toCredential(
+  entry: Policy["pool"][number],
+  upstream: string,
+  row: Stored["credentials"][number] | undefined,
+  { stored, live, cooldowns }: Known,
+): CredentialState {
   const name = CredentialName(entry.name);
-  const known = stored.credentials.find((row) => row.name === name);
   const { only } = entry;
   const seat = entry.kind === "seat";
   return {
@@ -122,8 +145,8 @@ function toCredential(entry: Policy["pool"][number], upstream: string, stored: S
     provider: entry.provider,
     upstream,
     maxLive: entry.jobs ?? (seat ? 1 : JOBS_PER_KEY),
-    live: stored.live.find((row) => row.credential === name)?.live ?? 0,
-    lastGrantAt: known?.lastGrantAt ?? null,
+    live: live.get(name) ?? 0,
+    lastGrantAt: row?.lastGrantAt ?? null,
     keepForOwner: entry["keep-for-owner"] ?? 0,
     serves: servesOf(entry, stored),
     only: {
@@ -133,8 +156,8 @@ function toCredential(entry: Policy["pool"][number], upstream: string, stored: S
       models: only?.models ?? null,
       harnesses: only?.harnesses ?? null,
     },
-    cooldowns: stored.cooldowns.filter((row) => row.upstream === upstream).map(({ model, until }) => ({ model, until })),
-    quarantined: (known?.refusals ?? 0) >= REFUSALS_TO_QUARANTINE,
+    cooldowns: (cooldowns.get(upstream) ?? []).map(({ model, until }) => ({ model, until })),
+    quarantined: (row?.refusals ?? 0) >= REFUSALS_TO_QUARANTINE,
     budgets: seat ? [] : [subjectId({ kind: "credential", name })],
   };
 }
@@ -190,15 +213,17 @@ function teamsOf(policy: Policy, stored: Stored): PoolSnapshot["teams"] {
 /** Every budget that the policy sets and that something in the queue or the pool falls under. */
 function budgetsOf(policy: Policy, stored: Stored): readonly Budget[] {
   const budgets: Budget[] = [];
+  const spent = new Map(stored.spent.map((row) => [row.subject, row]));
+  const holds = new Map<string, number>();
+  for (const { window, amount } of stored.held) holds.set(window, (holds.get(window) ?? 0) + amount);
+  const ends = new Map(PERIODS.map((period) => [period, periodOf(period, stored.now).end]));
   const add = (subject: Subject, spending: { readonly amount: MicroUsd; readonly period: Period } | undefined) => {
     if (spending === undefined) return;
     const id = subjectId(subject);
     const { amount: capacity, period } = spending;
-    const used = MicroUsd(stored.spent.find((row) => row.subject === id)?.[period] ?? 0);
-    const held = MicroUsd(
-      stored.held.filter(({ window }) => window === `usd:${id}`).reduce((sum, { amount }) => sum + amount, 0),
-    );
-    budgets.push({ subject, period, capacity, used, held, resetsAt: periodOf(period, stored.now).end });
+    const used = MicroUsd(spent.get(id)?.[period] ?? 0);
+    const held = MicroUsd(holds.get(`usd:${id}`) ?? 0);
+    budgets.push({ subject, period, capacity, used, held, resetsAt: ends.get(period) ?? stored.now });
   };
   add({ kind: "owner" }, policy.budget);
   for (const entry of policy.pool)
