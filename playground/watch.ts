@@ -12,13 +12,25 @@ export async function waitForEnd(
   forMs: number,
   stopped?: AbortSignal,
 ): Promise<boolean> {
+  return waitForComment(world, repository, issue, (body) => ENDED.test(body), forMs, stopped);
+}
+
+/** The same, until the app's comment says this. */
+export async function waitForComment(
+  world: World,
+  repository: string,
+  issue: number,
+  says: (body: string) => boolean,
+  forMs: number,
+  stopped?: AbortSignal,
+): Promise<boolean> {
   const deadline = performance.now() + forMs;
   while (performance.now() < deadline) {
     if (stopped?.aborted === true) return false;
     if (
       world.github
         .comments(repository, issue)
-        .some((comment) => comment.login === world.github.app.botLogin && ENDED.test(comment.body))
+        .some((comment) => comment.login === world.github.app.botLogin && says(comment.body))
     )
       return true;
     await sleep(100);

@@ -30,6 +30,8 @@ export type WorldOptions = {
   readonly product: Pick<NewRepository, "files" | "fromGit" | "defaultBranch"> & { readonly private?: boolean };
   readonly policy?: string | null;
   readonly script: Script;
+  /** What the policy's pool draws on, in the policy's words. Default: the six lines' one API key. */
+  readonly pool?: readonly PoolEntry[];
   /** A real provider instead of the scripted model. */
   readonly live?: { readonly key: string };
   readonly databaseUrl?: string;
@@ -42,6 +44,14 @@ export type WorldOptions = {
   readonly sandboxed?: boolean;
 };
 
+/** A credential that has an environment with its key in the runner repository. */
+export type PoolEntry = {
+  readonly name: string;
+  readonly kind: "api-key" | "seat";
+  readonly owner?: string | undefined;
+};
+export type SeatOwner = { readonly seat: string; readonly person: Person };
+
 /** One organisation on one machine: GitHub, its runners, the provider, the app. Everything stops with it. */
 export type World = AsyncDisposable & {
   readonly github: EmulatedGitHub;
@@ -53,14 +63,15 @@ export type World = AsyncDisposable & {
   /** Pushes the workflow anew, as an operator who moves the app to another address. */
   setWorkflow(at: { readonly appUrl: string }): Promise<void>;
   readonly app: AppProcess;
-  /** Has write in the product repository. */
+  /** Has write in the product repository, as has the owner of each seat. */
   readonly maintainer: Person;
+  readonly seatOwners: readonly SeatOwner[];
   /** Has no role there. */
   readonly outsider: Person;
   readonly dataDir: string;
   /** Whether jobs run in the sandbox. */
   readonly sandboxed: boolean;
-  /** The real key: in GitHub's secret store, and wherever it leaked. */
+  /** The first real key: in GitHub's secret store, and wherever it leaked. */
   readonly key: string;
   readonly webhookSecret: string;
 };
@@ -76,11 +87,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     rmSync(dataDir, { recursive: true, force: true });
   });
   try {
-    const key = options.live?.key ?? `sk-ant-api03-${randomBytes(24).toString("hex")}`;
+    const pool = options.pool ?? [{ name: CREDENTIAL, kind: "api-key" }];
+    const keys = new Map(pool.map(({ name, kind }) => [name, options.live?.key ?? makeKey(kind)]));
+    const [key = ""] = keys.values();
     const webhookSecret = randomBytes(16).toString("hex");
     const oidc = stack.use(await startOidcIssuer());
     const tell = (from: WorldEvent["from"]) => (text: string) => options.onEvent?.({ from, text });
-    const model = stack.use(await startModel({ script: options.script, key, onTurn: tell("model") }));
+    const model = stack.use(await startModel({ script: options.script, key: [...keys.values()], onTurn: tell("model") }));
+    for (const { name, kind } of pool) if (kind === "seat") model.setLimits(keys.get(name) ?? "", { seat: {} });
     const app = stack.use(
       await prepareApp(
         {
@@ -110,7 +124,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       GITHUB_API_URL: github.url,
     });
     const modelUrl = options.live === undefined ? model.url : "https://api.anthropic.com";
-    const people = await furnish(github, options, { appUrl: app.url, key, modelUrl });
+    const people = await furnish(github, options, { appUrl: app.url, modelUrl, pool, keys });
     const owned = stack.move();
     const jobTemp = join(dataDir, "tmp");
     mkdirSync(jobTemp);
@@ -165,6 +179,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   }
 }
 
+/** As a provider makes them: an API key, or the token that a subscription's owner gets. */
+function makeKey(kind: PoolEntry["kind"]): string {
+  return `${kind === "seat" ? "sk-ant-oat01" : "sk-ant-api03"}-${randomBytes(24).toString("hex")}`;
+}
+
 const WORKFLOW = ".github/workflows/agent-pool.yml";
 
 /** The template with what an operator sets in it. */
@@ -175,7 +194,16 @@ function fillIn(at: { readonly appUrl: string; readonly modelUrl: string }): str
 }
 
 /** What `agent-pool init` would set up in a real organisation. */
-async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appUrl: string; key: string; modelUrl: string }) {
+async function furnish(
+  github: EmulatedGitHub,
+  options: WorldOptions,
+  at: {
+    readonly appUrl: string;
+    readonly modelUrl: string;
+    readonly pool: readonly PoolEntry[];
+    readonly keys: ReadonlyMap<string, string>;
+  },
+) {
   mkdirSync(TOOL_CACHE, { recursive: true });
   await github.createOwner({ login: "acme", kind: "Organization" });
   const { private: isPrivate = true, ...content } = options.product;
@@ -187,11 +215,8 @@ async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appU
     files: { [WORKFLOW]: fillIn(at) },
   });
   github.protectBranch(RUNNER, "main");
-  github.createEnvironment(RUNNER, CREDENTIAL, {
-    branches: ["main"],
-    secrets: { AGENT_POOL_KEY: at.key },
-    variables: {},
-  });
+  for (const [name, key] of at.keys)
+    github.createEnvironment(RUNNER, name, { branches: ["main"], secrets: { AGENT_POOL_KEY: key }, variables: {} });
   if (options.policy !== null) {
     const policy = options.policy ?? SIX_LINES;
     await github.createRepository({ owner: "acme", name: ".github", private: true, files: { ".github/agent-pool.yml": policy } });
@@ -199,6 +224,12 @@ async function furnish(github: EmulatedGitHub, options: WorldOptions, at: { appU
   const maintainer = await github.createPerson("maintainer");
   const outsider = await github.createPerson("outsider");
   github.setRole(PRODUCT, "maintainer", "write");
+  const seatOwners: SeatOwner[] = [];
+  for (const { name, kind, owner } of at.pool) {
+    if (kind !== "seat" || owner === undefined) continue;
+    seatOwners.push({ seat: name, person: await github.createPerson(owner) });
+    github.setRole(PRODUCT, owner, "write");
+  }
   await github.installApp("acme");
-  return { maintainer, outsider };
+  return { maintainer, outsider, seatOwners };
 }

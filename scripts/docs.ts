@@ -6,6 +6,7 @@ import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
 import { MAX_TURNS } from "../src/core/plan/route.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
+import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
 import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
@@ -17,6 +18,7 @@ import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts
  * `node scripts/docs.ts` writes them, `--check` fails where one isn't current.
  */
 const GENERATED = [
+  { file: "README.md", name: "notice", render: () => NOTICE },
   { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
   { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
@@ -92,6 +94,7 @@ type JsonSchema = {
   pattern?: string;
   default?: unknown;
   properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | false;
   required?: string[];
   items?: JsonSchema;
   maxItems?: number;
@@ -120,6 +123,7 @@ function renderSchema(schema: z.ZodType): string {
       walk(child, path === "" ? key : `${path}.${key}`, object?.required?.includes(key) === true);
     }
     if (node.items?.properties !== undefined) walkItems(node.items, `${path}[]`);
+    if (node.additionalProperties) walkItems(node.additionalProperties, `${path}.<name>`);
   };
   const walkItems = (node: JsonSchema, path: string): void => {
     for (const [key, child] of Object.entries(node.properties ?? {}))
@@ -138,17 +142,22 @@ function valueOf(node: JsonSchema): string {
     const list = node.maxItems === undefined ? "list" : `list (up to ${String(node.maxItems)})`;
     return `${list} of ${node.items?.properties === undefined ? valueOf(node.items ?? {}) : "entries"}`;
   }
-  if (node.type === "integer") return `${String(node.minimum)} to ${String(node.maximum)}`;
+  if (node.type === "integer" || node.type === "number") return `${String(node.minimum)} to ${String(node.maximum)}`;
   if (node.type === "string") return node.maxLength === undefined ? "text" : `text, at most ${String(node.maxLength)} characters`;
   return node.type === "object" ? "entries below" : (node.type ?? "text");
 }
 
 const PATTERNS: Record<string, string> = {
-  [String.raw`^\$\d{1,7}(?:\.\d{1,2})?\/month$`]: "dollars a month, `$200/month`",
+  [String.raw`^\$\d{1,7}(?:\.\d{1,2})?\/(?:day|week|month)$`]: "dollars a `day`, `week` or `month`, `$200/month`",
+  [String.raw`^(?:\d|[1-9]\d|100)%$`]: "a share, `40%`",
+  [String.raw`^(?!-)[A-Za-z0-9-]{1,39}$`]: "a GitHub login",
+  [String.raw`^[a-z0-9][a-z0-9_-]{0,99}$`]: "a team's name, as in its address",
+  [String.raw`^[A-Za-z0-9._-]{1,100}$`]: "a repository's name",
   [String.raw`^\$\d{1,5}(?:\.\d{1,2})?$`]: "dollars, `$15`",
   [String.raw`^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$`]: "a repository, `acme/agent-runner`",
   [String.raw`^[a-z0-9][a-z0-9._-]{0,62}$`]: "an environment's name: lower-case letters, digits, `.`, `_`, `-`",
   [String.raw`^[\w.-]+\.ya?ml$`]: "a workflow's file name",
+  [String.raw`^[1-9]\d{0,3}\/day$`]: "tasks a day, `10/day`",
 };
 
 let stale = false;

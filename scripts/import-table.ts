@@ -27,8 +27,8 @@ export const ROOMS: readonly Room[] = [
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
-    paths: ["src/main.ts", "src/env.ts"],
-    rooms: ["web", "app", "github", "store", "runtime", "ports", "core", "wire"],
+    paths: ["src/main.ts", "src/agent-pool.ts", "src/env.ts"],
+    rooms: ["web", "cli", "app", "github", "store", "runtime", "ports", "core", "wire"],
     packages: ["*"],
     node: ["*"],
   },
@@ -39,13 +39,20 @@ export const ROOMS: readonly Room[] = [
     packages: ["hono", "@hono/node-server", "zod"],
     node: ["http"],
   },
+  { name: "cli", paths: ["src/cli"], rooms: ["app", "ports", "core", "wire"], packages: [], node: ["*"] },
   { name: "app", paths: ["src/app"], rooms: ["ports", "core", "wire"], packages: ["zod"], node: ["timers/promises"] },
   { name: "github", paths: ["src/adapters/github"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "store", paths: ["src/adapters/store"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "runtime", paths: ["src/adapters/runtime"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "ports", paths: ["src/ports"], rooms: ["core", "wire"], packages: [], node: [] },
-  // yaml is a parser without effects; a hash and a path matcher are functions of their arguments.
-  { name: "core", paths: ["src/core"], rooms: ["wire"], packages: ["zod", "yaml"], node: ["crypto", "path"] },
+  // yaml is a parser without effects, genai-prices a table; a hash and a path matcher are functions of their arguments.
+  {
+    name: "core",
+    paths: ["src/core"],
+    rooms: ["wire"],
+    packages: ["zod", "yaml", "@pydantic/genai-prices"],
+    node: ["crypto", "path"],
+  },
   { name: "action", paths: ["action/src"], rooms: ["wire"], packages: ["zod", "@actions/core", "undici"], node: ["*"] },
   { name: "wire", paths: ["src/core/wire"], rooms: [], packages: ["zod"], node: [] },
 ];

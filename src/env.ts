@@ -90,7 +90,7 @@ export function readEnv(variables: Readonly<Record<string, string | undefined>>)
     publicUrl: env.PUBLIC_URL.replace(/\/+$/, ""),
     port: env.PORT,
     host: env.HOST,
-    store: env.DATABASE_URL === undefined ? { directory: env.AGENT_POOL_DATA } : { databaseUrl: env.DATABASE_URL },
+    store: storeOf(env),
     apiUrl: env.GITHUB_API_URL.replace(/\/+$/, ""),
     playground,
     oidcIssuer: env.OIDC_ISSUER,
@@ -99,6 +99,21 @@ export function readEnv(variables: Readonly<Record<string, string | undefined>>)
       .map((login) => login.toLowerCase()),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+/** Where the store is, for a command that needs nothing else of the environment. */
+export function readStoreEnv(variables: Readonly<Record<string, string | undefined>>): Result<Config["store"], EnvProblem> {
+  const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = Env.pick({ DATABASE_URL: true, AGENT_POOL_DATA: true }).safeParse(present);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return err({ variable: String(issue?.path[0] ?? "environment"), problem: issue?.message ?? "is not valid" });
+  }
+  return ok(storeOf(parsed.data));
+}
+
+function storeOf(env: Pick<z.infer<typeof Env>, "DATABASE_URL" | "AGENT_POOL_DATA">): Config["store"] {
+  return env.DATABASE_URL === undefined ? { directory: env.AGENT_POOL_DATA } : { databaseUrl: env.DATABASE_URL };
 }
 
 function missing(variable: string): string {

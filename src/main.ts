@@ -12,6 +12,7 @@ import type { Deps } from "#app/deps.ts";
 import { intake } from "#app/intake.ts";
 import { startWorker, type Worker } from "#app/worker.ts";
 import { oneLine } from "#core/change/publishable.ts";
+import { serveLocal } from "#cli/local.ts";
 import { webHandler } from "#web/server.ts";
 import { readEnv, type Config } from "./env.ts";
 
@@ -57,6 +58,7 @@ async function main(config: Config): Promise<void> {
   });
   await expectFree(config).catch((error: unknown) => fail(`can't listen: ${reasonOf(error)}; check PORT and HOST`));
   limitWebhooks(await server.start());
+  const local = "directory" in config.store ? await serveLocal(store, config.store.directory) : undefined;
   // Nothing is done in GitHub's sight before this process is reachable.
   worker = startWorker(deps);
   log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl }, "agent-pool is ready");
@@ -65,6 +67,7 @@ async function main(config: Config): Promise<void> {
     setTimeout(() => process.exit(1), STOP_MS).unref();
     await server.stop();
     await worker[Symbol.asyncDispose]();
+    await local?.[Symbol.asyncDispose]();
     await store.close();
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
+import { NOTICE } from "#core/pool/consent.ts";
 import { Settings } from "#core/config/settings.ts";
 import { readEnv } from "../src/env.ts";
 import { ROOT } from "../scripts/import-table.ts";
@@ -56,6 +57,12 @@ describe("the documents", () => {
 
     expect(written.length).toBeGreaterThan(5);
     expect(written.filter(([name]) => !step.includes(`*${name}*`))).toEqual([]);
+  });
+
+  it("show the notice on seats once, in README", () => {
+    const shown = DOCUMENTS.flatMap((name) => read(name).split(NOTICE).slice(1).map(() => name)); // prettier-ignore
+
+    expect(shown).toEqual(["README.md"]);
   });
 
   it("link to files that are there", () => {

@@ -66962,6 +66962,7 @@ var HARNESSES = ["claude-code"];
 var Harness = external_exports.enum(HARNESSES);
 var PROVIDERS = ["anthropic"];
 var Provider = external_exports.enum(PROVIDERS);
+var AUTHS = ["api-key", "oauth"];
 var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
@@ -66991,10 +66992,14 @@ var Claim = external_exports.object({
     effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
+  /** Of `AUTHS`: what the key in the job's environment is. */
+  auth: external_exports.string(),
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
-  limits: external_exports.object({ maxFiles: count, maxBytes: count })
+  limits: external_exports.object({ maxFiles: count, maxBytes: count }),
+  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  resume: external_exports.array(external_exports.lazy(() => Change)).default([])
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -67199,6 +67204,10 @@ var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
 var MIN_OUTPUT_TOKENS = 4e3;
 var OUTPUT_SHARE = 4;
+var KEY_VARIABLE = {
+  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
+  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key })
+};
 function toCommand(run2) {
   const { route } = run2;
   const args = [
@@ -67222,7 +67231,7 @@ function toCommand(run2) {
   ];
   const env = {
     ANTHROPIC_BASE_URL: `http://${run2.gateway}`,
-    ANTHROPIC_API_KEY: run2.dummy,
+    ...KEY_VARIABLE[run2.auth](run2.dummy),
     CLAUDE_CONFIG_DIR: `${run2.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
@@ -67304,7 +67313,7 @@ var OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
-var MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
@@ -67900,7 +67909,6 @@ function decodePath(bytes) {
 
 // action/src/gateway.ts
 var import_undici3 = __toESM(require_undici2(), 1);
-import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { performance as performance5 } from "node:perf_hooks";
 import { Readable } from "node:stream";
@@ -68002,6 +68010,7 @@ function refuse(response, ...[status, type, message, retry = NEVER_AGAIN]) {
 }
 
 // action/src/gateway-headers.ts
+import { timingSafeEqual } from "node:crypto";
 var HEADERS = /* @__PURE__ */ new Set([
   "accept",
   "content-type",
@@ -68023,17 +68032,29 @@ var BETAS = /* @__PURE__ */ new Set([
   "thinking-display-updates-2026-08-18",
   "extended-cache-ttl-2025-04-11"
 ]);
-function toUpstreamHeaders(from, header2, key) {
+var OAUTH_BETA = "oauth-2025-04-20";
+function toUpstreamHeaders(from, header2, { key, auth }) {
   const headers = {};
   for (const [name, value] of Object.entries(from)) {
     const known = HEADERS.has(name) || HEADER_FAMILIES.some((family) => name.startsWith(family));
     if (known && typeof value === "string") headers[name] = value;
   }
-  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it));
+  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it) || auth === "oauth" && it === OAUTH_BETA);
   if (betas.length > 0) headers["anthropic-beta"] = betas.join(",");
   headers["accept-encoding"] = "identity";
   headers[header2] = header2 === "authorization" ? `Bearer ${key}` : key;
   return headers;
+}
+function dummyHeader(headers, { dummy, auth }) {
+  const key = headers["x-api-key"];
+  if (auth === "api-key" && typeof key === "string" && same(key, dummy)) return "x-api-key";
+  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
+  return void 0;
+}
+function same(a, b) {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 // action/src/gateway-request.ts
@@ -68141,6 +68162,7 @@ function makeSseMeter(maxTokens) {
   let final = false;
   let outputChars = 0;
   let thinking = false;
+  let failure2 = "";
   function readEvent(data) {
     const event = parseRecord(data);
     if (event === void 0) return;
@@ -68150,6 +68172,8 @@ function makeSseMeter(maxTokens) {
       const usage = record2(event["usage"]);
       figures = grow(figures, usage);
       final ||= typeof usage?.["output_tokens"] === "number";
+    } else if (event["type"] === "error") {
+      failure2 = data;
     } else if (event["type"] === "content_block_start") {
       thinking ||= textOf(record2(event["content_block"])?.["type"]).endsWith("thinking");
     } else if (event["type"] === "content_block_delta") {
@@ -68181,7 +68205,8 @@ function makeSseMeter(maxTokens) {
       if (final) return { usage, estimated: false };
       const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
       return { usage: { ...usage, outputTokens }, estimated: true };
-    }
+    },
+    failure: () => failure2
   };
 }
 function makeJsonMeter() {
@@ -68196,7 +68221,8 @@ function makeJsonMeter() {
       if (bytes > MAX_JSON_BYTES) return void 0;
       const figures = grow(void 0, record2(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
       return figures === void 0 ? void 0 : { usage: toUsage(figures), estimated: false };
-    }
+    },
+    failure: () => ""
   };
 }
 function grow(seen, usage) {
@@ -68273,7 +68299,8 @@ function modelOf(row, claim3, asked) {
 function whichRejects(readings, governing, { verdict, seen }) {
   const refusing = readings.filter((it) => it.rejected);
   const scoped = governing === void 0 ? refusing.every((it) => it.model !== null) : governing.family !== null;
-  const [longest] = refusing.filter((it) => it.model !== null === scoped).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
+  const ofItsKind = refusing.filter((it) => it.model !== null === scoped);
+  const [longest] = (ofItsKind.length > 0 ? ofItsKind : refusing).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
   if (longest !== void 0 && longest.window !== "tokens-minute")
     return { window: longest.window, model: longest.model, resetsInMs: longest.resetsInMs };
   const model = scoped && governing !== void 0 ? seen.model : null;
@@ -68311,7 +68338,7 @@ function readMinute(header2, seen) {
   return reading({
     window: "tokens-minute",
     model: seen.model,
-    share: kind.remaining === null ? null : 1 - Math.min(1, kind.remaining / kind.limit),
+    share: kind.remaining === null ? null : (kind.limit - Math.min(kind.limit, kind.remaining)) / kind.limit,
     limit: Math.min(MAX_TOKENS_A_MINUTE, Math.round(kinds[0].limit)),
     resetsInMs: spanTo(kind.at, seen.now, MAX_SPAN_MS),
     rejected: empty !== void 0
@@ -68489,17 +68516,32 @@ var MAX_VALUE_CHARS = 200;
 function observeAnswer(answer2) {
   const header2 = toHeaders(answer2.headers);
   const now = parseHttpDate(header2("date")) ?? answer2.now;
-  const failed = !(answer2.status < 400);
-  const seen = { model: toModel(answer2.model), now, refused: answer2.status === 429 };
+  const status = statusOf(answer2);
+  const seen = { model: toModel(answer2.model), now, refused: status === 429 };
   const seat = readUnified(header2, seen);
   const minute = readMinute(header2, seen);
   const readings = [...seat?.readings ?? [], ...readCodexHeaders(header2, seen), ...minute === void 0 ? [] : [minute]];
   const upstream = seat === void 0 && hasKeyHeaders(header2) ? header2("anthropic-organization-id") : "";
   return {
     readings,
-    signal: failed ? readSignal({ status: answer2.status, header: header2, body: answer2.body, now, rejection: seat?.rejection ?? null, readings }) : null,
+    // An answer that has no status is no good answer.
+    signal: status < 400 ? null : readSignal({ status, header: header2, body: answer2.body, now, rejection: seat?.rejection ?? null, readings }),
+    // prettier-ignore
     upstream: Upstream.safeParse(upstream).success ? upstream : null
   };
+}
+var STATUS_OF = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  rate_limit_error: 429,
+  overloaded_error: 529
+};
+function statusOf({ status, body }) {
+  if (!(status < 400) || body === "") return status;
+  const error63 = record2(parseRecord(body)?.["error"]);
+  return error63 === void 0 ? status : STATUS_OF[textOf(error63["type"])] ?? 500;
 }
 var NOTHING_OBSERVED = { readings: [], signal: null, upstream: null };
 function observeEvent(event, seen) {
@@ -68648,7 +68690,7 @@ async function answer(state, request, response) {
   const counting = path === "/v1/messages/count_tokens";
   if (request.method !== "POST" || !(counting || path === "/v1/messages"))
     return refuse(response, 404, "not_found_error", "no such route");
-  const header2 = dummyHeader(request.headers, state.dummy);
+  const header2 = dummyHeader(request.headers, state);
   if (header2 === void 0) return refuse(response, 401, "authentication_error", "not this run's key");
   if (state.inFlight >= MAX_IN_FLIGHT)
     return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
@@ -68687,7 +68729,7 @@ async function answerCall(state, response, asked) {
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send2(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header2, state.key),
+    headers: toUpstreamHeaders(request.headers, header2, state),
     body: call.body
   });
   if (counting) return void await relay(response, await sending.answer(), void 0, makeHead());
@@ -68715,7 +68757,8 @@ async function answerMetered(state, response, sending, worst) {
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
-    if (upstream !== void 0 && upstream.statusCode >= 400) observe(state, upstream, said.text());
+    const error63 = said.text() || (meter?.failure() ?? "");
+    if (upstream !== void 0 && (upstream.statusCode >= 400 || error63 !== "")) observe(state, upstream, error63);
     settle2(state.allowance, worst, refused || !sending.begun() ? "nothing" : meter?.end() ?? "unknown");
   }
 }
@@ -68779,17 +68822,6 @@ function drained(response) {
     if (response.destroyed) resolve();
     else response.once("drain", done).once("close", done);
   });
-}
-function dummyHeader(headers, dummy) {
-  const key = headers["x-api-key"];
-  if (typeof key === "string" && same(key, dummy)) return "x-api-key";
-  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
-  return void 0;
-}
-function same(a, b) {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 // action/src/homes.ts
@@ -69063,7 +69095,9 @@ async function drop(workspace, name) {
 }
 
 // action/src/prompt.ts
-function renderPrompt(brief, verify2, fence) {
+function renderPrompt(claim3, fence) {
+  const { brief, resume } = claim3;
+  const { verify: verify2 } = claim3.commands;
   return [
     "Resolve the issue below in the repository in the current directory.",
     "",
@@ -69072,6 +69106,7 @@ function renderPrompt(brief, verify2, fence) {
     "- Leave `.github/` and git's own files alone; changes there are refused.",
     "- There is no network. Dependencies are installed already, as far as the repository's settings say so.",
     verify2.length === 0 ? "- Run the repository's own checks before you finish." : `- Before you finish, these must succeed: ${verify2.map((it) => `\`${it}\``).join(", ")}`,
+    ...resume.length === 0 ? [] : ["- Another run began this and was interrupted. What it had changed is in the files: look at it, and go on from there."],
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",
@@ -69102,6 +69137,31 @@ function renderRepair(command, output2, fence) {
 function withoutFence(text2, fence) {
   return text2.replaceAll(fence, "");
 }
+
+// action/src/resume.ts
+async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
+  const before = await takeSnapshot(git, workspace, base);
+  if (!before.ok) return before;
+  const line = `exec '${process.execPath}' --input-type=module -`;
+  const input2 = `const changes = ${JSON.stringify(changes)};
+${WRITER}`;
+  const written = await sandbox.run({ line, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
+  if (written.exitCode !== 0)
+    return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
+  const after = await takeSnapshot(git, workspace, base);
+  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
+}
+var WRITER = `
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+for (const change of changes) {
+  await rm(change.path, { force: true });
+  if (change.status === "deleted") continue;
+  await mkdir(dirname(change.path), { recursive: true });
+  await writeFile(change.path, Buffer.from(change.content, "base64"));
+  await chmod(change.path, change.mode === "100755" ? 0o755 : 0o644);
+}
+`;
 
 // action/src/verify.ts
 import { performance as performance8 } from "node:perf_hooks";
@@ -69139,6 +69199,7 @@ ${ended.stderr}`.trim();
 // action/src/attempt.ts
 var RESERVE_MS = MINUTE_MS;
 var MIN_REPAIR_MS = MINUTE_MS;
+var DUMMY_OF = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
 function workUntil(claimedAt, deadlineMs) {
   return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
 }
@@ -69164,10 +69225,11 @@ async function runAttempt(deps) {
     const kept = claim3.commands.verify.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
     if (!kept.ok) return kept;
     log("set up", { commands: claim3.commands.setup.length });
-    const dummy = `sk-ant-api03-dummy-${randomBytes2(24).toString("base64url")}`;
+    const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes2(24).toString("base64url")}`;
     const gateway = __using(_stack, await startGateway({
       key: inputs.key,
       dummy,
+      auth: deps.auth,
       upstream: inputs.baseUrl,
       model: claim3.route.model,
       budgetMicroUsd: claim3.budget.microUsd,
@@ -69221,9 +69283,14 @@ function toOutcome(deps, done) {
 async function work(deps, git, gateway, settings) {
   const { claim: claim3, stopping } = deps;
   const session = randomUUID2();
-  const prompt = renderPrompt(claim3.brief, claim3.commands.verify, makeFence());
+  const prompt = renderPrompt(claim3, makeFence());
   const start2 = { ...settings, session, prompt, maxTurns: claim3.route.maxTurns };
-  const first = await runRound(deps, git, gateway, start2, claim3.checkout.base);
+  const { base } = claim3.checkout;
+  const limits2 = { until: settings.until, signal: stopping };
+  const begun = claim3.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim3.resume, limits2);
+  if (!begun.ok) return begun;
+  if (claim3.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim3.resume.length });
+  const first = await runRound(deps, git, gateway, start2, begun.value);
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
@@ -69267,11 +69334,12 @@ function makeFence() {
   return `=====${randomBytes2(12).toString("hex")}=====`;
 }
 async function runHarness(deps, gateway, settings) {
-  const { claim: claim3, sandbox, workspace, harness, tool, stopping, log } = deps;
+  const { claim: claim3, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
     executable: tool.executable,
     gateway: gateway.address,
+    auth,
     home: workspace.home,
     route: claim3.route,
     budget: claim3.budget,
@@ -69670,7 +69738,7 @@ async function prepare(inputs, workspace, log) {
   log("sandbox proven", { version: srt.value.version });
   return ok({ srt: srt.value });
 }
-async function equip(inputs, workspace, ready, route, log) {
+async function equip(inputs, workspace, ready, { route, auth: word }, log) {
   const harness = findHarness(route.harness);
   if (harness === void 0) {
     const known = Object.keys(HARNESS).join(", ");
@@ -69681,12 +69749,21 @@ async function equip(inputs, workspace, ready, route, log) {
       )
     );
   }
+  const auth = AUTHS.find((known) => known === word);
+  if (auth === void 0) {
+    return err(
+      blocked(
+        "harnessUnavailable",
+        `The workflow's version of the Action doesn't know credentials of the kind \`${cut(word, 50)}\`, only ${AUTHS.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`
+      )
+    );
+  }
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
   const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
   const sandbox = ready.srt === void 0 ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
-  return ok({ workspace, sandbox, harness, tool: tool.value });
+  return ok({ workspace, sandbox, harness, auth, tool: tool.value });
 }
 
 // action/src/report.ts
@@ -69965,7 +70042,7 @@ async function runClaimed(run2) {
         phase = next;
         gateway = its ?? gateway;
       };
-      const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2.route, log) : ready;
+      const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2, log) : ready;
       if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run2.dispatcher }, answer2.checkout.token);
       const ran = equipped.ok ? await runAttempt({ ...run2, ...equipped.value, claim: answer2, stopping: stopping.signal, onPhase }) : equipped;
       outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [

@@ -66075,10 +66075,14 @@ var Claim = external_exports.object({
     effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
+  /** Of `AUTHS`: what the key in the job's environment is. */
+  auth: external_exports.string(),
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
-  limits: external_exports.object({ maxFiles: count, maxBytes: count })
+  limits: external_exports.object({ maxFiles: count, maxBytes: count }),
+  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  resume: external_exports.array(external_exports.lazy(() => Change)).default([])
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -66227,6 +66231,10 @@ var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
 var MIN_OUTPUT_TOKENS = 4e3;
 var OUTPUT_SHARE = 4;
+var KEY_VARIABLE = {
+  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
+  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key })
+};
 function toCommand(run) {
   const { route } = run;
   const args = [
@@ -66250,7 +66258,7 @@ function toCommand(run) {
   ];
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
-    ANTHROPIC_API_KEY: run.dummy,
+    ...KEY_VARIABLE[run.auth](run.dummy),
     CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
@@ -66329,7 +66337,7 @@ var OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
-var MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {

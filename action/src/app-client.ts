@@ -9,6 +9,7 @@ import {
   type Outcome,
   OutcomeReply,
   Refusal,
+  MAX_OUTCOME_BYTES,
 } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
@@ -44,7 +45,8 @@ const OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
 const FIRST_PAUSE_MS = SECOND_MS;
 const LONGEST_PAUSE_MS = 30 * SECOND_MS;
 const ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
-const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+/** A claim's answer may bring as much as an outcome takes away. */
+const MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 
 type Call<T> = {
   readonly path: string;

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { type Dispatcher } from "undici";
 import {
+  type Auth,
   type Claim,
   CONTRACT_VERSION,
   couldNotStart,
@@ -22,6 +23,7 @@ import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { renderPrompt, renderRepair } from "./prompt.ts";
+import { resumeWork } from "./resume.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Tool } from "./tools.ts";
@@ -33,6 +35,8 @@ export type Prepared = {
   readonly workspace: Workspace;
   readonly sandbox: Sandbox;
   readonly harness: Harness;
+  /** What the leased key is. */
+  readonly auth: Auth;
   readonly tool: Tool;
 };
 
@@ -52,6 +56,9 @@ export type AttemptDeps = Prepared & {
 const RESERVE_MS = MINUTE_MS;
 /** A repair round shorter than this would only cost. */
 const MIN_REPAIR_MS = MINUTE_MS;
+
+/** How Anthropic's keys and tokens begin: a CLI may look at that before it sends one. */
+const DUMMY_OF: Readonly<Record<Auth, string>> = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
 
 /** When harness and verification stop, so that the outcome still arrives within the lease. Pure. */
 export function workUntil(claimedAt: number, deadlineMs: number): number {
@@ -81,9 +88,9 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   if (!kept.ok) return kept;
   log("set up", { commands: claim.commands.setup.length });
 
-  const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
+  const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes(24).toString("base64url")}`;
   await using gateway = await startGateway({
-    key: inputs.key, dummy, upstream: inputs.baseUrl, model: claim.route.model, budgetMicroUsd: claim.budget.microUsd,
+    key: inputs.key, dummy, auth: deps.auth, upstream: inputs.baseUrl, model: claim.route.model, budgetMicroUsd: claim.budget.microUsd,
     price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
   const worked = await work(deps, git.value, gateway, { dummy, guide, until });
@@ -136,9 +143,14 @@ type WorkSettings = { readonly dummy: string; readonly guide: string | undefined
 async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: WorkSettings): Promise<Result<Worked, Blocked>> {
   const { claim, stopping } = deps;
   const session = randomUUID();
-  const prompt = renderPrompt(claim.brief, claim.commands.verify, makeFence());
+  const prompt = renderPrompt(claim, makeFence());
   const start = { ...settings, session, prompt, maxTurns: claim.route.maxTurns };
-  const first = await runRound(deps, git, gateway, start, claim.checkout.base);
+  const { base } = claim.checkout;
+  const limits = { until: settings.until, signal: stopping };
+  const begun = claim.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim.resume, limits);
+  if (!begun.ok) return begun;
+  if (claim.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim.resume.length });
+  const first = await runRound(deps, git, gateway, start, begun.value);
   if (!first.ok) return first;
   const { ending, tree } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
@@ -206,10 +218,10 @@ type HarnessSettings = WorkSettings & {
 };
 
 async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: HarnessSettings): Promise<Ending> {
-  const { claim, sandbox, workspace, harness, tool, stopping, log } = deps;
+  const { claim, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
-    executable: tool.executable, gateway: gateway.address, home: workspace.home, route: claim.route, budget: claim.budget,
+    executable: tool.executable, gateway: gateway.address, auth, home: workspace.home, route: claim.route, budget: claim.budget,
     ...settings, resume: settings.resume ?? false,
   }); // prettier-ignore
   gateway.setOpen(true);

@@ -1,4 +1,6 @@
+import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { Auth } from "#core/wire/contract.ts";
 
 /**
  * What of a request's headers goes upstream beside the real key. Allow-lists: an organisation's proxy (Portkey, Helicone,
@@ -26,18 +28,45 @@ const BETAS = new Set([
   "effort-2025-11-24", "thinking-display-updates-2026-08-18", "extended-cache-ttl-2025-04-11",
 ]); // prettier-ignore
 
+/** Says that the bearer's token is a subscription's. The CLI adds it to a seat's requests itself; nothing here does. */
+const OAUTH_BETA = "oauth-2025-04-20";
+
 export type KeyHeader = "x-api-key" | "authorization";
 
 /** Pure. `header` is the one that the client used for its dummy. */
-export function toUpstreamHeaders(from: IncomingHttpHeaders, header: KeyHeader, key: string): Record<string, string> {
+export function toUpstreamHeaders(
+  from: IncomingHttpHeaders,
+  header: KeyHeader,
+  { key, auth }: { readonly key: string; readonly auth: Auth },
+): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(from)) {
     const known = HEADERS.has(name) || HEADER_FAMILIES.some((family) => name.startsWith(family));
     if (known && typeof value === "string") headers[name] = value;
   }
-  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it)); // prettier-ignore
+  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it) || (auth === "oauth" && it === OAUTH_BETA)); // prettier-ignore
   if (betas.length > 0) headers["anthropic-beta"] = betas.join(",");
   headers["accept-encoding"] = "identity";
   headers[header] = header === "authorization" ? `Bearer ${key}` : key;
   return headers;
+}
+
+/**
+ * Which header carries the dummy. SDK 1.12 sends an API key as `Authorization: Bearer`, Claude Code as `x-api-key`; a seat's
+ * token is a bearer's with both.
+ */
+export function dummyHeader(
+  headers: IncomingHttpHeaders,
+  { dummy, auth }: { readonly dummy: string; readonly auth: Auth },
+): KeyHeader | undefined {
+  const key = headers["x-api-key"];
+  if (auth === "api-key" && typeof key === "string" && same(key, dummy)) return "x-api-key";
+  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
+  return undefined;
+}
+
+function same(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
 }

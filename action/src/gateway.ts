@@ -1,10 +1,9 @@
-import { timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Readable } from "node:stream";
 import { type Dispatcher } from "undici";
-import type { Price, Usage } from "#core/wire/contract.ts";
+import type { Auth, Price, Usage } from "#core/wire/contract.ts";
 import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { cut } from "#core/wire/text.ts";
@@ -21,7 +20,7 @@ import {
   release,
   RETRY_SOON,
 } from "./gateway-body.ts";
-import { type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
+import { dummyHeader, type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
 import { parseModelCall } from "./gateway-request.ts";
 import { makeJsonMeter, makeSseMeter, type Meter } from "./meter.ts";
 import { makeObserver, type Observer } from "./observer.ts";
@@ -36,6 +35,7 @@ export type GatewaySettings = {
   readonly key: string;
   /** What the sandbox presents instead; random per run. */
   readonly dummy: string;
+  readonly auth: Auth;
   readonly upstream: URL;
   readonly model: string;
   readonly budgetMicroUsd: number;
@@ -149,7 +149,7 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   const counting = path === "/v1/messages/count_tokens";
   if (request.method !== "POST" || !(counting || path === "/v1/messages"))
     return refuse(response, 404, "not_found_error", "no such route");
-  const header = dummyHeader(request.headers, state.dummy);
+  const header = dummyHeader(request.headers, state);
   if (header === undefined) return refuse(response, 401, "authentication_error", "not this run's key");
   if (state.inFlight >= MAX_IN_FLIGHT)
     return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
@@ -202,7 +202,7 @@ async function answerCall(state: State, response: ServerResponse, asked: Asked):
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header, state.key),
+    headers: toUpstreamHeaders(request.headers, header, state),
     body: call.body,
   });
   // Counting costs nothing and proves nothing: neither its success nor its failure is the provider's word on the credential.
@@ -233,7 +233,8 @@ async function answerMetered(state: State, response: ServerResponse, sending: Se
     if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
     else response.destroy();
   } finally {
-    if (upstream !== undefined && upstream.statusCode >= 400) observe(state, upstream, said.text());
+    const error = said.text() || (meter?.failure() ?? "");
+    if (upstream !== undefined && (upstream.statusCode >= 400 || error !== "")) observe(state, upstream, error);
     settle(state.allowance, worst, refused || !sending.begun() ? "nothing" : (meter?.end() ?? "unknown"));
   }
 }
@@ -312,18 +313,4 @@ function drained(response: ServerResponse): Promise<void> {
     if (response.destroyed) resolve();
     else response.once("drain", done).once("close", done);
   });
-}
-
-/** Which header carries the dummy. SDK 1.12 sends the key as `Authorization: Bearer`, Claude Code as `x-api-key`. */
-function dummyHeader(headers: IncomingHttpHeaders, dummy: string): KeyHeader | undefined {
-  const key = headers["x-api-key"];
-  if (typeof key === "string" && same(key, dummy)) return "x-api-key";
-  if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
-  return undefined;
-}
-
-function same(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -125,7 +125,7 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
       phase = next;
       gateway = its ?? gateway;
     };
-    const equipped = ready.ok ? await equip(inputs, run.workspace, ready.value, answer.route, log) : ready;
+    const equipped = ready.ok ? await equip(inputs, run.workspace, ready.value, answer, log) : ready;
     // The fetch revokes its token; without one it would live on for an hour.
     if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run.dispatcher }, answer.checkout.token);
     const ran = equipped.ok

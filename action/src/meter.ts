@@ -18,6 +18,8 @@ export type Meter = {
   read(chunk: Uint8Array): void;
   /** What the call used; undefined when the answer was cut before it named any figures. Called once, at its end. */
   end(): Metered | undefined;
+  /** The error with which a stream broke off that had begun well, as it came; empty where none did. */
+  failure(): string;
 };
 
 export type Metered = { readonly usage: Usage; readonly estimated: boolean };
@@ -38,6 +40,7 @@ export function makeSseMeter(maxTokens: number): Meter {
   let final = false;
   let outputChars = 0;
   let thinking = false;
+  let failure = "";
 
   function readEvent(data: string): void {
     const event = parseRecord(data);
@@ -48,6 +51,8 @@ export function makeSseMeter(maxTokens: number): Meter {
       const usage = record(event["usage"]);
       figures = grow(figures, usage);
       final ||= typeof usage?.["output_tokens"] === "number";
+    } else if (event["type"] === "error") {
+      failure = data;
     } else if (event["type"] === "content_block_start") {
       thinking ||= textOf(record(event["content_block"])?.["type"]).endsWith("thinking");
     } else if (event["type"] === "content_block_delta") {
@@ -83,6 +88,7 @@ export function makeSseMeter(maxTokens: number): Meter {
       const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
       return { usage: { ...usage, outputTokens }, estimated: true };
     },
+    failure: () => failure,
   };
 }
 
@@ -100,6 +106,7 @@ export function makeJsonMeter(): Meter {
       const figures = grow(undefined, record(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
       return figures === undefined ? undefined : { usage: toUsage(figures), estimated: false };
     },
+    failure: () => "",
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Claim } from "#core/wire/contract.ts";
+import { AUTHS, type Claim } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import type { Prepared } from "./attempt.ts";
@@ -45,12 +45,12 @@ export async function prepare(inputs: Inputs, workspace: Workspace, log: Log): P
   return ok({ srt: srt.value });
 }
 
-/** After the claim, which names the harness. Errors: harnessUnavailable. */
+/** After the claim, which names the harness and what the key is. Errors: harnessUnavailable. */
 export async function equip(
   inputs: Inputs,
   workspace: Workspace,
   ready: Ready,
-  route: Claim["route"],
+  { route, auth: word }: Pick<Claim, "route" | "auth">,
   log: Log,
 ): Promise<Result<Prepared, Blocked>> {
   const harness = findHarness(route.harness);
@@ -63,10 +63,19 @@ export async function equip(
       ),
     );
   }
+  const auth = AUTHS.find((known) => known === word);
+  if (auth === undefined) {
+    return err(
+      blocked(
+        "harnessUnavailable",
+        `The workflow's version of the Action doesn't know credentials of the kind \`${cut(word, 50)}\`, only ${AUTHS.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`,
+      ),
+    );
+  }
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
   const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
   const sandbox = ready.srt === undefined ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
-  return ok({ workspace, sandbox, harness, tool: tool.value });
+  return ok({ workspace, sandbox, harness, auth, tool: tool.value });
 }

@@ -6,7 +6,9 @@ import type { Claim } from "#core/wire/contract.ts";
  * the sandbox, the gateway and the app's guards don't depend on it.
  * Pure: `fence` is random, and taken out of the text should it be there all the same.
  */
-export function renderPrompt(brief: Claim["brief"], verify: readonly string[], fence: string): string {
+export function renderPrompt(claim: Pick<Claim, "brief" | "commands" | "resume">, fence: string): string {
+  const { brief, resume } = claim;
+  const { verify } = claim.commands;
   return [
     "Resolve the issue below in the repository in the current directory.",
     "",
@@ -17,6 +19,9 @@ export function renderPrompt(brief: Claim["brief"], verify: readonly string[], f
     verify.length === 0
       ? "- Run the repository's own checks before you finish."
       : `- Before you finish, these must succeed: ${verify.map((it) => `\`${it}\``).join(", ")}`,
+    ...(resume.length === 0
+      ? []
+      : ["- Another run began this and was interrupted. What it had changed is in the files: look at it, and go on from there."]),
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",

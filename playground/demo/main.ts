@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { whyNoSandbox } from "../programs.ts";
 import { sampleFiles } from "../sample.ts";
-import { countCalls, waitForEnd } from "../watch.ts";
+import { countCalls, waitForComment, waitForEnd } from "../watch.ts";
 import { createWorld, PRODUCT, ROOT, TOOL_CACHE, type World } from "../world.ts";
 import { readOptions, USAGE, type DemoOptions } from "./options.ts";
 import { collect } from "./report.ts";
@@ -50,6 +50,7 @@ async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number>
     script: options.script,
     sandboxed: noSandbox === undefined,
     ...(options.policy === undefined ? {} : { policy: options.policy }),
+    ...(options.pool === undefined ? {} : { pool: options.pool }),
     ...(options.live === undefined ? {} : { live: options.live }),
     onEvent: (event) => {
       const told = options.verbose ? `${event.from}: ${event.text}` : narrate(event);
@@ -65,16 +66,20 @@ async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number>
   }
   telling = true;
   line("GitHub, its runner, the OIDC issuer, the model and the app answer on loopback");
-  const code = await tell(world, options, stopped);
+  const { code, issue } = await tell(world, options, stopped);
   // What the app and the runner say while they are ended is no part of the story.
   telling = false;
   if (code === STOPPED) process.stderr.write("demo: stopped, everything is removed\n");
-  else if (options.keep) await keep(world, stopped);
+  else if (options.keep) await keep(world, issue, stopped);
   return code;
 }
 
-async function tell(world: World, options: DemoOptions, stopped: AbortSignal): Promise<number> {
+type Told = { readonly code: number; readonly issue: number };
+
+async function tell(world: World, options: DemoOptions, stopped: AbortSignal): Promise<Told> {
   const { github, maintainer } = world;
+  await lendSeats(world, options, stopped);
+  if (stopped.aborted) return { code: STOPPED, issue: 0 };
   github.resetCalls();
   const labels = options.comment === undefined ? ["agent"] : [];
   const { number } = await maintainer.openIssue(PRODUCT, { ...options.issue, labels });
@@ -87,7 +92,7 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
   }
   const limitMs = options.live === undefined ? 10 * MINUTE_MS : HOUR_MS + 15 * MINUTE_MS;
   const ended = await waitForEnd(world, PRODUCT, number, limitMs, stopped);
-  if (stopped.aborted) return STOPPED;
+  if (stopped.aborted) return { code: STOPPED, issue: number };
   if (!ended) line(`no end within ${String(limitMs / SECOND_MS)} s; the app's last lines:\n${world.app.output().slice(-3_000)}`);
   // GitHub counts what it was asked up to here; the rest is our own looking.
   const calls = countCalls(world);
@@ -102,23 +107,44 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
   for (const text of problems) line(`PROBLEM: ${text}`);
   line(problems.length === 0 ? pass(summary) : "FAILED, for the reasons above");
   if (options.json) process.stdout.write(`${JSON.stringify({ ok: problems.length === 0, ...summary })}\n`);
-  return problems.length === 0 ? 0 : 1;
+  return { code: problems.length === 0 ? 0 : 1, issue: number };
+}
+
+/** Each seat that is to serve everyone is lent by its owner, on an issue of its own; what the app answers otherwise is shown. */
+async function lendSeats(world: World, { pool = [] }: DemoOptions, stopped: AbortSignal): Promise<void> {
+  const toLend = world.seatOwners.filter(({ seat }) => pool.some(({ name, serves }) => name === seat && serves === "everyone"));
+  if (toLend.length === 0) return;
+  const issue = { title: "Seats that serve everyone", body: "Lent here by their owners." };
+  const { number } = await world.maintainer.openIssue(PRODUCT, issue);
+  for (const { seat, person } of toLend) {
+    line(`${person.login} lends a seat by a comment on issue #${String(number)}: /agent lend ${seat}`);
+    await person.comment(PRODUCT, number, `/agent lend ${seat}`);
+    const lent = (body: string) => body.includes(`lends \`${seat}\`.`);
+    await waitForComment(world, PRODUCT, number, (body) => lent(body) || body.includes("· not started"), MINUTE_MS, stopped);
+    if (stopped.aborted) return;
+    const said = world.github.comments(PRODUCT, number).find(({ login }) => login === world.github.app.botLogin)?.body ?? "";
+    if (!lent(said)) line(`the app doesn't take it: ${said.split("\n").at(4) ?? "(it said nothing)"}`);
+  }
 }
 
 function pass({ pullRequest, attempts }: Omit<Awaited<ReturnType<typeof collect>>, "comment" | "diff">): string {
-  const cost = attempts.reduce((sum, attempt) => sum + (attempt.costUsd ?? 0), 0);
-  return `pull request #${String(pullRequest?.number)} exists, for $${cost.toFixed(4)} of model use, and its tree is the one that an independent clone gives`;
+  const sum = (usd: (attempt: (typeof attempts)[number]) => number | null) =>
+    attempts.reduce((total, attempt) => total + (usd(attempt) ?? 0), 0);
+  const cost = sum(({ costUsd }) => costUsd);
+  const listed = sum(({ listedUsd }) => listedUsd);
+  const paid = listed === cost ? "" : ` (at list price $${listed.toFixed(4)}, the rest paid by subscription)`;
+  return `pull request #${String(pullRequest?.number)} exists, for $${cost.toFixed(4)} of model use${paid}, and its tree is the one that an independent clone gives`;
 }
 
 /** `--keep`: the app starts again on the same store, and everything stays until it is stopped. */
-async function keep(world: World, stopped: AbortSignal): Promise<void> {
+async function keep(world: World, issue: number, stopped: AbortSignal): Promise<void> {
   await world.app.start();
   const { dataDir, github, app, model } = world;
   const pull = (await github.pulls(PRODUCT))[0];
   process.stdout.write(
     [
       "",
-      `issue                   ${github.url}/${PRODUCT}/issues/1`,
+      `issue                   ${github.url}/${PRODUCT}/issues/${String(issue)}`,
       ...(pull === undefined ? [] : [`pull request            ${github.url}/${PRODUCT}/pull/${String(pull.number)}`]),
       `repository              git clone ${join(dataDir, "repositories", `${PRODUCT}.git`)}`,
       `app                     ${app.url}/readyz`,

@@ -3,6 +3,8 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { parseConfig } from "#core/config/parse.ts";
+import { Policy } from "#core/config/policy.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseScript, type Script } from "../model/script.ts";
 
@@ -16,7 +18,8 @@ export const USAGE = `npm run demo -- [options]
   --comment TEXT    ask by a comment, like "/agent use frontier", instead of by the label
   --script FILE     what the scripted model does: [{"write":{"path","content"}},{"run":"…"},{"say":"…"}]
   --live            the real provider, with ANTHROPIC_API_KEY; costs money
-  --policy FILE     the organisation's policy, .github/agent-pool.yml (default: README's six lines)
+  --policy FILE     the organisation's policy, .github/agent-pool.yml (default: README's six lines); the owners of its seats are
+                    people of the demo, and lend what the policy says serves everyone
   --keep            leave everything running at the end and print the addresses
   --verbose         every call, webhook and log line instead of the story
   --json            the last line is one JSON object
@@ -33,6 +36,8 @@ export type DemoOptions = {
   readonly live: { readonly key: string } | undefined;
   /** The policy's text; undefined: the six lines of README. */
   readonly policy: string | undefined;
+  /** Its pool, where it is valid; the app says what is wrong with one that isn't. */
+  readonly pool: Policy["pool"] | undefined;
   readonly keep: boolean;
   readonly verbose: boolean;
   readonly json: boolean;
@@ -87,6 +92,10 @@ export function readOptions(
   const policy = values.policy === undefined ? ok(undefined) : readText(values.policy, "--policy");
   if (!policy.ok) return policy;
   const key = env["ANTHROPIC_API_KEY"];
+  const parsed = policy.value === undefined ? undefined : parseConfig("--policy", policy.value, Policy);
+  const pool = parsed?.ok === true ? parsed.value.pool : undefined;
+  if (values.live && pool?.some(({ kind }) => kind === "seat") === true)
+    return err("--live pays with ANTHROPIC_API_KEY, and the policy's pool has seats: leave them out, or try it without --live");
   if (values.live && !key) return err("--live needs ANTHROPIC_API_KEY, the key the run is paid with");
   return ok({
     repo: repo.value,
@@ -95,6 +104,7 @@ export function readOptions(
     script: script.value,
     live: values.live && key !== undefined ? { key } : undefined,
     policy: policy.value,
+    pool,
     keep: values.keep,
     verbose: values.verbose,
     json: values.json,

@@ -36,6 +36,7 @@ export async function collect(world: World, issue: number, options: DemoOptions)
       why: attempt.why,
       usage: report?.usage ?? null,
       costUsd: costs.model === null ? null : costs.model / 1_000_000,
+      listedUsd: costs.listed === null ? null : costs.listed / 1_000_000,
       runnerUsd: costs.runner === null ? null : costs.runner / 1_000_000,
       sandbox: report?.kind === "ran" ? report.sandbox : null,
       ms: report?.ms ?? null,

@@ -30,6 +30,10 @@ export function makeControl(github: GitHub, privateKeyPem: string, close: () => 
       repository.roles.set(login.toLowerCase(), role);
       if (role !== "none") emitMember(github, repository, known(github, login));
     },
+    setTeam(owner, slug, members) {
+      const joined = Object.entries(members).map(([login, state]) => [known(github, login).login.toLowerCase(), state] as const);
+      github.teams.set(`${known(github, owner).login}/${slug}`.toLowerCase(), new Map(joined));
+    },
     protectBranch(name, branch) {
       named(name).protectedBranches.add(branch);
     },

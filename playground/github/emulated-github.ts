@@ -28,6 +28,9 @@ export type GitHubOptions = {
 
 export type Role = "admin" | "maintain" | "write" | "triage" | "read" | "none";
 
+/** `pending`: invited, and has not accepted. */
+export type Membership = "active" | "pending";
+
 /** Who a request was made by: `anonymous` covers no credentials and wrong ones. */
 export type Party = "app-jwt" | "installation" | "anonymous";
 
@@ -169,6 +172,8 @@ export type EmulatedGitHub = AsyncDisposable & {
   createRepository(repository: NewRepository): Promise<CreatedRepository>;
   createPerson(login: string): Promise<Person>;
   setRole(repository: string, login: string, role: Role): void;
+  /** All of a team's members from now on, by login. */
+  setTeam(owner: string, slug: string, members: Readonly<Record<string, Membership>>): void;
   protectBranch(repository: string, branch: string): void;
   createEnvironment(repository: string, name: string, environment: NewEnvironment): void;
   /** A person's commit: `null` deletes a path. Answers the new commit's id; sends `push`. */

@@ -10,6 +10,11 @@ export function holds(permissions: Readonly<Record<string, string>>, name: strin
   return (RANK[permissions[name] ?? ""] ?? 0) >= (RANK[level] ?? Infinity);
 }
 
+/** Whether a route that is of no repository may be called with these permissions. */
+export function holdsNeeded(permissions: Readonly<Record<string, string>>, { needs }: RouteRule): boolean {
+  return typeof needs !== "object" || Object.entries(needs).every(([name, level]) => holds(permissions, name, level));
+}
+
 export function covers(token: Token, repositoryId: number): boolean {
   return token.repositoryIds === "all" || token.repositoryIds.includes(repositoryId);
 }
@@ -18,10 +23,7 @@ export function covers(token: Token, repositoryId: number): boolean {
 export function mayCall(request: RepositoryRequest): boolean {
   const rule: RouteRule = ROUTES[request.route as Route];
   const { permissions } = request.token;
-  if (rule.needs === undefined) return true;
-  if (typeof rule.needs !== "string") {
-    return Object.entries(rule.needs).every(([name, level]) => holds(permissions, name, level));
-  }
+  if (typeof rule.needs !== "string") return holdsNeeded(permissions, rule);
   return holds(permissions, isOnPull(request) ? "pull_requests" : "issues", rule.needs.endsWith("write") ? "write" : "read");
 }
 

@@ -2,7 +2,7 @@ import { answer, badCredentials, isRecord, notAccessible, notFound, refusal, typ
 import { checkExchange } from "./contract.ts";
 import type { Caller } from "./credentials.ts";
 import { takeContentSlot } from "./limits.ts";
-import { covers, mayCall } from "./permissions.ts";
+import { covers, holdsNeeded, mayCall } from "./permissions.ts";
 import { ROUTES, type Route, type RouteRule } from "./routes.ts";
 import { HANDLERS, isOfNoRepository } from "./routes/handlers.ts";
 import { findRepository, type GitHub } from "./state.ts";
@@ -73,7 +73,8 @@ async function dispatch(github: GitHub, request: RestRequest, { route, params }:
     accept: request.accept,
     ...(caller.party === "installation" ? { token: caller.token } : {}),
   };
-  if (isOfNoRepository(route)) return HANDLERS[route](github, api);
+  if (isOfNoRepository(route))
+    return holdsNeeded(api.token?.permissions ?? {}, rule) ? HANDLERS[route](github, api) : notAccessible();
   if (api.token === undefined) return badCredentials();
   const { token } = api;
   const repository = findRepository(github, params["owner"] ?? "", params["repo"] ?? "");

@@ -16,6 +16,7 @@ export const ROUTES = {
   "GET /installation/repositories": { by: "installation" },
   "GET /rate_limit": { by: "installation" },
   "GET /users/{username}": { by: "anyone" },
+  "GET /orgs/{org}/teams/{team_slug}/memberships/{username}": { by: "installation", needs: { members: "read" } },
   "GET /repos/{owner}/{repo}": { by: "installation", needs: { metadata: "read" } },
   "GET /repos/{owner}/{repo}/branches/{branch}": { by: "installation", needs: { contents: "read" } },
   "GET /repos/{owner}/{repo}/collaborators/{username}/permission": { by: "installation", needs: { metadata: "read" } },

@@ -1,6 +1,15 @@
 import type { KeyObject } from "node:crypto";
 import type { GitRepository } from "./git-repository.ts";
-import type { AppManifest, Call, CallHook, Delivery, GitHubOptions, NewEnvironment, Role } from "./emulated-github.ts";
+import type {
+  AppManifest,
+  Call,
+  CallHook,
+  Delivery,
+  GitHubOptions,
+  Membership,
+  NewEnvironment,
+  Role,
+} from "./emulated-github.ts";
 
 /**
  * All that the emulated GitHub knows, as one record handed to every function. Times are epoch milliseconds of its own
@@ -24,6 +33,8 @@ export type GitHub = {
   clockOffsetMs: number;
   lastId: number;
   readonly accounts: Map<string, Account>;
+  /** By `owner/slug`, of each member by login; all in lower case. */
+  readonly teams: Map<string, ReadonlyMap<string, Membership>>;
   readonly repositories: Map<number, Repository>;
   readonly installations: Map<number, Installation>;
   readonly tokens: Map<string, Token>;

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Usage } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
+import { MINUTE_MS } from "#core/wire/units.ts";
 import { toClaudeTool } from "./claude-tools.ts";
+import { type Account, type Seat, SEAT_WINDOWS, type SeatWindow } from "./limits.ts";
 import type { Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
 
 const GivenBlock = z.object({ type: z.string(), text: z.string().optional() });
@@ -65,8 +67,7 @@ export const anthropicWire: Wire = {
     };
   },
 
-  /** The CLI sends `x-api-key`; SDK 1.12 and OAuth tokens come as Bearer. */
-  keyOf: ({ headers }) => headers["x-api-key"] ?? /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1],
+  keyOf,
 
   reply(request, turn, usage, id) {
     const body = bodyOf(request);
@@ -93,23 +94,79 @@ export const anthropicWire: Wire = {
 
   errorEvent: (type, message) => ({ event: "error", data: { type: "error", error: { type, message } } }),
 
-  headers(requestId, now) {
-    const reset = new Date(now.getTime() + 60_000).toISOString().replace(/\.\d+Z$/, "Z");
-    return {
-      "request-id": requestId,
-      "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
-      "anthropic-ratelimit-requests-limit": "4000",
-      "anthropic-ratelimit-requests-remaining": "3999",
-      "anthropic-ratelimit-requests-reset": reset,
-      "anthropic-ratelimit-input-tokens-limit": "2000000",
-      "anthropic-ratelimit-input-tokens-remaining": "1998000",
-      "anthropic-ratelimit-input-tokens-reset": reset,
-      "anthropic-ratelimit-output-tokens-limit": "400000",
-      "anthropic-ratelimit-output-tokens-remaining": "399000",
-      "anthropic-ratelimit-output-tokens-reset": reset,
-    };
+  headers(account, now) {
+    const limits = account.seat === undefined ? keyHeaders(account, now) : seatHeaders(account.seat, now);
+    return { "anthropic-organization-id": account.organization, ...limits };
   },
 };
+
+/** How the token of a seat begins, as `claude setup-token` prints it. */
+const TOKEN = "sk-ant-oat";
+
+/**
+ * The CLI sends a key as `x-api-key`, SDK 1.12 as a bearer's. A seat's token is a bearer's alone, and good only beside the beta that
+ * says so.
+ */
+function keyOf({ headers }: WireRequest): string | undefined {
+  const key = headers["x-api-key"];
+  if (key !== undefined) return key.startsWith(TOKEN) ? undefined : key;
+  const bearer = /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1];
+  const betas = (headers["anthropic-beta"] ?? "").split(",").map((beta) => beta.trim());
+  return bearer?.startsWith(TOKEN) === true && !betas.includes("oauth-2025-04-20") ? undefined : bearer;
+}
+
+/** docs "Rate limits", read 2026-11-23: a token bucket each, in RFC 3339. */
+function keyHeaders({ inputTokensAMinute: input }: Account, now: Date): Record<string, string> {
+  const [reset] = new Date(now.getTime() + MINUTE_MS).toISOString().split(".");
+  const output = Math.round(input / 5);
+  const limits = { requests: [4_000, 1], "input-tokens": [input, 2_000], "output-tokens": [output, 1_000], tokens: [input + output, 3_000] }; // prettier-ignore
+  return Object.fromEntries(
+    Object.entries(limits).flatMap(([kind, [limit = 0, used = 0]]) => [
+      [`anthropic-ratelimit-${kind}-limit`, String(limit)],
+      [`anthropic-ratelimit-${kind}-remaining`, String(Math.max(0, limit - used))],
+      [`anthropic-ratelimit-${kind}-reset`, `${reset}Z`],
+    ]),
+  );
+}
+
+/** In a header, and as the window that governs an answer. */
+const SEAT_NAMES: Readonly<Record<SeatWindow, readonly [header: string, claim: string]>> = {
+  fiveHour: ["5h", "five_hour"],
+  week: ["7d", "seven_day"],
+  scopedWeek: ["7d_oi", "seven_day_overage_included"],
+};
+
+/** As recorded from answers to seats (none are documented), `x-should-retry: true` on a quota's end among them. */
+function seatHeaders({ windows, rejects }: Seat, now: Date): Record<string, string> {
+  const seconds = (ms: number): string => String(Math.ceil(ms / 1_000));
+  const [fullest] = SEAT_WINDOWS.toSorted((a, b) => (windows[b]?.share ?? -1) - (windows[a]?.share ?? -1));
+  const governing = rejects ?? fullest ?? "fiveHour";
+  const status = (share: number): string => (share >= 1 ? "rejected" : share >= 0.9 ? "allowed_warning" : "allowed");
+  const { share = 0, resetsAt = now.getTime() } = windows[governing] ?? {};
+  const common = {
+    status: status(share),
+    reset: seconds(resetsAt),
+    "representative-claim": SEAT_NAMES[governing][1],
+    "fallback-percentage": "0.5",
+    "overage-status": "rejected",
+    "overage-disabled-reason": "org_level_disabled",
+  };
+  const each = SEAT_WINDOWS.flatMap((window): [string, string][] => {
+    const state = windows[window];
+    if (state === undefined) return [];
+    const [name] = SEAT_NAMES[window];
+    return [
+      [`${name}-status`, status(state.share)],
+      [`${name}-reset`, seconds(state.resetsAt)],
+      [`${name}-utilization`, String(Math.round(state.share * 10_000) / 10_000)],
+    ];
+  });
+  const unified = [...Object.entries(common), ...each].map(
+    ([name, value]) => [`anthropic-ratelimit-unified-${name}`, value] as const,
+  );
+  const refusal = rejects === undefined ? {} : { "retry-after": seconds(Math.max(0, resetsAt - now.getTime())), "x-should-retry": "true" }; // prettier-ignore
+  return { ...Object.fromEntries(unified), ...refusal };
+}
 
 type Block =
   | { readonly type: "text"; readonly text: string }

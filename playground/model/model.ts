@@ -5,6 +5,7 @@ import type { Usage } from "#core/wire/contract.ts";
 import { listen } from "../runner/listen.ts";
 import { anthropicWire } from "./anthropic.ts";
 import { makeFaults, type Fault, type FaultEffect } from "./faults.ts";
+import { type Account, type Limits, makeLimits } from "./limits.ts";
 import { turnOf, type Script, type Turn } from "./script.ts";
 import { AUXILIARY_USAGE, usageOfTurn } from "./usage.ts";
 import type { Conversation, Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
@@ -46,6 +47,11 @@ export type Model = AsyncDisposable & {
   requests(): readonly ModelRequest[];
   /** Adds a fault from now on. */
   fault(fault: Fault): void;
+  /**
+   * What the account of a key allows from now on: an API key's limits, or a seat's windows, with a refusal as soon as one of
+   * them is used up. Set anew, it counts anew.
+   */
+  setLimits(key: string, limits: Limits): void;
 };
 
 const AUXILIARY_TURN: Turn = { say: "Small fix", tool: undefined };
@@ -54,6 +60,7 @@ const AUXILIARY_TURN: Turn = { say: "Small fix", tool: undefined };
 export async function startModel(options: ModelOptions): Promise<Model> {
   const requests: ModelRequest[] = [];
   const faults = makeFaults(options.faults ?? []);
+  const limits = makeLimits();
   const keys = options.key === undefined ? undefined : [options.key].flat();
 
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -77,12 +84,14 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     };
     requests.push(record);
     const id = randomBytes(12).toString("hex");
-    const answer = makeAnswer(wire, response, record, id);
     if (options.latencyMs !== undefined) await sleep(options.latencyMs);
+    const known = keys === undefined || (key !== undefined && keys.includes(key));
+    const account = known ? limits.read(key) : undefined;
+    const answer = makeAnswer(wire, response, record, { id, account });
 
     // Probes that the CLIs send before anything else, without a key.
     if (request.method === "HEAD" || request.path === "/api/hello") return answer.json(200, { message: "hello" });
-    if (keys !== undefined && (key === undefined || !keys.includes(key))) return answer.fail(401, "invalid x-api-key");
+    if (!known) return answer.fail(401, "invalid x-api-key");
     if (asked === undefined) return answer.fail(404, `${request.method} ${request.path}`);
     if (asked.kind === "plain") return answer.json(asked.status, asked.body);
     if (asked.kind === "wrong") return answer.fail(400, asked.message);
@@ -91,6 +100,8 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     const effect = faults.next({ key, model: talk.model });
     if (effect?.kind === "hang") return;
     if (effect?.kind === "status") return answer.refuse(effect);
+    if (account?.seat?.rejects !== undefined) return answer.fail(429, "This request would exceed your account's rate limit. Please try again later."); // prettier-ignore
+    limits.count(key);
     const script = typeof options.script === "function" ? options.script(talk) : options.script;
     const turn = scripted ? turnOf(script, talk.turn) : AUXILIARY_TURN;
     const usage = scripted ? usageOfTurn(talk.turn) : AUXILIARY_USAGE;
@@ -110,6 +121,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     url: listening.url,
     requests: () => requests,
     fault: faults.add,
+    setLimits: limits.set,
     [Symbol.asyncDispose]: listening.close,
   };
 }
@@ -119,9 +131,11 @@ function describeTurn({ tool }: Turn): string {
   return tool.kind === "write" ? `writes ${tool.path}` : `runs ${tool.command.split("\n", 1)[0] ?? ""}`;
 }
 
-function makeAnswer(wire: Wire, response: ServerResponse, record: ModelRequest, id: string) {
+type Answering = { readonly id: string; readonly account: Account | undefined };
+
+function makeAnswer(wire: Wire, response: ServerResponse, record: ModelRequest, { id, account }: Answering) {
   const requestId = `req_${id}`;
-  const usual = wire.headers(requestId, new Date());
+  const usual = { "request-id": requestId, ...(account === undefined ? {} : wire.headers(account, new Date())) };
 
   function send(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
     record.status = status;

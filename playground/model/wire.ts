@@ -1,5 +1,6 @@
 import type { Usage } from "#core/wire/contract.ts";
 import type { Result } from "#core/wire/result.ts";
+import type { Account } from "./limits.ts";
 import type { Turn } from "./script.ts";
 
 /** A request as it came in. `path` has no query. Header names are lower-case. */
@@ -46,6 +47,6 @@ export type Wire = {
   errorBody(status: number, message: string, requestId: string): unknown;
   /** An error inside a stream that began well. */
   errorEvent(type: string, message: string): ServerSentEvent;
-  /** Headers of every answer, rate limits among them. */
-  headers(requestId: string, now: Date): Readonly<Record<string, string>>;
+  /** Headers of every answer to a good key: whose account it is, and its limits. */
+  headers(account: Account, now: Date): Readonly<Record<string, string>>;
 };

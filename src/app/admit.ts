@@ -1,20 +1,10 @@
-import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { SECOND_MS } from "#core/wire/units.ts";
 import type { OwnerId } from "#core/wire/ids.ts";
-import { ok, type Result } from "#core/wire/result.ts";
-import type { Failure } from "#core/wire/failure.ts";
 import { hopeless } from "#core/pool/hope.ts";
 import { pick } from "#core/pool/pick.ts";
-import type { Brief } from "#core/task/brief.ts";
-import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
 import type { Deps, Worked } from "./deps.ts";
-import { parsePolicy, readPolicy } from "./policy.ts";
-
-/**
- * How soon an owner's waiting tasks are looked at again when nothing wakes them: a month may have turned, a budget been
- * raised. A policy older than this is read anew first.
- */
-const LOOK_AGAIN_MS = 5 * MINUTE_MS;
+import { currentPolicy, LOOK_AGAIN_MS } from "./policy.ts";
 
 /**
  * An owner's queue: grants of its pool until none fits. What must wait says so in its comment, and is looked at again when
@@ -26,7 +16,7 @@ export async function admit(deps: Deps, admission: ClaimedAdmission): Promise<Wo
   for (;;) {
     const head = await store.readQueueHead(owner);
     if (head === undefined) return { restMs: null };
-    const policy = await currentPolicy(deps, admission, head.brief);
+    const policy = await currentPolicy(deps, admission.policy, head.brief);
     if (policy.ok) {
       if (!("refused" in policy.value)) return grant(deps, owner, policy.value);
       await store.refuseQueued(owner, policy.value.refused);
@@ -59,23 +49,4 @@ async function grant({ store, runtime }: Deps, owner: OwnerId, policy: CurrentPo
     const soonestMs = Math.min(...until) - snapshot.now;
     return { restMs: Math.min(LOOK_AGAIN_MS, Math.max(SECOND_MS, soonestMs)) };
   }
-}
-
-async function currentPolicy(
-  { store, github }: Deps,
-  { owner, policy }: ClaimedAdmission,
-  head: Brief,
-): Promise<Result<CurrentPolicy | { refused: Failure }, GitHubFailure>> {
-  if (policy.ageMs < LOOK_AGAIN_MS) {
-    const kept = parsePolicy(head.owner.login, policy.text);
-    return ok(kept.ok ? { policy: kept.value, commit: policy.commit } : { refused: kept.error });
-  }
-  const readAt = await store.now();
-  const setUp = await github.readSetUp(head);
-  if (!setUp.ok) return setUp;
-  const fresh = readPolicy(head.owner, setUp.value.policy);
-  if (!fresh.ok) return ok({ refused: fresh.error });
-  const { text, commit } = fresh.value;
-  await store.recordPolicy(owner, { text, commit, readAt });
-  return ok({ policy: fresh.value.policy, commit });
 }

@@ -1,7 +1,17 @@
 import { LEASE } from "#core/pool/lease.ts";
-import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import { AUTH_OF } from "#core/config/policy.ts";
+import {
+  CONTRACT_VERSION,
+  MAX_OUTCOME_BYTES,
+  type Change,
+  type Claim,
+  type ClaimRequest,
+  type Refusal,
+} from "#core/wire/contract.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import { checkChanges } from "#core/change/guards.ts";
+import type { Plan } from "#core/plan/plan.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
@@ -63,7 +73,7 @@ export async function claim(
     return err(NOT_YOURS);
   }
   if (lease.state !== "offered" && lease.state !== "held") return err(TAKEN);
-  const { route, budget, price } = lease.attempt;
+  const { route, left, price } = lease.attempt;
   if (!request.harnesses.includes(route.harness)) {
     await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness });
     return err(TOO_OLD);
@@ -97,10 +107,21 @@ export async function claim(
       effort: route.effort,
       maxTurns: route.maxTurns,
     },
-    budget: { microUsd: budget, price },
+    auth: AUTH_OF[lease.kind],
+    budget: { microUsd: left, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
+    resume: [...(await earlierWork(deps, lease, plan))],
   });
+}
+
+/** What this attempt's last run had changed when a limit ended it, as far as it could be published: else it begins anew. */
+async function earlierWork({ store }: Deps, lease: LeaseRow, plan: Plan): Promise<readonly Change[]> {
+  const leases = await store.readLeases(lease.task);
+  const last = leases.filter(({ attempt, state }) => attempt.id === lease.attempt.id && state === "settled").at(-1);
+  if (last === undefined) return [];
+  const checked = checkChanges(await store.readChanges(last.id), plan.guards);
+  return checked.ok ? checked.value : [];
 }
 
 /**

@@ -11,6 +11,9 @@ export type Deps = { readonly store: Store; readonly github: GitHub; readonly ru
  */
 export type Worked = "done" | { readonly restMs: number | null } | { readonly failed: GitHubFailure };
 
+/** What came of a delivery, kept with it; or what GitHub did not do. */
+export type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
+
 /**
  * What a step leads to. The worker writes it, in one transaction; a step itself writes nothing of the task.
  * `rest`: nothing to do before then; the tries start anew. `failed`: this action again later, as its next try.

@@ -3,7 +3,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import type { WorkflowRun } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
-import { mayStart } from "./who-may.ts";
+import { mayStillStart } from "./who-may.ts";
 
 /** dispatching → awaiting: every lock checked, then the run started once; or refused, with the lease given back. */
 export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
@@ -16,7 +16,7 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
     lease: { lease: lease.id, lose: true, verdict: { verdict: "refused", why: null } },
   });
 
-  const may = await mayStart(github, brief);
+  const may = await mayStillStart(deps, brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return refuse(may.value);
 

@@ -2,10 +2,11 @@ import { faultOf } from "#core/pool/cooldown.ts";
 import { judge } from "#core/task/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
-import { mayStart } from "./who-may.ts";
+import { mayStillStart } from "./who-may.ts";
 
 /** judging → committing, or the end: what was reported is judged, trusting none of it. */
-export async function judgeOutcome({ store, github, runtime }: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
+export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
+  const { store, runtime } = deps;
   const { plan } = task;
   const { report } = lease;
   if (report === null || plan === null) throw new Error(`task ${task.id} is judged without an outcome`);
@@ -17,9 +18,10 @@ export async function judgeOutcome({ store, github, runtime }: Deps, task: Claim
   });
   // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
   const isInterrupted = judgement.verdict !== "solved" && report.kind === "ran" && faultOf(report) !== null;
-  if (isInterrupted && (await countRuns(store, task, lease)) <= plan.moves) return { go: "move" };
+  const left = lease.attempt.left - (lease.costs.listed ?? 0);
+  if (isInterrupted && left > 0 && (await countRuns(store, task, lease)) <= plan.moves) return { go: "move" };
   if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
-  const may = await mayStart(github, task.brief);
+  const may = await mayStillStart(deps, task.brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return { go: "reject", patch: { failure: may.value }, ...judged("refused", null) };
   return { go: "accept", ...judged("solved", null) };

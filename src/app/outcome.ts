@@ -39,7 +39,10 @@ export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Pro
   if (lease.state !== "held") return err(ENDED);
   const estimated = outcome.kind === "ran" && outcome.estimated;
   const { usage, ms } = outcome;
-  const entries = settlement({ usage, estimated, ms }, { price: lease.attempt.price, billed: lease.billed });
+  const entries = settlement(
+    { usage, estimated, ms },
+    { price: lease.attempt.price, billed: lease.billed, minute: lease.minute },
+  );
   const fault = outcome.kind === "ran" ? faultOf(outcome) : null;
   const isTypical = outcome.kind === "ran" && fault === null && outcome.modelCalls > 0;
   if (!(await store.settle(lease.id, outcome, hash, { entries, fault, isTypical }))) {

@@ -1,11 +1,13 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import type { EpochMs } from "#core/wire/units.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
+import type { MayStart } from "#core/config/standing.ts";
 import { findModel } from "#core/plan/catalog.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import { EVERYONE } from "#core/pool/snapshot.ts";
+import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Brief } from "#core/task/brief.ts";
@@ -13,31 +15,53 @@ import { parseCommand, type Override } from "#core/task/command.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
-import { readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
-import { isTrustedAuthor, mayStart } from "./who-may.ts";
+import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
+import { isTrustedAuthor, readRequester, readStanding } from "./who-may.ts";
 
 /** planning → queued: who may, the configuration as it stands, size, route, budget; or refused, saying why. */
 export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   const { brief } = task;
   const { store, github, runtime } = deps;
-  const may = await mayStart(github, brief);
-  if (!may.ok) return { failed: may.error };
-  if (may.value !== undefined) return refuse(may.value);
+  const role = await readRequester(github, brief);
+  if (!role.ok) return { failed: role.error };
   const readAt = await store.now();
   const setUp = await github.readSetUp(brief);
   if (!setUp.ok) return { failed: setUp.error };
   const configured = configure(brief, setUp.value);
   if (!configured.ok) return refuse(configured.error);
-  const { text, commit } = configured.value.read;
+  const { text, commit, policy } = configured.value.read;
   await store.recordPolicy(brief.owner.id, { text, commit, readAt });
-  const trusted = await isTrustedAuthor(github, brief);
+  const standing = await readStanding(github, brief, policy, role.value);
+  if (!standing.ok) return { failed: standing.error };
+  if (!standing.value.start) return refuse(standing.value.why);
+  const trusted = await isTrustedAuthor(github, brief, role.value);
   if (!trusted.ok) return { failed: trusted.error };
-  const made = makePlan(brief, configured.value, trusted.value);
+  const made = makePlan(brief, configured.value, trusted.value, standing.value);
   if (!made.ok) return refuse(made.error);
+  const usedUp = await tasksUsedUp(store, task, standing.value, readAt);
+  if (usedUp !== undefined) return refuse(usedUp);
   const { size, route } = made.value;
   runtime.log.info({ task: task.id, size, tier: route.tier, harness: route.harness, model: route.model }, "task planned");
   return { go: "plan", patch: { plan: made.value } };
 }
+
+/** The day's tasks of a person, all repositories of the owner together. What was planned before has its place already. */
+async function tasksUsedUp(
+  store: Deps["store"],
+  { id, plan: before, brief }: ClaimedTask,
+  { tasksPerDay }: MayStart,
+  now: EpochMs,
+): Promise<Failure | undefined> {
+  if (tasksPerDay === null || before !== null) return undefined;
+  const { start, end } = periodOf("day", now);
+  const { requester, owner } = brief;
+  const planned = await store.countPlanned(id, owner.id, requester.id, start);
+  if (planned < tasksPerDay) return undefined;
+  return { reason: "tasks-used-up", login: requester.login, tasks: tasksPerDay, opensAt: end };
+}
+
+/** An operator's word that a request is urgent; anyone else's says nothing. */
+const URGENT_LABEL = "agent-urgent";
 
 function refuse(failure: Failure): Next {
   return { go: "refuse", patch: { failure } };
@@ -68,16 +92,22 @@ export function configure(brief: Brief, setUp: SetUp): Result<Configured, Failur
 }
 
 /** Pure: the request and the configuration give the plan, or the reason why there is none. */
-export function makePlan(brief: Brief, { read, settings, base }: Configured, trustedAuthor: boolean): Result<Plan, Failure> {
+export function makePlan(
+  brief: Brief,
+  { read, settings, base }: Configured,
+  trustedAuthor: boolean,
+  { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
+): Result<Plan, Failure> {
   const { policy } = read;
   let use: Override = {};
   if (brief.comment !== null) {
     const command = parseCommand(brief.comment, servedModels(policy));
     if (command?.ok === false) return command;
-    use = command?.value.use ?? {};
+    // Any other is followed without a task (trigger.ts).
+    if (command?.value.kind === "run") use = command.value.use;
   }
   const estimate = sizeOf(brief);
-  const routed = routeOf(policy, estimate.size, use);
+  const routed = routeOf(policy, estimate.size, use, { login: brief.requester.login, tiers });
   if (!routed.ok) return routed;
   const { route } = routed.value;
   const price = findModel(route.model)?.price;
@@ -95,12 +125,13 @@ export function makePlan(brief: Brief, { read, settings, base }: Configured, tru
     moves: policy.task.moves,
     price,
     base,
-    runner: policy.runner,
+    runner: { repository: policy.runner.repository, workflow: policy.runner.workflow, minute: minutePrice(policy) },
     policyCommit: read.commit,
     asker: {
-      team: EVERYONE,
+      team,
       person: brief.requester.id,
       login: brief.requester.login,
+      urgent: operator && brief.issue.labels.some((label) => label.toLowerCase() === URGENT_LABEL),
       repository: { id: brief.repository.id, name: brief.repository.name },
     },
     commands: { setup: settings.setup, verify: settings.verify },

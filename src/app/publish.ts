@@ -78,6 +78,7 @@ function finish(task: ClaimedTask, lease: LeaseRow): { plan: Finished["plan"]; f
     finalMessage: report.ending.finalMessage,
     verification: report.verification,
     modelCost: lease.costs.model ?? MicroUsd(0),
+    listed: lease.billed ? null : lease.costs.listed,
     credential: lease.credential,
   };
   return { plan, finished };

@@ -6,7 +6,7 @@ import type { Deps, Next } from "./deps.ts";
 
 /** How soon GitHub is asked again about a run that it said has ended, and says that it works. */
 const LOOK_AGAIN_MS = 2 * MINUTE_MS;
-/** Offers of one attempt that ran out before a person is asked: about an hour without a runner. */
+/** Offers in a row that ran out before a person is asked: about an hour without a runner. */
 const MAX_OFFERS = 3;
 
 /**
@@ -63,12 +63,19 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
     const cancelled = await github.cancelRun(brief.installation, runner.value, run.id);
     if (!cancelled.ok && cancelled.error.reason === "github-unavailable") return { failed: cancelled.error };
   }
-  if (lease.fence < MAX_OFFERS) return { go: "expire", lease: { lease: lease.id, lose: true } };
+  const offers = await countOffers(deps.store, task, lease);
+  if (offers < MAX_OFFERS) return { go: "expire", lease: { lease: lease.id, lose: true } };
   const failure = {
     reason: "tries-used-up",
     step: "waiting for a runner",
-    tries: lease.fence,
+    tries: offers,
     last: "no runner took the job",
   } as const;
   return { go: "stick", patch: { failure }, lease: { lease: lease.id, lose: true, verdict: { verdict: "lost", why: null } } };
+}
+
+/** Offers of this attempt since a run of it last reported, this one included: what has moved is offered anew. */
+async function countOffers(store: Deps["store"], task: ClaimedTask, { attempt }: LeaseRow): Promise<number> {
+  const leases = (await store.readLeases(task.id)).filter((each) => each.attempt.id === attempt.id);
+  return leases.length - 1 - leases.findLastIndex((each) => each.state === "settled");
 }

@@ -66,6 +66,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
     task: task.id,
     state: task.state,
     failure: task.failure,
+    waiting: task.waiting,
     plan: task.plan,
     pullRequest: task.pullRequest,
     leases: leases.map((lease, at) => {
@@ -81,6 +82,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
         movedBy: !last && report?.kind === "ran" ? report.ending.kind : null,
         verification: report?.kind === "ran" ? report.verification : [],
         modelCost: lease.costs.model,
+        listed: lease.billed ? null : lease.costs.listed,
         runnerCost: lease.costs.runner,
         sandbox: report?.kind === "ran" ? report.sandbox : null,
       };

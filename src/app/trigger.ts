@@ -1,12 +1,16 @@
 import { TaskId, type DeliveryId } from "#core/wire/ids.ts";
-import { unreachable } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
+import type { Failure } from "#core/wire/failure.ts";
+import { ok, unreachable, type Result } from "#core/wire/result.ts";
+import { teamsOfRoles } from "#core/config/standing.ts";
+import type { Brief } from "#core/task/brief.ts";
+import { parseCommand } from "#core/task/command.ts";
+import { mayWrite } from "#core/task/role.ts";
+import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
-import type { Deps, Worked } from "./deps.ts";
-import { mayStart } from "./who-may.ts";
-
-/** What came of a delivery, kept with it; or what GitHub did not do. */
-type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
+import type { Deps, Triggered, Worked } from "./deps.ts";
+import { lendOrUnlend } from "./lend.ts";
+import { readPolicy } from "./policy.ts";
+import { readRequester, readStanding } from "./who-may.ts";
 
 /** A recorded delivery → its task, or a look at the task whose run has ended. */
 export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Worked> {
@@ -39,11 +43,15 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
  * gets a task, or learns that there is one already.
  */
 async function request(
-  { store, github, runtime }: Deps,
+  deps: Deps,
   delivery: DeliveryId,
   { brief }: Extract<DeliveryEvent, { kind: "request" }>,
 ): Promise<Triggered> {
-  const may = await mayStart(github, brief);
+  const { store, github, runtime } = deps;
+  // Which models there are makes no difference to the commands that start nothing.
+  const command = parseCommand(brief.comment ?? "", []);
+  if (command?.ok === true && command.value.kind !== "run") return lendOrUnlend(deps, command.value, brief, delivery);
+  const may = await mayAsk(github, brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) {
     await store.notice(brief, may.value, true);
@@ -55,4 +63,26 @@ async function request(
   // GitHub sends two events for an issue opened with its label; only who has written a command waits for an answer.
   if (brief.comment !== null) await store.notice(brief, { reason: "task-under-way", login: brief.requester.login }, false);
   return { note: "the issue has a task already" };
+}
+
+/**
+ * Whether a request is worth a task, whose plan decides. Who may write is let through without a further call; for anybody else the
+ * policy is read, since its roles may name them. undefined = is.
+ */
+async function mayAsk(github: GitHub, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
+  const role = await readRequester(github, brief);
+  if (!role.ok) return role;
+  if (mayWrite(role.value)) return ok(undefined);
+  const { login } = brief.requester;
+  const stranger: Failure = { reason: "actor-may-not-start", login, role: role.value?.name ?? "none" };
+  if (role.value === undefined) return ok(stranger);
+  const setUp = await github.readSetUp(brief);
+  if (!setUp.ok) return setUp;
+  const read = readPolicy(brief.owner, setUp.value.policy);
+  // What is wrong with a policy is for those it may concern.
+  if (!read.ok || read.value.policy.roles === undefined) return ok(stranger);
+  const { policy } = read.value;
+  const standing = await readStanding(github, brief, policy, role.value, teamsOfRoles(policy));
+  if (!standing.ok) return standing.error.reason === "github-refused" ? ok(standing.error) : standing;
+  return ok(standing.value.start ? undefined : standing.value.why);
 }

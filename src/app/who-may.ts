@@ -1,27 +1,67 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
+import type { Policy } from "#core/config/policy.ts";
+import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/config/standing.ts";
 import type { Brief } from "#core/task/brief.ts";
-import { mayWrite } from "#core/task/role.ts";
+import { mayWrite, roleOf, type Role } from "#core/task/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
+import type { Deps } from "./deps.ts";
+import { currentPolicy, parsePolicy } from "./policy.ts";
 
 /**
- * Whether the requester may start work: write, maintain or admin in the repository, by what GitHub's API says of them
- * now. Never by `author_association`, and never by the label's presence: templates label for outsiders, triage may
- * label. Asked at plan, dispatch and publish. undefined = may.
+ * The requester's role in the repository, by what GitHub's API says now. Never by `author_association`, and never by the
+ * label's presence: templates label for outsiders, triage may label. undefined: none.
  */
-export async function mayStart(github: GitHub, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
-  const { id, login } = brief.requester;
-  const read = await github.readRole(brief, login);
-  if (!read.ok) return read;
-  // Nobody's, or changed hands since the request: its new owner didn't ask.
-  const role = read.value?.userId === id ? read.value : undefined;
-  return ok(mayWrite(role) ? undefined : { reason: "actor-may-not-start", login, role: role?.name ?? "none" });
+export async function readRequester(github: GitHub, brief: Brief): Promise<Result<Role | undefined, GitHubFailure>> {
+  const read = await github.readRole(brief, brief.requester.login);
+  return read.ok ? ok(roleOf(brief.requester, read.value)) : read;
 }
 
-/** Whether the issue's text is by somebody who could write to the repository anyway. The requester was asked about already. */
-export async function isTrustedAuthor(github: GitHub, brief: Brief): Promise<Result<boolean, GitHubFailure>> {
-  if (brief.author.id === brief.requester.id) return ok(true);
-  const role = await github.readRole(brief, brief.author.login);
+/** What the requester may do under this policy. What GitHub doesn't answer is a failure, never a standing. */
+export async function readStanding(
+  github: GitHub,
+  brief: Brief,
+  policy: Policy,
+  role: Role | undefined,
+  teams = teamsNamed(policy),
+): Promise<Result<Standing, GitHubFailure>> {
+  const { requester } = brief;
+  const read = role === undefined || teams.length === 0 ? ok([]) : await github.readTeams(brief, requester.login, teams);
+  return read.ok ? ok(standingOf(policy, requester, read.value, role)) : read;
+}
+
+/**
+ * Whether the requester of a planned task may still start work: asked before its dispatch and before anything is
+ * published. undefined = may.
+ */
+export async function mayStillStart(deps: Deps, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
+  const { store, github } = deps;
+  const kept = await store.readPolicy(brief.owner.id);
+  if (kept === undefined) throw new Error(`owner ${String(brief.owner.id)} has a planned task and no policy`);
+  const parsed = parsePolicy(brief.owner.login, kept.text);
+  if (!parsed.ok) return ok(parsed.error);
+  let policy = parsed.value;
+  // Without roles it is GitHub's word alone, and an older reading does.
+  if (policy.roles !== undefined) {
+    const current = await currentPolicy(deps, kept, brief);
+    if (!current.ok) return current;
+    // A file that was broken meanwhile changes nobody's role, and throws no paid work away.
+    if (!("refused" in current.value)) policy = current.value.policy;
+  }
+  const role = await readRequester(github, brief);
   if (!role.ok) return role;
-  return ok(role.value?.userId === brief.author.id && mayWrite(role.value));
+  const standing = await readStanding(github, brief, policy, role.value, teamsOfRoles(policy));
+  if (!standing.ok) return standing;
+  return ok(standing.value.start ? undefined : standing.value.why);
+}
+
+/** Whether the issue's text is by somebody who could write to the repository anyway. `role`: the requester's. */
+export async function isTrustedAuthor(
+  github: GitHub,
+  { author, requester, ...place }: Brief,
+  role: Role | undefined,
+): Promise<Result<boolean, GitHubFailure>> {
+  if (author.id === requester.id) return ok(mayWrite(role));
+  const read = await github.readRole(place, author.login);
+  return read.ok ? ok(mayWrite(roleOf(author, read.value))) : read;
 }

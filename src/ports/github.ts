@@ -50,8 +50,10 @@ export type WorkflowRun = {
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
 export type GitHub = {
-  /** undefined: GitHub knows nobody of this login there. */
+  /** undefined: GitHub knows no person of this login there. */
   readRole(place: Place, login: string): Answer<Role | undefined>;
+  /** Those of these teams of the owner's that have this login as an active member. A personal account has no teams. */
+  readTeams(place: Place, login: string, teams: readonly string[]): Answer<readonly string[]>;
   readSetUp(place: Place): Answer<SetUp>;
   /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */
   readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;

@@ -1,15 +1,27 @@
 import type { Change, Heartbeat, Outcome, Price } from "#core/wire/contract.ts";
-import type { AttemptId, CredentialName, DeliveryId, InstallationId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import type {
+  ActorId,
+  AttemptId,
+  CredentialName,
+  DeliveryId,
+  InstallationId,
+  LeaseId,
+  OwnerId,
+  RunId,
+  TaskId,
+} from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
-import type { Policy } from "#core/config/policy.ts";
+import type { CredentialKind, Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
+import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { Place } from "./github.ts";
 
@@ -45,6 +57,8 @@ export type TaskRow = {
   readonly brief: Brief;
   readonly plan: Plan | null;
   readonly failure: Failure | null;
+  /** Its place in the queue as last seen. */
+  readonly waiting: Waiting | null;
   readonly commit: string | null;
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
 };
@@ -56,7 +70,7 @@ export type CommentRow = {
   readonly place: Place;
   readonly issue: number;
   readonly task: TaskId | null;
-  readonly notice: Failure | null;
+  readonly notice: Notice | null;
   /** GitHub's id, and the hash of what it says; null while there is none. */
   readonly written: { readonly id: number; readonly hash: string } | null;
   /** Its creation was begun, and the answer has not been seen. */
@@ -87,6 +101,8 @@ export type ExpectedRun = {
   readonly ref: string;
 };
 
+export type Lender = { readonly id: ActorId; readonly login: string };
+
 /** A lease with what its attempt was granted under. */
 export type LeaseRow = {
   readonly id: LeaseId;
@@ -97,6 +113,8 @@ export type LeaseRow = {
     readonly number: number;
     readonly route: Route;
     readonly budget: MicroUsd;
+    /** Of it, what the attempt's runs before this lease's have left: what this one may spend. */
+    readonly left: MicroUsd;
     readonly price: Price;
     readonly verdict: Verdict | null;
     readonly why: JudgedReason | null;
@@ -117,14 +135,18 @@ export type LeaseRow = {
   readonly unheardMs: number | null;
   /** GitHub has said that its run ended. */
   readonly runEnded: boolean;
+  readonly kind: CredentialKind;
   /** Its use is paid for by use, not by a subscription. */
   readonly billed: boolean;
+  /** What its runner costs a minute. */
+  readonly minute: MicroUsd;
   /** Why it will fail, known before its run ends. */
   readonly note: JudgedReason | null;
   readonly outcomeHash: string | null;
   /** What its job reported, without the changes. */
   readonly report: Report | null;
-  readonly costs: { readonly model: MicroUsd | null; readonly runner: MicroUsd | null };
+  /** `listed`: the model's at list price, which is `model` where its use is billed. */
+  readonly costs: { readonly model: MicroUsd | null; readonly listed: MicroUsd | null; readonly runner: MicroUsd | null };
 };
 
 /** An outcome without its changes, which can be megabytes. */
@@ -157,6 +179,14 @@ export type Settlement = {
   readonly isTypical: boolean;
 };
 
+/** Why a lease was granted, as it was kept with it. */
+export type KeptDecision = {
+  readonly lease: LeaseId;
+  readonly credential: CredentialName;
+  readonly at: EpochMs;
+  readonly record: DecisionRecord;
+};
+
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
@@ -175,19 +205,33 @@ export type Store = {
 
   openTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened>;
   claimTask(): Promise<ClaimedTask | undefined>;
+  /**
+   * How many other tasks this person has had planned at this owner since then; with those that were opened before this
+   * one and are still to be planned, so that two at once don't both take the last place.
+   */
+  countPlanned(task: TaskId, owner: OwnerId, person: ActorId, since: EpochMs): Promise<number>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
 
   /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
-  notice(brief: Brief, notice: Failure, onlyIfNone: boolean): Promise<void>;
+  notice(brief: Brief, notice: Notice, onlyIfNone: boolean): Promise<void>;
   claimComment(): Promise<ClaimedComment | undefined>;
   /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
   beginComment(comment: ClaimedComment): Promise<boolean>;
   recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
 
+  /**
+   * The seat may serve others from the next grant on. `lender`: who said so, as GitHub knows them at this moment. False when
+   * they have taken it back since the delivery that says so arrived.
+   */
+  giveConsent(owner: OwnerId, seat: CredentialName, lender: Lender, delivery: DeliveryId): Promise<boolean>;
+  /** What this person has said of the seat counts no more, from the next grant on. False when they never lent it. */
+  revokeConsent(owner: OwnerId, seat: CredentialName, lender: Lender): Promise<boolean>;
+
   /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
   recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
+  readPolicy(owner: OwnerId): Promise<KeptPolicy | undefined>;
   claimAdmission(): Promise<ClaimedAdmission | undefined>;
   /** What has waited longest in this owner's queue. */
   readQueueHead(owner: OwnerId): Promise<{ readonly task: TaskId; readonly brief: Brief } | undefined>;
@@ -226,6 +270,15 @@ export type Store = {
   settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, settlement: Settlement): Promise<boolean>;
   /** What a settled lease's job changed. Kept until its task has ended. */
   readChanges(lease: LeaseId): Promise<readonly Change[]>;
+
+  /** Owners whose policy is known, with the login they had last. */
+  readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
+  /** What a grant would look at now; nothing is locked or changed. */
+  readPool(owner: OwnerId): Promise<{ readonly policy: KeptPolicy; readonly stored: Stored }>;
+  /** By id, or the newest of `owner/repository#issue`. */
+  findTask(reference: string): Promise<TaskRow | undefined>;
+  /** Oldest first. */
+  readDecisions(task: TaskId): Promise<readonly KeptDecision[]>;
 
   now(): Promise<EpochMs>;
   close(): Promise<void>;

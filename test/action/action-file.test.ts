@@ -102,7 +102,10 @@ describe("the prompt", () => {
       property(
         array(part).map((it) => it.join("")),
         (body) => {
-          const lines = renderPrompt({ repository: "a/b", issue: 1, title: body, body }, [], fence)
+          const lines = renderPrompt(
+            { brief: { repository: "a/b", issue: 1, title: body, body }, commands: { setup: [], verify: [] }, resume: [] },
+            fence,
+          )
             .split("\n")
             .filter((it) => it === fence);
           const repair = renderRepair("npm test", body, fence)

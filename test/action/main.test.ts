@@ -69,6 +69,38 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "seen.txt": "made\n" });
   });
 
+  test("goes on from what an interrupted run had changed, and publishes it with its own work", async () => {
+    const blob = (text: string) => ({ blob: "0".repeat(40), content: Buffer.from(text).toString("base64") });
+    await using stage = await setStage({
+      reply: (response, { body }) =>
+        sendStream(response, turnOf(body) === 0 ? bash("cat begun.txt > a.txt; ls gone.txt run.sh") : { text: "Done." }),
+      // What set-up leaves where a path leads is written over, not through.
+      setup: ["mkdir ../outside; ln -s ../outside/target begun.txt; echo by-product > left.txt"],
+      verify: ["grep -q begun a.txt", "test ! -e ../outside/target", "test -x run.sh"],
+      files: { "gone.txt": "old\n" },
+      resume: [
+        { status: "added", path: "begun.txt", mode: "100644", ...blob("begun\n") },
+        { status: "added", path: "deep/run.sh", mode: "100755", ...blob("#!/bin/sh\n") },
+        { status: "added", path: "run.sh", mode: "100755", ...blob("#!/bin/sh\n") },
+        { status: "deleted", path: "gone.txt" },
+      ],
+    });
+
+    const job = await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ kind: "ran", verification: [{ exitCode: 0 }, { exitCode: 0 }, { exitCode: 0 }] });
+    expect(toTexts(outcome)).toEqual({
+      "a.txt": "begun\n",
+      "begun.txt": "begun\n",
+      "deep/run.sh": "#!/bin/sh\n",
+      "run.sh": "#!/bin/sh\n",
+      "gone.txt": "",
+    });
+    expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Another run began this and was interrupted");
+    expect(job.log).toContain("goes on from an interrupted run's work");
+  });
+
   test("publishes of a repair round what it changed itself", async () => {
     const reply: Reply = (response, { body }) => {
       const repairing = JSON.stringify(body["messages"]).includes("fails after your change");
@@ -186,6 +218,32 @@ describe("the job", { timeout: 90_000 }, () => {
 
     expect(stage.app.outcomes).toMatchObject([{ kind: "ran", ending: { kind }, changes: [], verification: [] }]);
     expect(stage.model.seen.length).toBeLessThanOrEqual(2);
+  });
+
+  test("reports that its seat's five hours are used up, and what was done before", async () => {
+    const resetsAt = Math.ceil(Date.now() / 1_000) + 7_200;
+    const seat = (status: string, share: string): Record<string, string> => ({
+      "anthropic-ratelimit-unified-status": status, "anthropic-ratelimit-unified-representative-claim": "five_hour",
+      "anthropic-ratelimit-unified-5h-status": status, "anthropic-ratelimit-unified-5h-utilization": share, "anthropic-ratelimit-unified-5h-reset": String(resetsAt),
+    }); // prettier-ignore
+    await using stage = await setStage({
+      reply: (response, { body }) => {
+        if (turnOf(body) > 0) return sendError(response, 429, "rate_limit_error", { ...seat("rejected", "1.01"), "retry-after": "7200", "x-should-retry": "true" }); // prettier-ignore
+        for (const [name, value] of Object.entries(seat("allowed_warning", "0.97"))) response.setHeader(name, value);
+        sendStream(response, bash("echo new > a.txt"));
+      },
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(toTexts(outcome)).toEqual({ "a.txt": "new\n" });
+    expect(Outcome.parse(outcome).observation).toMatchObject({
+      readings: [{ window: "five-hour", share: 1.01, rejected: true }], signal: { kind: "quota", window: "five-hour", scope: null }, upstream: null,
+    }); // prettier-ignore
+    const { readings = [], ageMs = 0 } = outcome?.observation ?? {};
+    expect(Math.abs(Date.now() - ageMs + (readings[0]?.resetsInMs ?? 0) - resetsAt * 1_000)).toBeLessThan(10_000);
+    expect(stage.model.seen).toHaveLength(2);
   });
 
   test("stops at the budget and reports what was done before", async () => {

@@ -152,6 +152,18 @@ describe("the gateway", () => {
     expect(set.gateway.facts().observation).toMatchObject({ readings: [], signal: { kind: "billing" } });
   });
 
+  test("hears of an overload that breaks off a stream", async () => {
+    await using set = await setUp((response) => {
+      response.writeHead(200, { "content-type": "text/event-stream", ...FIVE_HOURS });
+      const overloaded = JSON.stringify({ type: "error", error: { type: "overloaded_error", message: "Overloaded" } });
+      response.end(`${toEvents({ text: "no" }).slice(0, 2).join("")}event: error\ndata: ${overloaded}\n\n`);
+    });
+
+    await post(set, { ...CALL, stream: true });
+
+    expect(set.gateway.facts().observation).toMatchObject({ readings: [{ share: 0.4 }], signal: { kind: "overload" } });
+  });
+
   test("takes neither its own refusals nor counting for the provider's word", async () => {
     await using set = await setUp((response, { path }) =>
       path.includes("count_tokens") ? void response.writeHead(429, REJECTED).end("{}") : sendStream(response, { text: "Done." }),

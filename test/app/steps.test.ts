@@ -4,24 +4,25 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LEASE } from "#core/pool/lease.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
-import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
+import { NO_USAGE, type EndingKind, type Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
-import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
+import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
+import { report } from "#app/outcome.ts";
 import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
-import { makeBrief, makePlanRow } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-const CHANGED: Outcome = {
+const CHANGED: Extract<Outcome, { kind: "ran" }> = {
   kind: "ran",
   contract: 1,
   ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
@@ -48,6 +49,12 @@ describe("the worker's steps", () => {
     for (const table of [
       "decisions",
       "credentials",
+      "consents",
+      "cooldowns",
+      "allowances",
+      "uses",
+      "teams",
+      "seen",
       "spend",
       "ledger",
       "holds",
@@ -84,7 +91,11 @@ describe("the worker's steps", () => {
   }
   /** Everything that waits for a time becomes due. */
   async function passTime(ms = 0): Promise<void> {
-    await sql`update leases set created_at = created_at - ${ms}, deadline_at = deadline_at - ${ms}`.execute(connection.db);
+    await sql`
+      update leases set created_at = created_at - ${ms}, deadline_at = deadline_at - ${ms}, heard_at = heard_at - ${ms}`.execute(
+      connection.db,
+    );
+    await sql`update cooldowns set since = since - ${ms}, until = until - ${ms}`.execute(connection.db);
     for (const table of ["tasks", "comments", "owners", "deliveries"])
       await sql`update ${sql.table(table)} set due_at = 0 where due_at is not null`.execute(connection.db);
   }
@@ -104,6 +115,19 @@ describe("the worker's steps", () => {
     await store.claimLease(lease.id, lease.run ?? RunId(1), "check", "hash");
     return lease;
   }
+  /** The latest lease, taken by its run. */
+  async function start(): Promise<LeaseRow> {
+    const lease = (await now()).leases.at(-1)!;
+    await store.claimLease(lease.id, lease.run!, "check", "hash");
+    return (await store.readLease(lease.id))!;
+  }
+  const beat = (lease: LeaseRow) =>
+    store.recordHeartbeat(
+      lease.id,
+      { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation: null },
+      MicroUsd(0),
+    );
+  const holds = () => connection.db.selectFrom("holds").select("window_id").execute();
 
   it("lead from a request to a pull request, each effect once", async () => {
     const github = fakeGitHub();
@@ -192,11 +216,11 @@ describe("the worker's steps", () => {
     ["can't be reached", { readRun: () => Promise.resolve(unavailable()) }, 1],
     ["has lost the runner repository", { readRunner: () => Promise.resolve(ok(undefined)) }, 0],
   ])("while GitHub %s", (_name, answers, cancelled) => {
-    it("leave a job that works alone, and take what it reports", async () => {
+    it("leave a job alone whose run is said to have ended, and take what it reports", async () => {
       const github = fakeGitHub();
       const lease = await claimed(github);
 
-      await passTime();
+      await store.hearRunEnded(lease.id);
       await settle({ ...github, ...answers });
       const before = (await now()).task.state;
       await store.settle(lease.id, CHANGED, "h", SETTLED);
@@ -206,12 +230,14 @@ describe("the worker's steps", () => {
       expect((await now()).task.state).toBe("solved");
     });
 
-    it("leave a job that works alone until its deadline, and take it for lost then", async () => {
+    it("leave a job that is heard of alone until its deadline, and take it for lost then", async () => {
       const github = fakeGitHub();
       const lease = await claimed(github);
       const blind = { ...github, ...answers };
 
+      await store.hearRunEnded(lease.id);
       await passTime(LEASE.termMs + LEASE.graceMs - MINUTE_MS);
+      await beat(lease);
       await settle(blind);
       const before = await now();
       await passTime(MINUTE_MS);
@@ -228,14 +254,75 @@ describe("the worker's steps", () => {
     });
   });
 
-  it("take a run that ended and reported nothing for lost, with its conclusion", async () => {
+  it("leave a job that is heard of alone, without asking GitHub", async () => {
+    let asked = 0;
+    const github = fakeGitHub({
+      readRun: () => {
+        asked += 1;
+        return Promise.resolve(unavailable());
+      },
+    });
+    const lease = await claimed(github);
+    for (let beats = 0; beats < 3; beats += 1) {
+      await passTime(LEASE.silentMs - MINUTE_MS);
+      await beat(lease);
+      await settle(github);
+    }
+
+    expect((await now()).task.state).toBe("running");
+    expect(asked).toBe(0);
+    expect(github.asked).not.toContain("cancelRun");
+  });
+
+  it("cancel the run of a silent job, and keep what it holds until GitHub says that it has ended", async () => {
+    const github = fakeGitHub();
+    await claimed(github);
+    const reserved = await holds();
+
+    await passTime(LEASE.silentMs);
+    await settle(github);
+    const stopped = await now();
+    await passTime();
+    await settle(github);
+    const waiting = [(await now()).task.state, await holds()];
+    await passTime();
+    await settle({
+      ...github,
+      readRun: (_installation, _runner, id) =>
+        Promise.resolve(ok({ id, url: "x", status: "completed", conclusion: "cancelled" })),
+    });
+
+    expect(github.asked).toContain("cancelRun");
+    expect(stopped).toMatchObject({ task: { state: "running" }, leases: [{ state: "held", attempt: { verdict: null } }] });
+    expect(waiting).toEqual(["running", reserved]);
+    expect(await now()).toMatchObject({
+      task: { state: "unsolved" },
+      leases: [{ state: "lost", costs: { model: 5_000_000 }, attempt: { verdict: "lost", why: { why: "silent" } } }],
+    });
+    expect(await holds()).toEqual([]);
+  });
+
+  it("take what a job reports that was silent for a while, and was not stopped in time", async () => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+    await passTime(LEASE.silentMs);
+    await settle(github);
+    await beat(lease);
+
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
+    await settle(github);
+
+    expect(await now()).toMatchObject({ task: { state: "solved" }, leases: [{ attempt: { verdict: "solved", why: null } }] });
+  });
+
+  it("take a silent run that ended and reported nothing for lost, with its conclusion", async () => {
     const github = fakeGitHub({
       readRun: (_installation, _runner, id) =>
         Promise.resolve(ok({ id, url: "x", status: "completed", conclusion: "startup_failure" })),
     });
     await claimed(github);
 
-    await passTime();
+    await passTime(LEASE.silentMs);
     await settle(github);
 
     expect((await now()).leases[0]?.attempt).toMatchObject({
@@ -439,7 +526,7 @@ describe("the worker's steps", () => {
     await store.recordPolicy(OwnerId(10), { text: poor, commit: "1", readAt: await store.now() });
     await store.openTask(task, makeBrief(1), DeliveryId(randomUUID()));
     await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow() });
-    await settle(fakeGitHub());
+    await settle(fakeGitHub({ readSetUp: policy(poor, "1") }));
 
     expect(await store.readTask(task)).toMatchObject({ state: "refused", failure: { reason: "budget-too-small" } });
   });
@@ -512,7 +599,7 @@ describe("the worker's steps", () => {
       ),
     });
     const lease = await claimed(poor);
-    await store.settle(lease.id, CHANGED, "h", [{ kind: "model", amount: MicroUsd(2_000_000), detail: {} }]);
+    await store.settle(lease.id, CHANGED, "h", settlementOf(2_000_000, 6_000));
     const second = { ...makeBrief(2), comment: null };
     await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OwnerId(10), event: { kind: "request", brief: second } });
     await settle(poor);
@@ -524,6 +611,188 @@ describe("the worker's steps", () => {
     await settle(poor);
 
     expect([waiting, (await now()).task.state]).toEqual(["queued", "awaiting"]);
+  });
+
+  it("go on with another credential where a limit has interrupted a job: one attempt, one pull request", async () => {
+    const github = fakeGitHub({ readSetUp: policy(pooled(["one", "two"])) });
+    await ask(github);
+    await sql`update tasks set queued_at = 5`.execute(connection.db);
+    const first = await start();
+    const quota = { kind: "quota", window: "five-hour", scope: null, resetsInMs: 2 * HOUR_MS } as const;
+    await report(depsOf(github), first, cutShort("quotaExhausted", quota));
+    await settle(github);
+
+    const moved = await now();
+    const second = moved.leases[1]!;
+    const cooling = await sql<{ upstream: string; model: string; ms: number }>`
+      select upstream, model, (until - since)::int as ms from cooldowns`.execute(connection.db);
+    await start();
+    await report(depsOf(github), (await store.readLease(second.id))!, CHANGED);
+    await settle(github);
+
+    expect(moved.task.state).toBe("awaiting");
+    expect(moved.leases).toMatchObject([
+      { state: "settled", fence: 1, attempt: { number: 1, verdict: null } },
+      { state: "offered", fence: 2, attempt: { number: 1, verdict: null } },
+    ]);
+    expect(second.attempt.id).toBe(first.attempt.id);
+    expect(new Set(moved.leases.map(({ credential }) => credential))).toEqual(new Set(["one", "two"]));
+    expect(cooling.rows).toEqual([{ upstream: `credential:${first.credential}`, model: "", ms: 2 * HOUR_MS + 30_000 }]);
+    expect(await now()).toMatchObject({ task: { state: "solved" }, leases: [{}, { attempt: { verdict: "solved" } }] });
+    expect(await connection.db.selectFrom("tasks").select("queued_at").execute()).toEqual([{ queued_at: 5 }]);
+    expect(github.asked.filter((what) => what === "dispatchRun")).toHaveLength(2);
+    expect(github.asked.filter((what) => what === "openPullRequest")).toHaveLength(1);
+  });
+
+  it("wait for the one credential's rest to end where no other may go on", async () => {
+    const github = fakeGitHub();
+    await ask(github);
+    const { id } = await start();
+    await report(
+      depsOf(github),
+      (await store.readLease(id))!,
+      cutShort("rateLimited", { kind: "throttle", retryAfterMs: HOUR_MS }),
+    );
+    await settle(github);
+    const resting = await now();
+
+    await passTime(HOUR_MS);
+    await settle(github);
+
+    expect([resting.task.state, resting.leases.length]).toEqual(["queued", 1]);
+    expect(await now()).toMatchObject({ task: { state: "awaiting" }, leases: [{ state: "settled" }, { state: "offered" }] });
+  });
+
+  it("move no further than the plan allows, and say then what has ended it", async () => {
+    const github = fakeGitHub({ readSetUp: policy(pooled(["one", "two", "three"], "task: { moves: 1 }\n")) });
+    await ask(github);
+    for (let runs = 0; runs < 2; runs += 1) {
+      await report(depsOf(github), await start(), cutShort("quotaExhausted"));
+      await settle(github);
+    }
+
+    expect(await now()).toMatchObject({
+      task: { state: "unsolved" },
+      leases: [
+        { state: "settled", attempt: { number: 1 } },
+        { state: "settled", attempt: { number: 1, verdict: "failed", why: { why: "ending", ending: "quotaExhausted" } } },
+      ],
+    });
+  });
+
+  it("judge work that passes its checks in spite of the limit that ended it, and move it nowhere", async () => {
+    const verify = { text: "version: 1\nverify: [npm test]\n" };
+    const read = policy(pooled(["one", "two"]));
+    const github = fakeGitHub({
+      readSetUp: async (place) => {
+        const setUp = await read(place);
+        return setUp.ok ? ok({ ...setUp.value, settings: verify }) : setUp;
+      },
+    });
+    await ask(github);
+    const verification = [{ command: "npm test", exitCode: 0, output: "", ms: 1 }];
+    await report(depsOf(github), await start(), { ...cutShort("quotaExhausted"), changes: CHANGED.changes, verification });
+    await settle(github);
+
+    expect(await now()).toMatchObject({ task: { state: "solved" }, leases: [{ attempt: { verdict: "solved" } }] });
+    expect(await connection.db.selectFrom("cooldowns").select("model").execute()).toEqual([{ model: "" }]);
+  });
+
+  it("offer what has moved three times anew where no runner takes it", async () => {
+    const github = fakeGitHub({ readSetUp: policy(pooled(["one", "two", "three"])) });
+    await ask(github);
+    await report(depsOf(github), await start(), cutShort("quotaExhausted"));
+    await settle(github);
+    await report(depsOf(github), await start(), cutShort("quotaExhausted"));
+    await settle(github);
+    const states = [];
+    for (let offers = 0; offers < 3; offers += 1) {
+      await passTime(LEASE.offerMs + 1);
+      await settle(github);
+      states.push((await now()).task.state);
+    }
+
+    expect(states).toEqual(["awaiting", "awaiting", "stuck"]);
+    expect((await now()).task.failure).toMatchObject({ reason: "tries-used-up", step: "waiting for a runner", tries: 3 });
+  });
+
+  it("use a key no more that was refused twice, and refuse what nothing else may serve", async () => {
+    const github = fakeGitHub();
+    await ask(github);
+    for (let runs = 0; runs < 2; runs += 1) {
+      await report(depsOf(github), await start(), cutShort("authFailed", { kind: "auth" }));
+      await settle(github);
+    }
+
+    expect(await now()).toMatchObject({
+      task: { state: "refused", failure: { reason: "never-fits", why: "nobody-serves" } },
+      leases: [{ state: "settled" }, { state: "settled", attempt: { number: 1, verdict: "refused" } }],
+    });
+  });
+
+  it("plan a waiting task anew where the policy has changed since, and keep its age", async () => {
+    const plannedAt = async () =>
+      connection.db.selectFrom("tasks").select(["queued_at", "plan"]).where("issue_number", "=", 1).executeTakeFirstOrThrow();
+    const task = TaskId(randomUUID());
+    const text = pooled(["one"], "task: { budget: $2 }\n");
+    await store.openTask(task, makeBrief(1), DeliveryId(randomUUID()));
+    await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow() });
+    await sql`update tasks set queued_at = 5`.execute(connection.db);
+    await store.recordPolicy(OwnerId(10), { text, commit: "d".repeat(40), readAt: await store.now() });
+    await sql`update owners set due_at = 0`.execute(connection.db);
+    const before = await plannedAt();
+    await settle(fakeGitHub({ readSetUp: policy(text, "d".repeat(40)) }));
+
+    expect(before).toMatchObject({ queued_at: 5, plan: { budget: 5_000_000, policyCommit: "c".repeat(40) } });
+    expect(await plannedAt()).toMatchObject({ queued_at: 5, plan: { budget: 2_000_000, policyCommit: "d".repeat(40) } });
+    expect(await now()).toMatchObject({
+      task: { state: "awaiting" },
+      leases: [{ credential: "one", attempt: { budget: 2_000_000 } }],
+    });
+  });
+
+  it("let a task that has begun go on under the plan that it began with, whatever the policy says since", async () => {
+    const github = fakeGitHub({ readSetUp: policy(pooled(["one", "two"])) });
+    await ask(github);
+    await report(depsOf(github), await start(), cutShort("quotaExhausted"));
+    await store.recordPolicy(OwnerId(10), {
+      text: pooled(["one", "two"], "task: { budget: $2 }\n"),
+      commit: "d".repeat(40),
+      readAt: await store.now(),
+    });
+    await settle(github);
+
+    expect(await now()).toMatchObject({
+      task: { state: "awaiting", plan: { policyCommit: "c".repeat(40) } },
+      leases: [{}, { state: "offered", attempt: { number: 1, budget: 5_000_000 } }],
+    });
+  });
+
+  it.each([
+    [
+      "that no credential may serve",
+      pooled(["one"]).replace("anthropic }", "anthropic, only: { tiers: [frontier] } }"),
+      "nobody-serves",
+    ],
+    ["that is more than its asker may ever spend", pooled(["one"], "people: { budget: $1/day }\n"), "too-large"],
+  ])("refuse a waiting task %s, and grant the one behind it", async (_name, text, why) => {
+    const queue = async (issue: number, plan: Parameters<typeof makePlanRow>[0]) => {
+      const task = TaskId(randomUUID());
+      await store.openTask(task, makeBrief(issue), DeliveryId(randomUUID()));
+      await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow(plan) });
+      return task;
+    };
+    await store.recordPolicy(OwnerId(10), { text, commit: "c".repeat(40), readAt: await store.now() });
+    const hopeless = await queue(1, {});
+    const route = { ...makePlanRow().route, tier: "frontier" as const };
+    const other = await queue(2, { route, budget: MicroUsd(100_000) });
+    await settle(fakeGitHub({ readSetUp: policy(text) }));
+
+    expect(await store.readTask(hopeless)).toMatchObject({ state: "refused", failure: { reason: "never-fits", why } });
+    expect(await store.readTask(other)).toMatchObject({ state: "awaiting" });
+    expect(await connection.db.selectFrom("comments").select("said").where("issue_number", "=", 1).execute()).toEqual([
+      { said: "refused" },
+    ]);
   });
 
   it("give a request up that GitHub will never answer for, and one that is a defect after ten tries", async () => {
@@ -552,13 +821,29 @@ function once(first: { permission: string }, then: { permission: string }, after
   };
 }
 
-function policy(text: string): GitHub["readSetUp"] {
+/** A limit or a refused key has ended the run before it changed anything. */
+function cutShort(kind: EndingKind, signal: NonNullable<Outcome["observation"]>["signal"] = null): typeof CHANGED {
+  return {
+    ...CHANGED,
+    ending: { kind, detail: null, turns: 1, finalMessage: null },
+    observation: signal === null ? null : { readings: [], signal, upstream: null, ageMs: 0 },
+    changes: [],
+  };
+}
+
+/** A policy of these keys, and what else it says. */
+function pooled(keys: readonly string[], rest = ""): string {
+  const pool = keys.map((name) => `  - { name: ${name}, provider: anthropic }\n`).join("");
+  return `version: 1\npool:\n${pool}runner: acme/agent-runner\nbudget: $200/month\n${rest}`;
+}
+
+function policy(text: string, commit = "c".repeat(40)): GitHub["readSetUp"] {
   return () =>
     Promise.resolve(
       ok({
         base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
         settings: "missing" as const,
-        policy: { commit: "c".repeat(40), file: { text } },
+        policy: { commit, file: { text } },
       }),
     );
 }

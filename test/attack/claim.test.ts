@@ -2,11 +2,10 @@ import { createHmac, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Claim } from "#core/wire/contract.ts";
 import type { JobIdentity, MintOverrides } from "#playground/oidc.ts";
-import { CREDENTIAL, PRODUCT, RUNNER, SIX_LINES } from "#playground/world.ts";
-import { besiege, type Siege } from "./kit.ts";
+import { CREDENTIAL, PRODUCT, RUNNER } from "#playground/world.ts";
+import { besiege, ROOMY, type Siege } from "./kit.ts";
 import { beatAs, claimAs, dispatchedJob, identityOf, type Answer, type Job } from "./job.ts";
 
-const ROOMY = SIX_LINES.replace("$200/month", "$5000/month");
 const MINT = "POST /app/installations/{installation_id}/access_tokens";
 
 const encode = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");

@@ -1,8 +1,14 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { createWorld, RUNNER, type World, type WorldOptions } from "#playground/world.ts";
+import { createWorld, RUNNER, SIX_LINES, type World, type WorldOptions } from "#playground/world.ts";
 import { freshDatabase } from "../kit/stores.ts";
+
+/** Room for every task of a siege: what doesn't start is refused for what it is, and waits for no budget and no other job. */
+export const ROOMY = SIX_LINES.replace("$200/month", "$5000/month").replace(
+  "provider: anthropic",
+  "provider: anthropic\n    jobs: 100",
+);
 
 /** The app and the emulated GitHub, with no runner, and a database the test can look into while the app runs. */
 export type Siege = AsyncDisposable & {
@@ -22,6 +28,7 @@ export async function besiege(options: Partial<WorldOptions> = {}): Promise<Sieg
   const world = await createWorld({
     product: { files: { "README.md": "# Web\n" } },
     script: [],
+    policy: ROOMY,
     runner: false,
     databaseUrl,
     ...options,

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MAX_OUTCOME_BYTES, type Change, type Claim, type Outcome } from "#core/wire/contract.ts";
 import { git } from "#playground/independent.ts";
-import { PRODUCT, RUNNER, SIX_LINES } from "#playground/world.ts";
-import { besiege, type Siege } from "./kit.ts";
+import { PRODUCT, RUNNER } from "#playground/world.ts";
+import { besiege, ROOMY, type Siege } from "./kit.ts";
 import { added, beatAs, claimedJob, dispatchedJob, ran, reportAs, type Job } from "./job.ts";
 
-const ROOMY = SIX_LINES.replace("$200/month", "$5000/month");
 type Claimed = Job & { runToken: string; claim: Claim };
 type Ran = Extract<Outcome, { kind: "ran" }>;
 
@@ -95,6 +94,7 @@ describe("an outcome that the app must not take", () => {
     ["another contract", "contract", { ...ran(), contract: 2 }],
     ["a field too many", "verdict", { ...ran(), verdict: "solved" }],
     ["no usage", "usage", { ...ran(), usage: undefined }],
+    ["no word on limits", "observation", { ...ran(), observation: undefined }],
     ["negative tokens, which would refund", "usage.outputTokens", { ...ran(), usage: { ...ran().usage, outputTokens: -1 } }],
     ["tokens in fractions", "usage.inputTokens", { ...ran(), usage: { ...ran().usage, inputTokens: 0.5 } }],
     ["tokens beyond counting", "usage.inputTokens", { ...ran(), usage: { ...ran().usage, inputTokens: 1e300 } }],

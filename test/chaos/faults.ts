@@ -7,6 +7,7 @@ import { connectEmbedded, connectPostgres, type Connection } from "#adapters/sto
 import type { CountedRoute } from "#playground/github/emulated-github.ts";
 import { waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
+import { checkBooks } from "../kit/invariants.ts";
 import { freshDatabase, type Engine } from "../kit/stores.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 
@@ -116,6 +117,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
 async function readBooks(world: World, databaseUrl: string | undefined) {
   const { db, close } = await connect(world, databaseUrl);
   try {
+    await checkBooks(db);
     const leases = await db.selectFrom("leases").select(["state", "run_token_hash"]).execute();
     const ledger = await db.selectFrom("ledger").select("kind").orderBy("kind").execute();
     const holds = await db.selectFrom("holds").selectAll().execute();

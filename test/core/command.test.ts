@@ -4,6 +4,9 @@ import { growth, LINEAR } from "./growth.ts";
 
 const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
 
+const FORMS =
+  "`/agent`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
+
 const RUNS: readonly [string, string, Override][] = [
   ["alone", "/agent", {}],
   ["with a tier", "/agent use frontier", { tier: "frontier" }],
@@ -59,6 +62,17 @@ describe("command", () => {
     expect(addressesAgent(body)).toBe(true);
   });
 
+  it.each([
+    ["lend", "/agent lend ada-max", "ada-max"],
+    ["lend", "I agree.\n\n/Agent LEND Ada-Max  ", "ada-max"],
+    ["unlend", "/agent unlend ada-max", "ada-max"],
+    ["lend", "> /agent unlend ada-max\n\n/agent lend bob.2_x", "bob.2_x"],
+    ["lend", "/agent lend unlend", "unlend"],
+  ] as const)("is to %s in %j", (kind, body, seat) => {
+    expect(parseCommand(body, MODELS)).toEqual({ ok: true, value: { kind, seat } });
+    expect(addressesAgent(body)).toBe(true);
+  });
+
   it.each(NOTHING)("is not read in %s", (_name, body) => {
     const parsed = parseCommand(body, MODELS);
 
@@ -94,12 +108,18 @@ describe("command", () => {
     ["a verb it doesn't know", "/agent stop", "stop"],
     ["`use` without a word", "/agent use", "use"],
     ["a tier without `use`", "/agent frontier", "frontier"],
+    ["`lend` without a name", "/agent lend", "lend"],
+    ["`lend` with two names", "/agent lend ada-max bob-max", "lend ada-max bob-max"],
+    ["`unlend` without a name", "/agent unlend", "unlend"],
+    ["a name that none can be", "/agent lend @ada", "lend @ada"],
+    ["a name in a code span", "/agent lend `ada-max`", "lend `ada-max`"],
+    ["a name that is too long", `/agent lend ${"a".repeat(64)}`, `lend ${"a".repeat(64)}`],
   ])("names the forms after %s", (_name, body, word) => {
     const parsed = parseCommand(body, MODELS);
 
     expect(parsed).toEqual({
       ok: false,
-      error: { reason: "command-unknown", word, valid: "`/agent` or `/agent use WORD …`, with a tier, harness, model or effort" },
+      error: { reason: "command-unknown", word, valid: FORMS },
     });
   });
 

@@ -7,10 +7,11 @@ import { isWorthSaying, renderComment, type CommentView, type LeaseView, type Ta
 import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
-import { MicroUsd } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/core/comment.test.ts` writes the files; read them before they are committed. */
@@ -55,8 +56,10 @@ function lease(overrides: Partial<LeaseView> = {}): LeaseView {
     runUrl: null,
     verdict: null,
     why: null,
+    movedBy: null,
     verification: [],
     modelCost: null,
+    listed: null,
     runnerCost: null,
     sandbox: null,
     ...overrides,
@@ -70,8 +73,8 @@ const RUN = {
   sandbox: "srt",
 } as const;
 
-function view(overrides: Partial<TaskView>, notice: Failure | null = null): CommentView {
-  const task = { task: TASK, state: "queued", failure: null, plan: null, leases: [], pullRequest: null } as const;
+function view(overrides: Partial<TaskView>, notice: Notice | null = null): CommentView {
+  const task = { task: TASK, state: "queued", failure: null, waiting: null, plan: null, leases: [], pullRequest: null } as const;
   return { task: { ...task, ...overrides }, notice };
 }
 
@@ -129,6 +132,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
     ],
   },
   "run-ended": { why: "run-ended", conclusion: "startup_failure" },
+  silent: { why: "silent" },
   deadline: { why: "deadline" },
   unsandboxed: { why: "unsandboxed" },
   "action-too-old": { why: "action-too-old", harness: "codex" },
@@ -141,7 +145,13 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     reason: "config-invalid",
     file: "acme/.github: .github/agent-pool.yml",
     problems: [
-      { path: "budget", line: 6, column: 1, found: "`200`", expected: 'should be an amount a month, like "$200/month"' },
+      {
+        path: "budget",
+        line: 6,
+        column: 1,
+        found: "`200`",
+        expected: 'should be an amount a day, week or month, like "$200/month"',
+      },
       {
         path: "bugdet",
         line: 7,
@@ -162,7 +172,19 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     branch: "main",
   },
   "actor-may-not-start": { reason: "actor-may-not-start", login: "passer-by", role: "triage" },
+  "actor-in-no-role": { reason: "actor-in-no-role", login: "passer-by" },
+  "tier-not-allowed": { reason: "tier-not-allowed", login: "pat", tier: "frontier", allowed: ["light", "standard"] },
+  "tasks-used-up": { reason: "tasks-used-up", login: "pat", tasks: 10, opensAt: EpochMs(Date.UTC(2026, 2, 2)) },
   "task-under-way": { reason: "task-under-way", login: "passer-by" },
+  "seat-not-yours": {
+    reason: "seat-not-yours",
+    seat: "ada-max",
+    login: "bob",
+    repository: "acme/.github",
+    file: ".github/agent-pool.yml",
+  },
+  "nothing-lent": { reason: "nothing-lent", seat: "ada-max", login: "bob" },
+  "lender-unverified": { reason: "lender-unverified", login: "ada" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
   "route-not-served": {
     reason: "route-not-served",
@@ -172,6 +194,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "too-big": { reason: "too-big" },
   "base-unreadable": { reason: "base-unreadable", repository: "acme/web" },
   "budget-too-small": { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
+  "never-fits": { reason: "never-fits", why: "nobody-serves" },
   "workflow-refused": {
     reason: "workflow-refused",
     runner: "acme/agent-runner",
@@ -205,6 +228,27 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   }),
   "dispatching-again": view({ state: "dispatching", plan: PLAN, leases: [lease(), lease({ credential: "second-key" })] }),
   "asked-again": view({ state: "dispatching", plan: PLAN, leases: [lease()] }, { reason: "task-under-way", login: "passer-by" }),
+  "solved-on-a-seat": view({
+    state: "solved",
+    plan: PLAN,
+    leases: [lease({ ...RUN, credential: "ada-max", verdict: "solved", modelCost: MicroUsd(0), listed: MicroUsd(123_400) })],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "seat-lent": { task: null, notice: { answer: "seat-lent", seat: "ada-max", login: "ada", inPolicy: true } },
+  "seat-lent-before-the-policy-says-so": {
+    task: null,
+    notice: { answer: "seat-lent", seat: "ada-max", login: "ada", inPolicy: false },
+  },
+  "seat-taken-back": view(
+    { state: "dispatching", plan: PLAN, leases: [lease()] },
+    { answer: "seat-taken-back", seat: "ada-max", login: "ada" },
+  ),
+  moved: view({
+    state: "dispatching",
+    plan: PLAN,
+    leases: [lease({ ...RUN, movedBy: "quotaExhausted" }), lease({ credential: "second-key" })],
+  }),
+  "refused-too-large": view({ state: "refused", failure: { reason: "never-fits", why: "too-large" } }),
   outsider: { task: null, notice: FAILURES["actor-may-not-start"] },
   stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], leases: [lease(RUN)] }),
   ...Object.fromEntries(Object.values(WHYS).map((why) => [`unsolved-${why.why}`, ended(why)])),
@@ -220,6 +264,7 @@ function finished(overrides: Partial<Finished> = {}): Finished {
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }],
     modelCost: MicroUsd(123_400),
+    listed: null,
     credential: "platform-api",
     ...overrides,
   };
@@ -231,6 +276,7 @@ function checking(...verify: readonly string[]): Plan {
 
 const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request": finished(),
+  "pull-request-on-a-seat": finished({ credential: "ada-max", modelCost: MicroUsd(0), listed: MicroUsd(123_400) }),
   "pull-request-without-checks": finished({ plan: checking(), verification: [], finalMessage: null }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-with-a-killed-check": finished({

@@ -13,10 +13,15 @@ runner: acme/agent-runner
 budget: $200/month
 `;
 
-const MODELS = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5";
-
 function policyWith(line: string): string {
   return `${SIX_LINES}${line}\n`;
+}
+
+function entryWith(...lines: readonly string[]): string {
+  return SIX_LINES.replace(
+    "    provider: anthropic",
+    ["    provider: anthropic", ...lines.map((line) => `    ${line}`)].join("\n"),
+  );
 }
 
 /** Name, text, and each problem as `path line:column found → expected`. */
@@ -28,10 +33,10 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
   ],
   [
     "two unknown keys",
-    policyWith("strategy: paced\nteams: 3"),
+    policyWith("stratgey: paced\nteems: 3"),
     [
-      'strategy 7:1 `"paced"` → `strategy` is not a setting; check its spelling or remove it',
-      "teams 8:1 `3` → `teams` is not a setting; check its spelling or remove it",
+      'stratgey 7:1 `"paced"` → `stratgey` is not a setting; check its spelling or remove it',
+      "teems 8:1 `3` → `teems` is not a setting; check its spelling or remove it",
     ],
   ],
   [
@@ -52,22 +57,22 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
   [
     "a budget that is a number",
     SIX_LINES.replace("$200/month", "200"),
-    ['budget 6:1 `200` → should be an amount a month, like "$200/month"'],
+    ['budget 6:1 `200` → should be an amount a day, week or month, like "$200/month"'],
   ],
   [
-    "a budget of a week",
-    SIX_LINES.replace("$200/month", "$200/week"),
-    ['budget 6:1 `"$200/week"` → should be an amount a month, like "$200/month"'],
+    "a budget of a year",
+    SIX_LINES.replace("$200/month", "$200/year"),
+    ['budget 6:1 `"$200/year"` → should be an amount a day, week or month, like "$200/month"'],
   ],
   [
     "a budget below zero",
     SIX_LINES.replace("$200/month", "$-5/month"),
-    ['budget 6:1 `"$-5/month"` → should be an amount a month, like "$200/month"'],
+    ['budget 6:1 `"$-5/month"` → should be an amount a day, week or month, like "$200/month"'],
   ],
   [
     "no budget",
     SIX_LINES.replace("budget: $200/month\n", ""),
-    ['budget 1:1 nothing → should be an amount a month, like "$200/month"'],
+    ['budget 1:1 nothing → should be an amount a day, week or month, like "$200/month"'],
   ],
   [
     "a task's budget by the month",
@@ -99,20 +104,71 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
     SIX_LINES.replace("provider: anthropic", "provider: acme"),
     ['pool.0.provider 4:5 `"acme"` → Invalid input: expected "anthropic"'],
   ],
+  ["a kind it doesn't know", entryWith("kind: license"), ['pool.0.kind 5:5 `"license"` → should be `api-key` or `seat`']],
   [
-    "a kind it doesn't serve",
-    SIX_LINES.replace("    provider: anthropic", "    provider: anthropic\n    kind: seat"),
-    ['pool.0.kind 5:5 `"seat"` → should be "api-key", the one kind served so far'],
+    "a seat that is nobody's",
+    entryWith("kind: seat"),
+    ['pool.0.kind 5:5 `"seat"` → a seat needs its `owner`, the login of the person it is of'],
   ],
+  [
+    "a seat with a budget",
+    entryWith("kind: seat", "owner: ada", "budget: $5/month"),
+    ['pool.0.budget 7:5 `"$5/month"` → is for what is paid by use; a seat\'s windows limit it'],
+  ],
+  [
+    "a seat for two jobs at once",
+    entryWith("kind: seat", "owner: ada", "jobs: 2"),
+    ["pool.0.jobs 7:5 `2` → a seat does one job at a time"],
+  ],
+  [
+    "a key with an owner, and a part kept for them",
+    entryWith("owner: ada", "keep-for-owner: 40%"),
+    [
+      'pool.0.owner 5:5 `"ada"` → is for seats; say `kind: seat` if it is one',
+      'pool.0.keep-for-owner 6:5 `"40%"` → is for seats; say `kind: seat` if it is one',
+    ],
+  ],
+  [
+    "more than all kept for a seat's owner",
+    entryWith("kind: seat", "owner: ada", "keep-for-owner: 101%"),
+    ['pool.0.keep-for-owner 7:5 `"101%"` → should be a share from 0% to 100%, like "40%"'],
+  ],
+  ["no job at once", entryWith("jobs: 0"), ["pool.0.jobs 5:5 `0` → Too small: expected number to be >=1"]],
+  ["an owner that is no login", entryWith("kind: seat", "owner: -ada"), ['pool.0.owner 6:5 `"-ada"` → should be a GitHub login']],
+  [
+    "a strategy it doesn't know",
+    policyWith("strategy: random"),
+    ['strategy 7:1 `"random"` → should be one of paced, least-used, drain-soonest'],
+  ],
+  [
+    "a team called by its title",
+    policyWith("teams: { Platform Team: { weight: 2 } }"),
+    ['teams.Platform Team 7:10 `{"weight":2}` → Invalid key in record'],
+  ],
+  [
+    "a weight below zero",
+    policyWith("teams: { web: { weight: -1 } }"),
+    ["teams.web.weight 7:17 `-1` → Too small: expected number to be >=0"],
+  ],
+  ["more moves than may be", policyWith("task: { moves: 11 }"), ["task.moves 7:9 `11` → Too big: expected number to be <=10"]],
   [
     "a model without a price",
     policyWith("tiers:\n  light:\n    - harness: claude-code\n      model: gpt-9"),
-    [`tiers.light.0.model 10:7 \`"gpt-9"\` → should be a model with a known price: ${MODELS}`],
+    [
+      `tiers.light.0.model 10:7 \`"gpt-9"\` → should be a model with a known price, like claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5; docs/configuration.md lists all`,
+    ],
   ],
   [
     "a runner that is no repository",
     SIX_LINES.replace("acme/agent-runner", "agent-runner"),
     ['runner 5:1 `"agent-runner"` → should be a repository, like "acme/agent-runner"'],
+  ],
+  [
+    "a runner whose minutes have no known price",
+    SIX_LINES.replace("runner: acme/agent-runner", "runner: { repository: acme/agent-runner, runs-on: our-machines }"),
+    [
+      'runner.runs-on 5:42 `"our-machines"` → has a price that isn\'t known here (known: ubuntu-latest, ubuntu-24.04, ubuntu-22.04); say it in `minute`',
+    ],
   ],
   ["another version", SIX_LINES.replace("version: 1", "version: 2"), ["version 1:1 `2` → should be 1"]],
   ["no version", SIX_LINES.replace("version: 1\n", ""), ["version 1:1 nothing → should be 1"]],
@@ -173,15 +229,19 @@ describe("policy", () => {
       value: {
         version: 1,
         pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
-        runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
-        budget: 200_000_000,
+        runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml", "runs-on": "ubuntu-24.04" },
+        budget: { amount: 200_000_000, period: "month" },
+        strategy: "paced",
+        teams: {},
+        people: {},
+        repositories: {},
         tiers: {
           light: [{ harness: "claude-code", model: "claude-haiku-5-5" }],
           standard: [{ harness: "claude-code", model: "claude-sonnet-5-5" }],
           frontier: [{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }],
         },
         routing: { start: { xs: "light", s: "light", m: "standard", l: "frontier", xl: "ask" } },
-        task: { budget: 5_000_000 },
+        task: { budget: 5_000_000, moves: 3 },
       },
     });
   });
@@ -190,30 +250,82 @@ describe("policy", () => {
     const text = policyWith(`tiers:
   light: [{ harness: claude-code, model: claude-sonnet-5-5, effort: low }]
 routing: { start: { xl: frontier } }
-task: { budget: $1.50 }`).replace("runner: acme/agent-runner", "runner: { repository: acme/agent-runner, workflow: pool.yaml }");
+strategy: drain-soonest
+teams: { platform_2: { weight: 2.5, budget: $20/week }, web: {} }
+people: { budget: $5/day }
+repositories: { web: { budget: $50/month } }
+task: { budget: $1.50, moves: 0 }`)
+      .replace("runner: acme/agent-runner", "runner: { repository: acme/agent-runner, workflow: pool.yaml }")
+      .replace(
+        "runner:",
+        `  - name: ada-max
+    provider: anthropic
+    kind: seat
+    owner: Ada
+    keep-for-owner: 40%
+    serves: everyone
+    subscription: Max 20x
+    account: adas
+    only: { teams: [web], repositories: [web], tiers: [light], models: [claude-haiku-5-5], harnesses: [claude-code] }
+  - { name: second-key, provider: anthropic, budget: $9/week, jobs: 2 }
+runner:`,
+      );
 
     const parsed = parseConfig("policy", text, Policy);
 
     expect(parsed).toMatchObject({
       ok: true,
       value: {
+        pool: [
+          { name: "platform-api", kind: "api-key" },
+          {
+            name: "ada-max",
+            kind: "seat",
+            owner: "ada",
+            "keep-for-owner": 0.4,
+            serves: "everyone",
+            subscription: "Max 20x",
+            account: "adas",
+            only: {
+              teams: ["web"],
+              repositories: ["web"],
+              tiers: ["light"],
+              models: ["claude-haiku-5-5"],
+              harnesses: ["claude-code"],
+            },
+          },
+          { name: "second-key", budget: { amount: 9_000_000, period: "week" }, jobs: 2 },
+        ],
         runner: { repository: "acme/agent-runner", workflow: "pool.yaml" },
+        strategy: "drain-soonest",
+        teams: { platform_2: { weight: 2.5, budget: { amount: 20_000_000, period: "week" } }, web: { weight: 1 } },
+        people: { budget: { amount: 5_000_000, period: "day" } },
+        repositories: { web: { budget: { amount: 50_000_000, period: "month" } } },
         tiers: { light: [{ model: "claude-sonnet-5-5", effort: "low" }], standard: [{ model: "claude-sonnet-5-5" }] },
         routing: { start: { xs: "light", xl: "frontier" } },
-        task: { budget: 1_500_000 },
+        task: { budget: 1_500_000, moves: 0 },
       },
     });
   });
 
   it.each([
-    ["$0.01/month", 10_000],
-    ["$1/month", 1_000_000],
-    ["$19.99/month", 19_990_000],
-    ["$9999999.99/month", 9_999_999_990_000],
-  ])("reads a budget of %s to the cent", (budget, micro) => {
+    ["$0.01/month", 10_000, "month"],
+    ["$1/month", 1_000_000, "month"],
+    ["$19.99/month", 19_990_000, "month"],
+    ["$9999999.99/month", 9_999_999_990_000, "month"],
+    ["$200/week", 200_000_000, "week"],
+    ["$0.50/day", 500_000, "day"],
+  ])("reads a budget of %s to the cent, with its period", (budget, amount, period) => {
     const parsed = parseConfig("policy", SIX_LINES.replace("$200/month", budget), Policy);
 
-    expect(parsed).toMatchObject({ ok: true, value: { budget: micro } });
+    expect(parsed).toMatchObject({ ok: true, value: { budget: { amount, period } } });
+  });
+
+  it("takes what a minute of one's own machines costs, nothing included", () => {
+    const runner = "runner: { repository: acme/agent-runner, runs-on: our-machines, minute: $0 }";
+    const parsed = parseConfig("policy", SIX_LINES.replace("runner: acme/agent-runner", runner), Policy);
+
+    expect(parsed).toMatchObject({ ok: true, value: { runner: { minute: 0 } } });
   });
 
   it.each(BROKEN)("with %s is refused with place, finding and remedy", (_name, text, problems) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describe as say, type Failure } from "#core/wire/failure.ts";
+import { EpochMs } from "#core/wire/units.ts";
 
 type Reason = Failure["reason"];
 
@@ -64,6 +65,36 @@ const FAILURES: {
     failure: { reason: "actor-may-not-start", login: "eve", role: "triage" },
     facts: ["eve", "triage"],
     next: /ask one of them to set the label/,
+  },
+  "actor-in-no-role": {
+    failure: { reason: "actor-in-no-role", login: "eve" },
+    facts: ["eve", "`roles`"],
+    next: /Ask someone who is .* or have `roles` name/,
+  },
+  "tier-not-allowed": {
+    failure: { reason: "tier-not-allowed", login: "pat", tier: "frontier", allowed: ["light", "standard"] },
+    facts: ["pat", "`frontier`", "`light`, `standard`"],
+    next: /Comment `\/agent use standard`, or ask an operator/,
+  },
+  "tasks-used-up": {
+    failure: { reason: "tasks-used-up", login: "pat", tasks: 10, opensAt: EpochMs(Date.UTC(2026, 2, 2)) },
+    facts: ["pat", "10 tasks"],
+    next: /again after 2026-03-02 00:00 UTC, or ask an operator/,
+  },
+  "seat-not-yours": {
+    failure: { reason: "seat-not-yours", seat: "ada-max", login: "bob", repository: "acme/.github", file: "f.yml" },
+    facts: ["ada-max", "bob", "acme/.github", "f.yml"],
+    next: /Compare `pool` .* then comment again/,
+  },
+  "nothing-lent": {
+    failure: { reason: "nothing-lent", seat: "ada-max", login: "bob" },
+    facts: ["ada-max", "bob"],
+    next: /compare the name with `pool`/,
+  },
+  "lender-unverified": {
+    failure: { reason: "lender-unverified", login: "ada" },
+    facts: ["ada"],
+    next: /Comment on an issue of a repository where you have one/,
   },
   "command-unknown": {
     failure: { reason: "command-unknown", word: "turbo", valid: "`light`" },

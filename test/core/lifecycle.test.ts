@@ -22,6 +22,7 @@ import {
 const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["planning", "plan", "queued"],
   ["planning", "refuse", "refused"],
+  ["queued", "replan", "planning"],
   ["queued", "admit", "dispatching"],
   ["queued", "refuse", "refused"],
   ["dispatching", "dispatch", "awaiting"],
@@ -33,6 +34,7 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["running", "claim", "running"],
   ["running", "report", "judging"],
   ["running", "lose", "unsolved"],
+  ["judging", "move", "queued"],
   ["judging", "accept", "committing"],
   ["judging", "reject", "unsolved"],
   ["committing", "commit", "branching"],

@@ -56,11 +56,10 @@ describe.each(["claude", "codex"])("a recorded run of %s", (cli) => {
     const last = parseRecord(capture.lines.at(-1) ?? "") ?? {};
     const failed = JSON.stringify(last["error"] ?? "");
     const status = Number(last["api_error_status"] ?? /status:? (\d{3})/.exec(failed)?.[1] ?? STATUS[`${cli}/${capture.case}`] ?? 200); // prettier-ignore
-    const body = { error: { type: last["api_error_type"] ?? TYPE[capture.case], message: last["result"] } };
+    const error = { type: last["api_error_type"] ?? TYPE[capture.case], message: last["result"] };
+    const body = status === 200 ? "" : JSON.stringify({ error });
     // Claude Code's own words of a limit hold no type of the provider's: its event does.
-    const signal =
-      heard(capture).signal ??
-      observeAnswer({ status, headers: {}, body: JSON.stringify(body), model: capture.model, now: AT }).signal;
+    const signal = heard(capture).signal ?? observeAnswer({ status, headers: {}, body, model: capture.model, now: AT }).signal;
 
     expect(signal?.kind ?? null).toBe(KINDS[capture.ending]);
   });

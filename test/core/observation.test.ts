@@ -67,6 +67,7 @@ describe("a failed answer", () => {
     ["the week of the one model that was asked", 429, SCOPED, "", quota("week-model", UNTIL_WEEK, FABLE), FABLE],
     ["a scoped week this table doesn't know the models of", 429, SCOPED, "", quota("week-model", UNTIL_WEEK, "claude-next-7"), "claude-next-7"],
     ["the account, where a scoped window is used up beside it", 429, { ...SCOPED, ...REJECTED }, "", quota("five-hour", UNTIL_5H), FABLE],
+    ["a scoped window beside a governing one that is not", 429, { ...SCOPED, ...unified({ "representative-claim": "five_hour" }) }, "", quota("week-model", UNTIL_WEEK, FABLE), FABLE],
     ["a window nobody here has heard of", 429, unified({ status: "rejected", "representative-claim": "one_month", reset: "1786006800" }), "", quota("unknown", UNTIL_WEEK)],
     ["an older seat, of few words", 429, unified({ status: "rate_limited", "representative-claim": "five_hour", reset: "1785518400" }), "", quota("five-hour", UNTIL_5H)],
     ["a seat without a common status", 429, unified({ "7d-status": "rejected", "7d-utilization": "1" }), "", quota("week")],
@@ -113,6 +114,8 @@ describe("a failed answer", () => {
     ["a malformed call that quotes a limit", 400, {}, error("invalid_request_error", 'tools.0: "Your credit balance is too low", "This organization has been disabled"'), { kind: "unknown" }],
     ["no such model", 404, {}, error("not_found_error", "model: claude-nope"), { kind: "unknown" }],
     ["a defect", 500, REJECTED, error("api_error", "Internal server error"), { kind: "unknown" }],
+    ["an overload in the middle of a stream", 200, ALLOWED, error("overloaded_error", "Overloaded"), { kind: "overload" }],
+    ["a defect in the middle of a stream", 200, {}, error("api_error", "Internal server error"), { kind: "unknown" }],
     ["no status", Number.NaN, {}, "", { kind: "unknown" }],
   ])("is read for what it is: %s", (_name, status, headers, body, signal, model) => {
     expect(answer(status, headers, body, model).signal).toEqual(signal);
@@ -250,6 +253,7 @@ describe("whatever comes back", () => {
   const headers = fc.dictionary(fc.oneof(fc.constantFrom(...names), fc.string()), fc.oneof(value, fc.array(value)));
   const told = fc.oneof(fc.string(), fc.double(), fc.constantFrom("usage_limit_reached", "rate_limit_error", "You have reached your API usage limits. You will regain access on 9999-99-99")); // prettier-ignore
   const body = fc.oneof(
+    fc.constant(""),
     fc.string(),
     fc.json(),
     fc.record({ error: fc.dictionary(fc.constantFrom("type", "code", "message", "resets_at", "resets_in_seconds", "details"), told) }).map((it) => JSON.stringify(it)),
@@ -264,7 +268,8 @@ describe("whatever comes back", () => {
         const observed = observeAnswer(given);
 
         expect(Observation.parse({ ...observed, ageMs: 0 })).toEqual({ ...observed, ageMs: 0 });
-        expect(observed.signal === null).toBe(given.status < 400);
+        if (given.body === "") expect(observed.signal === null).toBe(given.status < 400);
+        if (!(given.status < 400)) expect(observed.signal).not.toBeNull();
       }),
       { numRuns: 2_000 },
     );

@@ -3,6 +3,7 @@ import { configure, makePlan } from "#app/plan.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, type Settings } from "#core/config/settings.ts";
+import type { MayStart } from "#core/config/standing.ts";
 import type { Size } from "#core/wire/contract.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { Brief } from "#core/task/brief.ts";
@@ -25,7 +26,9 @@ function inRepository(name: string, brief = makeBrief()): Brief {
   return { ...brief, repository: { ...brief.repository, name } };
 }
 
-function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = {}, trustedAuthor = true) {
+const ANYTHING: Pick<MayStart, "tiers" | "team" | "operator"> = { tiers: null, team: "everyone", operator: false };
+
+function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = {}, trustedAuthor = true, standing = ANYTHING) {
   const parsed = parseConfig("policy", policy, Policy);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.error.problems));
   const configured = {
@@ -33,7 +36,7 @@ function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = 
     settings: { ...DEFAULT_SETTINGS, ...settings },
     base: BASE,
   };
-  return makePlan(brief, configured, trustedAuthor);
+  return makePlan(brief, configured, trustedAuthor, standing);
 }
 
 function sized(size: Size, comment: string | null = null): Brief {
@@ -178,6 +181,17 @@ describe("makePlan", () => {
     const plan = planOf(sized("xl"));
 
     expect(plan).toEqual({ ok: false, error: { reason: "too-big" } });
+  });
+
+  it.each([
+    ["an operator's request with the label", true, ["agent", "Agent-Urgent"], true],
+    ["an operator's without it", true, ["agent"], false],
+    ["anyone else's with it", false, ["agent", "agent-urgent"], false],
+  ])("%s: urgent is an operator's word alone", (_name, operator, labels, urgent) => {
+    const brief = makeBrief();
+    const made = planOf({ ...brief, issue: { ...brief.issue, labels } }, SIX_LINES, {}, true, { ...ANYTHING, operator });
+
+    expect(made).toMatchObject({ ok: true, value: { asker: { urgent } } });
   });
 
   it("takes the largest on where a person has named a tier", () => {

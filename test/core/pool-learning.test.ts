@@ -139,7 +139,7 @@ describe("what is kept of a window", () => {
     const used = afterUse(KEPT, 10, after(1), FIVE);
 
     expect(used).toMatchObject({ own: 110, since: 50, share: 0.1 });
-    expect(afterReading(used, { share: 0.2, resetsAt: KEPT.resetsAt }, after(2), 0)).toMatchObject({
+    expect(afterReading(used, { share: 0.2, resetsAt: KEPT.resetsAt }, after(2), 0, FIVE)).toMatchObject({
       own: 110,
       since: 0,
       share: 0.2,
@@ -147,7 +147,7 @@ describe("what is kept of a window", () => {
   });
 
   it("keeps as use since a reading what a job used after it was made, however late it arrives", () => {
-    const read = afterReading(afterUse(KEPT, 10, after(2), FIVE), { share: 0.2, resetsAt: KEPT.resetsAt }, after(1), 10);
+    const read = afterReading(afterUse(KEPT, 10, after(2), FIVE), { share: 0.2, resetsAt: KEPT.resetsAt }, after(1), 10, FIVE);
 
     expect(read).toMatchObject({ own: 110, since: 10 });
     // Learned from what lies between the two readings alone.
@@ -159,7 +159,7 @@ describe("what is kept of a window", () => {
       fc.property(fc.array(fc.nat(1_000), { minLength: 1, maxLength: 6 }), (ages) => {
         const readings = ages.map((age, at) => ({ at: after(age), share: 0.1 + at / 100 }));
         let kept = KEPT;
-        for (const { at, share } of readings) kept = afterReading(kept, { share, resetsAt: KEPT.resetsAt }, at, 0);
+        for (const { at, share } of readings) kept = afterReading(kept, { share, resetsAt: KEPT.resetsAt }, at, 0, FIVE);
 
         const newest = Math.max(...ages);
         expect(kept.observedAt).toBe(after(newest));
@@ -192,15 +192,37 @@ describe("what is kept of a window", () => {
   });
 
   it("learns nothing across a reset, and counts what was used after the reading into the new window", () => {
-    const read = afterReading(KEPT, { share: 0.01, resetsAt: after(10 * HOUR_MS) }, after(5 * HOUR_MS + 1), 3);
+    const read = afterReading(KEPT, { share: 0.01, resetsAt: after(10 * HOUR_MS) }, after(5 * HOUR_MS + 1), 3, FIVE);
 
     expect(read).toMatchObject({ share: 0.01, own: 3, since: 3, fit: NO_FIT, resetsAt: after(10 * HOUR_MS) });
     // Told without its new reset, and with a larger share than before: it began anew all the same.
-    expect(afterReading(KEPT, { share: 0.3, resetsAt: null }, after(6 * HOUR_MS), 3)).toMatchObject({ own: 3, fit: NO_FIT });
+    expect(afterReading(KEPT, { share: 0.3, resetsAt: null }, after(6 * HOUR_MS), 3, FIVE)).toMatchObject({
+      own: 3,
+      fit: NO_FIT,
+    });
+  });
+
+  it("adds readings up until they tell enough: a twentieth of growth, or a fifth of the window's time", () => {
+    const read = (kept: Kept, share: number, minutes: number) => {
+      const used = afterUse(kept, 1_000, after(minutes * MINUTE_MS), FIVE);
+      return afterReading(used, { share, resetsAt: KEPT.resetsAt }, after(minutes * MINUTE_MS), 0, FIVE);
+    };
+    const first = read(KEPT, 0.12, 10);
+    const second = read(first, 0.14, 20);
+    const third = read(second, 0.15, 30);
+
+    expect([first, second, third].map(({ fit }) => fit.n)).toEqual([0, 0, 1]);
+    expect(second.fit.open).toEqual({ share: 0.1, at: NOW, own: 2_040 });
+    expect(third.fit).toMatchObject({ oo: 3_040 ** 2, open: null });
+    expect(read(KEPT, 0.1, 60).fit.n).toBe(1);
+    // The same word told again is an interval of nothing, and is added up like any other.
+    expect(afterReading(KEPT, { share: 0.1, resetsAt: KEPT.resetsAt }, after(3), 40, FIVE).fit.n).toBe(0);
   });
 
   it("keeps the known reset where the told one jitters", () => {
-    expect(afterReading(KEPT, { share: 0.1, resetsAt: after(5 * HOUR_MS + 900) }, after(1), 0).resetsAt).toBe(KEPT.resetsAt);
+    expect(afterReading(KEPT, { share: 0.1, resetsAt: after(5 * HOUR_MS + 900) }, after(1), 0, FIVE).resetsAt).toBe(
+      KEPT.resetsAt,
+    );
   });
 
   it("counts as used what others are expected to have used since, to the window's end and no further", () => {
@@ -214,11 +236,11 @@ describe("what is kept of a window", () => {
   });
 });
 
-const PRIOR: Prior = { median: 410_000, sigma: 0.6, ms: 8 * MINUTE_MS };
+const PRIOR: Prior = { median: 410_000, sigma: 0.6, ms: 8 * MINUTE_MS, tokens: 80_000 };
 
 describe("an estimate", () => {
   const seen = (costs: readonly number[]): Seen =>
-    costs.reduce((sums, cost) => see(sums, { cost, ms: 4 * MINUTE_MS }), NOTHING_SEEN);
+    costs.reduce((sums, cost) => see(sums, { cost, ms: 4 * MINUTE_MS, tokens: 1_000 }), NOTHING_SEEN);
 
   it("is the prior's where nothing was seen", () => {
     const { mean, p90, ms } = estimateOf([NOTHING_SEEN, NOTHING_SEEN], PRIOR);
@@ -293,7 +315,7 @@ describe("an estimate", () => {
     for (let at = 0; at < 2_000; at += 1) {
       const next = cost();
       if (at >= 200 && next <= estimateOf([sums], PRIOR).p90) within += 1;
-      sums = see(sums, { cost: next, ms: MINUTE_MS });
+      sums = see(sums, { cost: next, ms: MINUTE_MS, tokens: 1_000 });
     }
 
     expect(within / 1_800).toBeGreaterThan(0.86);

@@ -316,7 +316,7 @@ describe("the pool's properties", () => {
     fc.assert(
       fc.property(some, ({ value, error, share, held }) => {
         const each = window({ capacity: { value, error, hiddenPerMs: 0 }, observed: { share, at: NOW }, held });
-        const left = value * (1 - ROOM.margin - error * ROOM.errors) - share * value - held;
+        const left = value * (1 - error * ROOM.errors) * (1 - ROOM.margin - share) - held;
 
         expect(isRoomFor(estimate(left - 0.01), each, 0, NOW)).toBe(left >= 0);
         expect(isRoomFor(estimate(left + 0.01), each, 0, NOW)).toBe(false);
@@ -439,13 +439,15 @@ const EMPTY: Stored = {
 };
 
 function queued(name: string, person: number, team = "everyone"): Stored["queue"][number] {
-  const asker = { team, person: ActorId(person), login: `u${String(person)}`, repository: { id: RepositoryId(20), name: "web" } };
+  const login = `u${String(person)}`;
+  const asker = { team, person: ActorId(person), login, urgent: false, repository: { id: RepositoryId(20), name: "web" } };
   return {
     task: TaskId(name),
     plan: makePlanRow({ asker, budget: MicroUsd(5_000_000) }),
     queuedAt: NOW,
     passedOverAt: null,
     movedFrom: [],
+    spent: MicroUsd(0),
   };
 }
 

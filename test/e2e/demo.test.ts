@@ -110,6 +110,29 @@ describe("the demo", () => {
     expect(ended.lines.join("\n")).toContain("| frontier | claude-code | claude-opus-5-5, effort high |");
   });
 
+  it("works on a seat of the policy, which its owner lends first", async () => {
+    const policy = file(
+      "policy.yml",
+      "version: 1\npool:\n  - { name: ada-max, provider: anthropic, kind: seat, owner: ada, serves: everyone }\n  - { name: bob-pro, provider: anthropic, kind: seat, owner: bob }\nrunner: acme/agent-runner\nbudget: $200/month\n",
+    );
+
+    const ended = await demo(["--json", "--policy", policy]);
+
+    expect(ended.code, ended.lines.join("\n") + ended.stderr).toBe(0);
+    expect(ended.json).toMatchObject({
+      ok: true,
+      contractViolations: 0,
+      comments: 1,
+      credential: "ada-max",
+      attempts: [{ verdict: "solved", costUsd: 0, listedUsd: expect.closeTo(0.010_173) as number }],
+      pullRequest: { body: expect.stringContaining("on `ada-max` (≈ $0.0102 at list price, paid by subscription)") as string },
+    });
+    expect(ended.lines.filter((line) => line.includes(" lends a seat "))).toEqual([
+      expect.stringContaining("ada lends a seat by a comment on issue #1: /agent lend ada-max"),
+    ]);
+    expect(ended.lines.join("\n")).toContain("| ≈ $0.0102 at list price, paid by subscription |");
+  });
+
   it("fails, and says why, where the model changes nothing", async () => {
     const script = file("script.json", JSON.stringify([{ say: "Looks fine to me." }]));
 
@@ -195,6 +218,16 @@ describe("the demo", () => {
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(message);
     expect(ended.stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  it("refuses --live on the seats of a policy, which the key can't stand for", async () => {
+    const seat = "{ name: ada-max, provider: anthropic, kind: seat, owner: ada }";
+    const policy = file("policy.yml", `version: 1\npool: [${seat}]\nrunner: acme/agent-runner\nbudget: $200/month\n`);
+
+    const ended = await demo(["--live", "--policy", policy]);
+
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain("the policy's pool has seats");
   });
 
   it("names the step of a script that is wrong", async () => {

@@ -133,9 +133,11 @@ describe.each(ENGINES)("an issue labelled `agent`, with the store on %s", (engin
 
     const decision = await store.admit(lease!.owner, makePolicy([CREDENTIAL]), (pool) => {
       expect(pool.credentials.map((credential) => credential.live)).toEqual([0]);
-      expect(pool.ownerWindows[0]?.held).toBe(0);
-      expect(pool.ownerWindows[0]?.used).toBeGreaterThan(10_173);
-      return { kind: "wait", record: { snapshot: pool, candidates: [] } };
+      const [owner, credential] = pool.budgets;
+      expect([owner?.subject, credential?.subject]).toEqual([{ kind: "owner" }, { kind: "credential", name: CREDENTIAL }]);
+      expect([owner?.held, credential?.held]).toEqual([0, 0]);
+      expect(owner?.used).toBeGreaterThan(10_173);
+      return { kind: "wait", waiting: [], record: { snapshot: pool, candidates: [], passedOver: [] } };
     });
 
     expect(decision.kind).toBe("wait");

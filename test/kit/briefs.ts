@@ -31,6 +31,17 @@ export function makePolicy(credentials: readonly string[] = ["platform-api"], bu
 /** What a report settles, for a test that asks for something else. */
 export const SETTLED: Settlement = { entries: [], fault: null, isTypical: false };
 
+/** What a report settles of a billed lease: so much for the model, so much for its runner. */
+export function settlementOf(model: number, runner: number, overrides: Partial<Settlement> = {}): Settlement {
+  const entry = (kind: "model" | "runner", amount: number) => ({
+    kind,
+    amount: MicroUsd(amount),
+    listed: MicroUsd(amount),
+    detail: {},
+  });
+  return { ...SETTLED, entries: [entry("model", model), entry("runner", runner)], ...overrides };
+}
+
 export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
   return {
     size: "s",
@@ -48,9 +59,15 @@ export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
     budget: MicroUsd(5_000_000),
     price: { input: 500_000, output: 2_500_000, cacheRead: 50_000, cacheWrite: 625_000, cacheWrite1h: 1_000_000 },
     base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
-    runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
+    runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml", minute: MicroUsd(6_000) },
     policyCommit: "c".repeat(40),
-    asker: { team: "everyone", person: ActorId(30), login: "maintainer", repository: { id: RepositoryId(20), name: "web" } },
+    asker: {
+      team: "everyone",
+      person: ActorId(30),
+      login: "maintainer",
+      urgent: false,
+      repository: { id: RepositoryId(20), name: "web" },
+    },
     moves: 3,
     commands: { setup: [], verify: [] },
     guards: { maxFiles: 50, maxBytes: 512_000, protected: [] },

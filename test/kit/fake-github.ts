@@ -25,6 +25,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
   };
   const all: GitHub = {
     readRole: () => Promise.resolve(ok({ permission: "write", name: "write", userId: 30 })),
+    readTeams: () => Promise.resolve(told("readTeams", ok([]))),
     readSetUp: () =>
       Promise.resolve(
         ok({

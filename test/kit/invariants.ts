@@ -26,9 +26,13 @@ const words = (list: readonly string[]) => sql.join(list.map((word) => sql.lit(w
 const ENDED = words(TERMINAL_TASK_STATES);
 const EXPECTED = sql.join(Object.entries(LEASE_OF).map(([state, lease]) => sql`(${sql.lit(state)}, ${sql.lit(lease)})`));
 
+/** What a job's runner may cost at most: 75 minutes of GitHub's, at $0.006. */
+const RUNNER = sql.lit(450_000);
+
 /**
- * What must hold between transactions, whatever has happened: every row that breaks it. The windows of a ledger entry are
- * written out anew here, and the months are Postgres' own, so that this can differ from what it checks.
+ * What must hold between transactions, whatever has happened: every row that breaks it. Whose money a task spends, and what
+ * a lease reserves of it, is written out anew here, and the days are Postgres' own, so that this can differ from what it
+ * checks.
  */
 export async function findViolations(db: Kysely<Schema>): Promise<readonly Violation[]> {
   const { rows } = await sql<Violation>`
@@ -36,34 +40,79 @@ export async function findViolations(db: Kysely<Schema>): Promise<readonly Viola
       live as (select * from leases where state in (${words(LIVE_LEASE_STATES)})),
       live_tasks as (select * from tasks where state not in (${ENDED})),
       belongs (task_state, lease_state) as (values ${EXPECTED}),
+      spenders as (
+        select leases.id as lease_id, subject
+        from leases join tasks on tasks.id = leases.task_id
+        cross join lateral (values
+          ('owner'),
+          ('team:' || (plan -> 'asker' ->> 'team')),
+          ('repository:' || (plan -> 'asker' -> 'repository' ->> 'id')),
+          ('person:' || (plan -> 'asker' ->> 'person'))
+        ) as subjects (subject)
+      ),
       charged as (
-        select owner_id, 'owner/usd-month' as window_id, amount, at from ledger
+        select owner_id, subject, amount, at from ledger join spenders using (lease_id)
         union all
-        select owner_id, 'credential:' || credential || '/usd-month', amount, at from ledger where kind = 'model'
+        select owner_id, 'credential:' || credential, amount, at from ledger where ledger.kind = 'model'
       ),
       sums as (
-        select owner_id, window_id, sum(amount) as amount,
-          (extract(epoch from date_trunc('month', to_timestamp(at / 1000.0) at time zone 'UTC')) * 1000)::bigint as since
-        from charged group by owner_id, window_id, since
+        select owner_id, subject, sum(amount) as amount,
+          (extract(epoch from date_trunc('day', to_timestamp(at / 1000.0) at time zone 'UTC')) * 1000)::bigint as day
+        from charged group by owner_id, subject, day
       ),
+      model_money as (
+        select live.id as lease_id, live.owner_id, live.credential, live.billed, case when live.billed then budget else 0 end as amount
+        from live join attempts on attempts.id = live.attempt_id
+      ),
+      reserved as (
+        select lease_id, owner_id, 'usd:' || subject as window_id, amount + ${RUNNER} as amount
+        from model_money join spenders using (lease_id)
+        union all
+        select lease_id, owner_id, 'usd:credential:' || credential, amount from model_money where billed
+      ),
+      money as (select holds.* from holds join live on live.id = holds.lease_id where window_id like 'usd:%'),
       amounts as (
-        select 'hold of ' || lease_id as row, amount from holds
-        union all select 'spend of ' || window_id, amount from spend
-        union all select 'ledger of ' || lease_id, amount from ledger
+        select 'hold of ' || lease_id as row, amount::double precision as amount from holds
+        union all select 'spend of ' || subject, amount from spend
+        union all select 'ledger of ' || lease_id, least(amount, listed) from ledger
         union all select 'budget of ' || id, budget from attempts
+        union all select 'lease ' || id, least(used, charged, weight) from leases
+        union all select 'refusals of ' || name, refusals from credentials
+        union all select 'cooldown of ' || upstream, least(since, until - since) from cooldowns
+        union all select 'allowance of ' || upstream, least(own, since, share, published, observed_at, resets_at) from allowances
+        union all select 'use of ' || upstream, least(amount, at) from uses
+        union all select 'team ' || name, least(pass, at) from teams
+        union all select 'seen of ' || kind, least(n, log, squares, ms) from seen
       )
     select 'a hold without a live lease' as broken, lease_id as row from holds where lease_id not in (select id from live)
     union all
-    select 'a live lease without its two holds', live.id from live
-      where (select count(*) from holds where lease_id = live.id) <> 2
-        or (select count(*) from holds where lease_id = live.id and owner_id = live.owner_id
-          and window_id in ('owner/usd-month', 'credential:' || live.credential || '/usd-month')) <> 2
+    select 'a live lease that does not hold what it may spend', lease_id || ' ' || window_id
+      from money full join reserved using (lease_id, owner_id, window_id)
+      where money.amount is distinct from reserved.amount
+    union all
+    select 'a hold of no window that is known', lease_id || ' ' || window_id
+      from holds join leases on leases.id = holds.lease_id join attempts on attempts.id = leases.attempt_id
+      where window_id not like 'usd:%' and not exists (
+        select from allowances where allowances.owner_id = holds.owner_id and model in ('', route ->> 'model')
+          and window_id = 'window:' || name || case when model = '' then '' else ':' || model end)
     union all
     select 'a negative amount', row from amounts where amount < 0
     union all
-    select 'a sum that is not the ledger''s', coalesce(spend.window_id, sums.window_id)
-      from spend full join sums using (owner_id, window_id, since)
+    select 'a ledger entry that is not its lease''s', lease_id
+      from ledger join leases on leases.id = ledger.lease_id
+      where (ledger.owner_id, ledger.credential) <> (leases.owner_id, leases.credential)
+        or leases.state not in ('settled', 'lost')
+        or (ledger.kind = 'model' and ledger.amount <> case when billed then listed else 0 end)
+        or (ledger.kind = 'runner' and ledger.amount <> listed)
+    union all
+    select 'a sum that is not the ledger''s', coalesce(spend.subject, sums.subject)
+      from spend full join sums using (owner_id, subject, day)
       where spend.amount is distinct from sums.amount
+    union all
+    select 'a lease that was granted under no team or credential', leases.id
+      from leases join tasks on tasks.id = leases.task_id
+      where not exists (select from teams where teams.owner_id = leases.owner_id and name = plan -> 'asker' ->> 'team')
+        or not exists (select from credentials where credentials.owner_id = leases.owner_id and name = leases.credential)
     union all
     select 'a task without what belongs to its state', tasks.id || ' ' || tasks.state
       from tasks join belongs on belongs.task_state = tasks.state

@@ -1,17 +1,23 @@
 import { sql, type Kysely } from "kysely";
 import type { Schema } from "#adapters/store/schema.ts";
 
-/** Every column that holds a time. A month's sum has the month's first instant. */
+/** Every column that holds a time. A day's sum has the day's first instant. */
 const TIMES = {
   deliveries: ["received_at", "due_at", "held_until"],
   owners: ["policy_read_at", "due_at", "held_until"],
-  tasks: ["queued_at", "created_at", "updated_at", "due_at", "held_until"],
+  tasks: ["queued_at", "passed_over_at", "created_at", "updated_at", "due_at", "held_until"],
   comments: ["due_at", "held_until"],
   attempts: ["created_at"],
-  leases: ["created_at", "deadline_at"],
+  leases: ["created_at", "heard_at", "deadline_at"],
   ledger: ["at"],
-  spend: ["since"],
+  spend: ["day"],
   credentials: ["last_grant_at"],
+  cooldowns: ["since", "until"],
+  allowances: ["observed_at", "resets_at"],
+  uses: ["at"],
+  teams: ["at"],
+  seen: [],
+  consents: ["given_at", "revoked_at"],
   decisions: ["at"],
   holds: [],
 } as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };

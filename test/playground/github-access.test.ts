@@ -112,6 +112,20 @@ describe("an installation token", () => {
     expect(await mint({ repositories: ["nowhere"] })).toBe(422);
   });
 
+  it("sees its own organisation's teams, with members: read and no other permission", async () => {
+    await stage.github.createPerson("pat");
+    stage.github.setTeam("acme", "support", { pat: "pending" });
+    stage.github.setTeam("rival", "support", { pat: "active" });
+    const path = (org: string) => `/orgs/${org}/teams/support/memberships/pat`;
+    const members = await stage.token({ repository_ids: [webId], permissions: { members: "read" } });
+
+    const own = await stage.call("GET", path("acme"), members);
+    const rivals = await stage.call("GET", path("rival"), members);
+    const without = await stage.call("GET", path("acme"), await stage.token({ permissions: { contents: "write" } }));
+
+    expect([own.status, own.body["state"], rivals.status, without.status]).toEqual([200, "pending", 404, 403]);
+  });
+
   it("comments on a pull request only with pull_requests, on an issue only with issues", async () => {
     const ada = await stage.github.createPerson("ada");
     const { number } = await ada.openIssue("acme/web", { title: "one", body: "" });

@@ -160,4 +160,22 @@ describe("scripted model", () => {
     expect(parseScript("[")).toMatchObject({ ok: false, error: expect.stringContaining("not JSON") });
     expect(parseScript('[{"run":"ls"},{"rum":"ls"}]')).toMatchObject({ ok: false, error: expect.stringContaining("at [1]") });
   });
+
+  it.each<[string, Record<string, string>, number]>([
+    ["a key as one", { "x-api-key": "good" }, 200],
+    ["a key as a bearer's", { authorization: "Bearer good" }, 200],
+    [
+      "a token as a bearer's that says so",
+      { authorization: "Bearer sk-ant-oat01-good", "anthropic-beta": "a,oauth-2025-04-20" },
+      200,
+    ],
+    ["a token as a bearer's that doesn't say so", { authorization: "Bearer sk-ant-oat01-good", "anthropic-beta": "a" }, 401],
+    ["a token as a key", { "x-api-key": "sk-ant-oat01-good", "anthropic-beta": "oauth-2025-04-20" }, 401],
+  ])("is shown %s", async (_name, headers, status) => {
+    await start({ key: ["good", "sk-ant-oat01-good"] });
+
+    const answer = await fetch(`${model.url}/v1/messages`, { method: "POST", headers, body: JSON.stringify(talk(0)) });
+
+    expect(answer.status).toBe(status);
+  });
 });

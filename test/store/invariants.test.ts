@@ -4,11 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
 import { NO_USAGE } from "#core/wire/contract.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
-import { MicroUsd } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
-import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks, findViolations } from "../kit/invariants.ts";
 
 const OWNER = OwnerId(10);
@@ -24,6 +23,10 @@ describe("the check that runs after every test of the store", () => {
     connection = await connectEmbedded(":memory:");
     await migrate(connection.db);
     const store = bindStore(connection);
+    await sql`
+      insert into allowances (owner_id, upstream, name, model, share, observed_at, published)
+      values (10, 'credential:one', 'week', '', 0.1, 1, 1000000000)`.execute(connection.db);
+    await sql`insert into cooldowns values (10, 'credential:two', '', 1, 2)`.execute(connection.db);
     for (let issue = 1; issue <= 5; issue += 1) {
       await store.openTask(TaskId(randomUUID()), makeBrief(issue), DeliveryId(randomUUID()));
       await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow() });
@@ -35,10 +38,12 @@ describe("the check that runs after every test of the store", () => {
       if (issue === 4) continue;
       await store.claimLease(id, RunId(issue), "check", "hash");
       if (issue === 1) continue;
-      await store.settle(id, { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, ms: 1 }, "h", [
-        { kind: "model", amount: MicroUsd(7), detail: {} },
-        { kind: "runner", amount: MicroUsd(6_000), detail: {} },
-      ]);
+      await store.settle(
+        id,
+        { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, observation: null, ms: 1 },
+        "h",
+        settlementOf(7, 6_000),
+      );
       const judged = (await store.claimTask())!;
       if (issue === 2) await store.rest(judged, null);
       else await store.advance(judged, "reject", {}, { lease: id, verdict: { verdict: "failed", why: null } });
@@ -56,37 +61,96 @@ describe("the check that runs after every test of the store", () => {
   const HELD = "(select id from leases where state = 'held' and fence = 1)";
   const SETTLED = "(select min(id) from leases where state = 'settled')";
   const NO_PLACE = "a task without what belongs to its state";
+  const NOT_HELD = "a live lease that does not hold what it may spend";
+  const WRONG_SUM = "a sum that is not the ledger's";
+  const BELOW = "a negative amount";
   it.each<[string, string, string[]]>([
     [
       "a hold that outlived its lease",
-      `insert into holds values (${SETTLED}, 10, 'owner/usd-month', 1);`,
+      `insert into holds values (${SETTLED}, 10, 'usd:owner', 1);`,
       ["a hold without a live lease"],
     ],
-    [
-      "a lease that holds nothing of its credential",
-      `delete from holds where lease_id = ${HELD} and window_id <> 'owner/usd-month';`,
-      ["a live lease without its two holds"],
-    ],
+    ...["owner", "team:everyone", "repository:20", "person:30", "credential:one"].map((subject): [string, string, string[]] => [
+      `a lease that holds nothing of ${subject}`,
+      `delete from holds where lease_id = ${HELD} and window_id = 'usd:${subject}';`,
+      [NOT_HELD],
+    ]),
     [
       "a lease that holds another credential's money",
-      `update holds set window_id = 'credential:two/usd-month' where lease_id = ${HELD} and window_id <> 'owner/usd-month';`,
-      ["a live lease without its two holds"],
+      `update holds set window_id = 'usd:credential:two' where lease_id = ${HELD} and window_id = 'usd:credential:one';`,
+      [NOT_HELD, NOT_HELD],
     ],
     [
-      "an amount below zero",
-      `alter table holds drop constraint holds_amount_check; update holds set amount = -1 where lease_id = ${HELD};`,
-      ["a negative amount", "a negative amount"],
+      "a lease that holds another owner's money",
+      `update holds set owner_id = 11 where lease_id = ${HELD} and window_id = 'usd:owner';`,
+      [NOT_HELD, NOT_HELD],
     ],
     [
-      "a sum that is off by one",
-      "update spend set amount = amount + 1 where window_id = 'owner/usd-month';",
-      ["a sum that is not the ledger's"],
+      "a lease that holds less than it may spend",
+      `update holds set amount = amount - 1 where lease_id = ${HELD} and window_id = 'usd:owner';`,
+      [NOT_HELD],
     ],
-    ["a sum that is missing", "delete from spend where window_id <> 'owner/usd-month';", ["a sum that is not the ledger's"]],
     [
-      "a sum in another month than its entry's",
-      `update ledger set at = at - ${String(32 * 86_400_000)} where lease_id = ${SETTLED} and kind = 'runner';`,
-      ["a sum that is not the ledger's", "a sum that is not the ledger's"],
+      "a subscription's lease that holds its credential's money",
+      `update leases set billed = false where id = ${HELD};`,
+      // Its runner alone is reserved of what four others may spend.
+      Array.from({ length: 5 }, () => NOT_HELD),
+    ],
+    [
+      "a hold of another model's window",
+      `update holds set window_id = 'window:week-model:claude-opus-5-5' where lease_id = ${HELD} and window_id = 'window:week';`,
+      ["a hold of no window that is known"],
+    ],
+    [
+      "a hold below zero",
+      `alter table holds drop constraint holds_amount_check; update holds set amount = -1 where lease_id = ${HELD} and window_id = 'window:week';`,
+      [BELOW],
+    ],
+    [
+      "use below zero",
+      `alter table leases drop constraint leases_used_check; update leases set used = -1 where id = ${HELD};`,
+      [BELOW],
+    ],
+    ["a rest that ended before it began", "update cooldowns set until = 0;", [BELOW]],
+    [
+      "a window's use below zero",
+      "alter table allowances drop constraint allowances_since_check; update allowances set since = -1;",
+      [BELOW],
+    ],
+    ["a window's share below zero", "update allowances set share = -0.1;", [BELOW]],
+    [
+      "an upstream's use below zero",
+      `alter table uses drop constraint uses_amount_check; update uses set amount = -1 where ctid = (select min(ctid) from uses);`,
+      [BELOW],
+    ],
+    ["a team that was charged less than nothing", "update teams set pass = -1;", [BELOW]],
+    ["a sum that is off by one", "update spend set amount = amount + 1 where subject = 'owner';", [WRONG_SUM]],
+    ...["owner", "team:everyone", "repository:20", "person:30", "credential:one"].map((subject): [string, string, string[]] => [
+      `a missing sum of ${subject}`,
+      `delete from spend where subject = '${subject}';`,
+      [WRONG_SUM],
+    ]),
+    ["a sum of nobody", "insert into spend values (10, 'person:31', 0, 0);", [WRONG_SUM]],
+    [
+      "a sum on another day than its entry's",
+      `update ledger set at = at - 86400000 where lease_id = ${SETTLED} and kind = 'model';`,
+      // The day before has an entry and no sum, the day itself a sum too large: of each of the five.
+      Array.from({ length: 10 }, () => WRONG_SUM),
+    ],
+    [
+      "an entry of another credential than its lease's",
+      `update ledger set credential = 'two' where lease_id = ${SETTLED} and kind = 'runner';`,
+      ["a ledger entry that is not its lease's"],
+    ],
+    [
+      "money spent on what a subscription has paid",
+      `update leases set billed = false where id = ${SETTLED};`,
+      ["a ledger entry that is not its lease's"],
+    ],
+    [
+      "a grant that its team was not charged with",
+      "delete from teams;",
+      Array.from({ length: 4 }, () => "a lease that was granted under no team or credential"),
     ],
     ["a running task whose lease is only offered", `update leases set state = 'offered' where id = ${HELD};`, [NO_PLACE]],
     ["a running task that has no lease", "update tasks set state = 'running' where state = 'judging';", [NO_PLACE]],

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATTEMPT_STATES, LEASE_STATES, TASK_STATES } from "#core/task/lifecycle.ts";
+import { ALLOWANCES } from "#core/pool/windows.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate, NewerSchema } from "#adapters/store/migrations.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
@@ -17,11 +18,12 @@ describe.each(ENGINES)("the schema on %s", (engine) => {
     ["tasks_state", TASK_STATES],
     ["attempts_state", ATTEMPT_STATES],
     ["leases_state", LEASE_STATES],
-  ])("allows in %s exactly the words of the lifecycle", async (constraint, words) => {
+    ["allowances_name", ALLOWANCES],
+  ])("allows in %s exactly the words of the program", async (constraint, words) => {
     const { rows } = await sql<{ definition: string }>`
       select pg_get_constraintdef(oid) as definition from pg_constraint where conname = ${constraint}`.execute(connection.db);
 
-    const allowed = [...(rows[0]?.definition ?? "").matchAll(/'(\w+)'::text/g)].map((match) => match[1]);
+    const allowed = [...(rows[0]?.definition ?? "").matchAll(/'([\w-]+)'::text/g)].map((match) => match[1]);
 
     expect(allowed.toSorted()).toEqual([...words].toSorted());
   });

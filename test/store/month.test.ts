@@ -4,12 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { pick, type WhyNot } from "#core/pool/pick.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DeliveryId, OwnerId, RunId, TaskId, type LeaseId } from "#core/wire/ids.ts";
-import { MicroUsd } from "#core/wire/units.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Store } from "#ports/store.ts";
-import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
@@ -17,11 +16,16 @@ import { ENGINES, freshDatabase } from "../kit/stores.ts";
 const OWNER = OwnerId(10);
 /** A grant reserves $5.45, so there is room for one at a time, and for none beside $2 that are spent. */
 const POLICY = makePolicy(["one"], "$7/month");
-const BLOCKED: Outcome = { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, ms: 1 };
-const COST = [
-  { kind: "model" as const, amount: MicroUsd(2_000_000), detail: {} },
-  { kind: "runner" as const, amount: MicroUsd(6_000), detail: {} },
-];
+const BLOCKED: Outcome = {
+  kind: "blocked",
+  contract: 1,
+  reason: "internal",
+  detail: "",
+  usage: NO_USAGE,
+  observation: null,
+  ms: 1,
+};
+const COST = settlementOf(2_000_000, 6_000);
 
 describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
   let connection: Connection;
@@ -57,16 +61,17 @@ describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
     expect(await store.claimLease(id, RunId(issues), "check", "hash")).toBeDefined();
     return id;
   }
-  async function admit(): Promise<"grant" | WhyNot | null | undefined> {
+  async function admit(): Promise<"grant" | Partial<Record<WhyNot["why"], number>> | undefined> {
     const decision = await store.admit(OWNER, POLICY, pick);
-    return decision.kind === "grant" ? "grant" : decision.record.candidates[0]?.whyNot;
+    return decision.kind === "grant" ? "grant" : decision.record.passedOver[0]?.whyNot;
   }
   /** The owner's spending by month, 0 being this one. */
   async function spending(): Promise<Record<number, number>> {
     const { rows } = await sql<{ ago: number; amount: number }>`
       select amount, (12 * extract(year from span) + extract(month from span))::int as ago from (
-        select amount, age(date_trunc('month', now() at time zone 'UTC'), to_timestamp(since / 1000) at time zone 'UTC') as span
-        from spend where owner_id = ${OWNER} and window_id = 'owner/usd-month'
+        select sum(amount)::bigint as amount,
+          age(date_trunc('month', now() at time zone 'UTC'), date_trunc('month', to_timestamp(day / 1000) at time zone 'UTC')) as span
+        from spend where owner_id = ${OWNER} and subject = 'owner' group by span
       ) as months`.execute(connection.db);
     return Object.fromEntries(rows.map((row) => [row.ago, row.amount]));
   }
@@ -74,15 +79,15 @@ describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
   it("leaves what a run still holds promised, and charges the month in which it reports", async () => {
     const lease = await start();
     await queue();
-    expect(await admit()).toBe("owner-budget");
+    expect(await admit()).toEqual({ budget: 1 });
 
     await turnMonth(connection.db);
     const held = await admit();
     await store.settle(lease, BLOCKED, "h", COST);
 
-    expect(held).toBe("owner-budget");
+    expect(held).toEqual({ budget: 1 });
     expect(await spending()).toEqual({ 0: 2_006_000 });
-    expect(await admit()).toBe("owner-budget");
+    expect(await admit()).toEqual({ budget: 1 });
   });
 
   it("charges a run that never reports to the month in which it is taken for lost", async () => {
@@ -106,7 +111,7 @@ describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
     await turnMonth(connection.db);
     const open = await admit();
 
-    expect([usedUp, open]).toEqual(["owner-budget", "grant"]);
+    expect([usedUp, open]).toEqual([{ budget: 1 }, "grant"]);
     expect(await spending()).toEqual({ 1: 2_006_000 });
     await turnMonth(connection.db);
     expect(await spending()).toEqual({ 2: 2_006_000 });

@@ -9,7 +9,7 @@ import { connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import type { ClaimedTask, Opened, Store } from "#ports/store.ts";
-import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks, findViolations } from "../kit/invariants.ts";
 import { freshDatabase } from "../kit/stores.ts";
 
@@ -120,7 +120,8 @@ describe("on real Postgres, with eight processes at once", () => {
     const seen = (end: string) => (ends[end] = (ends[end] ?? 0) + 1);
     /** Only what is woken is due: all else is at rest. */
     async function claimOnly(task: TaskId): Promise<ClaimedTask> {
-      await worker.wake(task);
+      const lease = (await worker.readLeases(task)).at(-1);
+      if (lease !== undefined) await worker.hearRunEnded(lease.id);
       const claimed = await worker.claimTask();
       if (claimed?.id !== task) throw new Error(`another task than ${task} was due`);
       return claimed;
@@ -240,11 +241,7 @@ describe("on real Postgres, with eight processes at once", () => {
     async function report(door: Store): Promise<void> {
       const held = await db.selectFrom("leases").select("id").where("state", "=", "held").executeTakeFirst();
       if (held === undefined) return;
-      const entries = [
-        { kind: "model" as const, amount: MicroUsd(1_000), detail: {} },
-        { kind: "runner" as const, amount: MicroUsd(6_000), detail: {} },
-      ];
-      if (await door.settle(LeaseId(held.id), BLOCKED, "h", entries)) count("settled");
+      if (await door.settle(LeaseId(held.id), BLOCKED, "h", settlementOf(1_000, 6_000))) count("settled");
     }
     async function comment(store: Store): Promise<void> {
       const due = await store.claimComment();
@@ -262,7 +259,7 @@ describe("on real Postgres, with eight processes at once", () => {
       };
       const admit = async (store: Store) => {
         const decision = await store.admit(OWNER, policy, pick);
-        const full = decision.record.candidates.some((each) => each.whyNot === "owner-budget");
+        const full = decision.record.passedOver.some(({ whyNot }) => whyNot.budget !== undefined);
         count(full ? `${decision.kind}, budget used up` : decision.kind);
         if (decision.kind === "grant") granted.push(decision.task);
       };
@@ -320,12 +317,12 @@ describe("on real Postgres, with eight processes at once", () => {
   });
 });
 
-/** Windows in which more is spent and held than there is: every one may have the whole budget. */
+/** Whose money is spent and held beyond what there is: everyone here may have the whole budget. */
 async function findOverdrawn(db: Kysely<Schema>, budget: MicroUsd): Promise<readonly object[]> {
   const { rows } = await sql<object>`
     select window_id, sum(amount) as promised from (
-      select window_id, amount from holds where owner_id = ${OWNER}
-      union all select window_id, amount from spend where owner_id = ${OWNER}
+      select window_id, amount from holds where owner_id = ${OWNER} and window_id like 'usd:%'
+      union all select 'usd:' || subject, amount from spend where owner_id = ${OWNER}
     ) as promises group by window_id having sum(amount) > ${budget}`.execute(db);
   return rows;
 }

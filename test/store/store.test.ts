@@ -2,16 +2,18 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { pick } from "#core/pool/pick.ts";
+import { pick, type PoolSnapshot } from "#core/pool/pick.ts";
+import { LEASE } from "#core/pool/lease.ts";
 import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
-import { NO_USAGE, Outcome } from "#core/wire/contract.ts";
-import { EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { NO_USAGE, Outcome, type Heartbeat } from "#core/wire/contract.ts";
+import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
+import { subjectId } from "#core/pool/windows.ts";
 import { cleanText } from "#core/task/brief.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
-import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
@@ -40,6 +42,8 @@ const RAN: Outcome = {
   changes: [{ status: "deleted", path: "a" }],
   ms: 61_000,
 };
+
+const BEAT: Heartbeat = { contract: 1, phase: "fetch", modelCalls: 0, usage: NO_USAGE, observation: null };
 
 describe.each(ENGINES)("the store on %s", (engine) => {
   let connection: Connection;
@@ -80,12 +84,21 @@ describe.each(ENGINES)("the store on %s", (engine) => {
       await store.rest(claimed, null);
     }
   }
-  async function offer(): Promise<{ task: TaskId; lease: LeaseRow }> {
+  async function offer(policy = POLICY): Promise<{ task: TaskId; lease: LeaseRow }> {
     const task = await openTask();
     await store.advance(await claim(task), "plan", { plan: makePlanRow() });
-    const decision = await store.admit(OWNER, POLICY, pick);
+    const decision = await store.admit(OWNER, policy, pick);
     if (decision.kind !== "grant" || decision.task !== task) throw new Error("not granted");
     return { task, lease: await latest(task) };
+  }
+  /** The pool as an admission sees it that grants nothing. */
+  async function look(policy = POLICY): Promise<PoolSnapshot> {
+    const { record } = await store.admit(OWNER, policy, (snapshot) => ({
+      kind: "wait",
+      waiting: [],
+      record: { snapshot, candidates: [], passedOver: [] },
+    }));
+    return record.snapshot;
   }
   async function latest(task: TaskId): Promise<LeaseRow> {
     const lease = (await store.readLeases(task)).at(-1);
@@ -226,7 +239,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   });
 
   it("leaves a row to a holder that renews its claim, however long it works, and keeps a wake that came meanwhile", async () => {
-    const task = await openTask();
+    const { task, lease } = await offer();
     const claimed = await claim(task);
     const runOut = () =>
       sql`update tasks set held_until = 1, due_at = case when due_at = held_until then 1 else due_at end where id = ${task}`;
@@ -234,7 +247,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await runOut().execute(connection.db);
     await store.renew(claimed);
     const other = await store.claimTask();
-    await store.wake(task);
+    await store.hearRunEnded(lease.id);
     await store.renew(claimed);
     await store.rest(claimed, null);
     const woken = await store.claimTask();
@@ -253,19 +266,68 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.rest(claimed, null);
   });
 
-  it("reserves the whole estimate on the credential, and on the owner with the runner's, when it grants", async () => {
+  it("reserves all that a job may cost on the credential, and on the owner with the runner's, when it grants", async () => {
     const { lease } = await offer();
 
-    const decision = await store.admit(OWNER, POLICY, (pool) => {
-      const holder = pool.credentials.find((credential) => credential.name === lease.credential);
-      expect(holder?.live).toBeGreaterThanOrEqual(1);
-      expect(holder?.windows[0]?.held).toBeGreaterThanOrEqual(5_000_000);
-      expect(pool.ownerWindows[0]?.held).toBeGreaterThanOrEqual(5_450_000);
-      return { kind: "wait", record: { snapshot: pool, candidates: [] } };
-    });
+    const pool = await look();
 
-    expect(decision.kind).toBe("wait");
+    const held = (subject: string) => pool.budgets.find((budget) => subjectId(budget.subject) === subject)?.held;
+    expect(pool.credentials.find(({ name }) => name === lease.credential)?.live).toBeGreaterThanOrEqual(1);
+    expect(held(`credential:${lease.credential}`)).toBeGreaterThanOrEqual(5_000_000);
+    expect(held("owner")).toBeGreaterThanOrEqual(5_450_000);
     expect(lease.attempt).toMatchObject({ number: 1, verdict: null, budget: 5_000_000, price: makePlanRow().price });
+  });
+
+  it("frees a lease's place and windows once its deadline has passed, and its money when it is settled", async () => {
+    const policy = makePolicy(["late"]);
+    await sql`
+      insert into allowances (owner_id, upstream, name, model, share, observed_at, published)
+      values (10, 'credential:late', 'week', '', 0.1, 1, 1000000000)`.execute(connection.db);
+    const seen = async () => {
+      const { credentials, upstreams, budgets } = await look(policy);
+      const [window] = upstreams.find(({ id }) => id === "credential:late")!.windows;
+      const money = budgets.find(({ subject }) => subjectId(subject) === "credential:late")!.held;
+      return { live: credentials[0]!.live, window: window!.held, own: window!.own, money };
+    };
+    const { lease } = await offer(policy);
+    const offered = await seen();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
+    await store.recordHeartbeat(lease.id, BEAT, MicroUsd(30_000));
+    await store.recordHeartbeat(lease.id, BEAT, MicroUsd(20_000));
+    const working = await seen();
+    const past = LEASE.termMs + LEASE.freedMs + MINUTE_MS;
+    await sql`update leases set deadline_at = deadline_at - ${past} where id = ${lease.id}`.execute(connection.db);
+    const overdue = await seen();
+    await store.settle(lease.id, RAN, "h", settlementOf(40_000, 6_000));
+
+    expect(offered).toEqual({ live: 1, window: expect.any(Number) as number, own: 0, money: 5_000_000 });
+    // What its job has told of its use is in the window's own by now, and no longer held; a figure that goes backwards counts for nothing.
+    expect(working).toEqual({ live: 1, window: offered.window - 30_000, own: 30_000, money: 5_000_000 });
+    expect(overdue).toEqual({ live: 0, window: 0, own: 30_000, money: 5_000_000 });
+    expect(await seen()).toEqual({ live: 0, window: 0, own: 40_000, money: 0 });
+  });
+
+  it("charges a team what its job has cost instead of what was expected, and never less than nothing", async () => {
+    const passOf = async () => (await connection.db.selectFrom("teams").select("pass").executeTakeFirstOrThrow()).pass;
+    const [one, other] = [await offer(), await offer()];
+    await store.claimLease(one.lease.id, nextRun(), "check", "hash");
+    await store.claimLease(other.lease.id, nextRun(), "check", "hash");
+    const { charged } = await connection.db
+      .selectFrom("leases")
+      .select("charged")
+      .where("id", "=", one.lease.id)
+      .executeTakeFirstOrThrow();
+    const before = await passOf();
+
+    await store.settle(one.lease.id, RAN, "h", settlementOf(7, 6_000));
+    const after = await passOf();
+    // All but a little of what it was charged has faded by now.
+    await sql`update teams set pass = 1`.execute(connection.db);
+    await store.settle(other.lease.id, RAN, "h", SETTLED);
+
+    expect(charged).toBeGreaterThan(1_000);
+    expect(after).toBeCloseTo(before - charged + 7);
+    expect(await passOf()).toBe(0);
   });
 
   it("gives a lease to the first run and to no other", async () => {
@@ -313,7 +375,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.claimLease(lease.id, run, "check", "hash-1");
 
     const again = await store.claimLease(lease.id, run, "check", "hash-2");
-    await store.recordHeartbeat(lease.id, { contract: 1, phase: "fetch", modelCalls: 0, usage: NO_USAGE, observation: null });
+    await store.recordHeartbeat(lease.id, BEAT, MicroUsd(0));
     const late = await store.claimLease(lease.id, run, "check", "hash-3");
 
     expect(again).toBeDefined();
@@ -325,12 +387,12 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   it("settles once: ledger and sums written, holds gone, task on to be judged", async () => {
     const { task, lease } = await offer();
     await store.claimLease(lease.id, nextRun(), "check", "hash");
-    const entries = [
-      { kind: "model" as const, amount: MicroUsd(1_234), detail: {} },
-      { kind: "runner" as const, amount: MicroUsd(12_000), detail: { minutes: 2 } },
-    ];
+    const settlement = settlementOf(1_234, 12_000);
 
-    const settled = await Promise.all([store.settle(lease.id, RAN, "h", entries), store.settle(lease.id, RAN, "h", entries)]);
+    const settled = await Promise.all([
+      store.settle(lease.id, RAN, "h", settlement),
+      store.settle(lease.id, RAN, "h", settlement),
+    ]);
 
     expect(settled.filter(Boolean)).toHaveLength(1);
     const row = await store.readLease(lease.id);
@@ -366,7 +428,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   it("charges what was held, and the minutes since the claim, when a run that claimed reports nothing", async () => {
     const { task, lease } = await offer();
     await store.claimLease(lease.id, nextRun(), "check", "hash");
-    await store.wake(task);
+    await store.hearRunEnded(lease.id);
 
     await store.advance(
       await claim(task),
@@ -411,12 +473,10 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   it("has the tasks that must wait say so, once", async () => {
     const task = await openTask();
     await store.advance(await claim(task), "plan", { plan: makePlanRow() });
-    const wait = () => store.admit(OWNER, POLICY, (pool) => ({ kind: "wait", record: { snapshot: pool, candidates: [] } }));
-
-    await wait();
+    await look();
     const comment = await claimComment(issues);
     await store.recordComment(comment, { id: 81, hash: "h" }, "queued");
-    await wait();
+    await look();
 
     expect(comment.task).toBe(task);
     await expect(claimComment(issues)).rejects.toThrow("not due");

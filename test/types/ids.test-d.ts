@@ -1,20 +1,21 @@
 /** Compiled by `npm run types`, never run: each line below an expected error must go on being one. */
 import { stepAttempt, stepLease, stepTask } from "#core/task/lifecycle.ts";
 import { branchName, commentMarker, runTitle } from "#core/task/markers.ts";
-import { fits, type Window } from "#core/pool/windows.ts";
+import { leftOf, subjectId, type Budget } from "#core/pool/windows.ts";
 import { AttemptId, CredentialName, LeaseId, type OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, formatUsd, MicroUsd } from "#core/wire/units.ts";
 
 const task = TaskId("t");
 const attempt = AttemptId("a");
 const lease = LeaseId("l");
-declare const window: Window;
+declare const budget: Budget;
 
 commentMarker(task);
 runTitle(lease);
 branchName(1, task);
 formatUsd(MicroUsd(1));
-fits(window, MicroUsd(1));
+leftOf({ ...budget, capacity: MicroUsd(1) });
+subjectId({ kind: "repository", id: RepositoryId(1) });
 
 // @ts-expect-error an attempt is no task
 commentMarker(attempt);
@@ -33,7 +34,9 @@ export const bare: OwnerId = 1;
 // @ts-expect-error a point in time is no money
 formatUsd(EpochMs(1));
 // @ts-expect-error a bare number is no money
-fits(window, 1);
+leftOf({ ...budget, capacity: 1 });
+// @ts-expect-error a repository is no person
+subjectId({ kind: "person", id: RepositoryId(1) });
 // @ts-expect-error no such state
 stepTask("sleeping", "plan");
 // @ts-expect-error no such event

@@ -1,4 +1,4 @@
-import type { Ending, EndingKind } from "#core/wire/contract.ts";
+import type { Auth, Ending, EndingKind } from "#core/wire/contract.ts";
 import { parseRecord, textOf } from "#core/wire/json.ts";
 import { cut, cutFront } from "#core/wire/text.ts";
 import type { Ended } from "../process.ts";
@@ -23,6 +23,12 @@ const MIN_OUTPUT_TOKENS = 4_000;
 /** Of the budget, the share that one call's output may reserve. */
 const OUTPUT_SHARE = 4;
 
+/** One of them alone: where both are set, the CLI takes the API key (2.1.330). A token is what `claude setup-token` prints. */
+const KEY_VARIABLE: Readonly<Record<Auth, (key: string) => Record<string, string>>> = {
+  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
+  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key }),
+};
+
 function toCommand(run: HarnessRun): HarnessCommand {
   const { route } = run;
   const args = [
@@ -36,7 +42,7 @@ function toCommand(run: HarnessRun): HarnessCommand {
   ]; // prettier-ignore
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
-    ANTHROPIC_API_KEY: run.dummy,
+    ...KEY_VARIABLE[run.auth](run.dummy),
     CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",

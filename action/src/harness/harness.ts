@@ -1,4 +1,4 @@
-import type { Claim, Ending, EndingKind } from "#core/wire/contract.ts";
+import type { Auth, Claim, Ending, EndingKind } from "#core/wire/contract.ts";
 import type { Ended } from "../process.ts";
 import type { GatewayFacts } from "../gateway.ts";
 import type { ToolId } from "../tools.ts";
@@ -18,6 +18,8 @@ export type HarnessRun = {
   readonly executable: string;
   /** `127.0.0.2:<port>` */
   readonly gateway: string;
+  /** What `dummy` stands for. */
+  readonly auth: Auth;
   readonly dummy: string;
   readonly home: string;
   readonly route: Claim["route"];

@@ -7,10 +7,11 @@ import type { Handler, RepositoryHandler } from "./handler.ts";
 import * as issue from "./issue.ts";
 import * as pulls from "./pulls.ts";
 import * as repository from "./repository.ts";
+import * as teams from "./teams.ts";
 
 type OfNoRepository = Extract<
   Route,
-  `${string} /${"app" | "installation" | "users" | "rate_limit"}${string}` | `${string}/installation`
+  `${string} /${"app" | "installation" | "users" | "orgs" | "rate_limit"}${string}` | `${string}/installation`
 >;
 
 /** Who answers each route. A route without an answer does not compile. */
@@ -26,6 +27,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /installation/repositories": app.listAccessibleRepositories,
   "GET /rate_limit": app.getRateLimit,
   "GET /users/{username}": app.getUser,
+  "GET /orgs/{org}/teams/{team_slug}/memberships/{username}": teams.getMembership,
   "GET /repos/{owner}/{repo}": repository.getRepository,
   "GET /repos/{owner}/{repo}/branches/{branch}": repository.getBranch,
   "GET /repos/{owner}/{repo}/collaborators/{username}/permission": repository.getPermission,
@@ -70,6 +72,7 @@ const NO_REPOSITORY = new Set<Route>([
   "GET /installation/repositories",
   "GET /rate_limit",
   "GET /users/{username}",
+  "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
 ] satisfies OfNoRepository[]);
 
 export function isOfNoRepository(route: Route): route is OfNoRepository {

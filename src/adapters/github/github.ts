@@ -11,6 +11,7 @@ import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
 import { readSetUp } from "./set-up.ts";
+import { isActiveMember } from "./teams.ts";
 import { createTokens, type Purpose } from "./tokens.ts";
 
 /** A role taken away, or a lock opened, is noticed within this time. */
@@ -58,8 +59,27 @@ export function createGitHub(app: GitHubApp): GitHub {
         );
         if (!read.ok) return isMissing(read.error, route) ? ok(undefined) : read;
         const { permission, role_name: name, user } = read.value;
-        return ok({ permission, name, userId: Number(user?.id) });
+        // Bots and Apps have no standing, whatever role they were given.
+        if (user?.type !== "User") return ok(undefined);
+        return ok({ permission, name, userId: Number(user.id) });
       });
+    },
+
+    async readTeams(place, login, teams) {
+      if (teams.length === 0) return ok([]);
+      const product = await tokens.use(await readPurpose(place));
+      if (!product.ok) return product;
+      if (!product.value.token.ofOrganization) return ok([]);
+      const found: string[] = [];
+      for (const team of teams) {
+        const key = `team ${String(place.owner.id)} ${team} ${login}`;
+        const member = await memory.recall(key, Boolean, () =>
+          under(membersPurpose(place), (client) => isActiveMember(client, place.owner.login, team, login)),
+        );
+        if (!member.ok) return member;
+        if (member.value) found.push(team);
+      }
+      return ok(found);
     },
 
     async readSetUp(place) {
@@ -279,6 +299,15 @@ function writePurpose(place: Place): Purpose {
     installation: place.installation,
     repositoryIds: [place.repository.id],
     permissions: { contents: "write", issues: "write", pull_requests: "write", metadata: "read" },
+  };
+}
+
+/** Who is in a team, and nothing of the repository but that it is there. */
+function membersPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { members: "read", metadata: "read" },
   };
 }
 

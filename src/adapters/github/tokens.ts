@@ -18,6 +18,8 @@ export type Token = {
   readonly expiresAt: number;
   /** The repositories it was narrowed to, as they were when it was minted: GitHub sends them along, which saves a call each. */
   readonly repositories: readonly RunnerRepository[];
+  /** By the same answer: their owner is an organisation, which may have teams. */
+  readonly ofOrganization: boolean;
 };
 
 type Kept = { readonly installation: InstallationId; readonly token: Token; readonly client: Octokit; readonly mintedAt: number };
@@ -54,6 +56,7 @@ export function createTokens(app: GitHubApp, octokit: Octokit) {
         private: repository.private,
         defaultBranch: repository.default_branch,
       })),
+      ofOrganization: repositories?.[0]?.owner.type === "Organization",
     });
   }
 

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { TaskId } from "#core/wire/ids.ts";
-import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { TaskState } from "#core/task/lifecycle.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { Place } from "#ports/github.ts";
 import type { ClaimedComment, Written } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
@@ -23,7 +23,7 @@ export async function showTask(tx: Kysely<Schema>, task: TaskId, brief: Brief): 
     .execute();
 }
 
-export async function notice(db: Kysely<Schema>, brief: Brief, said: Failure, onlyIfNone: boolean): Promise<void> {
+export async function notice(db: Kysely<Schema>, brief: Brief, said: Notice, onlyIfNone: boolean): Promise<void> {
   const answer = { notice: JSON.stringify(said) };
   await db
     .insertInto("comments")

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import type { OwnerId } from "#core/wire/ids.ts";
+import type { Policy } from "#core/config/policy.ts";
 import type { Decision } from "#core/pool/pick.ts";
 import { packRecord } from "#core/pool/record.ts";
 import { TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
@@ -16,11 +17,13 @@ import type { Schema } from "./schema.ts";
 export async function writeGrant(
   tx: Kysely<Schema>,
   owner: OwnerId,
+  policy: Policy,
   { task, credential, record, team, holds }: Extract<Decision, { kind: "grant" }>,
 ): Promise<void> {
   const { now, credentials, queue } = record.snapshot;
   const drawnOn = credentials.find(({ name }) => name === credential);
   const billed = drawnOn !== undefined && drawnOn.budgets.length > 0;
+  const kind = policy.pool.find(({ name }) => name === credential)?.kind ?? "api-key";
   const charged = queue.find((queued) => queued.task === task)?.estimate.mean ?? 0;
   const passedOver = JSON.stringify(record.passedOver.map((each) => each.task));
   const { rows } = await sql<{ lease: string }>`
@@ -41,10 +44,10 @@ export async function writeGrant(
       ),
       attempt as (select id from last where state = 'open' union all select id from opened),
       lease as (
-        insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, billed, charged, weight)
+        insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, kind, minute, billed, charged, weight)
         select ${randomUUID()}, ${owner}, moved.id, attempt.id,
           (select coalesce(max(fence), 0) + 1 from leases where attempt_id = attempt.id),
-          'offered', ${credential}, ${billed}::boolean, ${charged}::double precision, ${team.weight}::double precision
+          'offered', ${credential}, ${kind}, (plan #>> '{runner,minute}')::bigint, ${billed}::boolean, ${charged}::double precision, ${team.weight}::double precision
         from moved, attempt
         returning id
       ),

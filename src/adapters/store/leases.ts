@@ -29,9 +29,14 @@ export async function findByRunToken(db: Kysely<Schema>, lease: LeaseId, runToke
   return row === undefined ? undefined : toLease(row);
 }
 
+/** Of its attempt's budget, what the runs before it have left a lease. */
+const leftOfBudget = sql<number>`greatest(0, attempts.budget - coalesce((
+  select sum(before.used) from leases as before
+  where before.attempt_id = attempts.id and before.fence < leases.fence), 0))::bigint`;
+
 function leases(db: Kysely<Schema>) {
-  const cost = (kind: LedgerEntry["kind"]) =>
-    sql<number | null>`(select amount from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
+  const cost = (kind: LedgerEntry["kind"], figure: "amount" | "listed" = "amount") =>
+    sql<number | null>`(select ${sql.ref(figure)} from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
   return db
     .selectFrom("leases")
     .innerJoin("attempts", "attempts.id", "leases.attempt_id")
@@ -52,15 +57,19 @@ function leases(db: Kysely<Schema>) {
       "attempts.number",
       "attempts.route",
       "attempts.budget",
+      leftOfBudget.as("left"),
       "attempts.price",
       "attempts.why",
       "attempts.state as attempt_state",
+      "leases.kind",
       "leases.billed",
+      "leases.minute",
       "leases.run_ended",
       sql<number>`${NOW} - leases.created_at`.as("age"),
       sql<number | null>`${NOW} - coalesce(heard_at, deadline_at - ${LEASE.termMs})`.as("unheard"),
       sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"),
       cost("model").as("model_cost"),
+      cost("model", "listed").as("model_listed"),
       cost("runner").as("runner_cost"),
     ]);
 }
@@ -78,6 +87,7 @@ function toLease(row: Read): LeaseRow {
       number: row.number,
       route: row.route,
       budget: MicroUsd(row.budget),
+      left: MicroUsd(row.left),
       price: row.price,
       verdict: row.attempt_state === "open" ? null : row.attempt_state,
       why: row.why,
@@ -92,11 +102,13 @@ function toLease(row: Read): LeaseRow {
     deadlineInMs: row.deadline_in,
     unheardMs: row.unheard,
     runEnded: row.run_ended,
+    kind: row.kind,
     billed: row.billed,
+    minute: MicroUsd(row.minute),
     note: row.note,
     outcomeHash: row.outcome_hash,
     report: row.report,
-    costs: { model: money(row.model_cost), runner: money(row.runner_cost) },
+    costs: { model: money(row.model_cost), listed: money(row.model_listed), runner: money(row.runner_cost) },
   };
 }
 
@@ -159,12 +171,16 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
   await lockPool(tx, of.owner);
   const plan = await planOf(tx, before.task_id);
   const sinceClaimMs = before.deadline_in === null ? null : Math.max(0, LEASE.termMs - before.deadline_in);
-  const { budget } = await tx
-    .selectFrom("attempts")
-    .select("budget")
-    .where("id", "=", before.attempt_id)
+  const { left } = await tx
+    .selectFrom("leases")
+    .innerJoin("attempts", "attempts.id", "leases.attempt_id")
+    .select(leftOfBudget.as("left"))
+    .where("leases.id", "=", lease)
     .executeTakeFirstOrThrow();
-  const entries = conservativeCharge({ cap: MicroUsd(budget), billed: before.billed }, sinceClaimMs);
+  const entries = conservativeCharge(
+    { cap: MicroUsd(left), billed: before.billed, minute: MicroUsd(before.minute) },
+    sinceClaimMs,
+  );
   const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
   await recordUse(tx, { ...of, model: plan.route.model }, Math.max(0, listed - before.used), await clock(tx));
   await correctTeam(tx, before, plan.asker.team, listed);

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration, type MigrationProvider } from "kysely/migration";
 import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
+import { CREDENTIAL_KINDS } from "#core/config/policy.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
 import type { Schema } from "./schema.ts";
 
@@ -47,12 +48,14 @@ const MIGRATIONS: Record<string, Migration> = {
           brief jsonb not null,
           plan jsonb, failure jsonb,
           commit_sha text, pull_number integer, pull_draft boolean,
-          queued_at bigint, passed_over_at bigint,
+          queued_at bigint, passed_over_at bigint, waiting jsonb,
           created_at bigint not null default ${NOW}, updated_at bigint not null default ${NOW},
           ${QUEUE}
         )`.execute(db);
       await sql`create index tasks_due on tasks (due_at) where due_at is not null`.execute(db);
       await sql`create index tasks_queued on tasks (owner_id, queued_at) where state = 'queued'`.execute(db);
+      // How many tasks a person has had.
+      await sql`create index tasks_requester on tasks (owner_id, (brief #>> '{requester,id}'), queued_at)`.execute(db);
       // One live task an issue: the second of two labels, or of two replicas, finds it here.
       await sql`create unique index tasks_live on tasks (repository_id, issue_number)
         where state not in (${words(TERMINAL_TASK_STATES)})`.execute(db);
@@ -93,7 +96,8 @@ const MIGRATIONS: Record<string, Migration> = {
           fence integer not null,
           state text not null constraint leases_state check (state in (${words(LEASE_STATES)})),
           credential text not null,
-          billed boolean not null,
+          billed boolean not null, minute bigint not null check (minute >= 0),
+          kind text not null constraint leases_kind check (kind in (${words(CREDENTIAL_KINDS)})),
           used bigint not null default 0 check (used >= 0),
           heard_at bigint, run_ended boolean not null default false,
           charged double precision not null, weight double precision not null,
@@ -150,6 +154,19 @@ const MIGRATIONS: Record<string, Migration> = {
           refusals integer not null default 0,
           primary key (owner_id, name)
         )`.execute(db);
+      // All that was ever said; of one credential at most one that hasn't been taken back.
+      await sql`
+        create table consents (
+          id bigint generated always as identity primary key,
+          owner_id bigint not null,
+          credential text not null,
+          actor_id bigint not null,
+          login text not null,
+          notice_hash text,
+          given_at bigint not null default ${NOW},
+          revoked_at bigint
+        )`.execute(db);
+      await sql`create unique index consents_given on consents (owner_id, credential) where revoked_at is null`.execute(db);
       await sql`
         create table cooldowns (
           owner_id bigint not null,
@@ -194,6 +211,7 @@ const MIGRATIONS: Record<string, Migration> = {
           owner_id bigint not null,
           kind text not null,
           n double precision not null, log double precision not null, squares double precision not null, ms double precision not null,
+          tokens double precision not null,
           primary key (owner_id, kind)
         )`.execute(db);
       await sql`

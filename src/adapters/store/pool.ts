@@ -2,13 +2,14 @@ import { randomInt } from "node:crypto";
 import { sql, type Kysely, type Selectable } from "kysely";
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import { CredentialName, OwnerId, TaskId } from "#core/wire/ids.ts";
-import { EpochMs } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import type { Decision, PoolSnapshot } from "#core/pool/pick.ts";
+import type { Decision, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
 import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import type { Learned } from "#core/pool/windows.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
-import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
+import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import { wakeWaitingComments } from "./comments.ts";
 import { writeGrant } from "./grant.ts";
 import { NOW } from "./migrations.ts";
@@ -40,6 +41,14 @@ export async function claimAdmission(db: Kysely<Schema>): Promise<ClaimedAdmissi
   return { owner: OwnerId(row.owner_id), policy, ...row.held };
 }
 
+export async function readPolicy(db: Kysely<Schema>, owner: OwnerId): Promise<KeptPolicy | undefined> {
+  return db
+    .selectFrom("owners")
+    .select(["policy as text", "policy_commit as commit", sql<number>`greatest(0, ${NOW} - policy_read_at)`.as("ageMs")])
+    .where("owner_id", "=", owner)
+    .executeTakeFirst();
+}
+
 /**
  * One transaction at a time an owner, taken as its own first statement at READ COMMITTED, so that what is read afterwards
  * postdates the wait: under REPEATABLE READ it would predate it, and rows locked after scoring were measured to herd.
@@ -62,10 +71,22 @@ export async function admit(
   return db.transaction().execute(async (tx) => {
     const now = await lockPool(tx, owner);
     const decision = decide(toSnapshot(policy, commit, await loadPool(tx, owner, now), randomInt(2 ** 31)));
-    if (decision.kind === "grant") await writeGrant(tx, owner, decision);
-    else await wakeWaitingComments(tx, owner);
+    if (decision.kind === "grant") await writeGrant(tx, owner, policy, decision);
+    else {
+      await writeWaiting(tx, decision.waiting);
+      await wakeWaitingComments(tx, owner);
+    }
     return decision;
   });
+}
+
+/** What each waiting task's comment says of its place, the next time that it is written. */
+async function writeWaiting(tx: Kysely<Schema>, waiting: readonly Waiting[]): Promise<void> {
+  if (waiting.length === 0) return;
+  await sql`
+    update tasks set waiting = told.value
+    from jsonb_array_elements(${JSON.stringify(waiting)}::jsonb) as told
+    where tasks.id = told.value ->> 'task' and tasks.state = 'queued' and waiting is distinct from told.value`.execute(tx);
 }
 
 /**
@@ -87,6 +108,14 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now?: EpochMs
         tx.selectFrom("cooldowns").select(["upstream", "model", "until"]).where("owner_id", "=", owner).where("until", ">", at),
       ).as("cooldowns"),
       jsonArrayFrom(tx.selectFrom("teams").select(["name", "pass", "at", "clock"]).where("owner_id", "=", owner)).as("teams"),
+      jsonArrayFrom(
+        tx
+          .selectFrom("consents")
+          .select(["credential", "login"])
+          .where("owner_id", "=", owner)
+          .where("revoked_at", "is", null)
+          .where("notice_hash", "=", NOTICE_HASH),
+      ).as("consents"),
       allowancesOf(owner).as("allowances"),
     ])
     .executeTakeFirstOrThrow();
@@ -100,6 +129,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now?: EpochMs
             queuedAt: EpochMs(queued_at),
             passedOverAt: orNull(passed_over_at),
             movedFrom: moved_from.map(({ credential }) => CredentialName(credential)),
+            spent: MicroUsd(moved_from.reduce((sum, { used }) => sum + used, 0)),
           },
         ],
   );
@@ -118,7 +148,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now?: EpochMs
     allowances: toAllowances(read.allowances),
     teams: read.teams.map(({ at: written, ...team }) => ({ ...team, at: EpochMs(written) })),
     seen: await readSeen(tx, owner, queue),
-    consents: [],
+    consents: read.consents,
   };
 }
 
@@ -137,7 +167,7 @@ function queuedTasks(tx: Kysely<Schema>, owner: OwnerId) {
         task
           .selectFrom("leases")
           .innerJoin("attempts", "attempts.id", "leases.attempt_id")
-          .select("leases.credential")
+          .select(["leases.credential", "leases.used"])
           .whereRef("leases.task_id", "=", "tasks.id")
           .where("attempts.state", "=", "open")
           .where("leases.state", "=", "settled"),
@@ -162,20 +192,23 @@ function spentMoney(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {
 const stillHolds = (now: EpochMs) => sql<boolean>`coalesce(deadline_at + ${LEASE.freedMs} > ${now}, true)`;
 
 function heldAmounts(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {
-  return tx
-    .selectFrom("holds")
-    .innerJoin("leases", "leases.id", "holds.lease_id")
-    .select([
-      "window_id as window",
-      "credential",
-      // What is reported of a window is in its own use already; money is settled at the end.
-      sql<number>`sum(case when window_id like 'window:%' and window_id <> 'window:tokens-minute' then greatest(amount - used, 0) else amount end)::bigint`.as(
-        "amount",
-      ),
-    ])
-    .where("holds.owner_id", "=", owner)
-    .where(stillHolds(now))
-    .groupBy(["window_id", "credential"]);
+  return (
+    tx
+      .selectFrom("holds")
+      .innerJoin("leases", "leases.id", "holds.lease_id")
+      .select([
+        "window_id as window",
+        "credential",
+        // What is reported of a window is in its own use already; money is settled at the end.
+        sql<number>`sum(case when window_id like 'window:%' and window_id <> 'window:tokens-minute' then greatest(amount - used, 0) else amount end)::bigint`.as(
+          "amount",
+        ),
+      ])
+      .where("holds.owner_id", "=", owner)
+      // Money stays held until it is settled; of a window nothing more is used once the gateway refuses.
+      .where((hold) => hold.or([sql<boolean>`window_id like 'usd:%'`, stillHolds(now)]))
+      .groupBy(["window_id", "credential"])
+  );
 }
 
 function liveLeases(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {
@@ -250,7 +283,7 @@ async function readSeen(tx: Kysely<Schema>, owner: OwnerId, queue: Stored["queue
   if (kinds.length === 0) return new Map();
   const rows = await tx
     .selectFrom("seen")
-    .select(["kind", "n", "log", "squares", "ms"])
+    .select(["kind", "n", "log", "squares", "ms", "tokens"])
     .where("owner_id", "=", owner)
     .where("kind", "in", kinds)
     .execute();

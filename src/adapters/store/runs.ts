@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import type { Heartbeat, Outcome } from "#core/wire/contract.ts";
+import type { Heartbeat, Outcome, Usage } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { EpochMs, type MicroUsd } from "#core/wire/units.ts";
 import { CredentialName, OwnerId, type LeaseId, type RunId } from "#core/wire/ids.ts";
@@ -75,7 +75,12 @@ export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartb
     if (row?.state !== "held") return;
     await tx
       .updateTable("leases")
-      .set({ heartbeat: JSON.stringify(heartbeat), heard_at: NOW })
+      .set({
+        heartbeat: JSON.stringify(heartbeat),
+        heard_at: NOW,
+        // It isn't silent any more, whatever it was taken for.
+        note: sql`case when note ->> 'why' = 'silent' then null else note end`,
+      })
       .where("id", "=", lease)
       .execute();
     await hear(tx, row, await modelOf(tx, row.attempt_id), listed, heartbeat.observation);
@@ -101,6 +106,11 @@ async function hear(
   await recordUse(tx, of, Math.max(0, listed - row.used), EpochMs(now - (observation?.ageMs ?? 0)));
   if (listed > row.used) await tx.updateTable("leases").set({ used: listed }).where("id", "=", row.id).execute();
   if (observation !== null) await recordObservation(tx, of, observation, now);
+}
+
+/** What a provider's limit by the minute counts. */
+function limited({ inputTokens, cacheWriteTokens, cacheWrite1hTokens }: Usage): number {
+  return inputTokens + cacheWriteTokens + cacheWrite1hTokens;
 }
 
 async function modelOf(tx: Kysely<Schema>, attempt: string): Promise<string> {
@@ -135,7 +145,7 @@ export async function settle(
     const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
     await hear(tx, row, model, listed, outcome.observation);
     await recordFault(tx, { ...of, model }, { fault, worked: isTypical, now: await clock(tx) });
-    if (isTypical) await learnCost(tx, of.owner, plan, { cost: listed, ms: outcome.ms });
+    if (isTypical) await learnCost(tx, of.owner, plan, { cost: listed, ms: outcome.ms, tokens: limited(outcome.usage) });
     await correctTeam(tx, row, plan.asker.team, listed);
     await writeLedger(tx, { lease, ...of, plan }, entries);
     await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();

@@ -1,7 +1,9 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
+import type { CredentialKind } from "#core/config/policy.ts";
 import type { Fit } from "#core/pool/capacity.ts";
+import type { Waiting } from "#core/pool/pick.ts";
 import type { Packed } from "#core/pool/record.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
@@ -9,6 +11,7 @@ import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/task/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
+import type { Notice } from "#core/task/notice.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { Place } from "#ports/github.ts";
 import type { DeliveryEvent, ExpectedRun, Report } from "#ports/store.ts";
@@ -53,6 +56,8 @@ export type Schema = {
     pull_draft: boolean | null;
     queued_at: number | null;
     passed_over_at: number | null;
+    /** Its place as of the last admission that could grant nothing. */
+    waiting: NullableJson<Waiting>;
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };
@@ -64,7 +69,7 @@ export type Schema = {
     issue_number: number;
     place: Json<Place>;
     task_id: string | null;
-    notice: NullableJson<Failure>;
+    notice: NullableJson<Notice>;
     comment_id: number | null;
     comment_hash: string | null;
     said: TaskState | null;
@@ -91,8 +96,11 @@ export type Schema = {
     fence: number;
     state: LeaseState;
     credential: string;
+    kind: CredentialKind;
     /** Its use is billed; a subscription's isn't. */
     billed: boolean;
+    /** What its runner costs a minute. */
+    minute: number;
     /** What its job has reported so far, at list price. */
     used: Generated<number>;
     /** Its job's last heartbeat. */
@@ -138,6 +146,20 @@ export type Schema = {
     /** Refusals of its key in a row; from two on it is quarantined. */
     refusals: Generated<number>;
   };
+  /**
+   * That a person lends their seat, with the login and the notice's hash of that moment (null: nothing was lent, only taken back).
+   * `revoked_at`: or given anew.
+   */
+  consents: {
+    id: Generated<number>;
+    owner_id: number;
+    credential: string;
+    actor_id: number;
+    login: string;
+    notice_hash: string | null;
+    given_at: Generated<number>;
+    revoked_at: number | null;
+  };
   /** Rests after a limit, of one model or of all (''). */
   cooldowns: { owner_id: number; upstream: string; model: string; since: number; until: number };
   /** An upstream's windows (core/pool/windows.ts `Allowance`). */
@@ -164,7 +186,7 @@ export type Schema = {
   uses: { owner_id: number; upstream: string; model: string; amount: number; at: number };
   teams: { owner_id: number; name: string; pass: number; at: number; clock: number };
   /** What settled leases of one kind cost (core/pool/estimator.ts). */
-  seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number };
+  seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number; tokens: number };
   /** `record`: packed (core/pool/record.ts), and kept as it is written. */
   decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<Packed>; at: Generated<number> };
 };

@@ -28,12 +28,12 @@ export async function learnCost(
   tx: Kysely<Schema>,
   owner: OwnerId,
   plan: Plan,
-  lease: { readonly cost: number; readonly ms: number },
+  lease: { readonly cost: number; readonly ms: number; readonly tokens: number },
 ): Promise<void> {
   for (const kind of kindsOf(plan)) {
     const row = await tx
       .selectFrom("seen")
-      .select(["n", "log", "squares", "ms"])
+      .select(["n", "log", "squares", "ms", "tokens"])
       .where("owner_id", "=", owner)
       .where("kind", "=", kind)
       .executeTakeFirst();
@@ -46,7 +46,7 @@ export async function learnCost(
   }
 }
 
-/** Its team was charged what it was expected to cost: the difference is made up for. */
+/** Its team was charged what it was expected to cost: the difference is made up for, as far as it has not faded since. */
 export async function correctTeam(
   tx: Kysely<Schema>,
   lease: Pick<Selectable<Schema["leases"]>, "owner_id" | "charged" | "weight">,
@@ -55,7 +55,7 @@ export async function correctTeam(
 ): Promise<void> {
   await tx
     .updateTable("teams")
-    .set({ pass: sql`pass + ${charge(cost - lease.charged, lease.weight)}` })
+    .set({ pass: sql`greatest(0, pass + ${charge(cost - lease.charged, lease.weight)})` })
     .where("owner_id", "=", lease.owner_id)
     .where("name", "=", team)
     .execute();

@@ -2,11 +2,13 @@ import { EpochMs } from "#core/wire/units.ts";
 import type { Store } from "#ports/store.ts";
 import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
+import * as consents from "./consents.ts";
 import * as deliveries from "./deliveries.ts";
 import * as leases from "./leases.ts";
 import { migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
+import * as reports from "./reports.ts";
 import * as runs from "./runs.ts";
 import * as tasks from "./tasks.ts";
 
@@ -37,14 +39,18 @@ export function bindStore({ db, close }: Connection): Store {
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
     claimTask: () => tasks.claimTask(db),
+    countPlanned: (task, owner, person, since) => tasks.countPlanned(db, task, owner, person, since),
     readTask: (task) => tasks.readTask(db, task),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
     hearRunEnded: (lease) => tasks.hearRunEnded(db, lease),
+    giveConsent: (owner, credential, lender, delivery) => consents.giveConsent(db, owner, credential, lender, delivery),
+    revokeConsent: (owner, credential, lender) => consents.revokeConsent(db, owner, credential, lender),
     notice: (brief, notice, onlyIfNone) => comments.notice(db, brief, notice, onlyIfNone),
     claimComment: () => comments.claimComment(db),
     beginComment: (comment) => comments.beginComment(db, comment),
     recordComment: (comment, written, said) => comments.recordComment(db, comment, written, said),
     recordPolicy: (owner, policy) => pool.recordPolicy(db, owner, policy),
+    readPolicy: (owner) => pool.readPolicy(db, owner),
     claimAdmission: () => pool.claimAdmission(db),
     readQueueHead: (owner) => tasks.readQueueHead(db, owner),
     admit: (owner, policy, decide) => pool.admit(db, owner, policy, decide),
@@ -60,6 +66,10 @@ export function bindStore({ db, close }: Connection): Store {
     recordHeartbeat: (lease, heartbeat, listed) => runs.recordHeartbeat(db, lease, heartbeat, listed),
     settle: (lease, outcome, hash, settlement) => runs.settle(db, lease, outcome, hash, settlement),
     readChanges: (lease) => leases.readChanges(db, lease),
+    readOwners: () => reports.readOwners(db),
+    readPool: (owner) => reports.readPool(db, owner),
+    findTask: (reference) => reports.findTask(db, reference),
+    readDecisions: (task) => reports.readDecisions(db, task),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
       return EpochMs(row.now);

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId, type DeliveryId, type LeaseId, type OwnerId } from "#core/wire/ids.ts";
+import { TaskId, type ActorId, type DeliveryId, type LeaseId, type OwnerId } from "#core/wire/ids.ts";
+import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/task/brief.ts";
 import { isWorthSaying } from "#core/task/comment.ts";
@@ -19,6 +20,8 @@ import { lockPool } from "./pool.ts";
 import { claimDue, dueAfter, wakeAdmission, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
+/** As the index on it has it. */
+const REQUESTER = sql<string>`(brief #>> '{requester,id}')`;
 const ATTEMPT_OPEN = "open" as const satisfies keyof typeof ATTEMPT_TRANSITIONS;
 
 export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
@@ -58,6 +61,27 @@ export async function readTask(db: Kysely<Schema>, task: TaskId): Promise<TaskRo
   return row === undefined ? undefined : toTask(row);
 }
 
+export async function countPlanned(
+  db: Kysely<Schema>,
+  task: TaskId,
+  owner: OwnerId,
+  person: ActorId,
+  since: EpochMs,
+): Promise<number> {
+  const { count } = await db
+    .selectFrom("tasks")
+    .select(sql<number>`count(*)::int`.as("count"))
+    .where("owner_id", "=", owner)
+    .where(REQUESTER, "=", String(person))
+    .where("id", "<>", task)
+    .where(
+      sql<boolean>`(queued_at >= ${since} or state = 'planning' and queued_at is null
+        and (created_at, id) < (select created_at, id from tasks where id = ${task}))`,
+    )
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
 export async function readQueueHead(
   db: Kysely<Schema>,
   owner: OwnerId,
@@ -73,13 +97,14 @@ export async function readQueueHead(
   return head === undefined ? undefined : { task: TaskId(head.id), brief: head.brief };
 }
 
-function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
+export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
   return {
     id: TaskId(row.id),
     state: row.state,
     brief: row.brief,
     plan: row.plan,
     failure: row.failure,
+    waiting: row.waiting,
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
   };

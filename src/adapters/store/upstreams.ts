@@ -50,7 +50,9 @@ export async function recordObservation(tx: Kysely<Schema>, of: Of, observation:
     const kept = known.find((window) => window.name === name && window.model === model)?.kept ?? NEW;
     const resetsAt = resetsInMs === null ? null : EpochMs(at + resetsInMs);
     const after =
-      share === null ? kept : afterReading(kept, { share, resetsAt }, at, await usedAfter(tx, of.owner, upstream, model, at));
+      share === null
+        ? kept
+        : afterReading(kept, { share, resetsAt }, at, await usedAfter(tx, of.owner, upstream, model, at), LENGTH_MS[name]);
     await writeWindow(tx, of.owner, upstream, { name, model }, after, limit);
   }
   const isAllowed = observation.signal === null && observation.readings.every(({ rejected }) => !rejected);

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { Effort, Harness, Provider, Tier, TIERS } from "../wire/contract.ts";
+import { Effort, Harness, Provider, Tier, TIERS, type Auth } from "../wire/contract.ts";
 import { STRATEGIES } from "../pool/strategy.ts";
 import { PERIODS } from "../pool/windows.ts";
 import { CATALOG } from "../plan/catalog.ts";
+import { minuteOf, RUNNER_PRICES } from "../plan/runners.ts";
 import { MicroUsd } from "../wire/units.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
@@ -36,9 +37,10 @@ function dollars(text: string): MicroUsd {
  * GitHub's rules for an environment's name allow 255 characters of almost anything; an alias that is also a path
  * segment and a label people type is kept to letters, digits, `.`, `_` and `-`.
  */
+export const ALIAS = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const CredentialAlias = z
   .string({ error: "should be the name of the environment that holds AGENT_POOL_KEY" })
-  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
+  .regex(ALIAS, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
 
 const Percent = z
   .string({ error: 'should be a share, like "40%"' })
@@ -56,7 +58,54 @@ const TeamName = z
 
 const names = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(100).optional();
 
+const LOGINS = "should be a list of GitHub logins, like `[ada]`";
+const TEAMS = "should be a list of teams, like `[platform]`";
+const ALLOWED_TIERS = `should be a list of tiers, of ${TIERS.join(", ")}`;
+const Listed = {
+  teams: z.array(TeamName, { error: TEAMS }).min(1, TEAMS).max(100).optional(),
+  people: z.array(Login, { error: LOGINS }).min(1, LOGINS).max(100).optional(),
+};
+
+/** A role that names nobody is a mistake, not a role of nobody. */
+function namesSomebody(role: { readonly teams?: unknown; readonly people?: unknown }): boolean {
+  return role.teams !== undefined || role.people !== undefined;
+}
+const NOBODY = "should name `teams`, `people` or both";
+
+const TASKS_SHAPE = 'should be a number of tasks a day, like "10/day"';
+const TasksPerDay = z
+  .string({ error: TASKS_SHAPE })
+  .regex(/^[1-9]\d{0,3}\/day$/, TASKS_SHAPE)
+  .transform((text) => Number.parseInt(text, 10));
+
+/** Who may do what (core/config/standing.ts). Without: who has write in the repository. */
+const Roles = z
+  .strictObject({
+    /** Starts work without limits, and decides about that of others. */
+    operator: z.strictObject(Listed).refine(namesSomebody, NOBODY).optional(),
+    requester: z
+      .strictObject({
+        ...Listed,
+        tiers: z
+          .array(z.enum(TIERS, { error: `should be one of ${TIERS.join(", ")}` }), { error: ALLOWED_TIERS })
+          .min(1, ALLOWED_TIERS)
+          .optional(),
+        /** Of one person, by the day in UTC. */
+        tasks: TasksPerDay.optional(),
+      })
+      .refine(namesSomebody, NOBODY)
+      .optional(),
+  })
+  .refine(
+    ({ operator, requester }) => operator !== undefined || requester !== undefined,
+    "should have `operator`, `requester` or both",
+  );
+
 export const CREDENTIAL_KINDS = ["api-key", "seat"] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
+/** How the job of a credential shows it to its provider. */
+export const AUTH_OF = { "api-key": "api-key", seat: "oauth" } as const satisfies Record<CredentialKind, Auth>;
 
 const Credential = z
   .strictObject({
@@ -100,7 +149,9 @@ export type Credential = z.infer<typeof Credential>;
 
 const RouteChoice = z.strictObject({
   harness: Harness,
-  model: z.enum(MODELS, { error: `should be a model with a known price: ${MODELS.join(", ")}` }),
+  model: z.enum(MODELS, {
+    error: `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`,
+  }),
   effort: Effort.optional(),
 });
 export type RouteChoice = z.infer<typeof RouteChoice>;
@@ -112,19 +163,35 @@ const RepositoryName = z
   .string({ error: 'should be a repository, like "acme/agent-runner"' })
   .regex(/^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, 'should be a repository, like "acme/agent-runner"');
 
-const Runner = z.union(
-  [
-    RepositoryName.transform((repository) => ({ repository, workflow: "agent-pool.yml" })),
-    z.strictObject({
-      repository: RepositoryName,
-      workflow: z
-        .string()
-        .regex(/^[\w.-]+\.ya?ml$/, "should be a workflow's file name")
-        .default("agent-pool.yml"),
-    }),
-  ],
-  { error: 'should be a repository, like "acme/agent-runner"' },
-);
+const MINUTE_SHAPE = 'should be what a minute costs, like "$0.004", or "$0" for machines of your own';
+const RunnerSettings = z
+  .strictObject({
+    repository: RepositoryName,
+    workflow: z
+      .string()
+      .regex(/^[\w.-]+\.ya?ml$/, "should be a workflow's file name")
+      .default("agent-pool.yml"),
+    /** As the workflow file says: what its minutes cost goes by it. */
+    "runs-on": z.string().min(1).max(100).default("ubuntu-24.04"),
+    minute: z
+      .string({ error: MINUTE_SHAPE })
+      .regex(/^\$\d{1,3}(?:\.\d{1,6})?$/, MINUTE_SHAPE)
+      .transform(dollars)
+      .optional(),
+  })
+  .superRefine((runner, context) => {
+    if (runner.minute !== undefined || minuteOf(runner["runs-on"]) !== undefined) return;
+    const known = RUNNER_PRICES.map(({ runsOn }) => runsOn).join(", ");
+    context.addIssue({
+      code: "custom",
+      path: ["runs-on"],
+      message: `has a price that isn't known here (known: ${known}); say it in \`minute\``,
+    });
+  });
+
+const Runner = z.union([RepositoryName.transform((repository) => RunnerSettings.parse({ repository })), RunnerSettings], {
+  error: 'should be a repository, like "acme/agent-runner"',
+});
 
 export const Policy = z.strictObject({
   version: z.literal(1, { error: "should be 1" }),
@@ -137,6 +204,7 @@ export const Policy = z.strictObject({
   budget: Spending,
   /** How the pool is drawn on (core/pool/strategy.ts). */
   strategy: z.enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` }).default("paced"),
+  roles: Roles.optional(),
   /** Fair shares of the pool, by team. Without any, everyone is one. */
   teams: z
     .record(TeamName, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))

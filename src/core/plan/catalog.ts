@@ -1,8 +1,10 @@
-import type { Price, Provider } from "../wire/contract.ts";
+import { findProvider, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
+import { PROVIDERS, type Price, type Provider } from "../wire/contract.ts";
 
 /**
- * What each model costs. Prices change several times a quarter, so each row has its source and the day it took
- * effect. A model that isn't here can't be routed to: an unknown price is never free.
+ * What each model costs: the price list of @pydantic/genai-prices, as of its release, under rows of our own where that one is
+ * late or has a model's price by mistake. A model that neither has can't be routed to: an unknown price is never free, and the
+ * package's own search, which takes `claude-sonnet-5-5` for `claude-sonnet-5`, is not asked.
  *
  * Units: micro-dollars per million tokens, i.e. dollars per million × 1,000,000.
  */
@@ -10,25 +12,34 @@ export type ModelRow = {
   readonly model: string;
   readonly provider: Provider;
   readonly price: Price;
-  readonly effective: string;
+  /** The day from which the price holds; null: not told. */
+  readonly effective: string | null;
   readonly source: string;
 };
 
 /** An hour in the cache costs twice the input price. Source: Anthropic's price list ("1h cache writes"), 2026-09-01. */
 const CACHE_1H = 2;
+/** Five minutes cost a quarter more than the input. Source: the same. */
+const CACHE_5M = 1.25;
 
-function perMillion(input: number, output: number, cacheWrite: number, cacheRead: number): Price {
+function perMillion(
+  input: number,
+  output: number,
+  cacheWrite: number,
+  cacheRead: number,
+  cacheWrite1h = CACHE_1H * input,
+): Price {
   const micro = (usd: number) => Math.round(usd * 1_000_000);
   return {
     input: micro(input),
     output: micro(output),
     cacheWrite: micro(cacheWrite),
-    cacheWrite1h: micro(CACHE_1H * input),
+    cacheWrite1h: micro(cacheWrite1h),
     cacheRead: micro(cacheRead),
   };
 }
 
-export const CATALOG: readonly ModelRow[] = [
+const OURS: readonly ModelRow[] = [
   {
     model: "claude-haiku-5-5",
     provider: "anthropic",
@@ -53,6 +64,41 @@ export const CATALOG: readonly ModelRow[] = [
   },
 ];
 
+const LISTED: readonly ModelRow[] = PROVIDERS.flatMap((provider) =>
+  (findProvider({ providerId: provider })?.models ?? []).flatMap((model) => toRow(provider, model)),
+);
+
+export const CATALOG: readonly ModelRow[] = [
+  ...OURS,
+  ...LISTED.filter((row) => !OURS.some((ours) => ours.provider === row.provider && ours.model === row.model)),
+];
+
 export function findModel(model: string): ModelRow | undefined {
   return CATALOG.find((row) => row.model === model);
+}
+
+function toRow(provider: Provider, { id, prices }: ModelInfo): ModelRow[] {
+  // Of prices that follow one another the latest, of those by the hour or the prompt's length the dearest.
+  const dated = Array.isArray(prices) ? prices : [{ prices }];
+  const latest = dated.at(-1);
+  if (latest === undefined) return [];
+  const input = dearest(latest.prices, "input_mtok");
+  const output = dearest(latest.prices, "output_mtok");
+  if (input === undefined || output === undefined || input <= 0) return [];
+  const price = perMillion(
+    input,
+    output,
+    dearest(latest.prices, "cache_write_mtok") ?? CACHE_5M * input,
+    dearest(latest.prices, "cache_read_mtok") ?? input,
+    dearest(latest.prices, "cache_write_1h_mtok"),
+  );
+  const { constraint } = "constraint" in latest ? latest : { constraint: undefined };
+  const effective = constraint !== undefined && "start_date" in constraint ? constraint.start_date : null;
+  return [{ model: id, provider, price, effective, source: "@pydantic/genai-prices 0.1.8" }];
+}
+
+function dearest(prices: ModelPrice, key: string): number | undefined {
+  const price = prices[key];
+  if (price === undefined || typeof price === "number") return price;
+  return Math.max(price.base, ...price.tiers.map((tier) => tier.price));
 }

@@ -9,6 +9,8 @@ export type Asker = {
   readonly team: string;
   readonly person: ActorId;
   readonly login: string;
+  /** An operator says so. */
+  readonly urgent: boolean;
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 
@@ -27,7 +29,8 @@ export type Plan = {
   readonly price: Price;
   /** The commit the work starts from, and its tree. Fixed by us: a job can't choose another base. */
   readonly base: { readonly branch: string; readonly commit: string; readonly tree: string };
-  readonly runner: { readonly repository: string; readonly workflow: string };
+  /** `minute`: what it costs. */
+  readonly runner: { readonly repository: string; readonly workflow: string; readonly minute: MicroUsd };
   readonly policyCommit: string;
   /** Who asks, for fairness and budgets. */
   readonly asker: Asker;

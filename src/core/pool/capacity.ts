@@ -16,13 +16,27 @@ export type Fit = {
   readonly ss: number;
   /** How many intervals they stand for. */
   readonly n: number;
+  /** The interval under way, which doesn't tell enough yet: where it began, and our own use in it. */
+  readonly open: { readonly share: number; readonly at: EpochMs; readonly own: number } | null;
 };
 
-export const NO_FIT: Fit = { oo: 0, ot: 0, tt: 0, os: 0, ts: 0, ss: 0, n: 0 };
+export const NO_FIT: Fit = { oo: 0, ot: 0, tt: 0, os: 0, ts: 0, ss: 0, n: 0, open: null };
 
 /** An interval's weight after each further one. About the last 50 count. */
 const FADE = 0.98;
 const HOUR = 3_600_000;
+
+/**
+ * An interval is learned from once the share has grown by this, or this much of the window's time has passed; shorter ones are
+ * added up until then. Shares are reported in hundredths, so every interval is wrong by about 0.4 of one whatever its
+ * length: from intervals of five minutes a week's size was known no better than to a quarter, and others' use not at all.
+ * By growth alone the hours in which nothing happens would be left out, and others' use come out many times too high.
+ */
+export const TELLING = { share: 0.05, ofLength: 0.2 } as const;
+
+export function isTelling(interval: { readonly share: number; readonly ms: number }, lengthMs: number): boolean {
+  return interval.share >= TELLING.share - 1e-9 || interval.ms >= TELLING.ofLength * lengthMs;
+}
 
 /** One interval between two observations of the same running window: `own` in the window's unit, `share` its growth. */
 export function learn(fit: Fit, interval: { readonly own: number; readonly ms: number; readonly share: number }): Fit {
@@ -37,18 +51,21 @@ export function learn(fit: Fit, interval: { readonly own: number; readonly ms: n
     ts: sum(fit.ts, t * s),
     ss: sum(fit.ss, s * s),
     n: sum(fit.n, 1),
+    open: null,
   };
 }
 
 /** Capacity and others' use as fitted; null while no use of ours has been seen to move the share. */
 export function capacityOf(fit: Fit): Learned | null {
-  if (fit.os <= 0 || fit.oo <= 0) return null;
+  // Amounts are whole: less than one is none, and its square no divisor.
+  if (fit.os <= 0 || fit.oo < 0.01) return null;
   const determinant = fit.oo * fit.tt - fit.ot * fit.ot;
   // Neither rate can be negative: where the joint fit says so, the other explains all.
   let perOwn = determinant > 1e-9 * fit.oo * fit.tt ? (fit.os * fit.tt - fit.ts * fit.ot) / determinant : fit.os / fit.oo;
   let perHour = fit.tt > 0 ? (fit.ts - perOwn * fit.ot) / fit.tt : 0;
   if (perHour < 0) [perOwn, perHour] = [fit.os / fit.oo, 0];
-  if (perOwn <= 0) return null;
+  // Worth more than a billion dollars: our use doesn't move it.
+  if (perOwn < 1e-15) return null;
   const residual = Math.max(
     0,
     fit.ss -

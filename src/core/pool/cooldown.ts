@@ -1,4 +1,5 @@
 import type { Ending, EndingKind } from "../wire/contract.ts";
+import { unreachable } from "../wire/result.ts";
 import type { Observation, Signal } from "../wire/observation.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../wire/units.ts";
 
@@ -52,5 +53,7 @@ function faultOfSignal(signal: Signal): Fault | null {
     case "overload":
     case "unknown":
       return null;
+    default:
+      return unreachable(signal);
   }
 }

@@ -4,25 +4,38 @@ import type { CredentialState, QueuedTask } from "./pick.ts";
 import { roomAt } from "./room.ts";
 import { never, restsOf, tightestBudget, windowsOf, type Pool } from "./why-not.ts";
 
-/** After this long passed over by others, the first credential that will soon have room is kept free for a task. */
-export const PATIENCE_MS = 30 * 60_000;
+/** What the queue is tuned by. */
+export const QUEUE = {
+  /** After this long passed over by others, the first credential that will soon have room is kept free for a task. */
+  patienceMs: 30 * 60_000,
+  /** Of all credentials, the share that may be kept free at once; one always may. */
+  keptAtMost: 0.1,
+};
+export type QueueConstants = Readonly<typeof QUEUE>;
 
+/** `at`: when it will have room for the task. */
+export type Kept = { readonly task: TaskId; readonly at: number };
 export type KeptFree = {
   readonly tasks: ReadonlySet<TaskId>;
-  readonly credentials: ReadonlyMap<CredentialName, TaskId>;
+  readonly credentials: ReadonlyMap<CredentialName, Kept>;
 };
 
 /**
- * For tasks that were passed over for too long, in their order: one credential each, the one that has room for it first. Only
- * where that is soon: what is started now would be over before a later reset, and a budget isn't mended by waiting for a
- * credential.
+ * For the tasks that were passed over longest: one credential each, the one that has room for it first. Of the credentials one
+ * in ten at most: with one for every such task, a queue grown long kept all of them free, each for a task that another would
+ * have served sooner (bench/pool). And only where that is soon: what is started now would be over before a later reset, and a
+ * budget isn't mended by waiting for a credential.
  */
 export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
   const { now, credentials } = pool.snapshot;
-  const kept = new Map<CredentialName, TaskId>();
+  const { patienceMs, keptAtMost } = pool.constants.queue;
+  const kept = new Map<CredentialName, Kept>();
   const tasks = new Set<TaskId>();
-  for (const task of queue) {
-    if (task.passedOverAt === null || now - task.passedOverAt < PATIENCE_MS) continue;
+  const atMost = Math.max(1, Math.floor(credentials.length * keptAtMost));
+  const since = ({ passedOverAt }: QueuedTask) => passedOverAt ?? now;
+  const patient = queue.filter((task) => now - since(task) >= patienceMs).toSorted((a, b) => since(a) - since(b));
+  for (const task of patient) {
+    if (kept.size >= atMost) break;
     let first: { readonly name: CredentialName; readonly at: number } | undefined;
     for (const credential of credentials) {
       const { name } = credential;
@@ -32,7 +45,7 @@ export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
       if (first === undefined || at < first.at || (at === first.at && name < first.name)) first = { name, at };
     }
     if (first === undefined) continue;
-    kept.set(first.name, task.task);
+    kept.set(first.name, { task: task.task, at: first.at });
     tasks.add(task.task);
   }
   return { tasks, credentials: kept };
@@ -41,6 +54,6 @@ export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
 /** When a credential could serve a task, once those that run on it now have ended. null: never. */
 function freeAt(task: QueuedTask, credential: CredentialState, pool: Pool): number | null {
   const idle = windowsOf(credential, pool).map((window) => ({ ...window, held: 0 }));
-  const room = roomAt(task, idle, credential.keepForOwner, pool.snapshot.now);
+  const room = roomAt(task, idle, credential.keepForOwner, pool.snapshot.now, pool.constants.room);
   return room === null ? null : restsOf(task, credential).reduce((at, { until }) => Math.max(at, until), room);
 }

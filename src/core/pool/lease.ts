@@ -17,8 +17,9 @@ export const LEASE = {
   /** Without a heartbeat for this long a run is silent, and cancelled. */
   silentMs: 3 * MINUTE_MS,
   /**
-   * After the deadline: from then on what a lease reserved is free, though its run may still have to verify and report. The
-   * gateway has refused it every call since the deadline, by its own clock, which may be this far behind.
+   * After the deadline: from then on a lease's place at its credential and what it reserved of windows are free, though its
+   * run may still have to verify and report. The gateway has refused it every call since the deadline, by its own clock, which
+   * may be this far behind. Its money stays reserved until it is settled.
    */
   freedMs: 2 * MINUTE_MS,
 } as const;

@@ -1,15 +1,9 @@
 import type { Price, Usage } from "../wire/contract.ts";
 import { costOf } from "../wire/cost.ts";
 import type { ActorId, RepositoryId } from "../wire/ids.ts";
-import { MicroUsd, MINUTE_MS } from "../wire/units.ts";
+import { formatUsd, MicroUsd, MINUTE_MS } from "../wire/units.ts";
 import { LEASE } from "./lease.ts";
 import { subjectId } from "./windows.ts";
-
-/**
- * A hosted Linux two-core minute, rounded up per job.
- * Source: GitHub's price list since 2026-01-01.
- */
-export const RUNNER_MINUTE = MicroUsd(6_000);
 
 export type LedgerEntry = {
   readonly kind: "model" | "runner";
@@ -21,8 +15,15 @@ export type LedgerEntry = {
   readonly detail: object;
 };
 
+/** What a job cost whose model a subscription pays: for people, who compare it with what others cost. */
+export function paidBySubscription(listed: MicroUsd): string {
+  return `≈ ${formatUsd(listed)} at list price, paid by subscription`;
+}
+
 /** What runner minutes cost at most: reserved beside the model's budget. */
-export const RUNNER_AT_MOST: MicroUsd = runnerCost(LEASE.jobMs).amount;
+export function runnerAtMost(minute: MicroUsd): MicroUsd {
+  return runnerCost(LEASE.jobMs, minute).amount;
+}
 
 /**
  * What a reported lease cost: its tokens at the price it was granted under, and its runner's minutes,
@@ -30,13 +31,13 @@ export const RUNNER_AT_MOST: MicroUsd = runnerCost(LEASE.jobMs).amount;
  */
 export function settlement(
   report: { readonly usage: Usage; readonly estimated: boolean; readonly ms: number },
-  { price, billed }: { readonly price: Price; readonly billed: boolean },
+  { price, billed, minute }: { readonly price: Price; readonly billed: boolean; readonly minute: MicroUsd },
 ): readonly LedgerEntry[] {
   const { usage, estimated, ms } = report;
   const listed = costOf(usage, price);
   return [
     { kind: "model", amount: billed ? listed : MicroUsd(0), listed, detail: { usage, estimated } },
-    runnerCost(Math.min(ms, LEASE.jobMs)),
+    runnerCost(Math.min(ms, LEASE.jobMs), minute),
   ];
 }
 
@@ -45,20 +46,20 @@ export function settlement(
  * minutes since its claim. One that was never claimed cost nothing.
  */
 export function conservativeCharge(
-  { cap, billed }: { readonly cap: MicroUsd; readonly billed: boolean },
+  { cap, billed, minute }: { readonly cap: MicroUsd; readonly billed: boolean; readonly minute: MicroUsd },
   sinceClaimMs: number | null,
 ): readonly LedgerEntry[] {
   if (sinceClaimMs === null) return [];
   const detail = { estimated: true, because: "the run reported nothing" };
   return [
     { kind: "model", amount: billed ? cap : MicroUsd(0), listed: cap, detail },
-    runnerCost(Math.min(sinceClaimMs, LEASE.jobMs)),
+    runnerCost(Math.min(sinceClaimMs, LEASE.jobMs), minute),
   ];
 }
 
-function runnerCost(ms: number): LedgerEntry {
+function runnerCost(ms: number, minute: MicroUsd): LedgerEntry {
   const minutes = Math.max(1, Math.ceil(ms / MINUTE_MS));
-  const amount = MicroUsd(minutes * RUNNER_MINUTE);
+  const amount = MicroUsd(minutes * minute);
   return { kind: "runner", amount, listed: amount, detail: { minutes } };
 }
 

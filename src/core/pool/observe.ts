@@ -1,5 +1,5 @@
 import { EpochMs } from "../wire/units.ts";
-import { isSameWindow, learn, RESET_JITTER_MS, type Fit } from "./capacity.ts";
+import { isSameWindow, isTelling, learn, RESET_JITTER_MS, type Fit } from "./capacity.ts";
 
 /** What is kept of an upstream's window between observations (windows.ts `Allowance`). */
 export type Kept = {
@@ -31,6 +31,7 @@ export function afterReading(
   reading: { readonly share: number; readonly resetsAt: EpochMs | null },
   at: EpochMs,
   after: number,
+  lengthMs: number,
 ): Kept {
   const { share, observedAt, since, own } = kept;
   if (observedAt !== null && at < observedAt) return kept;
@@ -38,7 +39,9 @@ export function afterReading(
   // One that had to begin anew meanwhile isn't the same, though a reading without a reset may look so.
   const over = kept.resetsAt !== null && at >= kept.resetsAt + RESET_JITTER_MS;
   const same = !begun && !over && isSameWindow({ share, resetsAt: kept.resetsAt }, reading);
-  const between = Math.max(0, since - after);
+  const open = same ? follow(kept.fit.open, share, observedAt, Math.max(0, since - after)) : null;
+  const interval = open === null ? null : { own: open.own, ms: at - open.at, share: reading.share - open.share };
+  const fit = interval !== null && isTelling(interval, lengthMs) ? learn(kept.fit, interval) : { ...kept.fit, open };
   return {
     share: reading.share,
     observedAt: at,
@@ -46,7 +49,11 @@ export function afterReading(
     resetsAt: same ? (kept.resetsAt ?? reading.resetsAt) : reading.resetsAt,
     own: begun || same ? own : after,
     since: after,
-    fit:
-      same && at > observedAt ? learn(kept.fit, { own: between, ms: at - observedAt, share: reading.share - share }) : kept.fit,
+    fit,
   };
+}
+
+/** The interval under way, with our own use up to another word: from the last word on, where none was under way. */
+function follow(open: Fit["open"], share: number, at: EpochMs, own: number): NonNullable<Fit["open"]> {
+  return open === null ? { share, at, own } : { ...open, own: open.own + own };
 }

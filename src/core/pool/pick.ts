@@ -1,6 +1,7 @@
 import type { Harness, Provider, Tier } from "../wire/contract.ts";
 import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
 import type { EpochMs, MicroUsd } from "../wire/units.ts";
+import { CONSTANTS, type Constants } from "./constants.ts";
 import type { Estimate } from "./estimator.ts";
 import { afterGrant, clockOf, passAt, type TeamState } from "./fairness.ts";
 import { keepFree, type KeptFree } from "./kept-free.ts";
@@ -46,7 +47,7 @@ export type QueuedTask = {
   readonly queuedAt: EpochMs;
   /** Since when others were granted while it fitted nowhere; null: never. */
   readonly passedOverAt: EpochMs | null;
-  /** How much sooner it counts as queued, in milliseconds: an operator's word, bounded by the policy. */
+  /** How much sooner it counts as queued, in milliseconds: an operator's word. */
   readonly priorityMs: number;
   /** It was interrupted by a limit and goes on elsewhere: before all others, and on these only where no other has room. */
   readonly movedFrom: readonly CredentialName[];
@@ -119,6 +120,14 @@ export type Candidate = {
 /** A task that waited while one behind it in the order was granted, or all of them: what stood in its way, and how often. */
 export type PassedOver = { readonly task: TaskId; readonly whyNot: Readonly<Partial<Record<WhyNot["why"], number>>> };
 
+/** A task that waits: its place, from 1, what stands in its way, and the first instant at which some of that ends by itself. */
+export type Waiting = {
+  readonly task: TaskId;
+  readonly position: number;
+  readonly until: EpochMs | null;
+  readonly whyNot: PassedOver["whyNot"];
+};
+
 /**
  * Why a choice fell as it did: what was known, and of the task that was granted every candidate with its terms.
  * `pick(record.snapshot)` gives the same decision again.
@@ -139,12 +148,8 @@ export type Decision =
       readonly team: TeamState;
       readonly record: DecisionRecord;
     }
-  /** `waiting`: each task's place in the queue, and the first instant at which something in its way ends. */
-  | {
-      readonly kind: "wait";
-      readonly waiting: readonly { readonly task: TaskId; readonly until: EpochMs | null }[];
-      readonly record: DecisionRecord;
-    };
+  /** Every task, in the order in which they are served. */
+  | { readonly kind: "wait"; readonly waiting: readonly Waiting[]; readonly record: DecisionRecord };
 
 /**
  * The next (task, credential). Tasks in their fair order, interrupted ones first; the first that some credential has room
@@ -152,20 +157,24 @@ export type Decision =
  * one credential that is kept free for it once it has been passed over for long. Ties go to the fewest live leases, then the
  * least recent grant, then the seed: never always to the first. Pure and total.
  */
-export function pick(snapshot: PoolSnapshot): Decision {
-  const pool = index(snapshot);
+export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): Decision {
+  const pool = index(snapshot, constants);
+  const asks = whatIsAsked(snapshot.credentials);
   const queue = orderOf(snapshot);
   const keptFree = keepFree(queue, pool);
   const passedOver: PassedOver[] = [];
-  const waiting: { task: TaskId; until: EpochMs | null }[] = [];
+  const waiting: Waiting[] = [];
+  const wait = (task: TaskId, { whyNot, until }: { whyNot: PassedOver["whyNot"]; until: EpochMs | null }): void => {
+    passedOver.push({ task, whyNot });
+    waiting.push({ task, position: waiting.length + 1, until, whyNot });
+  };
   // Tasks that ask for the same thing get the same refusal.
   const refused = new Map<string, { whyNot: PassedOver["whyNot"]; until: EpochMs | null }>();
   for (const task of queue) {
-    const shape = shapeOf(task);
+    const shape = shapeOf(task, asks);
     const known = refused.get(shape);
     if (known !== undefined && !keptFree.tasks.has(task.task)) {
-      passedOver.push({ task: task.task, whyNot: known.whyNot });
-      waiting.push({ task: task.task, until: known.until });
+      wait(task.task, known);
       continue;
     }
     const candidates = snapshot.credentials.map((credential) => weigh(task, credential, pool, keptFree));
@@ -177,8 +186,7 @@ export function pick(snapshot: PoolSnapshot): Decision {
     }
     const summary = { whyNot: countWhy(candidates), until: soonest(candidates) };
     if (!keptFree.tasks.has(task.task)) refused.set(shape, summary);
-    passedOver.push({ task: task.task, whyNot: summary.whyNot });
-    waiting.push({ task: task.task, until: summary.until });
+    wait(task.task, summary);
   }
   return { kind: "wait", waiting, record: { snapshot, candidates: [], passedOver } };
 }
@@ -203,9 +211,20 @@ export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue
   );
 }
 
-function shapeOf(task: QueuedTask): string {
-  const { provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom } = task;
-  return JSON.stringify([provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom]);
+/** What a refusal depends on: who asks, only where some credential asks who does. */
+function shapeOf(task: QueuedTask, asks: ReturnType<typeof whatIsAsked>): string {
+  const { provider, harness, model, tier, estimate, cap, runner, budgets } = task;
+  const who = [asks.repository && task.repository, asks.team && task.team, asks.person && task.person];
+  const size = [estimate.p90, estimate.ms, estimate.tokensPerMinute, cap, runner];
+  return [provider, harness, model, tier, ...who, ...size, ...budgets].join(" ");
+}
+
+function whatIsAsked(credentials: readonly CredentialState[]) {
+  return {
+    repository: credentials.some(({ only }) => only.repositories !== null),
+    team: credentials.some(({ only }) => only.teams !== null),
+    person: credentials.some(({ serves }) => serves !== "everyone" && serves !== "nobody"),
+  };
 }
 
 function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFree: KeptFree): Candidate {
@@ -216,7 +235,7 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
     windows: windowsOf(credential, pool),
     budgets: credential.budgets.flatMap((subject) => pool.budgets.get(subject) ?? []),
   };
-  const score = scoreOf(strategy, account, task.model, task.estimate.mean, now);
+  const score = scoreOf(strategy, account, task.model, task.estimate.mean, now, pool.constants.paced);
   return { credential: credential.name, score, whyNot: null };
 }
 

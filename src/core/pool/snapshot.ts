@@ -1,17 +1,22 @@
 import type { Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
-import { MicroUsd, type EpochMs } from "../wire/units.ts";
+import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
+import { isLent, type Consent } from "./consent.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
-import { RUNNER_AT_MOST, spendersOf } from "./ledger.ts";
+import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
 import { priorOf } from "./priors.ts";
+import { ROOM } from "./room.ts";
 import { PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
 
 /** Where the policy names no team, or the asker is in none of those it names. */
 export const EVERYONE = "everyone";
 /** Jobs at once on one key that has no number of its own: a provider's limits by the minute rarely bear more. */
 const JOBS_PER_KEY = 5;
+
+/** What is urgent counts as queued this much sooner, among its own team's: bounded, so that nobody waits for ever. */
+const URGENT_MS = HOUR_MS;
 
 /** What the store knows of an owner's pool, under its lock. */
 export type Stored = {
@@ -22,6 +27,8 @@ export type Stored = {
     readonly queuedAt: EpochMs;
     readonly passedOverAt: EpochMs | null;
     readonly movedFrom: readonly CredentialName[];
+    /** What its open attempt has used of its budget on these, at list price. */
+    readonly spent: MicroUsd;
   }[];
   /** Money, by `subjectId`. */
   readonly spent: readonly { readonly subject: string; readonly day: number; readonly week: number; readonly month: number }[];
@@ -39,8 +46,8 @@ export type Stored = {
   readonly teams: readonly { readonly name: string; readonly pass: number; readonly at: EpochMs; readonly clock: number }[];
   /** By `kindsOf`. */
   readonly seen: ReadonlyMap<string, Seen>;
-  /** Seats whose owners agree that they serve everyone, as the policy says. */
-  readonly consents: readonly CredentialName[];
+  /** In force: not taken back, and to the notice as it stands. */
+  readonly consents: readonly Consent[];
 };
 
 /** After how many refusals of its key in a row a credential is used no more: one may be the provider's own fault. */
@@ -98,8 +105,9 @@ function upstreamOf(
   return kept === null || kept.startsWith("account:") ? `credential:${entry.name}` : kept;
 }
 
-function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["queue"][number], stored: Stored): QueuedTask {
-  const { asker, route, size, price, budget } = plan;
+function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stored["queue"][number], stored: Stored): QueuedTask {
+  const { asker, route, size, price } = plan;
+  const budget = MicroUsd(Math.max(0, plan.budget - spent));
   const levels = kindsOf(plan).map((kind) => stored.seen.get(kind) ?? NOTHING_SEEN);
   const estimate = estimateOf(levels, priorOf(size, price));
   return {
@@ -114,11 +122,11 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom }: Stored["que
     // No job can use more than its gateway lets it.
     estimate: { ...estimate, mean: Math.min(estimate.mean, budget), p90: Math.min(estimate.p90, budget) },
     cap: budget,
-    runner: RUNNER_AT_MOST,
+    runner: runnerAtMost(plan.runner.minute),
     budgets: spendersOf({ team: asker.team, repository: asker.repository.id, person: asker.person }),
     queuedAt,
     passedOverAt,
-    priorityMs: 0,
+    priorityMs: asker.urgent ? URGENT_MS : 0,
     movedFrom,
   };
 }
@@ -140,7 +148,7 @@ function toCredential(
     live: live.get(name) ?? 0,
     lastGrantAt: row?.lastGrantAt ?? null,
     keepForOwner: entry["keep-for-owner"] ?? 0,
-    serves: servesOf(entry, name, stored),
+    serves: servesOf(entry, stored),
     only: {
       teams: only?.teams ?? null,
       repositories: only?.repositories === undefined ? null : repositoriesNamed(only.repositories, stored),
@@ -154,10 +162,12 @@ function toCredential(
   };
 }
 
-/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person. */
-function servesOf(entry: Policy["pool"][number], name: CredentialName, stored: Stored): CredentialState["serves"] {
+/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person; nobody where all is kept. */
+function servesOf(entry: Policy["pool"][number], stored: Stored): CredentialState["serves"] {
   if (entry.kind !== "seat") return "everyone";
-  if (entry.serves === "everyone" && stored.consents.includes(name)) return "everyone";
+  // Before its windows are known as well as after.
+  if ((entry["keep-for-owner"] ?? 0) > 1 - ROOM.margin) return "nobody";
+  if (isLent(entry, stored.consents)) return "everyone";
   return personOf(entry.owner ?? "", stored) ?? "nobody";
 }
 

@@ -1,5 +1,6 @@
-import type { TaskId } from "../wire/ids.ts";
 import { MicroUsd } from "../wire/units.ts";
+import type { Constants } from "./constants.ts";
+import type { Kept } from "./kept-free.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, WhyNot } from "./pick.ts";
 import { isRoomFor } from "./room.ts";
 import { allowanceKey, budgetId, counts, leftOf, subjectId, type Allowance, type Budget } from "./windows.ts";
@@ -12,13 +13,15 @@ export const MAX_UNCLAIMED = 15;
 
 export type Pool = {
   readonly snapshot: PoolSnapshot;
+  readonly constants: Constants;
   readonly budgets: ReadonlyMap<string, readonly Budget[]>;
   readonly windows: ReadonlyMap<string, readonly Allowance[]>;
 };
 
-export function index(snapshot: PoolSnapshot): Pool {
+export function index(snapshot: PoolSnapshot, constants: Constants): Pool {
   return {
     snapshot,
+    constants,
     budgets: Map.groupBy(snapshot.budgets, (budget) => subjectId(budget.subject)),
     windows: new Map(snapshot.upstreams.map((upstream) => [upstream.id, upstream.windows])),
   };
@@ -44,7 +47,7 @@ export function never(task: QueuedTask, credential: CredentialState): WhyNot | n
   return null;
 }
 
-export function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, keptFor: TaskId | undefined): WhyNot | null {
+export function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, kept: Kept | undefined): WhyNot | null {
   const { now, unclaimed } = pool.snapshot;
   const always = never(task, credential);
   if (always !== null) return always;
@@ -54,9 +57,12 @@ export function refusal(task: QueuedTask, credential: CredentialState, pool: Poo
   const rest = restsOf(task, credential).filter(({ until }) => until > now);
   if (rest.length > 0) return { why: "cooling", until: rest.reduce((last, { until }) => (until > last ? until : last), now) };
   if (credential.live >= credential.maxLive) return { why: "busy", until: null };
-  if (keptFor !== undefined && keptFor !== task.task) return { why: "kept-free", of: keptFor, until: null };
+  // What will be over by then may use it until then (EASY backfilling): what a window loses before its reset is nobody's after.
+  if (kept !== undefined && kept.task !== task.task && now + 2 * task.estimate.ms > kept.at)
+    return { why: "kept-free", of: kept.task, until: null };
+  const { room } = pool.constants;
   const full = windowsOf(credential, pool).find(
-    (window) => counts(window, task.model) && !isRoomFor(task.estimate, window, credential.keepForOwner, now),
+    (window) => counts(window, task.model) && !isRoomFor(task.estimate, window, credential.keepForOwner, now, room),
   );
   if (full === undefined) return null;
   // A reset that has passed ends nothing more.

@@ -1,4 +1,5 @@
 import { EFFORTS, HARNESSES, TIERS, type Effort, type Harness, type Tier } from "../wire/contract.ts";
+import { ALIAS } from "../config/policy.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 
 /** What a person asked to be used; what is not named is chosen by the router. */
@@ -9,11 +10,15 @@ export type Override = {
   readonly effort?: Effort;
 };
 
-export type Command = { readonly kind: "run"; readonly use: Override };
+export type Command =
+  | { readonly kind: "run"; readonly use: Override }
+  /** Of the owner of a seat, by the name it has in the policy: it may serve others from now on, or no longer. */
+  | { readonly kind: "lend" | "unlend"; readonly seat: string };
 
 export type CommandError = { readonly reason: "command-unknown"; readonly word: string; readonly valid: string };
 
-const FORMS = "`/agent` or `/agent use WORD …`, with a tier, harness, model or effort";
+const FORMS =
+  "`/agent`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
 
 /**
  * The command in a comment, if it has one: the first line that begins with `/agent`, outside quotes and code blocks.
@@ -22,6 +27,7 @@ const FORMS = "`/agent` or `/agent use WORD …`, with a tier, harness, model or
  *   "/agent"                         → run
  *   "/agent use frontier"            → run with tier frontier
  *   "/agent use claude-code light"   → any order
+ *   "/agent lend ada-max"            → lend the seat ada-max
  *   "> /agent use frontier"          → undefined: a quotation commands nothing
  */
 export function parseCommand(body: string, models: readonly string[]): Result<Command, CommandError> | undefined {
@@ -30,6 +36,9 @@ export function parseCommand(body: string, models: readonly string[]): Result<Co
   const words = line.split(/\s+/).slice(1);
   const verb = words[0]?.toLowerCase();
   if (verb === undefined) return ok({ kind: "run", use: {} });
+  const seat = words[1]?.toLowerCase();
+  if ((verb === "lend" || verb === "unlend") && seat !== undefined && ALIAS.test(seat) && words.length === 2)
+    return ok({ kind: verb, seat });
   if (verb !== "use" || words.length === 1) return err({ reason: "command-unknown", word: words.join(" "), valid: FORMS });
   let use: Override = {};
   for (const word of words.slice(1)) {

@@ -1,8 +1,10 @@
+import type { Waiting } from "../pool/pick.ts";
 import { couldNotStart, type EndingKind, type Tier, type Verification } from "../wire/contract.ts";
-import { describe, type Failure } from "../wire/failure.ts";
+import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
+import { paidBySubscription } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
 import type { SizeReason } from "../plan/size.ts";
@@ -12,6 +14,7 @@ import { oneLine, publishable } from "../change/publishable.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
+import { describeNotice, headlineOf, type Notice } from "./notice.ts";
 
 /** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
 export type LeaseView = {
@@ -25,18 +28,21 @@ export type LeaseView = {
   readonly movedBy: EndingKind | null;
   readonly verification: readonly Verification[];
   readonly modelCost: MicroUsd | null;
+  /** What a subscription has paid, at list price; null where the model was paid by use. */
+  readonly listed: MicroUsd | null;
   readonly runnerCost: MicroUsd | null;
   /** "none" only in the demo without bubblewrap. */
   readonly sandbox: "srt" | "none" | null;
 };
 
 /** Everything the one comment says: of the issue's newest task, if it has one, and what was last answered to a request. */
-export type CommentView = { readonly task: TaskView | null; readonly notice: Failure | null };
+export type CommentView = { readonly task: TaskView | null; readonly notice: Notice | null };
 
 export type TaskView = {
   readonly task: TaskId;
   readonly state: TaskState;
   readonly failure: Failure | null;
+  readonly waiting: Pick<Waiting, "position" | "until" | "whyNot"> | null;
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
@@ -53,15 +59,19 @@ export function isWorthSaying(state: TaskState): boolean {
 
 /** The issue's one comment. Pure; every foreign text in it has passed `publishable`. */
 export function renderComment({ task, notice }: CommentView): string {
-  const sections = [commentMarker(task?.task ?? null), `**agent-pool** · ${task === null ? "not started" : headline(task)}`];
-  if (notice !== null) sections.push(failureText(notice));
+  const sections = [
+    commentMarker(task?.task ?? null),
+    `**agent-pool** · ${task === null ? (notice === null ? "not started" : headlineOf(notice)) : headline(task)}`,
+  ];
+  if (notice !== null) sections.push(noticeText(notice));
   if (task !== null) sections.push(...taskSections(task));
   return `${sections.join("\n\n")}\n`;
 }
 
 function taskSections(view: TaskView): string[] {
   const sections: string[] = [];
-  if (view.failure !== null) sections.push(failureText(view.failure));
+  if (view.failure !== null) sections.push(noticeText(view.failure));
+  if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan?.commands.verify.length ?? 0));
   sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
@@ -72,11 +82,30 @@ function taskSections(view: TaskView): string[] {
   return sections;
 }
 
-function failureText(failure: Failure): string {
-  return withoutFences(publishable(describe(failure)));
+const IN_THE_WAY: Partial<Record<keyof Waiting["whyNot"], string>> = {
+  "runners-busy": "enough runs wait for a runner",
+  budget: "no room in a budget",
+  cooling: "resting after a provider's limit",
+  busy: "at work",
+  window: "no room in a provider's window",
+  "kept-free": "kept free for a request that has waited longer",
+};
+
+function waitingText({ until, whyNot }: NonNullable<TaskView["waiting"]>): string {
+  const reasons = Object.entries(IN_THE_WAY).flatMap(([why, words]) => {
+    const count = whyNot[why as keyof typeof whyNot];
+    return count === undefined ? [] : [`${String(count)} ${words}`];
+  });
+  const first =
+    until === null ? "" : ` The first of this ends at ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
+  return `Of the pool's credentials: ${reasons.length === 0 ? "none can serve this yet" : reasons.join(", ")}.${first}`;
 }
 
-/** A failure's sentences hold values of others: none may open a code block that swallows what follows. */
+function noticeText(notice: Notice): string {
+  return withoutFences(publishable(describeNotice(notice)));
+}
+
+/** A notice's sentences hold values of others: none may open a code block that swallows what follows. */
 function withoutFences(text: string): string {
   return text.replace(/^([ \t>]*)(`{3,}|~{3,})/gm, "$1\u200D$2");
 }
@@ -87,7 +116,7 @@ function headline(view: TaskView): string {
     case "planning":
       return "reading the request";
     case "queued":
-      return "waiting for a credential with room for this; it starts by itself";
+      return `waiting${view.waiting === null ? "" : `, number ${String(view.waiting.position)} in the queue,`} for a credential with room for this; it starts by itself`;
     case "dispatching":
     case "awaiting":
       return "started, waiting for a runner";
@@ -103,7 +132,7 @@ function headline(view: TaskView): string {
     case "unsolved":
       return "ended without a pull request";
     case "refused":
-      return "not started";
+      return view.leases.length === 0 ? "not started" : "ended without a pull request";
     case "stuck":
       return "stuck, a person is needed";
     default:
@@ -130,8 +159,9 @@ function leaseTable(leases: readonly LeaseView[], planned: number): string {
       const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(planned)} pass`;
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
+      const model = lease.listed === null ? money(lease.modelCost) : paidBySubscription(lease.listed);
       const verdict = lease.verdict ?? (lease.movedBy === null ? "" : `moved: ${lease.movedBy}`);
-      return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${money(lease.modelCost)} | ${money(lease.runnerCost)} | ${run} |`;
+      return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
 }
@@ -240,6 +270,8 @@ export function routeReason(reason: RouteReason): string {
   switch (reason.fact) {
     case "starts-at":
       return `size ${reason.size} starts at ${reason.tier}`;
+    case "nearest-allowed":
+      return `the role of who asked doesn't allow that; the nearest it allows is ${reason.tier}`;
     case "asked-for":
       return `${reason.what} ${reason.value} was asked for`;
     case "first-servable":

@@ -6,8 +6,8 @@ import { err, ok, type Result } from "../wire/result.ts";
  * constraints list the same words (test/store/migrations.test.ts compares them).
  *
  *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging ─move─▶ queued
- *      │              │  ▲             │     └──────────────claim────────────────▲                │  │
- *      │              │  └────────expire (awaiting)                │             │           accept reject
+ *      │ ▲            │  ▲             │     └──────────────claim────────────────▲                │  │
+ *      │ └───replan───┤  └────────expire (awaiting)                │             │           accept reject
  *    refuse         refuse          refuse                        lose          lose              ▼  └─▶ unsolved
  *      ▼              ▼               ▼                            ▼             ▼           committing
  *   refused        refused         refused                      unsolved      unsolved        commit

@@ -47,6 +47,10 @@ export const PROVIDERS = ["anthropic"] as const;
 export const Provider = z.enum(PROVIDERS);
 export type Provider = z.infer<typeof Provider>;
 
+/** How a provider is shown a credential: as an API key, or as the token of a person's subscription. */
+export const AUTHS = ["api-key", "oauth"] as const;
+export type Auth = (typeof AUTHS)[number];
+
 export const EFFORTS = ["low", "medium", "high"] as const;
 export const Effort = z.enum(EFFORTS);
 export type Effort = z.infer<typeof Effort>;
@@ -93,10 +97,14 @@ export const Claim = z.object({
     effort: z.string().nullable(),
     maxTurns: count.min(1),
   }),
+  /** Of `AUTHS`: what the key in the job's environment is. */
+  auth: z.string(),
   budget: z.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: z.object({ setup: z.array(z.string()), verify: z.array(z.string()) }),
   limits: z.object({ maxFiles: count, maxBytes: count }),
+  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  resume: z.array(z.lazy(() => Change)).default([]),
 });
 export type Claim = z.infer<typeof Claim>;
 

@@ -1,4 +1,6 @@
+import type { Tier } from "./contract.ts";
 import { unreachable } from "./result.ts";
+import type { EpochMs } from "./units.ts";
 
 /** Where and why a configuration file is wrong. `line` and `column` count from 1. */
 export type Problem = {
@@ -23,7 +25,19 @@ export type Failure =
   | { readonly reason: "runner-is-public"; readonly runner: string }
   | { readonly reason: "environment-not-locked"; readonly credential: string; readonly runner: string; readonly branch: string }
   | { readonly reason: "actor-may-not-start"; readonly login: string; readonly role: string }
+  | { readonly reason: "actor-in-no-role"; readonly login: string }
+  | { readonly reason: "tier-not-allowed"; readonly login: string; readonly tier: Tier; readonly allowed: readonly Tier[] }
+  | { readonly reason: "tasks-used-up"; readonly login: string; readonly tasks: number; readonly opensAt: EpochMs }
   | { readonly reason: "task-under-way"; readonly login: string }
+  | {
+      readonly reason: "seat-not-yours";
+      readonly seat: string;
+      readonly login: string;
+      readonly repository: string;
+      readonly file: string;
+    }
+  | { readonly reason: "nothing-lent"; readonly seat: string; readonly login: string }
+  | { readonly reason: "lender-unverified"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   | { readonly reason: "too-big" }
@@ -62,8 +76,20 @@ export function describe(failure: Failure): string {
       return `The environment \`${failure.credential}\` of \`${failure.runner}\` is missing, or open to other branches than \`${failure.branch}\`. In that repository's settings, under Environments, let exactly the branch \`${failure.branch}\` deploy to it ("Selected branches"), then label the issue again.`;
     case "actor-may-not-start":
       return `@${failure.login} has the role \`${failure.role}\` here. Someone with write access starts agent work: ask one of them to set the label.`;
+    case "actor-in-no-role":
+      return `@${failure.login} is in none of the policy's \`roles\`, neither by login nor as an active member of a team. Ask someone who is to set the label, or have \`roles\` name this person or a team of theirs.`;
+    case "tier-not-allowed":
+      return `This asks for the tier \`${failure.tier}\`, and the role of @${failure.login} allows ${failure.allowed.map((tier) => `\`${tier}\``).join(", ")}. Comment \`/agent use ${failure.allowed.at(-1) ?? ""}\`, or ask an operator.`;
+    case "tasks-used-up":
+      return `@${failure.login} has had the ${String(failure.tasks)} tasks a day that the policy's \`roles\` allow. Comment \`/agent\` again after ${utc(failure.opensAt)}, or ask an operator to set the label.`;
     case "task-under-way":
       return `@${failure.login} asked again while this was under way, which starts nothing. Comment \`/agent\` once it has ended.`;
+    case "seat-not-yours":
+      return `The policy has no seat \`${failure.seat}\` whose \`owner\` is @${failure.login}, and only its owner lends a seat. Compare \`pool\` in \`${failure.file}\` of \`${failure.repository}\`, then comment again.`;
+    case "nothing-lent":
+      return `@${failure.login} has lent no seat \`${failure.seat}\`, so there is nothing to take back. Who lent a seat takes it back; compare the name with \`pool\` in the policy.`;
+    case "lender-unverified":
+      return `GitHub names no role of @${failure.login} in this repository, so nothing here vouches for the owner of a seat. Comment on an issue of a repository where you have one.`;
     case "command-unknown":
       return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
     case "route-not-served":
@@ -87,4 +113,9 @@ export function describe(failure: Failure): string {
     default:
       return unreachable(failure);
   }
+}
+
+/** `2026-03-02 00:00 UTC`. */
+function utc(at: EpochMs): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

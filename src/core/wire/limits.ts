@@ -110,9 +110,8 @@ function whichRejects(
 ): Rejection {
   const refusing = readings.filter((it) => it.rejected);
   const scoped = governing === undefined ? refusing.every((it) => it.model !== null) : governing.family !== null;
-  const [longest] = refusing
-    .filter((it) => (it.model !== null) === scoped)
-    .toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
+  const ofItsKind = refusing.filter((it) => (it.model !== null) === scoped);
+  const [longest] = (ofItsKind.length > 0 ? ofItsKind : refusing).toSorted((a, b) => (b.resetsInMs ?? -1) - (a.resetsInMs ?? -1));
   if (longest !== undefined && longest.window !== "tokens-minute")
     return { window: longest.window, model: longest.model, resetsInMs: longest.resetsInMs };
   const model = scoped && governing !== undefined ? seen.model : null;
@@ -158,7 +157,7 @@ export function readMinute(header: Headers, seen: Seen): WindowReading | undefin
   return reading({
     window: "tokens-minute",
     model: seen.model,
-    share: kind.remaining === null ? null : 1 - Math.min(1, kind.remaining / kind.limit),
+    share: kind.remaining === null ? null : (kind.limit - Math.min(kind.limit, kind.remaining)) / kind.limit,
     limit: Math.min(MAX_TOKENS_A_MINUTE, Math.round(kinds[0].limit)),
     resetsInMs: spanTo(kind.at, seen.now, MAX_SPAN_MS),
     rejected: empty !== undefined,

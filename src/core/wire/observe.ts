@@ -1,4 +1,4 @@
-import { record } from "./json.ts";
+import { parseRecord, record, textOf } from "./json.ts";
 import { hasKeyHeaders, type Headers, parseHttpDate, readCodexHeaders, readCodexLimits, readMinute, readRateLimitInfo, readUnified } from "./limits.ts"; // prettier-ignore
 import { ModelName, type Observed, Upstream } from "./observation.ts";
 import { readSignal } from "./signal.ts";
@@ -9,7 +9,7 @@ export type ProviderAnswer = {
   readonly status: number;
   /** As they came; names in any case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Of a failed answer, its first few kilobytes; not read otherwise. */
+  /** Of a failed answer, its first few kilobytes; of a stream that broke off, its `error` event; empty otherwise. */
   readonly body: string;
   /** The model that was asked. */
   readonly model: string;
@@ -24,20 +24,29 @@ const MAX_VALUE_CHARS = 200;
 export function observeAnswer(answer: ProviderAnswer): Observed {
   const header = toHeaders(answer.headers);
   const now = parseHttpDate(header("date")) ?? answer.now;
-  // An answer that has no status is no good answer.
-  const failed = !(answer.status < 400);
-  const seen = { model: toModel(answer.model), now, refused: answer.status === 429 };
+  const status = statusOf(answer);
+  const seen = { model: toModel(answer.model), now, refused: status === 429 };
   const seat = readUnified(header, seen);
   const minute = readMinute(header, seen);
   const readings = [...(seat?.readings ?? []), ...readCodexHeaders(header, seen), ...(minute === undefined ? [] : [minute])];
   const upstream = seat === undefined && hasKeyHeaders(header) ? header("anthropic-organization-id") : "";
   return {
     readings,
-    signal: failed
-      ? readSignal({ status: answer.status, header, body: answer.body, now, rejection: seat?.rejection ?? null, readings })
-      : null,
+    // An answer that has no status is no good answer.
+    signal: status < 400 ? null : readSignal({ status, header, body: answer.body, now, rejection: seat?.rejection ?? null, readings }), // prettier-ignore
     upstream: Upstream.safeParse(upstream).success ? upstream : null,
   };
+}
+
+/** What goes with each type of error (docs "Errors"): a stream that broke off had begun with 200. */
+const STATUS_OF: Readonly<Record<string, number>> = {
+  invalid_request_error: 400, authentication_error: 401, billing_error: 402, permission_error: 403, rate_limit_error: 429, overloaded_error: 529,
+}; // prettier-ignore
+
+function statusOf({ status, body }: ProviderAnswer): number {
+  if (!(status < 400) || body === "") return status;
+  const error = record(parseRecord(body)?.["error"]);
+  return error === undefined ? status : (STATUS_OF[textOf(error["type"])] ?? 500);
 }
 
 export const NOTHING_OBSERVED: Observed = { readings: [], signal: null, upstream: null };

@@ -15,7 +15,7 @@ export async function setUp(reply: Reply, settings: Partial<GatewaySettings> = {
   const dispatcher = new Agent();
   const upstream = model.url;
   const gateway = await startGateway({
-    key: KEY, dummy: DUMMY, upstream, model: MODEL, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
+    key: KEY, dummy: DUMMY, auth: "api-key", upstream, model: MODEL, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
     stopping: new AbortController().signal, dispatcher, ...settings,
   }); // prettier-ignore
   gateway.setOpen(true);

@@ -1,0 +1,43 @@
+import type { Change } from "#core/wire/contract.ts";
+import { err, type Result } from "#core/wire/result.ts";
+import { cutFront } from "#core/wire/text.ts";
+import { type Blocked, blocked } from "./failure.ts";
+import type { Git } from "./git.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
+import type { Limits } from "./verify.ts";
+import type { Workspace } from "./workspace.ts";
+
+/**
+ * Puts what an interrupted run of this attempt had changed into the checkout, for the harness to go on from. Written from
+ * inside the sandbox: set-up may have put links where these paths lead.
+ * @returns base with these changes: what the harness's own are carried onto. Errors: changesUnreadable.
+ */
+export async function resumeWork(
+  { git, sandbox, workspace }: { readonly git: Git; readonly sandbox: Sandbox; readonly workspace: Workspace },
+  base: string,
+  changes: readonly Change[],
+  limits: Limits,
+): Promise<Result<Tree, Blocked>> {
+  const before = await takeSnapshot(git, workspace, base);
+  if (!before.ok) return before;
+  const line = `exec '${process.execPath}' --input-type=module -`;
+  const input = `const changes = ${JSON.stringify(changes)};\n${WRITER}`;
+  const written = await sandbox.run({ line, input, reach: { to: "nothing" }, ...limits, keepBytes: 16 * 1024 });
+  if (written.exitCode !== 0)
+    return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
+  const after = await takeSnapshot(git, workspace, base);
+  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
+}
+
+const WRITER = `
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+for (const change of changes) {
+  await rm(change.path, { force: true });
+  if (change.status === "deleted") continue;
+  await mkdir(dirname(change.path), { recursive: true });
+  await writeFile(change.path, Buffer.from(change.content, "base64"));
+  await chmod(change.path, change.mode === "100755" ? 0o755 : 0o644);
+}
+`;

@@ -1,0 +1,79 @@
+import type { Kysely } from "kysely";
+import type { CredentialName, DeliveryId, OwnerId } from "#core/wire/ids.ts";
+import { NOTICE_HASH } from "#core/pool/consent.ts";
+import type { Lender } from "#ports/store.ts";
+import { NOW } from "./migrations.ts";
+import { lockPool } from "./pool.ts";
+import { wakeAdmission } from "./queue.ts";
+import type { Schema } from "./schema.ts";
+
+export async function giveConsent(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+  credential: CredentialName,
+  { id, login }: Lender,
+  delivery: DeliveryId,
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    await lockPool(tx, owner);
+    const given = tx.selectFrom("consents").where("owner_id", "=", owner).where("credential", "=", credential);
+    const before = await given
+      .select(["id", "actor_id", "login", "notice_hash"])
+      .where("revoked_at", "is", null)
+      .executeTakeFirst();
+    // Said twice, or worked off twice: the first time counts.
+    if (before?.actor_id === id && before.login === login && before.notice_hash === NOTICE_HASH) return true;
+    // While GitHub could not be asked about the one command, the other was followed.
+    const takenBack = await given
+      .select("id")
+      .where("actor_id", "=", id)
+      .where("revoked_at", ">=", (query) => query.selectFrom("deliveries").select("received_at").where("id", "=", delivery))
+      .executeTakeFirst();
+    if (takenBack !== undefined) return false;
+    if (before !== undefined) await tx.updateTable("consents").set({ revoked_at: NOW }).where("id", "=", before.id).execute();
+    await tx
+      .insertInto("consents")
+      .values({ owner_id: owner, credential, actor_id: id, login, notice_hash: NOTICE_HASH })
+      .execute();
+    await wakeAdmission(tx, owner);
+    return true;
+  });
+}
+
+export async function revokeConsent(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+  credential: CredentialName,
+  { id, login }: Lender,
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    // Behind a grant under way, so that none after this is made by what it read before.
+    await lockPool(tx, owner);
+    const revoked = await tx
+      .updateTable("consents")
+      .set({ revoked_at: NOW })
+      .where("owner_id", "=", owner)
+      .where("credential", "=", credential)
+      .where("actor_id", "=", id)
+      .where("revoked_at", "is", null)
+      .returning("id")
+      .execute();
+    if (revoked.length > 0) {
+      await wakeAdmission(tx, owner);
+      return true;
+    }
+    const before = await tx
+      .selectFrom("consents")
+      .select("id")
+      .where("owner_id", "=", owner)
+      .where("credential", "=", credential)
+      .where("actor_id", "=", id)
+      .where("notice_hash", "is not", null)
+      .executeTakeFirst();
+    await tx
+      .insertInto("consents")
+      .values({ owner_id: owner, credential, actor_id: id, login, notice_hash: null, revoked_at: NOW })
+      .execute();
+    return before !== undefined;
+  });
+}

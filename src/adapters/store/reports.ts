@@ -1,0 +1,67 @@
+import { sql, type Kysely } from "kysely";
+import { CredentialName, LeaseId, OwnerId, type TaskId } from "#core/wire/ids.ts";
+import { EpochMs } from "#core/wire/units.ts";
+import type { Stored } from "#core/pool/snapshot.ts";
+import type { KeptDecision, KeptPolicy, TaskRow } from "#ports/store.ts";
+import { unpackRecord } from "#core/pool/record.ts";
+import { loadPool } from "./pool.ts";
+import type { Schema } from "./schema.ts";
+import { clock } from "./settled.ts";
+import { toTask } from "./tasks.ts";
+
+/** What people ask of the store: nothing here is locked or changed. */
+
+export async function readOwners(db: Kysely<Schema>): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]> {
+  const { rows } = await sql<{ owner_id: number; login: string }>`
+    select distinct on (owners.owner_id) owners.owner_id, brief -> 'owner' ->> 'login' as login
+    from owners join tasks on tasks.owner_id = owners.owner_id
+    order by owners.owner_id, tasks.created_at desc`.execute(db);
+  return rows.map(({ owner_id, login }) => ({ owner: OwnerId(owner_id), login }));
+}
+
+export async function readPool(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+): Promise<{ readonly policy: KeptPolicy; readonly stored: Stored }> {
+  return db
+    .transaction()
+    .setIsolationLevel("repeatable read")
+    .execute(async (tx) => {
+      const row = await tx.selectFrom("owners").selectAll().where("owner_id", "=", owner).executeTakeFirstOrThrow();
+      const ageMs = Math.max(0, (await clock(tx)) - row.policy_read_at);
+      return { policy: { text: row.policy, commit: row.policy_commit, ageMs }, stored: await loadPool(tx, owner) };
+    });
+}
+
+export async function findTask(db: Kysely<Schema>, reference: string): Promise<TaskRow | undefined> {
+  const issue = /^(?<owner>[^/]+)\/(?<repository>[^#]+)#(?<number>\d{1,9})$/.exec(reference)?.groups;
+  const query = db.selectFrom("tasks").selectAll();
+  const row = await (
+    issue === undefined
+      ? query.where("id", "=", reference)
+      : query
+          .where("issue_number", "=", Number(issue["number"]))
+          .where(sql<boolean>`lower(brief -> 'owner' ->> 'login') = lower(${issue["owner"]})`)
+          .where(sql<boolean>`lower(brief -> 'repository' ->> 'name') = lower(${issue["repository"]})`)
+  )
+    .orderBy("created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toTask(row);
+}
+
+export async function readDecisions(db: Kysely<Schema>, task: TaskId): Promise<readonly KeptDecision[]> {
+  const rows = await db
+    .selectFrom("decisions")
+    .innerJoin("leases", "leases.id", "decisions.lease_id")
+    .select(["leases.id", "credential", "at", "record"])
+    .where("leases.task_id", "=", task)
+    .orderBy("decisions.id")
+    .execute();
+  return rows.map(({ id, credential, at, record }) => ({
+    lease: LeaseId(id),
+    credential: CredentialName(credential),
+    at: EpochMs(at),
+    record: unpackRecord(record),
+  }));
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { openStore } from "#adapters/store/store.ts";
+import { ask, askRunning } from "#cli/local.ts";
+import { HELP, readCommand, render } from "#cli/command.ts";
+import { readStoreEnv } from "./env.ts";
+
+/** The `agent-pool` command: asks the running app, or opens the store itself. */
+async function main(): Promise<void> {
+  const asked = readCommand(process.argv.slice(2));
+  if (!asked.ok) return fail(asked.error, 2);
+  if (asked.value === "help") {
+    process.stdout.write(HELP);
+    return;
+  }
+  const { what, of } = asked.value;
+  const where = readStoreEnv(process.env);
+  if (!where.ok) return fail(`${where.error.variable} ${where.error.problem}`, 2);
+  const running = "directory" in where.value ? await askRunning(where.value.directory, what, of) : undefined;
+  if (running === undefined && "directory" in where.value && !existsSync(where.value.directory))
+    return fail(
+      `there is no store in ${where.value.directory}; start the app, or set AGENT_POOL_DATA or DATABASE_URL as it has them`,
+      1,
+    );
+  const answer = running ?? (await askStore(where.value, what, of));
+  if (!answer.ok) return fail(answer.error, 1);
+  process.stdout.write(render(asked.value, answer.value));
+}
+
+async function askStore(where: Parameters<typeof openStore>[0], what: string, of: string | undefined): ReturnType<typeof ask> {
+  const store = await openStore(where);
+  try {
+    return await ask(store, what, of);
+  } finally {
+    await store.close();
+  }
+}
+
+function fail(message: string, code: number): void {
+  process.stderr.write(`agent-pool: ${message}\n`);
+  process.exitCode = code;
+}
+
+await main().catch((error: unknown) => {
+  fail(error instanceof Error ? error.message : "unknown error", 1);
+});

@@ -1,0 +1,87 @@
+import { chmod, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import { join } from "node:path";
+import { explainTask, readPools } from "#app/pool-report.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import type { Store } from "#ports/store.ts";
+
+/**
+ * An embedded store is one process's alone, so the command asks the process that has it: by a socket in the store's folder,
+ * which is open to its owner and to nobody by network.
+ */
+const SOCKET = "command.sock";
+
+/** Answers `GET /pool?owner=` and `GET /why?task=` as JSON, and nothing else. */
+export async function serveLocal(store: Store, directory: string): Promise<AsyncDisposable> {
+  const path = join(directory, SOCKET);
+  await rm(path, { force: true });
+  const server = createServer((incoming, response) => {
+    void answerTo(store, incoming.url ?? "/").then(({ status, body }) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)),
+    );
+  });
+  server.listen(path);
+  await once(server, "listening");
+  await chmod(path, 0o600);
+  server.unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+async function answerTo(store: Store, address: string): Promise<{ readonly status: number; readonly body: unknown }> {
+  const url = new URL(address, "http://local");
+  try {
+    const answer = await ask(store, url.pathname.slice(1), url.searchParams.get("of") ?? undefined);
+    return answer.ok ? { status: 200, body: answer.value } : { status: 404, body: { error: answer.error } };
+  } catch {
+    return { status: 500, body: {} };
+  }
+}
+
+/** What a command asks for, from an open store. */
+export async function ask(store: Store, what: string, of: string | undefined): Promise<Result<unknown, string>> {
+  if (what === "pool") return ok(await readPools(store, of));
+  if (what !== "why" || of === undefined) return err("unknown question");
+  const explained = await explainTask(store, of);
+  return explained.ok ? explained : err(`there is no task ${of}; give its id, or owner/repository#issue`);
+}
+
+/** The same, from the process that has the embedded store open; undefined where none has. */
+export async function askRunning(
+  directory: string,
+  what: string,
+  of: string | undefined,
+): Promise<Result<unknown, string> | undefined> {
+  const query = of === undefined ? "" : `?of=${encodeURIComponent(of)}`;
+  const answered = await get(join(directory, SOCKET), `/${what}${query}`);
+  if (answered === undefined) return undefined;
+  const { status, text } = answered;
+  const body: unknown = JSON.parse(text);
+  if (status === 200) return ok(body);
+  const error: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "error") : undefined;
+  return err(typeof error === "string" ? error : "the app could not answer; its log says why");
+}
+
+/** undefined where nobody listens. */
+async function get(socketPath: string, path: string): Promise<{ readonly status: number; readonly text: string } | undefined> {
+  return new Promise((resolve) => {
+    const asked = request({ socketPath, path }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 500, text });
+      });
+    });
+    asked.on("error", () => {
+      resolve(undefined);
+    });
+    asked.end();
+  });
+}

@@ -1,0 +1,50 @@
+import { describe } from "#core/wire/failure.ts";
+import type { CredentialReport, PoolReport, WindowReport } from "#core/pool/report.ts";
+import type { OwnerPool } from "#app/pool-report.ts";
+import { bar, percent, span, table, usd } from "./text.ts";
+
+/** `agent-pool pool`, for people. */
+export function renderPools(pools: readonly OwnerPool[]): string {
+  if (pools.length === 0) return "No owner's policy has been read yet: label an issue first.\n";
+  return `${pools.map(({ owner, pool }) => `${owner}\n${"refused" in pool ? describe(pool.refused) : renderPool(pool)}`).join("\n\n")}\n`;
+}
+
+function renderPool(pool: PoolReport): string {
+  const { now, strategy, policyCommit, waiting } = pool;
+  const head = `${strategy}, policy at ${policyCommit.slice(0, 7)}, ${String(waiting)} waiting`;
+  const rows = pool.credentials.flatMap((credential) => credentialRows(credential, now));
+  const budgets = pool.budgets.map(({ budget, capacity, used, held, resetsAt }) => [
+    budget,
+    bar(used / Math.max(1, capacity), held / Math.max(1, capacity), 0),
+    `${usd(used)} used, ${usd(held)} held of ${usd(capacity)}`,
+    `resets in ${span(resetsAt - now)}`,
+  ]);
+  return [head, table(rows), ...(budgets.length === 0 ? [] : ["", table(budgets)])].join("\n");
+}
+
+function credentialRows(credential: CredentialReport, now: number): string[][] {
+  const { name, serves, jobs, headroom, lastGrantAt, coolingUntil, quarantined, windows } = credential;
+  const state = quarantined
+    ? "key refused: replace it"
+    : coolingUntil === null
+      ? `${String(jobs.live)} of ${String(jobs.atOnce)} jobs`
+      : `cooling for ${span(coolingUntil - now)}`;
+  const seen = lastGrantAt === null ? "never drawn on" : `drawn on ${span(now - lastGrantAt)} ago`;
+  const first = [name, state, headroom === null ? "headroom unknown" : `headroom ${percent(headroom)}`, `serves ${serves}`, seen];
+  return [first, ...windows.map((window) => windowRow(window, now))];
+}
+
+function windowRow({ window, used, held, kept, observed, capacity, resetsAt }: WindowReport, now: number): string[] {
+  return [
+    `  ${window}`,
+    bar(used, held, kept),
+    `${percent(used)} used, ${percent(held)} held`,
+    observed === null ? "never observed" : `observed ${percent(observed.share)} ${span(observed.ageMs)} ago`,
+    [
+      capacity === null ? "size unknown" : `≈ ${usd(capacity.value)} ± ${percent(capacity.error)}`,
+      resetsAt === null || resetsAt <= now ? "" : `resets in ${span(resetsAt - now)}`,
+    ]
+      .filter(Boolean)
+      .join(", "),
+  ];
+}

@@ -1,0 +1,110 @@
+import type { CredentialName } from "../wire/ids.ts";
+import type { EpochMs } from "../wire/units.ts";
+import type { PoolSnapshot } from "./pick.ts";
+import { keptShare, leftShare } from "./room.ts";
+import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
+
+/** The pool as people see it. Shares are fractions; times are epoch milliseconds UTC; money is micro-dollars. */
+export type PoolReport = {
+  readonly now: EpochMs;
+  readonly strategy: string;
+  readonly policyCommit: string;
+  readonly waiting: number;
+  readonly credentials: readonly CredentialReport[];
+  readonly budgets: readonly BudgetReport[];
+};
+
+export type CredentialReport = {
+  readonly name: CredentialName;
+  readonly provider: string;
+  readonly upstream: string;
+  readonly serves: "everyone" | "nobody" | "its owner";
+  readonly jobs: { readonly live: number; readonly atOnce: number };
+  readonly coolingUntil: EpochMs | null;
+  readonly quarantined: boolean;
+  readonly lastGrantAt: EpochMs | null;
+  readonly windows: readonly WindowReport[];
+  /** Of its tightest window, what may still be promised; null while no window's size is known. */
+  readonly headroom: number | null;
+};
+
+export type WindowReport = {
+  readonly window: string;
+  /** null: unknown, which is neither 0 nor 1. */
+  readonly used: number | null;
+  readonly held: number | null;
+  /** What its owner has not used yet of what is kept for them. */
+  readonly kept: number;
+  /** The provider's last word and its age. */
+  readonly observed: { readonly share: number; readonly ageMs: number } | null;
+  /** At list price, as learned; `error` is a share of it. */
+  readonly capacity: { readonly value: number; readonly error: number } | null;
+  readonly resetsAt: EpochMs | null;
+};
+
+export type BudgetReport = {
+  readonly budget: string;
+  readonly capacity: number;
+  readonly used: number;
+  readonly held: number;
+  readonly left: number;
+  readonly resetsAt: EpochMs;
+};
+
+/** Pure: what `pick` would look at, in people's terms. */
+export function reportOf(snapshot: PoolSnapshot): PoolReport {
+  const { now, strategy, policyCommit, queue, credentials, upstreams, budgets } = snapshot;
+  return {
+    now,
+    strategy,
+    policyCommit,
+    waiting: queue.length,
+    credentials: credentials.map((credential) => {
+      const windows = upstreams.find(({ id }) => id === credential.upstream)?.windows ?? [];
+      const rests = credential.cooldowns.map(({ until }) => until).filter((until) => until > now);
+      const rooms = windows.flatMap((window) => roomOf(window, credential.keepForOwner, now) ?? []);
+      return {
+        name: credential.name,
+        provider: credential.provider,
+        upstream: credential.upstream,
+        serves: typeof credential.serves === "string" ? credential.serves : "its owner",
+        jobs: { live: credential.live, atOnce: credential.maxLive },
+        coolingUntil: rests.length === 0 ? null : rests.reduce((last, until) => (until > last ? until : last)),
+        quarantined: credential.quarantined,
+        lastGrantAt: credential.lastGrantAt,
+        windows: windows.map((window) => windowReport(window, credential.keepForOwner, now)),
+        headroom: rooms.length === 0 ? null : Math.min(...rooms),
+      };
+    }),
+    budgets: budgets.toSorted((a, b) => order(a) - order(b)).map(budgetReport),
+  };
+}
+
+function order({ subject }: Budget): number {
+  return ["owner", "team", "repository", "person", "credential"].indexOf(subjectId(subject).split(":")[0] ?? "");
+}
+
+function budgetReport(budget: Budget): BudgetReport {
+  const { capacity, used, held, resetsAt } = budget;
+  return { budget: budgetId(budget), capacity, used, held, left: leftOf(budget), resetsAt };
+}
+
+function windowReport(window: Allowance, keepForOwner: number, now: EpochMs): WindowReport {
+  const { capacity, observed, held, resetsAt } = window;
+  return {
+    window: allowanceKey(window),
+    used: capacity === null ? (observed?.share ?? null) : usedOf(window, capacity, now) / capacity.value,
+    held: capacity === null ? null : held / capacity.value,
+    kept: capacity === null ? keepForOwner : keptShare(window, capacity, keepForOwner, now),
+    observed: observed === null ? null : { share: observed.share, ageMs: Math.max(0, now - observed.at) },
+    capacity: capacity === null ? null : { value: capacity.value, error: capacity.error },
+    resetsAt,
+  };
+}
+
+/** The share of a window that may still be promised. */
+function roomOf(window: Allowance, keepForOwner: number, now: EpochMs): number | undefined {
+  const { capacity } = window;
+  if (capacity === null || window.name === "tokens-minute") return undefined;
+  return Math.max(0, leftShare(window, capacity, keepForOwner, now));
+}

@@ -1,0 +1,162 @@
+import { mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { pick, type PoolSnapshot } from "#core/pool/pick.ts";
+import { reportOf } from "#core/pool/report.ts";
+import { CredentialName, LeaseId, OwnerId, TaskId } from "#core/wire/ids.ts";
+import { err, ok } from "#core/wire/result.ts";
+import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
+import { readCommand, render } from "#cli/command.ts";
+import { ask, askRunning, serveLocal } from "#cli/local.ts";
+import { bar, span } from "#cli/text.ts";
+import { openStore } from "#adapters/store/store.ts";
+import { makeCredential, makeQueued, makeSnapshot } from "../kit/pool.ts";
+
+const NOW = EpochMs(Date.UTC(2026, 10, 25, 12));
+
+/** One seat that is half used, one that rests, one of which nothing is known. */
+function pool(): PoolSnapshot {
+  const five = {
+    name: "five-hour" as const,
+    model: null,
+    capacity: { value: 10_000_000, error: 0.1, hiddenPerMs: 0 },
+    observed: { share: 0.5, at: EpochMs(NOW - 3 * MINUTE_MS) },
+    resetsAt: EpochMs(NOW + 2 * HOUR_MS),
+    own: 4_000_000,
+    since: 0,
+    held: 1_000_000,
+  };
+  return makeSnapshot({
+    now: NOW,
+    queue: [makeQueued("t1", { estimate: { mean: 500_000, p90: 900_000, ms: MINUTE_MS, tokensPerMinute: 0 } })],
+    credentials: [
+      makeCredential("ada-max", { upstream: "a", budgets: [], keepForOwner: 0.18, maxLive: 1 }),
+      makeCredential("bea-max", {
+        upstream: "b",
+        budgets: [],
+        maxLive: 1,
+        cooldowns: [{ model: null, until: EpochMs(NOW + HOUR_MS) }],
+      }),
+      makeCredential("platform-api", { upstream: "c", quarantined: true }),
+    ],
+    upstreams: [{ id: "a", windows: [five] }],
+    budgets: [
+      {
+        subject: { kind: "owner" },
+        period: "month",
+        capacity: MicroUsd(200_000_000),
+        used: MicroUsd(50_000_000),
+        held: MicroUsd(10_000_000),
+        resetsAt: EpochMs(NOW + 5 * 24 * HOUR_MS),
+      },
+    ],
+  });
+}
+
+describe("the command line", () => {
+  it.each([
+    [["pool"], ok({ what: "pool", of: undefined, json: false })],
+    [["pool", "acme", "--json"], ok({ what: "pool", of: "acme", json: true })],
+    [["why", "acme/web#7"], ok({ what: "why", of: "acme/web#7", json: false })],
+    [[], ok("help")],
+    [["--help"], ok("help")],
+  ])("reads %j", (args, asked) => {
+    expect(readCommand(args)).toEqual(asked);
+  });
+
+  it.each([
+    [["why"], /needs a task/],
+    [["doctor"], /no command `doctor`.*--help/],
+    [["pool", "a", "b"], /takes one word/],
+    [["pool", "--jsn"], /'--jsn'.*--help/],
+  ])("says in one line what is wrong with %j", (args, said) => {
+    const read = readCommand(args);
+
+    expect(read.ok ? "" : read.error).toMatch(said);
+    expect(read.ok ? "" : read.error).not.toContain("\n");
+  });
+});
+
+describe("agent-pool pool", () => {
+  it("shows each credential with its windows, headroom, holds and rest, and each budget", () => {
+    const asked = { what: "pool" as const, of: undefined, json: false };
+    const text = render(asked, [{ owner: "acme", pool: reportOf(pool()) }]);
+
+    expect(text).toMatch(/ada-max +0 of 1 jobs +headroom 29% +serves everyone/);
+    expect(text).toMatch(
+      /five-hour +█{10}▓{2}░{6}▒{2} +50% used, 10% held +observed 50% 3 min ago +≈ \$10\.00 ± 10%, resets in 2 h 0 min/,
+    );
+    expect(text).toMatch(/bea-max +cooling for 1 h 0 min/);
+    expect(text).toMatch(/platform-api +key refused: replace it/);
+    expect(text).toMatch(/owner\/month +█{5}▓░+ +\$50\.00 used, \$10\.00 held of \$200\.00 +resets in 5 days/);
+  });
+
+  it("says of an owner's broken policy what is wrong with it", () => {
+    const refused = { reason: "too-big" as const };
+    const text = render({ what: "pool", of: undefined, json: false }, [{ owner: "acme", pool: { refused } }]);
+
+    expect(text).toContain("too big");
+  });
+});
+
+describe("agent-pool why", () => {
+  it("shows every candidate of a decision with its score, or why not", () => {
+    const decision = pick(pool());
+    const kept = { lease: LeaseId("l"), credential: CredentialName("ada-max"), at: NOW, record: decision.record };
+    const text = render({ what: "why", of: "t1", json: false }, { task: TaskId("t1"), state: "running", decisions: [kept] });
+
+    expect(decision).toMatchObject({ kind: "grant", credential: "ada-max" });
+    expect(text).toMatch(/2026-11-25T12:00:00.000Z {2}ada-max, by paced, policy at c{7}, 1 waiting/);
+    expect(text).toMatch(/ada-max +score -?\d\.\d{4}, lower is better/);
+    expect(text).toMatch(/bea-max +resting after a limit, for 1 h 0 min/);
+    expect(text).toMatch(/platform-api +its key was refused/);
+  });
+});
+
+describe("the command and the store", () => {
+  it("is answered by the process that has the embedded store open, to its own user alone", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "agent-pool-cli-"));
+    const store = await openStore({ directory });
+    const serving = await serveLocal(store, directory);
+
+    const pools = await askRunning(directory, "pool", undefined);
+    const unknown = await askRunning(directory, "why", "nothing#1");
+    const nonsense = await askRunning(directory, "drop", "tables");
+
+    expect(pools).toEqual(ok([]));
+    expect(unknown).toEqual(err("there is no task nothing#1; give its id, or owner/repository#issue"));
+    expect(nonsense).toEqual(err("unknown question"));
+    expect(statSync(join(directory, "command.sock")).mode & 0o777).toBe(0o600);
+    await serving[Symbol.asyncDispose]();
+    await store.close();
+    expect(await askRunning(directory, "pool", undefined)).toBeUndefined();
+  });
+
+  it("knows an owner's pool by the policy that was read last", async () => {
+    const store = await openStore({ directory: ":memory:" });
+    const text =
+      "version: 1\npool: [{ name: platform-api, provider: anthropic }]\nrunner: acme/agent-runner\nbudget: $200/month\n";
+    await store.recordPolicy(OwnerId(10), { text, commit: "c".repeat(40), readAt: EpochMs(1) });
+
+    expect(await ask(store, "pool", undefined)).toMatchObject({ ok: true, value: [] });
+    await store.close();
+  });
+});
+
+describe("what is printed", () => {
+  it("draws unknown as neither empty nor full", () => {
+    expect(bar(null, null, 0)).toBe("····················");
+    expect(bar(0, 0, 0)).toBe("░░░░░░░░░░░░░░░░░░░░");
+    expect(bar(1.2, 0.5, 0.5)).toBe("████████████████████");
+  });
+
+  it.each([
+    [30_000, "30 s"],
+    [90_000, "2 min"],
+    [3 * HOUR_MS + 20 * MINUTE_MS, "3 h 20 min"],
+    [72 * HOUR_MS, "3 days"],
+  ])("says %i ms as %s", (ms, text) => {
+    expect(span(ms)).toBe(text);
+  });
+});
