@@ -35,6 +35,7 @@ import {
 const GRANT = 5_450_000;
 const POLICY = makePolicy(["one", "two", "three"]);
 const MODEL = makePlanRow().route.model;
+const MINUTE = makePlanRow().runner.minute;
 
 function policyOf(pool: readonly object[], overrides: object = {}): CurrentPolicy {
   const policy = Policy.parse({ version: 1, pool, runner: "acme/agent-runner", budget: "$200/month", ...overrides });
@@ -69,7 +70,10 @@ function ran(overrides: Partial<Extract<Outcome, { kind: "ran" }>> = {}): Outcom
 }
 
 /** What the app makes of that outcome: half a dollar of tokens and a minute. */
-const ENTRIES = settlement({ usage: ran().usage, estimated: false, ms: MINUTE_MS }, { price: makePlanRow().price, billed: true });
+const ENTRIES = settlement(
+  { usage: ran().usage, estimated: false, ms: MINUTE_MS },
+  { price: makePlanRow().price, billed: true, minute: MINUTE },
+);
 const WORKED: Settlement = { entries: ENTRIES, fault: null, isTypical: true };
 
 const credentialOf = async (store: Store, name = "one", policy = POLICY) =>
@@ -451,26 +455,9 @@ describe("the pool on real Postgres", () => {
 
   it("P9: what a window holds for a job is less by what the job has told of its use", async () => {
     await using opened = await open();
-    const { store, db } = opened;
+    const { store } = opened;
     const policy = policyOf([{ name: "one", provider: "anthropic", account: "acme" }]);
-    const now = await store.now();
-    await db
-      .insertInto("allowances")
-      .values({
-        owner_id: OWNER,
-        upstream: "account:acme",
-        name: "week",
-        model: "",
-        share: 0,
-        observed_at: now,
-        resets_at: now + DAY_MS,
-        own: 0,
-        since: 0,
-        capacity: 90_000_000,
-        error: 0,
-        hidden: 0,
-      })
-      .execute();
+    await addWeek(opened);
     await queueTasks(store, 1);
     const { lease, holds } = await start(store, policy);
     const amount = holds.find(({ window }) => window === "window:week")!.amount;
@@ -629,22 +616,29 @@ describe("the pool on real Postgres", () => {
     expect(await findWrong(db)).toEqual([]);
   });
 
-  it("P13: holds end two minutes after the deadline, though nothing was heard, and not sooner", async () => {
+  it("P13: a credential and its windows are free two minutes after the deadline, though nothing was heard, and not sooner; money when it is settled", async () => {
     await using opened = await open();
     const { store, db } = opened;
-    const policy = makePolicy(["one"], "$5.45/month");
+    const policy = policyOf([{ name: "one", provider: "anthropic", account: "acme", jobs: 1 }]);
+    await addWeek(opened);
     await queueTasks(store, 2);
-    await start(store, policy);
+    const { holds, lease, task } = await start(store, policy);
+    const amount = holds.find(({ window }) => window === "window:week")!.amount;
+    const weekHeld = async () => (await windowsOf(store, "account:acme", policy))[0]!.held;
 
     await passTime(db, LEASE.termMs + LEASE.freedMs - 30 * SECOND_MS);
-    expect(await heldMoney(store, policy)).toEqual({ owner: GRANT, one: 5_000_000 });
+    expect(await weekHeld()).toBe(amount);
     expect((await credentialOf(store, "one", policy)).live).toBe(1);
     expect((await store.admit(OWNER, policy, pick)).kind).toBe("wait");
 
     await passTime(db, 30 * SECOND_MS);
-    expect(await heldMoney(store, policy)).toEqual({ owner: 0, one: 0 });
+    expect(await weekHeld()).toBe(0);
     expect((await credentialOf(store, "one", policy)).live).toBe(0);
+    // Its run may report still.
+    expect(await heldMoney(store, policy)).toEqual({ owner: GRANT, one: 5_000_000 });
     expect((await store.admit(OWNER, policy, pick)).kind).toBe("grant");
+    await lose(opened, task, lease.id);
+    expect(await heldMoney(store, policy)).toEqual({ owner: GRANT, one: 5_000_000 });
   });
 
   it("P13: an offer holds until it is taken back, however long", async () => {
@@ -733,7 +727,10 @@ describe("the pool on real Postgres", () => {
     // An outcome says how long it took: no more minutes are charged than a job may last.
     await store.settle(lease.id, ran({ ms: 900 * DAY_MS }), "h", {
       ...SETTLED,
-      entries: settlement({ usage: NO_USAGE, estimated: false, ms: 900 * DAY_MS }, { price: makePlanRow().price, billed: true }),
+      entries: settlement(
+        { usage: NO_USAGE, estimated: false, ms: 900 * DAY_MS },
+        { price: makePlanRow().price, billed: true, minute: MINUTE },
+      ),
     });
     const ledger = await db.selectFrom("ledger").select(["amount", "at"]).where("kind", "=", "runner").executeTakeFirstOrThrow();
     expect(ledger.amount).toBe(450_000);
@@ -892,6 +889,17 @@ async function countLeases({ db }: Opened): Promise<number> {
 /** The queue's comments have said that their tasks wait: they are not written again with each look. */
 async function sayWaiting({ db }: Opened): Promise<void> {
   await sql`update comments set said = 'queued'`.execute(db);
+}
+
+/** An account whose week is known and unused. */
+async function addWeek({ store, db }: Opened): Promise<void> {
+  const now = await store.now();
+  const week = { owner_id: OWNER, upstream: "account:acme", name: "week", model: "", share: 0, own: 0, since: 0 } as const;
+  const known = { observed_at: now, resets_at: now + DAY_MS, capacity: 90_000_000, error: 0, hidden: 0 };
+  await db
+    .insertInto("allowances")
+    .values({ ...week, ...known })
+    .execute();
 }
 
 /** Money, holds and windows. */
