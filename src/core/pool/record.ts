@@ -38,23 +38,13 @@ function pack(values: readonly unknown[], places: Map<string, number>): Column {
     const rest = values.filter((value) => value !== null);
     return { nulls, rest: pack(rest, places) };
   }
-  if (values.length === 0) return { raw: [] };
-  if (values.every(isWhole)) {
-    const from = values.reduce((least, value) => Math.min(least, value), Infinity);
-    return { from, add: values.map((value) => value - from) };
-  }
-  if (values.every(isWord)) return { words: values.map((word) => placeOf(word, places)) };
-  if (values.every(isList)) {
-    return {
-      lengths: pack(
-        values.map(({ length }) => length),
-        places,
-      ),
-      items: pack(values.flat(), places),
-    };
-  }
-  if (values.every(isRecord)) {
-    const keys = Object.keys(values[0] ?? {});
+  // The first says what all may be, so that each is looked at once.
+  if (isWhole(first) && values.every(isWhole)) return packNumbers(values);
+  if (isWord(first) && values.every(isWord)) return { words: values.map((word) => placeOf(word, places)) };
+  if (isList(first) && values.every(isList))
+    return { lengths: packNumbers(values.map(({ length }) => length)), items: pack(values.flat(), places) };
+  if (isRecord(first) && values.every(isRecord)) {
+    const keys = Object.keys(first);
     if (values.every((value) => hasKeys(value, keys)))
       return {
         keys: keys.map(
@@ -70,6 +60,12 @@ function pack(values: readonly unknown[], places: Map<string, number>): Column {
       };
   }
   return { raw: values };
+}
+
+function packNumbers(values: readonly number[]): Column {
+  let from = Infinity;
+  for (const value of values) if (value < from) from = value;
+  return values.every((value) => value === from) ? { all: from } : { from, add: values.map((value) => value - from) };
 }
 
 function placeOf(word: string, places: Map<string, number>): number {
