@@ -139,8 +139,8 @@ export async function addPast(db: Kysely<Schema>, entries: number, credentials: 
     insert into attempts (id, owner_id, task_id, number, state, route, budget, price)
     select 'past-' || i, ${OWNER}, 'past-' || i, 1, 'solved', '{}', 5000000, '{}' from ${each(leases)}`.execute(db);
   await sql`
-    insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, billed, charged, weight, created_at)
-    select 'past-' || i, ${OWNER}, 'past-' || i, 'past-' || i, 1, 'settled', 'key-' || i % ${credentials}::int, true, 1, 1, ${at}
+    insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, kind, minute, billed, charged, weight, created_at)
+    select 'past-' || i, ${OWNER}, 'past-' || i, 'past-' || i, 1, 'settled', 'key-' || i % ${credentials}::int, 'api-key', 6000, true, 1, 1, ${at}
     from ${each(leases)}`.execute(db);
   await sql`
     insert into ledger (lease_id, kind, owner_id, credential, amount, listed, detail, at)
