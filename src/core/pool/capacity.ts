@@ -24,6 +24,18 @@ export const NO_FIT: Fit = { oo: 0, ot: 0, tt: 0, os: 0, ts: 0, ss: 0, n: 0 };
 const FADE = 0.98;
 const HOUR = 3_600_000;
 
+/**
+ * An interval is learned from once the share has grown by this, or this much of the window's time has passed; shorter ones are
+ * added up until then. Shares are reported in hundredths, so every interval is wrong by about 0.4 of one whatever its
+ * length: from intervals of five minutes a week's size was known no better than to a quarter, and others' use not at all.
+ * By growth alone the hours in which nothing happens would be left out, and others' use come out many times too high.
+ */
+export const TELLING = { share: 0.05, ofLength: 0.2 } as const;
+
+export function isTelling(interval: { readonly share: number; readonly ms: number }, lengthMs: number): boolean {
+  return interval.share >= TELLING.share - 1e-9 || interval.ms >= TELLING.ofLength * lengthMs;
+}
+
 /** One interval between two observations of the same running window: `own` in the window's unit, `share` its growth. */
 export function learn(fit: Fit, interval: { readonly own: number; readonly ms: number; readonly share: number }): Fit {
   const { own: o, share: s } = interval;

@@ -1,122 +1,18 @@
-import type { Harness, Provider, Tier } from "../wire/contract.ts";
-import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
-import { MicroUsd, type EpochMs } from "../wire/units.ts";
-import type { Estimate } from "./estimator.ts";
-import { passAt, type TeamState } from "./fairness.ts";
-import { isRoomFor, roomAt } from "./room.ts";
-import { scoreOf, type Strategy } from "./strategy.ts";
-import { allowanceKey, budgetId, counts, leftOf, type Allowance, type Budget } from "./windows.ts";
+import type { CredentialName, TaskId } from "../wire/ids.ts";
+import type { EpochMs } from "../wire/units.ts";
+import { CONSTANTS, type Constants } from "./constants.ts";
+import { compare, keepFree, orderOf } from "./order.ts";
+import { chargesOf, refusal, windowsOf, type Pool, type WhyNot } from "./refusal.ts";
+import { scoreOf } from "./strategy.ts";
+import type { CredentialState, PoolSnapshot, QueuedTask } from "./snapshot.ts";
+import { allowanceKey, budgetId, counts } from "./windows.ts";
 
-/** The pool of one owner at one instant, as loaded under its lock. */
-export type PoolSnapshot = {
-  readonly now: EpochMs;
-  /** Breaks ties that nothing else does; recorded, so that the same snapshot gives the same choice. */
-  readonly seed: number;
-  /** The commit of the policy that this was decided under. */
-  readonly policyCommit: string;
-  readonly strategy: Strategy;
-  readonly queue: readonly QueuedTask[];
-  readonly teams: readonly TeamState[];
-  readonly credentials: readonly CredentialState[];
-  readonly upstreams: readonly Upstream[];
-  /** Every budget that something here falls under. */
-  readonly budgets: readonly Budget[];
-  /** Leases offered whose run no runner has taken yet. */
-  readonly unclaimed: number;
-};
-
-/**
- * Dispatched runs that may wait for a runner at once: below the 20 concurrent hosted jobs of GitHub's Free plan. More would
- * only wait in GitHub's queue, with their offers running out and what they reserve taken from those that could start.
- */
-export const MAX_UNCLAIMED = 15;
-
-/** After this long passed over by others, the first credential that will have room is kept free for a task. */
-export const PATIENCE_MS = 30 * 60_000;
-
-export type QueuedTask = {
-  readonly task: TaskId;
-  readonly provider: Provider;
-  readonly harness: Harness;
-  readonly model: string;
-  readonly tier: Tier;
-  readonly repository: RepositoryId;
-  readonly person: ActorId;
-  /** The team it counts for in fairness; everyone's, where the policy names none. */
-  readonly team: string;
-  readonly estimate: Estimate;
-  /** What the gateway lets its model cost at most: reserved in full in every budget, never shrunk to what is left. */
-  readonly cap: MicroUsd;
-  /** What its runner may cost at most: reserved beside it in all budgets but the credential's. */
-  readonly runner: MicroUsd;
-  /** The budgets it falls under beside the credential's, by id. */
-  readonly budgets: readonly string[];
-  readonly queuedAt: EpochMs;
-  /** Since when others were granted while it fitted nowhere; null: never. */
-  readonly passedOverAt: EpochMs | null;
-  /** How much sooner it counts as queued, in milliseconds: an operator's word, bounded by the policy. */
-  readonly priorityMs: number;
-  /** It was interrupted by a limit and goes on elsewhere: before all others, and on none of these. */
-  readonly movedFrom: readonly CredentialName[];
-};
-
-/** A provider's account, with the windows that all its credentials share. */
-export type Upstream = { readonly id: string; readonly windows: readonly Allowance[] };
-
-export type CredentialState = {
-  readonly name: CredentialName;
-  readonly provider: Provider;
-  readonly upstream: string;
-  /** Jobs at once. */
-  readonly maxLive: number;
-  /** Leases offered or held now. */
-  readonly live: number;
-  /** null = never. */
-  readonly lastGrantAt: EpochMs | null;
-  /** Of every window, the share that its owner keeps; 0 for what an organisation owns. */
-  readonly keepForOwner: number;
-  /** `nobody`: a seat whose owner hasn't agreed to what the policy says. */
-  readonly serves: "everyone" | "nobody" | ActorId;
-  readonly only: Allowed;
-  /** Rests after a limit, of one model or of all (null). */
-  readonly cooldowns: readonly { readonly model: string | null; readonly until: EpochMs }[];
-  /** Its key was refused, twice. */
-  readonly quarantined: boolean;
-  /** The ids of its own budgets. A subscription spends no money and has none. */
-  readonly budgets: readonly string[];
-};
-
-/** Lists of what a credential may be used for; null: anything. */
-export type Allowed = {
-  readonly repositories: readonly RepositoryId[] | null;
-  readonly teams: readonly string[] | null;
-  readonly tiers: readonly Tier[] | null;
-  readonly models: readonly string[] | null;
-  readonly harnesses: readonly Harness[] | null;
-};
+export type { Allowed, CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./snapshot.ts";
+export { MAX_UNCLAIMED, type WhyNot } from "./refusal.ts";
+export { orderOf } from "./order.ts";
 
 /** An amount of one window, by its id: `budgetId`, or `upstream:<id>/<allowanceKey>`. */
 export type HoldRequest = { readonly window: string; readonly amount: number };
-
-/** Why a credential can't serve a task now. `until`: when that ends by itself; null: not known, or not by itself. */
-export type WhyNot = {
-  readonly why:
-    | "other-provider"
-    | "not-allowed"
-    | "no-consent"
-    | "others-seat"
-    | "quarantined"
-    | "moved-from"
-    | "runners-busy"
-    | "budget"
-    | "cooling"
-    | "busy"
-    | "window"
-    | "kept-free";
-  /** The budget or window, or the task it is kept free for. */
-  readonly of?: string;
-  readonly until: EpochMs | null;
-};
 
 export type Candidate = {
   readonly credential: CredentialName;
@@ -159,15 +55,16 @@ export type Decision =
  * one credential that is kept free for it once it has been passed over for long. Ties go to the fewest live leases, then the
  * least recent grant, then the seed: never always to the first. Pure and total.
  */
-export function pick(snapshot: PoolSnapshot): Decision {
-  const pool = index(snapshot);
+export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): Decision {
+  const pool = index(snapshot, constants);
   const keptFree = keepFree(pool);
+  const asks = whatIsAsked(snapshot.credentials);
   const passedOver: PassedOver[] = [];
   const waiting: { task: TaskId; until: EpochMs | null }[] = [];
   // Tasks that ask for the same thing get the same refusal.
   const refused = new Map<string, { whyNot: PassedOver["whyNot"]; until: EpochMs | null }>();
   for (const task of pool.queue) {
-    const shape = shapeOf(task);
+    const shape = shapeOf(task, asks);
     const known = refused.get(shape);
     if (known !== undefined && !keptFree.tasks.has(task.task)) {
       passedOver.push({ task: task.task, whyNot: known.whyNot });
@@ -188,71 +85,30 @@ export function pick(snapshot: PoolSnapshot): Decision {
   return { kind: "wait", waiting, record: { snapshot, candidates: [], passedOver } };
 }
 
-type Pool = {
-  readonly snapshot: PoolSnapshot;
-  readonly queue: readonly QueuedTask[];
-  readonly budgets: ReadonlyMap<string, Budget>;
-  readonly windows: ReadonlyMap<string, readonly Allowance[]>;
-};
-
-function index(snapshot: PoolSnapshot): Pool {
+function index(snapshot: PoolSnapshot, constants: Constants): Pool {
   return {
     snapshot,
+    constants,
     queue: orderOf(snapshot),
     budgets: new Map(snapshot.budgets.map((budget) => [budgetId(budget), budget])),
     windows: new Map(snapshot.upstreams.map((upstream) => [upstream.id, upstream.windows])),
   };
 }
 
-/** The fair order: interrupted tasks first, then teams by how far they are behind, each team's by age. */
-export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue" | "teams">): readonly QueuedTask[] {
-  const waiting = new Set(queue.map(({ team }) => team));
-  const clock = Math.min(...teams.filter(({ name, weight }) => waiting.has(name) && weight > 0).map(({ pass }) => pass));
-  const pass = new Map(teams.map((team) => [team.name, passOf(team, clock, now)]));
-  const passOfTask = ({ team }: QueuedTask) => pass.get(team) ?? 0;
-  return queue.toSorted(
-    (a, b) =>
-      Number(b.movedFrom.length > 0) - Number(a.movedFrom.length > 0) ||
-      passOfTask(a) - passOfTask(b) ||
-      a.queuedAt - a.priorityMs - (b.queuedAt - b.priorityMs) ||
-      compare(a.task, b.task),
-  );
+/** What a refusal depends on: who asks, only where some credential asks who does. */
+function shapeOf(task: QueuedTask, asks: ReturnType<typeof whatIsAsked>): string {
+  const { provider, harness, model, tier, estimate, cap, runner, budgets, movedFrom } = task;
+  const who = `${asks.repository ? task.repository : ""} ${asks.team ? task.team : ""} ${asks.person ? task.person : ""}`;
+  const size = `${estimate.p90} ${estimate.ms} ${estimate.tokensPerMinute} ${cap} ${runner}`;
+  return `${provider} ${harness} ${model} ${tier} ${who} ${size} ${budgets.join()} ${movedFrom.join()}`;
 }
 
-function passOf(team: TeamState, clock: number, now: EpochMs): number {
-  return team.weight > 0 ? passAt(team, Number.isFinite(clock) ? clock : team.pass, now) : Number.MAX_SAFE_INTEGER;
-}
-
-function shapeOf(task: QueuedTask): string {
-  const { provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom } = task;
-  return JSON.stringify([provider, harness, model, tier, repository, person, team, estimate, cap, runner, budgets, movedFrom]);
-}
-
-/** For tasks that were passed over for too long, in their order: one credential each, the one that has room for it first. */
-function keepFree(pool: Pool): {
-  readonly tasks: ReadonlySet<TaskId>;
-  readonly credentials: ReadonlyMap<CredentialName, TaskId>;
-} {
-  const { now, credentials } = pool.snapshot;
-  const kept = new Map<CredentialName, TaskId>();
-  const tasks = new Set<TaskId>();
-  for (const task of pool.queue) {
-    if (task.passedOverAt === null || now - task.passedOverAt < PATIENCE_MS) continue;
-    const able = credentials
-      .filter((credential) => !kept.has(credential.name) && never(task, credential) === null)
-      .map((credential) => ({ credential, at: roomAt(task, windowsOf(credential, pool), credential.keepForOwner, now) }))
-      .filter(({ at }) => at !== null)
-      .toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0) || compare(a.credential.name, b.credential.name));
-    const first = able[0];
-    if (first === undefined) continue;
-    kept.set(first.credential.name, task.task);
-    tasks.add(task.task);
-  }
-  return { tasks, credentials: kept };
-}
-
-function windowsOf(credential: CredentialState, pool: Pool): readonly Allowance[] {
-  return pool.windows.get(credential.upstream) ?? [];
+function whatIsAsked(credentials: readonly CredentialState[]) {
+  return {
+    repository: credentials.some(({ only }) => only.repositories !== null),
+    team: credentials.some(({ only }) => only.teams !== null),
+    person: credentials.some(({ serves }) => serves !== "everyone" && serves !== "nobody"),
+  };
 }
 
 function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFree: ReturnType<typeof keepFree>): Weighed {
@@ -263,62 +119,11 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
     windows: windowsOf(credential, pool),
     budgets: credential.budgets.flatMap((id) => pool.budgets.get(id) ?? []),
   };
-  const score = scoreOf(strategy, account, task.model, task.estimate.mean, now);
+  const score = scoreOf(strategy, account, task.model, task.estimate.mean, now, pool.constants.paced);
   return { credential: credential.name, score, whyNot: null };
 }
 
 type Weighed = Candidate;
-
-/** What stands between a task and a credential whatever the time. */
-function never(task: QueuedTask, credential: CredentialState): WhyNot | null {
-  const { only, serves } = credential;
-  const no = (why: WhyNot["why"], of?: string): WhyNot => ({ why, ...(of === undefined ? {} : { of }), until: null });
-  if (credential.provider !== task.provider) return no("other-provider");
-  if (credential.quarantined) return no("quarantined");
-  if (serves === "nobody") return no("no-consent");
-  if (serves !== "everyone" && serves !== task.person) return no("others-seat");
-  if (only.models?.includes(task.model) === false) return no("not-allowed", "models");
-  if (only.harnesses?.includes(task.harness) === false) return no("not-allowed", "harnesses");
-  if (only.tiers?.includes(task.tier) === false) return no("not-allowed", "tiers");
-  if (only.teams?.includes(task.team) === false) return no("not-allowed", "teams");
-  if (only.repositories?.includes(task.repository) === false) return no("not-allowed", "repositories");
-  if (task.movedFrom.includes(credential.name)) return no("moved-from");
-  return null;
-}
-
-function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, keptFor: TaskId | undefined): WhyNot | null {
-  const { now, unclaimed } = pool.snapshot;
-  const always = never(task, credential);
-  if (always !== null) return always;
-  if (unclaimed >= MAX_UNCLAIMED) return { why: "runners-busy", until: null };
-  const tightest = tightestBudget(task, credential, pool);
-  if (tightest !== undefined) return { why: "budget", of: budgetId(tightest), until: tightest.resetsAt };
-  const rest = credential.cooldowns.filter(({ model, until }) => until > now && (model === null || model === task.model));
-  if (rest.length > 0) return { why: "cooling", until: rest.reduce((last, { until }) => (until > last ? until : last), now) };
-  if (credential.live >= credential.maxLive) return { why: "busy", until: null };
-  if (keptFor !== undefined && keptFor !== task.task) return { why: "kept-free", of: keptFor, until: null };
-  const full = windowsOf(credential, pool).find(
-    (window) => counts(window, task.model) && !isRoomFor(task.estimate, window, credential.keepForOwner, now),
-  );
-  return full === undefined ? null : { why: "window", of: allowanceKey(full), until: full.resetsAt };
-}
-
-/** Of the budgets that can't take the task in full, the one that lacks most. */
-function tightestBudget(task: QueuedTask, credential: CredentialState, pool: Pool): Budget | undefined {
-  const short = (ids: readonly string[], amount: number) =>
-    ids.flatMap((id) => {
-      const budget = pool.budgets.get(id);
-      return budget !== undefined && leftOf(budget) < amount ? [{ budget, lacks: amount - leftOf(budget) }] : [];
-    });
-  const { own, others } = chargesOf(task, credential);
-  return [...short(task.budgets, others), ...short(credential.budgets, own)].toSorted((a, b) => b.lacks - a.lacks)[0]?.budget;
-}
-
-/** Money: what a job may cost its credential's budgets, and the others it falls under. A subscription costs its runner alone. */
-function chargesOf(task: QueuedTask, credential: CredentialState): { readonly own: MicroUsd; readonly others: MicroUsd } {
-  const model = credential.budgets.length > 0 ? task.cap : MicroUsd(0);
-  return { own: model, others: MicroUsd(model + task.runner) };
-}
 
 function holdsOf(task: QueuedTask, credential: CredentialState, pool: Pool): HoldRequest[] {
   const { own, others } = chargesOf(task, credential);
@@ -367,10 +172,6 @@ function preference(a: CredentialState, b: CredentialState, seed: number): numbe
     mix(a.name, seed) - mix(b.name, seed) ||
     compare(a.name, b.name)
   );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** FNV-1a over the name, started from the seed: a fair coin that falls the same way on replay. */

@@ -8,22 +8,34 @@ import { counts, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Bud
 export const STRATEGIES = ["paced", "least-used", "drain-soonest"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
-/** What long and short windows weigh in `paced`: a week lost is lost for longer. */
-const LONG = 0.7;
-const SHORT = 0.3;
+/** What `paced` is tuned by. */
+export const PACED = {
+  /** What long and short windows weigh: a week lost is lost for longer. */
+  long: 0.7,
+  short: 0.3,
+};
+export type PacedConstants = Readonly<typeof PACED>;
+
 /** What not knowing an account's figures costs beside one that is known. */
 const UNKNOWN = 0.05;
 
 type Account = { readonly windows: readonly Allowance[]; readonly budgets: readonly Budget[] };
 
 /** How much a credential is to be spared for a job of this model and expected cost; the lowest is drawn on. */
-export function scoreOf(strategy: Strategy, account: Account, model: string, mean: number, now: EpochMs): number {
+export function scoreOf(
+  strategy: Strategy,
+  account: Account,
+  model: string,
+  mean: number,
+  now: EpochMs,
+  paced: PacedConstants = PACED,
+): number {
   const windows = account.windows.filter((window) => counts(window, model) && window.name !== "tokens-minute");
   switch (strategy) {
     case "paced":
       return Math.max(
-        LONG * worst(windows, isLong, (window) => usedShare(window, mean, now) - elapsedShare(window, now)) +
-          SHORT * worst(windows, isShort, (window) => usedShare(window, mean, now)),
+        paced.long * worst(windows, isLong, (window) => usedShare(window, mean, now) - elapsedShare(window, now)) +
+          paced.short * worst(windows, isShort, (window) => usedShare(window, mean, now)),
         ...account.budgets.map((budget) => budgetShare(budget, mean) - elapsedOf(budget, now)),
       );
     case "least-used":
