@@ -24,6 +24,7 @@ export type Room = {
 export const ROOMS: readonly Room[] = [
   { name: "demo", paths: ["playground/demo"], rooms: ["playground", "store", "core", "wire"], packages: [], node: ["*"] },
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
+  { name: "bench", paths: ["bench"], rooms: ["core", "wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
     paths: ["src/main.ts", "src/env.ts"],
@@ -57,7 +58,7 @@ type Target =
 
 /** Every source file of the house, relative to the root. */
 export function sourceFiles(): string[] {
-  return ["src", "action/src", "playground"].flatMap((folder) =>
+  return ["src", "action/src", "playground", "bench"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
       .map((name) => join(folder, name))
