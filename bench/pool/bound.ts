@@ -13,7 +13,7 @@ export function bound(workload: Workload): Outcome {
     | { kind: "owner"; seat: number; cost: number }
     | { kind: "reset"; seat: number; isEarly: boolean };
   const { seats, jobs, sessions, earlyResets, endsAt } = workload;
-  const left = seats.map(({ week }) => week);
+  const left = seats.map(({ week, usedBefore }) => week * (1 - usedBefore));
   const resetsAt = seats.map(({ firstWeeklyReset }) => firstWeeklyReset);
   const fates: Fate[] = jobs.map(() => ({ state: "to-come", begunAt: null, endedAt: null }));
   const agenda = makeAgenda<Event>();

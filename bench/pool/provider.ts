@@ -23,12 +23,12 @@ export type Account = {
 /** Below this a window counts as full: a rate's rounding to whole milliseconds. */
 const EPSILON = 1;
 
-export function openAccount({ fiveHour, week, scoped, firstWeeklyReset }: SeatPlan): Account {
+export function openAccount({ fiveHour, week, scoped, firstWeeklyReset, usedBefore }: SeatPlan): Account {
   const meter = (name: AllowanceName, capacity: number, endsAt: number | null, model: string | null = null): Meter => ({
     name,
     model,
     capacity,
-    used: 0,
+    used: name === "five-hour" ? 0 : capacity * usedBefore,
     endsAt,
   });
   return {

@@ -21,6 +21,8 @@ export type SeatPlan = {
   /** Of the scoped model's own weekly window; null: there is none. */
   readonly scoped: number | null;
   readonly firstWeeklyReset: number;
+  /** Of the week that runs at the beginning, the share used by then: as if the same load had been there before. */
+  readonly usedBefore: number;
 };
 
 export type Job = {
@@ -48,7 +50,7 @@ const RUNS = 20;
 
 export function makeWorkload(scenario: Scenario, load: number, seed: number): Workload {
   const endsAt = Math.round(scenario.days * DAY_MS);
-  const seats = makeSeats(scenario, seed);
+  const seats = makeSeats(scenario, load, seed);
   const weeks = seats.reduce((sum, { week }) => sum + week, 0) * (1 - scenario.hidden.share);
   const perWeek = (load * weeks) / meanCost(scenario, seats);
   return {
@@ -60,19 +62,22 @@ export function makeWorkload(scenario: Scenario, load: number, seed: number): Wo
   };
 }
 
-function makeSeats({ seats, weekInFiveHours, scopedModel }: Scenario, seed: number): SeatPlan[] {
+function makeSeats({ seats, weekInFiveHours, scopedModel, hidden }: Scenario, load: number, seed: number): SeatPlan[] {
+  const together = Math.min(1, hidden.share + load * (1 - hidden.share));
   const random = randomOf(seed, "seats");
   return seats
     .flatMap(({ plan, count, fiveHourUsd }) => Array.from({ length: count }, () => ({ plan, fiveHour: fiveHourUsd * 1e6 })))
     .map(({ plan, fiveHour }, at) => {
       const week = fiveHour * weekInFiveHours;
+      const firstWeeklyReset = Math.round(random.float() * WEEK_MS);
       return {
         name: `seat-${String(at + 1).padStart(2, "0")}`,
         plan,
         fiveHour,
         week,
         scoped: scopedModel === null ? null : week * scopedModel.ofWeek,
-        firstWeeklyReset: Math.round(random.float() * WEEK_MS),
+        firstWeeklyReset,
+        usedBefore: together * (1 - firstWeeklyReset / WEEK_MS),
       };
     });
 }

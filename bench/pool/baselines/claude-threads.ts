@@ -4,7 +4,7 @@ const POINTS_A_SESSION = 5;
 
 /**
  * claude-threads: the least used seat, each running session counting as 5 points; equal ones in turn. There an account without
- * figures comes last; it asks before a session begins, which runs can't here, so an unseen seat counts as unused. Jobs at once: unbounded.
+ * figures comes last; it asks before a session begins, which runs can't here, so an unseen seat counts as unused.
  */
 export const claudeThreads = baseline("claude-threads", byUse);
 

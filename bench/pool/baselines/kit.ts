@@ -25,11 +25,16 @@ export type Chooser = {
   readonly ended?: (seat: SeatView, job: Job, ending: Ending, now: number) => void;
 };
 
+/**
+ * Jobs at once on a seat, to the systems' favour: none bounds them by default, and unbounded all that waits falls on the first seat
+ * whose reset comes, where nearly all of it is cut off, again and again.
+ */
+const AT_ONCE = 3;
+
 export function baseline(
   name: string,
   makeChooser: (setting: { readonly workload: Workload; readonly random: Random }) => Chooser,
-  // None of the systems bounds the jobs of an account by default.
-  maxLive = Infinity,
+  maxLive = AT_ONCE,
 ): PolicyMaker {
   return {
     name,

@@ -4,7 +4,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * LiteLLM's `usage-based-routing-v2`: the deployment with the fewest tokens in the running minute, where tokens are booked when
- * a request has ended; chance among equals. Jobs at once: unbounded.
+ * a request has ended; chance among equals.
  */
 export const litellmUsage = baseline("litellm-usage", ({ random }) => {
   let minute = 0;

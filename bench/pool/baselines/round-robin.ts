@@ -1,6 +1,6 @@
 import { baseline } from "./kit.ts";
 
-/** The next seat in turn (CLIProxyAPI's default). Jobs at once: unbounded. */
+/** The next seat in turn (CLIProxyAPI's default). */
 export const roundRobin = baseline("round-robin", () => {
   let last = -1;
   return {

@@ -1,7 +1,7 @@
 import type { Workload } from "../workload.ts";
 import { baseline, type Chooser } from "./kit.ts";
 
-/** nginx's smooth weighted round-robin, as in CLIProxyAPI: each seat as often as its plan is large. Jobs at once: unbounded. */
+/** nginx's smooth weighted round-robin, as in CLIProxyAPI: each seat as often as its plan is large. */
 export const weightedRoundRobin = baseline("weighted-round-robin", byTurns);
 
 /** The same with the product's own bound, one job at once on a seat: what the bound alone is worth. */
