@@ -11,8 +11,8 @@ export type Strategy = (typeof STRATEGIES)[number];
 /** What `paced` is tuned by. */
 export const PACED = {
   /** What long and short windows weigh: a week lost is lost for longer. */
-  long: 0.7,
-  short: 0.3,
+  long: 0.5,
+  short: 0.5,
 };
 export type PacedConstants = Readonly<typeof PACED>;
 
