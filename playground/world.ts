@@ -71,6 +71,9 @@ export type World = AsyncDisposable & {
   readonly dataDir: string;
   /** Whether jobs run in the sandbox. */
   readonly sandboxed: boolean;
+  readonly ownerId: number;
+  /** A credential's real key. */
+  keyOf(credential: string): string;
   /** The first real key: in GitHub's secret store, and wherever it leaked. */
   readonly key: string;
   readonly webhookSecret: string;
@@ -168,6 +171,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       dataDir,
       sandboxed: options.sandboxed !== false,
       key,
+      keyOf: (credential) => keys.get(credential) ?? "",
       webhookSecret,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
@@ -205,7 +209,7 @@ async function furnish(
   },
 ) {
   mkdirSync(TOOL_CACHE, { recursive: true });
-  await github.createOwner({ login: "acme", kind: "Organization" });
+  const { id: ownerId } = await github.createOwner({ login: "acme", kind: "Organization" });
   const { private: isPrivate = true, ...content } = options.product;
   await github.createRepository({ owner: "acme", name: "web", private: isPrivate, ...content });
   await github.createRepository({
@@ -231,5 +235,5 @@ async function furnish(
     github.setRole(PRODUCT, owner, "write");
   }
   await github.installApp("acme");
-  return { maintainer, outsider, seatOwners };
+  return { ownerId, maintainer, outsider, seatOwners };
 }

@@ -23,7 +23,13 @@ export type Room = {
 
 export const ROOMS: readonly Room[] = [
   { name: "bench", paths: ["bench"], rooms: ["store", "ports", "core", "wire"], packages: ["*"], node: ["*"] },
-  { name: "demo", paths: ["playground/demo"], rooms: ["playground", "store", "core", "wire"], packages: [], node: ["*"] },
+  {
+    name: "demo",
+    paths: ["playground/demo"],
+    rooms: ["playground", "store", "core", "wire"],
+    packages: ["yaml", "zod"],
+    node: ["*"],
+  },
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",

@@ -6,6 +6,7 @@ import { whyNoSandbox } from "../programs.ts";
 import { sampleFiles } from "../sample.ts";
 import { countCalls, waitForComment, waitForEnd } from "../watch.ts";
 import { createWorld, PRODUCT, ROOT, TOOL_CACHE, type World } from "../world.ts";
+import { furnishPool } from "./pool.ts";
 import { readOptions, USAGE, type DemoOptions } from "./options.ts";
 import { collect } from "./report.ts";
 import { narrate } from "./story.ts";
@@ -57,6 +58,10 @@ async function demo(options: DemoOptions, stopped: AbortSignal): Promise<number>
       if (telling && told !== undefined) line(told);
     },
   });
+  if (options.seats !== undefined) {
+    await furnishPool(world, options.seats);
+    line(`the pool has ${String(Object.keys(options.seats.seats).length)} seats, seen by earlier jobs as the file says`);
+  }
   try {
     await world.app.start();
   } catch (error) {

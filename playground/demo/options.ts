@@ -7,6 +7,7 @@ import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseScript, type Script } from "../model/script.ts";
+import { parsePool, policyOf, type DemoPool } from "./pool.ts";
 
 const PLAYGROUND = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -20,6 +21,8 @@ export const USAGE = `npm run demo -- [options]
   --live            the real provider, with ANTHROPIC_API_KEY; costs money
   --policy FILE     the organisation's policy, .github/agent-pool.yml (default: README's six lines); the owners of its seats are
                     people of the demo, and lend what the policy says serves everyone
+  --pool FILE       instead, seats with what is used of their windows, and how they are drawn on: {strategy, seats: {NAME: {owner,
+                    five-hour, week, calls-left}}}; shares from 0 to 1, and after how many calls the provider refuses
   --keep            leave everything running at the end and print the addresses
   --verbose         every call, webhook and log line instead of the story
   --json            the last line is one JSON object
@@ -38,6 +41,8 @@ export type DemoOptions = {
   readonly policy: string | undefined;
   /** Its pool, where it is valid; the app says what is wrong with one that isn't. */
   readonly pool: Policy["pool"] | undefined;
+  /** Seats, and their provider's side of them. */
+  readonly seats: DemoPool | undefined;
   readonly keep: boolean;
   readonly verbose: boolean;
   readonly json: boolean;
@@ -61,6 +66,7 @@ export function readOptions(
         script: { type: "string" },
         live: { type: "boolean", default: false },
         policy: { type: "string" },
+        pool: { type: "string" },
         keep: { type: "boolean", default: false },
         verbose: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -89,7 +95,16 @@ export function readOptions(
   if (!text.ok) return text;
   const script = parseScript(text.value);
   if (!script.ok) return err(`--script: ${script.error}`);
-  const policy = values.policy === undefined ? ok(undefined) : readText(values.policy, "--policy");
+  if (values.policy !== undefined && values.pool !== undefined)
+    return err("--pool makes the policy from its seats: give it, or --policy");
+  const seats = values.pool === undefined ? ok(undefined) : readPool(values.pool);
+  if (!seats.ok) return seats;
+  const policy =
+    seats.value === undefined
+      ? values.policy === undefined
+        ? ok(undefined)
+        : readText(values.policy, "--policy")
+      : ok(policyOf(seats.value));
   if (!policy.ok) return policy;
   const key = env["ANTHROPIC_API_KEY"];
   const parsed = policy.value === undefined ? undefined : parseConfig("--policy", policy.value, Policy);
@@ -105,6 +120,7 @@ export function readOptions(
     live: values.live && key !== undefined ? { key } : undefined,
     policy: policy.value,
     pool,
+    seats: seats.value,
     keep: values.keep,
     verbose: values.verbose,
     json: values.json,
@@ -115,6 +131,13 @@ export function readOptions(
         : []),
     ],
   });
+}
+
+function readPool(file: string): Result<DemoPool, string> {
+  const text = readText(file, "--pool");
+  if (!text.ok) return text;
+  const pool = parsePool(text.value);
+  return pool.ok ? pool : err(`--pool: ${pool.error}`);
 }
 
 function readRepository(folder: string): Result<Repository, string> {

@@ -14,7 +14,7 @@ export async function collect(world: World, issue: number, options: DemoOptions)
   const comments = github.comments(PRODUCT, issue).filter((comment) => comment.login === github.app.botLogin);
   const comment = comments[0]?.body ?? "";
   const pull = (await github.pulls(PRODUCT))[0];
-  const { task, leases } = await readStore(world, comment);
+  const { task, leases, decisions } = await readStore(world, comment);
   const plan = task?.plan ?? null;
   const problems: string[] = [];
   if (comments.length !== 1) problems.push(`${String(comments.length)} comments by the app, not one`);
@@ -41,6 +41,11 @@ export async function collect(world: World, issue: number, options: DemoOptions)
       sandbox: report?.kind === "ran" ? report.sandbox : null,
       ms: report?.ms ?? null,
     })),
+    decisions: decisions.map(({ credential, record }) => ({
+      credential,
+      strategy: record.snapshot.strategy,
+      candidates: record.candidates,
+    })),
     comments: comments.length,
     problems,
     comment,
@@ -53,7 +58,8 @@ async function readStore(world: World, comment: string) {
   try {
     const id = parseCommentMarker(comment);
     const task = id == null ? undefined : await store.readTask(id);
-    return { task, leases: task === undefined ? [] : await store.readLeases(task.id) };
+    if (task === undefined) return { task, leases: [], decisions: [] };
+    return { task, leases: await store.readLeases(task.id), decisions: await store.readDecisions(task.id) };
   } finally {
     await store.close();
   }

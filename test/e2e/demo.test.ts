@@ -4,29 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { git } from "#playground/independent.ts";
-
-const ROOT = join(import.meta.dirname, "../..");
-
-type Ended = { code: number | null; lines: string[]; stderr: string; json: Record<string, unknown> };
-
-/** `npm run demo` as a user's shell would start it, with only what it needs in its environment. */
-async function demo(args: readonly string[], path = process.env["PATH"] ?? ""): Promise<Ended> {
-  const network = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => /^(npm_config_|NODE_EXTRA_CA|https?_proxy)/i.test(name)),
-  );
-  const child = spawn(process.execPath, [join(ROOT, "playground/demo/main.ts"), ...args], {
-    cwd: ROOT,
-    env: { ...network, PATH: path, HOME: process.env["HOME"] },
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const code = await new Promise<number | null>((resolve) => child.on("exit", resolve));
-  const lines = stdout.trimEnd().split("\n");
-  const last = lines.at(-1) ?? "";
-  return { code, lines, stderr, json: last.startsWith("{") ? (JSON.parse(last) as Record<string, unknown>) : {} };
-}
+import { demo, inputFile, ROOT } from "../kit/demo.ts";
 
 /** A repository of a kind nobody arranged for us: CRLF by attribute, an executable, an empty file, a symlink, a space in a name. */
 async function ownRepository(): Promise<string> {
@@ -52,15 +30,9 @@ async function ownRepository(): Promise<string> {
   return folder;
 }
 
-function file(name: string, content: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), "demo-input-")), name);
-  writeFileSync(path, content);
-  return path;
-}
-
 describe("the demo", () => {
   it("works on a repository, issue and script of one's own, and takes the tier from a comment", async () => {
-    const script = file(
+    const script = inputFile(
       "script.json",
       JSON.stringify([
         { write: { path: "notes with space.txt", content: "one\r\ntwo\r\nthree\r\n" } },
@@ -71,7 +43,7 @@ describe("the demo", () => {
         { say: "Tool, notes and documents are up to date." },
       ]),
     );
-    const issue = file("issue.md", "Bring tool and notes up to date\n\nThe document in `docs/old.md` can go.\n");
+    const issue = inputFile("issue.md", "Bring tool and notes up to date\n\nThe document in `docs/old.md` can go.\n");
 
     const ended = await demo([
       "--json",
@@ -111,7 +83,7 @@ describe("the demo", () => {
   });
 
   it("works on a seat of the policy, which its owner lends first", async () => {
-    const policy = file(
+    const policy = inputFile(
       "policy.yml",
       "version: 1\npool:\n  - { name: ada-max, provider: anthropic, kind: seat, owner: ada, serves: everyone }\n  - { name: bob-pro, provider: anthropic, kind: seat, owner: bob }\nrunner: acme/agent-runner\nbudget: $200/month\n",
     );
@@ -134,7 +106,7 @@ describe("the demo", () => {
   });
 
   it("fails, and says why, where the model changes nothing", async () => {
-    const script = file("script.json", JSON.stringify([{ say: "Looks fine to me." }]));
+    const script = inputFile("script.json", JSON.stringify([{ say: "Looks fine to me." }]));
 
     const ended = await demo(["--json", "--script", script]);
 
@@ -205,8 +177,8 @@ describe("the demo", () => {
   it.each([
     [["--repo", "/does/not/exist"], "is not a folder"],
     [["--repo", tmpdir()], "is not a git repository with a commit"],
-    [["--script", file("empty.json", "[]")], "--script: the script has no steps"],
-    [["--issue", file("empty.md", "\n\n")], "--issue: the first line should be the title"],
+    [["--script", inputFile("empty.json", "[]")], "--script: the script has no steps"],
+    [["--issue", inputFile("empty.md", "\n\n")], "--issue: the first line should be the title"],
     [["--comment", "please /agent"], "a comment that asks for work has a line that begins with /agent"],
     [["--tomorrow"], "Unknown option '--tomorrow'; `npm run demo -- --help`"],
     [["tomorrow"], "Unexpected argument 'tomorrow'; `npm run demo -- --help`"],
@@ -222,7 +194,7 @@ describe("the demo", () => {
 
   it("refuses --live on the seats of a policy, which the key can't stand for", async () => {
     const seat = "{ name: ada-max, provider: anthropic, kind: seat, owner: ada }";
-    const policy = file("policy.yml", `version: 1\npool: [${seat}]\nrunner: acme/agent-runner\nbudget: $200/month\n`);
+    const policy = inputFile("policy.yml", `version: 1\npool: [${seat}]\nrunner: acme/agent-runner\nbudget: $200/month\n`);
 
     const ended = await demo(["--live", "--policy", policy]);
 
@@ -231,7 +203,7 @@ describe("the demo", () => {
   });
 
   it("names the step of a script that is wrong", async () => {
-    const ended = await demo(["--script", file("bad.json", '[{"say":"Hello."},{"wirte":{}}]')]);
+    const ended = await demo(["--script", inputFile("bad.json", '[{"say":"Hello."},{"wirte":{}}]')]);
 
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(/--script: .*a step is .* at \[1\]/s);
