@@ -85,7 +85,7 @@ async function measure(engine: Engine, credentials: number): Promise<Measured> {
   const together = await grantTogether(engine, credentials);
   const capacity = await grantUpTo(engine, credentials, 7);
   const { rows } = await sql<{ bytes: number }>`
-    select percentile_disc(0.5) within group (order by length(record::text)) as bytes from decisions`.execute(engine.db);
+    select percentile_disc(0.5) within group (order by length(record)) as bytes from decisions`.execute(engine.db);
   return { engine: engine.name, credentials, alone, together, capacity, recordBytes: rows[0]?.bytes ?? 0 };
 }
 

@@ -4,13 +4,13 @@ import { sql } from "kysely";
 import { Client } from "pg";
 import { describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
-import { unpackRecord } from "#core/pool/record.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { settlement } from "#core/pool/ledger.ts";
 import { NO_USAGE, type Heartbeat, type Outcome } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { DeliveryId, LeaseId, RunId, TaskId } from "#core/wire/ids.ts";
 import { DAY_MS, HOUR_MS, MicroUsd, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { fromKept } from "#adapters/store/decisions.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { CurrentPolicy, Settlement, Store } from "#ports/store.ts";
 import { Policy } from "#core/config/policy.ts";
@@ -748,7 +748,7 @@ describe("the pool on real Postgres", () => {
       .select("record")
       .where("lease_id", "=", lease.id)
       .executeTakeFirstOrThrow();
-    const kept = unpackRecord(record);
+    const kept = fromKept(record);
 
     expect(pick(kept.snapshot)).toEqual({ ...granted, record: kept });
   });

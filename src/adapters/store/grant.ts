@@ -3,9 +3,9 @@ import { sql, type Kysely } from "kysely";
 import type { OwnerId } from "#core/wire/ids.ts";
 import type { Policy } from "#core/config/policy.ts";
 import type { Decision } from "#core/pool/pick.ts";
-import { packRecord } from "#core/pool/record.ts";
 import { TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
 import { wakeComments } from "./comments.ts";
+import { toKept } from "./decisions.ts";
 import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
@@ -58,7 +58,7 @@ export async function writeGrant(
       ),
       decided as (
         insert into decisions (owner_id, lease_id, record)
-        select ${owner}, lease.id, ${JSON.stringify(packRecord(record))}::json from lease
+        select ${owner}, lease.id, ${toKept(record)}::bytea from lease
       ),
       drawn as (
         insert into credentials (owner_id, name, last_grant_at, upstream)

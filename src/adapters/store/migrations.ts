@@ -13,6 +13,20 @@ export const NOW = sql<number>`(extract(epoch from now()) * 1000)::bigint`;
 /** The columns of `Queue` (schema.ts). */
 const QUEUE = sql.raw("due_at bigint, tries integer not null default 0, held_by text, held_until bigint");
 
+/** What a grant reads of a window, in this order, as the inside of a JSON array. */
+export const FIGURE_COLUMNS = [
+  "published",
+  "capacity",
+  "error",
+  "hidden",
+  "share",
+  "observed_at",
+  "resets_at",
+  "own",
+  "since",
+] as const satisfies readonly (keyof Schema["allowances"])[];
+const FIGURES = sql.raw(FIGURE_COLUMNS.map((column) => `coalesce(${column}::text, 'null')`).join(" || ',' || "));
+
 /**
  * In order, never edited once released. The words of a state's check constraint are written out where a migration is
  * old; the newest takes them from the lifecycle table, and a test compares the two.
@@ -186,6 +200,7 @@ const MIGRATIONS: Record<string, Migration> = {
           since bigint not null default 0 check (since >= 0),
           published bigint,
           fit jsonb, capacity bigint, error double precision, hidden double precision,
+          figures text not null generated always as (${FIGURES}) stored,
           primary key (owner_id, upstream, name, model)
         )`.execute(db);
       await sql`
@@ -219,7 +234,7 @@ const MIGRATIONS: Record<string, Migration> = {
           id bigint generated always as identity primary key,
           owner_id bigint not null,
           lease_id text not null references leases (id),
-          record json not null,
+          record bytea not null,
           at bigint not null default ${NOW}
         )`.execute(db);
     },

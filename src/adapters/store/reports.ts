@@ -3,7 +3,7 @@ import { CredentialName, LeaseId, OwnerId, type TaskId } from "#core/wire/ids.ts
 import { EpochMs } from "#core/wire/units.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { KeptDecision, KeptPolicy, TaskRow } from "#ports/store.ts";
-import { unpackRecord } from "#core/pool/record.ts";
+import { fromKept } from "./decisions.ts";
 import { loadPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
 import { clock } from "./settled.ts";
@@ -62,6 +62,6 @@ export async function readDecisions(db: Kysely<Schema>, task: TaskId): Promise<r
     lease: LeaseId(id),
     credential: CredentialName(credential),
     at: EpochMs(at),
-    record: unpackRecord(record),
+    record: fromKept(record),
   }));
 }

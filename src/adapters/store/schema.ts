@@ -4,7 +4,6 @@ import type { Failure } from "#core/wire/failure.ts";
 import type { CredentialKind } from "#core/config/policy.ts";
 import type { Fit } from "#core/pool/capacity.ts";
 import type { Waiting } from "#core/pool/pick.ts";
-import type { Packed } from "#core/pool/record.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";
@@ -181,12 +180,14 @@ export type Schema = {
     capacity: number | null;
     error: number | null;
     hidden: number | null;
+    /** All figures above, written down once for grants to read (migrations.ts). */
+    figures: ColumnType<string, never, never>;
   };
   /** Our latest use of an upstream at list price, by report: what an observation made earlier has not seen. */
   uses: { owner_id: number; upstream: string; model: string; amount: number; at: number };
   teams: { owner_id: number; name: string; pass: number; at: number; clock: number };
   /** What settled leases of one kind cost (core/pool/estimator.ts). */
   seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number; tokens: number };
-  /** `record`: packed (core/pool/record.ts), and kept as it is written. */
-  decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Json<Packed>; at: Generated<number> };
+  /** `record`: see decisions.ts. */
+  decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Uint8Array; at: Generated<number> };
 };
