@@ -83,7 +83,7 @@ describe("agent-pool pool", () => {
     const asked = { what: "pool" as const, of: undefined, json: false };
     const text = render(asked, [{ owner: "acme", pool: reportOf(pool()) }]);
 
-    expect(text).toMatch(/ada-max +0 of 1 jobs +headroom 29% +serves everyone/);
+    expect(text).toMatch(/ada-max +0 of 1 jobs +headroom 28% +serves everyone/);
     expect(text).toMatch(
       /five-hour +█{10}▓{2}░{6}▒{2} +50% used, 10% held +observed 50% 3 min ago +≈ \$10\.00 ± 10%, resets in 2 h 0 min/,
     );

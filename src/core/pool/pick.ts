@@ -168,11 +168,11 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
     passedOver.push({ task, whyNot });
     waiting.push({ task, position: waiting.length + 1, until, whyNot });
   };
-  // Tasks that ask for the same thing get the same refusal.
-  const refused = new Map<string, { whyNot: PassedOver["whyNot"]; until: EpochMs | null }>();
+  // Where a task found no room, one that asks for the same thing and needs no less finds none either.
+  const refused = new Map<string, Refused[]>();
   for (const task of queue) {
     const shape = shapeOf(task, asks);
-    const known = refused.get(shape);
+    const known = refused.get(shape)?.find(({ estimate }) => needsNoLess(task.estimate, estimate));
     if (known !== undefined && !keptFree.tasks.has(task.task)) {
       wait(task.task, known);
       continue;
@@ -184,8 +184,8 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
       const team = chargeTeam(task, pool);
       return { kind: "grant", task: task.task, credential: best.name, holds, team, record: { snapshot, candidates, passedOver } };
     }
-    const summary = { whyNot: countWhy(candidates), until: soonest(candidates) };
-    if (!keptFree.tasks.has(task.task)) refused.set(shape, summary);
+    const summary = { whyNot: countWhy(candidates), until: soonest(candidates), estimate: task.estimate };
+    if (!keptFree.tasks.has(task.task)) refused.set(shape, [...(refused.get(shape) ?? []), summary]);
     wait(task.task, summary);
   }
   return { kind: "wait", waiting, record: { snapshot, candidates: [], passedOver } };
@@ -211,12 +211,17 @@ export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue
   );
 }
 
-/** What a refusal depends on: who asks, only where some credential asks who does. */
+type Refused = { readonly whyNot: PassedOver["whyNot"]; readonly until: EpochMs | null; readonly estimate: Estimate };
+
+function needsNoLess(a: Estimate, b: Estimate): boolean {
+  return a.p90 >= b.p90 && a.ms >= b.ms && a.tokensPerMinute >= b.tokensPerMinute;
+}
+
+/** What a refusal depends on beside the estimate: who asks, only where some credential asks who does. */
 function shapeOf(task: QueuedTask, asks: ReturnType<typeof whatIsAsked>): string {
-  const { provider, harness, model, tier, estimate, cap, runner, budgets } = task;
+  const { provider, harness, model, tier, cap, runner, budgets } = task;
   const who = [asks.repository && task.repository, asks.team && task.team, asks.person && task.person];
-  const size = [estimate.p90, estimate.ms, estimate.tokensPerMinute, cap, runner];
-  return [provider, harness, model, tier, ...who, ...size, ...budgets].join(" ");
+  return [provider, harness, model, tier, ...who, cap, runner, ...budgets].join(" ");
 }
 
 function whatIsAsked(credentials: readonly CredentialState[]) {
