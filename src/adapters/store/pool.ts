@@ -246,27 +246,37 @@ type Allowances = {
 function toAllowances(text: string): Stored["allowances"] {
   const { upstream, name, model, figures } = JSON.parse(text) as Allowances;
   return upstream.map((of, at) => {
-    const figure = (column: (typeof FIGURE_COLUMNS)[number]) =>
-      figures[at * FIGURE_COLUMNS.length + FIGURE_COLUMNS.indexOf(column)] ?? null;
-    const [published, share, seenAt] = [figure("published"), figure("share"), figure("observed_at")];
+    const from = at * FIGURE_COLUMNS.length;
+    const share = figures[from + AT.share] ?? null;
+    const seenAt = figures[from + AT.observed_at] ?? null;
+    const published = figures[from + AT.published] ?? null;
     return {
       upstream: of,
       name: name[at] ?? "week",
       model: model[at] === "" ? null : (model[at] ?? null),
       capacity:
         published === null
-          ? learnedOf(figure("capacity"), figure("error"), figure("hidden"))
+          ? learnedOf(figures[from + AT.capacity], figures[from + AT.error], figures[from + AT.hidden])
           : { value: published, error: 0, hiddenPerMs: 0 },
       observed: share === null || seenAt === null ? null : { share, at: EpochMs(seenAt) },
-      resetsAt: orNull(figure("resets_at")),
-      own: figure("own") ?? 0,
-      since: figure("since") ?? 0,
+      resetsAt: orNull(figures[from + AT.resets_at] ?? null),
+      own: figures[from + AT.own] ?? 0,
+      since: figures[from + AT.since] ?? 0,
     };
   });
 }
 
-function learnedOf(value: number | null, error: number | null, hidden: number | null): Learned | null {
-  return value === null ? null : { value, error: error ?? 0, hiddenPerMs: hidden ?? 0 };
+/** The places of the columns in a row's figures. */
+const AT = Object.fromEntries(FIGURE_COLUMNS.map((column, place) => [column, place])) as Readonly<
+  Record<(typeof FIGURE_COLUMNS)[number], number>
+>;
+
+function learnedOf(
+  value: number | null | undefined,
+  error: number | null | undefined,
+  hidden: number | null | undefined,
+): Learned | null {
+  return value == null ? null : { value, error: error ?? 0, hiddenPerMs: hidden ?? 0 };
 }
 
 async function readSeen(tx: Kysely<Schema>, owner: OwnerId, queue: Stored["queue"]): Promise<Stored["seen"]> {

@@ -8,7 +8,7 @@ import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
 import { priorOf } from "./priors.ts";
 import { ROOM } from "./room.ts";
-import { PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
+import { allowanceKey, PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
 
 /** Where the policy names no team, or the asker is in none of those it names. */
 export const EVERYONE = "everyone";
@@ -183,22 +183,25 @@ function repositoriesNamed(names: readonly string[], { queue }: Stored): readonl
 }
 
 function toUpstreams(credentials: readonly CredentialState[], stored: Stored): readonly Upstream[] {
-  const heldBy = new Map<string, number>();
   const upstreams = new Map<string, string>(credentials.map(({ name, upstream }) => [name, upstream]));
+  const held = new Map<string, Map<string, number>>();
   for (const { window, credential, amount } of stored.held) {
     const upstream = upstreams.get(credential);
     if (upstream === undefined || !window.startsWith("window:")) continue;
-    const key = `${upstream} ${window}`;
-    heldBy.set(key, (heldBy.get(key) ?? 0) + amount);
+    const windows = held.get(upstream) ?? new Map<string, number>();
+    windows.set(window, (windows.get(window) ?? 0) + amount);
+    held.set(upstream, windows);
   }
   const known = Map.groupBy(stored.allowances, ({ upstream }) => upstream);
-  return [...new Set(upstreams.values())].map((id) => ({
-    id,
-    windows: (known.get(id) ?? []).map(({ upstream, ...window }) => ({
-      ...window,
-      held: heldBy.get(`${upstream} window:${window.model === null ? window.name : `${window.name}:${window.model}`}`) ?? 0,
-    })),
-  }));
+  return [...new Set(upstreams.values())].map((id) => {
+    const heldOf = held.get(id);
+    // One object each, and no key where nothing is held: of a large pool there are thousands, at every grant.
+    const windows = (known.get(id) ?? []).map(({ name, model, capacity, observed, resetsAt, own, since }) => {
+      const amount = heldOf?.get(`window:${allowanceKey({ name, model })}`) ?? 0;
+      return { name, model, capacity, observed, resetsAt, own, since, held: amount };
+    });
+    return { id, windows };
+  });
 }
 
 function teamsOf(policy: Policy, stored: Stored): PoolSnapshot["teams"] {
