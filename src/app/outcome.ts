@@ -1,7 +1,7 @@
 import { faultOf } from "#core/pool/cooldown.ts";
 import { costOf } from "#core/wire/cost.ts";
 import { settlement } from "#core/pool/ledger.ts";
-import type { Heartbeat, HeartbeatReply, Outcome } from "#core/wire/contract.ts";
+import type { EndingKind, Heartbeat, HeartbeatReply, Outcome } from "#core/wire/contract.ts";
 import type { LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { LeaseRow } from "#ports/store.ts";
@@ -14,6 +14,9 @@ const UNKNOWN: Refused = {
   fix: "nothing to do: the job ends here",
 };
 const ENDED: Refused = { status: 409, error: "this attempt has ended", fix: "nothing to do: stop the job" };
+
+/** How a run ends whose cost says what such jobs cost: it worked as far as it would, or was allowed to. */
+const TYPICAL: readonly EndingKind[] = ["completed", "turnLimit", "budgetExhausted"];
 
 /** The lease whose run this is, before anything else of its request is read. */
 export async function authenticate(deps: Deps, lease: LeaseId, runToken: string): Promise<Result<LeaseRow, Refused>> {
@@ -44,7 +47,7 @@ export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Pro
     { price: lease.attempt.price, billed: lease.billed, minute: lease.minute },
   );
   const fault = outcome.kind === "ran" ? faultOf(outcome) : null;
-  const isTypical = outcome.kind === "ran" && fault === null && outcome.modelCalls > 0;
+  const isTypical = outcome.kind === "ran" && fault === null && TYPICAL.includes(outcome.ending.kind);
   if (!(await store.settle(lease.id, outcome, hash, { entries, fault, isTypical }))) {
     // Sent twice at once: the other one was first.
     return (await store.readLease(lease.id))?.outcomeHash === hash ? ok({ accepted: true }) : err(ENDED);

@@ -132,7 +132,7 @@ function headline(view: TaskView): string {
     case "unsolved":
       return "ended without a pull request";
     case "refused":
-      return view.leases.length === 0 ? "not started" : "ended without a pull request";
+      return view.leases.some(({ runnerCost }) => runnerCost !== null) ? "ended without a pull request" : "not started";
     case "stuck":
       return "stuck, a person is needed";
     default:
