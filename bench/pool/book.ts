@@ -17,6 +17,7 @@ export function makeBook(windows: readonly Pick<Allowance, "name" | "model">[]):
 
 /** Our own use, as a run reports it. */
 export function use(book: Book, amount: number, model: string, now: number): void {
+  if (amount <= 0) return;
   for (const [key, entry] of book) {
     if (!counts(entry, model)) continue;
     book.set(key, { ...entry, kept: afterUse(entry.kept, amount, EpochMs(now), LENGTH_MS[entry.name]) });

@@ -139,10 +139,9 @@ async function writeWindow(
     own: Math.round(kept.own),
     since: Math.round(kept.since),
     fit: JSON.stringify(kept.fit),
-    // No more digits than it is known to: they are read, and kept with every decision.
-    capacity: learned === null ? null : Math.max(1, Math.round(learned.value)),
-    error: learned === null ? null : Number(learned.error.toPrecision(4)),
-    hidden: learned === null ? null : Number(learned.hiddenPerMs.toPrecision(6)),
+    capacity: learned?.value ?? null,
+    error: learned?.error ?? null,
+    hidden: learned?.hiddenPerMs ?? null,
     ...(published === null ? {} : { published }),
   };
   await tx

@@ -77,7 +77,13 @@ export function capacityOf(fit: Fit): Learned | null {
   const error = Math.sqrt(residual / Math.max(1, fit.n - 2) / fit.oo) / perOwn;
   const value = 1 / perOwn;
   // A single interval fits exactly and proves little.
-  return { value, error: Math.max(error, 1 / (1 + fit.n)), hiddenPerMs: (perHour * value) / HOUR };
+  const known = Math.max(error, 1 / (1 + fit.n));
+  // No more digits than it is known to: they are read at every grant, and kept with every decision.
+  return {
+    value: Math.max(1, Math.round(value)),
+    error: Number(known.toPrecision(4)),
+    hiddenPerMs: Number(((perHour * value) / HOUR).toPrecision(6)),
+  };
 }
 
 /** The reset of a window as reported jitters by seconds; an advance of a minute or more is a new window. Source: better-ccflare, 1554 of 1564 "rollovers" were jitter of at most 1.9 s. */
