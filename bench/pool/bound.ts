@@ -3,7 +3,7 @@ import type { Outcome, Fate } from "./simulate.ts";
 import { WEEK_MS, type Workload } from "./workload.ts";
 
 /**
- * What no policy can better: all seats' weeks are one store of work that knows every cost, begins a job when what is left will
+ * A relaxation, to know how hard a setting is: all seats' weeks are one store of work that knows every cost, begins a job when what is left will
  * pay for it, draws on the week that ends soonest, and has neither five-hour windows nor seats to be busy. Owners use what is
  * theirs. Reported beside the policies, not compared with them.
  */

@@ -1,6 +1,9 @@
-import { MINUTE_MS } from "#core/wire/units.ts";
+import { DAY_MS, MINUTE_MS } from "#core/wire/units.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Outcome } from "./simulate.ts";
+
+/** How long after a hog's asking the others' waits are looked at: about until it is served. */
+const HOG_MS = 2 * DAY_MS;
 
 /** One run in numbers. */
 export type Measures = {
@@ -13,11 +16,11 @@ export type Measures = {
   readonly overshootMax: number;
   readonly doubleGrants: number;
   readonly leakedLeases: number;
-  /** Where one team asks for much at once: the others' wait, and from the hog's asking to the end of its last job. */
+  /** Where one team asks for much at once: the wait of the others who ask within two days of it, and from the hog's asking to the end of its last job. */
   readonly othersP95Min?: number;
   readonly hogMin?: number;
-  /** Of the work done, each team's share, where their weights differ; and the wait of one that comes late. */
-  readonly teamShares?: Readonly<Record<string, number>>;
+  /** Each team's wait, where their weights differ; and the wait of one that comes late. */
+  readonly teamP95Min?: Readonly<Record<string, number>>;
   readonly lateP95Min?: number;
 };
 
@@ -43,7 +46,10 @@ export function measure(
     doubleGrants,
     leakedLeases: leaked,
     ...(hog !== null && {
-      othersP95Min: quantile(waits(arrived.filter(({ team, arrivesAt }) => team !== hog.team && arrivesAt >= hogAt)), 0.95),
+      othersP95Min: quantile(
+        waits(arrived.filter(({ team, arrivesAt }) => team !== hog.team && arrivesAt >= hogAt && arrivesAt < hogAt + HOG_MS)),
+        0.95,
+      ),
       hogMin:
         Math.max(
           ...arrived
@@ -53,11 +59,8 @@ export function measure(
     }),
     ...(late !== null && { lateP95Min: quantile(waits(arrived.filter(({ team }) => team === late.team)), 0.95) }),
     ...(isUnequal && {
-      teamShares: Object.fromEntries(
-        teams.map(({ name }) => [
-          name,
-          sum(done.filter(({ team }) => team === name).map(({ cost }) => cost)) / Math.max(1, sum(done.map(({ cost }) => cost))),
-        ]),
+      teamP95Min: Object.fromEntries(
+        teams.map(({ name }) => [name, quantile(waits(arrived.filter(({ team }) => team === name)), 0.95)]),
       ),
     }),
   };

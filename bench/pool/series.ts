@@ -81,7 +81,7 @@ function summary(measures: readonly Measures[]): Measures {
   const of = (pick: (each: Measures) => number) => measures.map(pick);
   const optional = (name: "othersP95Min" | "hogMin" | "lateP95Min") =>
     measures[0]?.[name] === undefined ? {} : { [name]: meanOf(of((each) => each[name] ?? 0)) };
-  const shares = measures[0]?.teamShares;
+  const teams = measures[0]?.teamP95Min;
   return {
     abortsPer100: meanOf(of((each) => each.abortsPer100)),
     wastedShare: meanOf(of((each) => each.wastedShare)),
@@ -93,9 +93,9 @@ function summary(measures: readonly Measures[]): Measures {
     ...optional("othersP95Min"),
     ...optional("hogMin"),
     ...optional("lateP95Min"),
-    ...(shares !== undefined && {
-      teamShares: Object.fromEntries(
-        Object.keys(shares).map((team) => [team, meanOf(of((each) => each.teamShares?.[team] ?? 0))]),
+    ...(teams !== undefined && {
+      teamP95Min: Object.fromEntries(
+        Object.keys(teams).map((team) => [team, meanOf(of((each) => each.teamP95Min?.[team] ?? 0))]),
       ),
     }),
   };

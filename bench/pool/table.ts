@@ -42,11 +42,11 @@ function verdictOf({ scenario, load, policy }: Row, differences: readonly Differ
   return `${word(of("abortsPer100"))} ${word(of("wastedShare"))}`.trim();
 }
 
-function extraOf({ othersP95Min, hogMin, lateP95Min, teamShares }: Row): string {
+function extraOf({ othersP95Min, hogMin, lateP95Min, teamP95Min }: Row): string {
   return [
     othersP95Min === undefined ? [] : `others ${othersP95Min.toFixed(0)}, hog ${(hogMin ?? 0).toFixed(0)} min`,
     lateP95Min === undefined ? [] : `late ${lateP95Min.toFixed(0)} min`,
-    teamShares === undefined ? [] : Object.entries(teamShares).map(([team, share]) => `${team} ${percent(share)}`),
+    teamP95Min === undefined ? [] : Object.entries(teamP95Min).map(([team, wait]) => `${team} ${wait.toFixed(0)}`),
   ]
     .flat(2)
     .join(" ");

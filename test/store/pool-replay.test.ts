@@ -5,7 +5,7 @@ import { Policy } from "#core/config/policy.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { pick, type Decision } from "#core/pool/pick.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
-import { ActorId, DeliveryId, LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
+import { ActorId, DeliveryId, type LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
