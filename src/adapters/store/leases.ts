@@ -3,14 +3,14 @@ import type { Change } from "#core/wire/contract.ts";
 import { AttemptId, CredentialName, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import { conservativeCharge, type LedgerEntry } from "#core/pool/ledger.ts";
+import { conservativeCharge, listedOf, type LedgerEntry } from "#core/pool/ledger.ts";
 import { stepAttempt, stepLease, type LeaseEvent, type Verdict } from "#core/task/lifecycle.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { ExpectedRun, LeasePatch, LeaseRow } from "#ports/store.ts";
 import { writeLedger } from "./ledger.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./pool.ts";
-import { clock, correctTeam, planOf } from "./settled.ts";
+import { correctTeam, planOf } from "./settled.ts";
 import { recordUse } from "./upstreams.ts";
 import type { Schema } from "./schema.ts";
 
@@ -168,7 +168,7 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
   const before = await stepLeaseRow(tx, lease, "lose");
   if (before === undefined) return;
   const of = { owner: OwnerId(before.owner_id), credential: CredentialName(before.credential) };
-  await lockPool(tx, of.owner);
+  const now = await lockPool(tx, of.owner);
   const plan = await planOf(tx, before.task_id);
   const sinceClaimMs = before.deadline_in === null ? null : Math.max(0, LEASE.termMs - before.deadline_in);
   const { left } = await tx
@@ -181,8 +181,8 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
     { cap: MicroUsd(left), billed: before.billed, minute: MicroUsd(before.minute) },
     sinceClaimMs,
   );
-  const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
-  await recordUse(tx, { ...of, model: plan.route.model }, Math.max(0, listed - before.used), await clock(tx));
+  const listed = listedOf(entries);
+  await recordUse(tx, { ...of, model: plan.route.model }, Math.max(0, listed - before.used), now);
   await correctTeam(tx, before, plan.asker.team, listed);
   await writeLedger(tx, { lease, ...of, plan }, entries);
   await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();

@@ -14,7 +14,6 @@ import { wakeWaitingComments } from "./comments.ts";
 import { writeGrant } from "./grant.ts";
 import { FIGURE_COLUMNS, NOW } from "./migrations.ts";
 import { claimDue } from "./queue.ts";
-import { clock } from "./settled.ts";
 import type { Schema } from "./schema.ts";
 
 export async function recordPolicy(
@@ -91,21 +90,20 @@ async function writeWaiting(tx: Kysely<Schema>, waiting: readonly Waiting[]): Pr
 
 /**
  * Everything `pick` looks at, in one statement and so of one instant. Bounded by the queue, the live leases and the pool's
- * size: of the past it reads sums alone. `now`: the clock, where it was read under the lock.
+ * size: of the past it reads sums alone.
  */
-export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now?: EpochMs): Promise<Stored> {
-  const at = now ?? (await clock(tx));
+export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs): Promise<Stored> {
   const read = await tx
     .selectNoFrom([
       jsonArrayFrom(queuedTasks(tx, owner)).as("queue"),
-      jsonArrayFrom(spentMoney(tx, owner, at)).as("spent"),
-      jsonArrayFrom(heldAmounts(tx, owner, at)).as("held"),
-      jsonArrayFrom(liveLeases(tx, owner, at)).as("live"),
+      jsonArrayFrom(spentMoney(tx, owner, now)).as("spent"),
+      jsonArrayFrom(heldAmounts(tx, owner, now)).as("held"),
+      jsonArrayFrom(liveLeases(tx, owner, now)).as("live"),
       jsonArrayFrom(
         tx.selectFrom("credentials").select(["name", "last_grant_at", "upstream", "refusals"]).where("owner_id", "=", owner),
       ).as("credentials"),
       jsonArrayFrom(
-        tx.selectFrom("cooldowns").select(["upstream", "model", "until"]).where("owner_id", "=", owner).where("until", ">", at),
+        tx.selectFrom("cooldowns").select(["upstream", "model", "until"]).where("owner_id", "=", owner).where("until", ">", now),
       ).as("cooldowns"),
       jsonArrayFrom(tx.selectFrom("teams").select(["name", "pass", "at", "clock"]).where("owner_id", "=", owner)).as("teams"),
       jsonArrayFrom(
@@ -134,7 +132,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now?: EpochMs
         ],
   );
   return {
-    now: at,
+    now,
     queue,
     spent: read.spent,
     held: read.held,

@@ -4,7 +4,7 @@ import { EpochMs } from "#core/wire/units.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { KeptDecision, KeptPolicy, TaskRow } from "#ports/store.ts";
 import { fromKept } from "./decisions.ts";
-import { loadPool } from "./pool.ts";
+import { loadPool, readPolicy } from "./pool.ts";
 import type { Schema } from "./schema.ts";
 import { clock } from "./settled.ts";
 import { toTask } from "./tasks.ts";
@@ -27,9 +27,9 @@ export async function readPool(
     .transaction()
     .setIsolationLevel("repeatable read")
     .execute(async (tx) => {
-      const row = await tx.selectFrom("owners").selectAll().where("owner_id", "=", owner).executeTakeFirstOrThrow();
-      const ageMs = Math.max(0, (await clock(tx)) - row.policy_read_at);
-      return { policy: { text: row.policy, commit: row.policy_commit, ageMs }, stored: await loadPool(tx, owner) };
+      const policy = await readPolicy(tx, owner);
+      if (policy === undefined) throw new Error(`owner ${String(owner)} has no policy`);
+      return { policy, stored: await loadPool(tx, owner, await clock(tx)) };
     });
 }
 

@@ -4,11 +4,12 @@ import type { Observation } from "#core/wire/observation.ts";
 import { EpochMs, type MicroUsd } from "#core/wire/units.ts";
 import { CredentialName, OwnerId, type LeaseId, type RunId } from "#core/wire/ids.ts";
 import { LEASE } from "#core/pool/lease.ts";
+import { listedOf } from "#core/pool/ledger.ts";
 import { stepLease, stepTask, TASK_STATES, type TaskEvent, type TaskState } from "#core/task/lifecycle.ts";
 import { writeLedger } from "./ledger.ts";
 import { lockPool } from "./pool.ts";
 import { learnUpstream, recordFault, recordObservation, recordUse } from "./upstreams.ts";
-import { clock, correctTeam, learnCost, planOf } from "./settled.ts";
+import { correctTeam, learnCost, planOf } from "./settled.ts";
 import { stepLeaseRow } from "./leases.ts";
 import { NOW } from "./migrations.ts";
 import { wakeAdmission } from "./queue.ts";
@@ -89,7 +90,7 @@ export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartb
 
 /**
  * What a run has told of its use so far and of its account. A figure that goes backwards adds nothing; one of an observation's
- * own report is part of what the provider has seen.
+ * own report is part of what the provider has seen. Returns the clock, read under the pool's lock.
  */
 async function hear(
   tx: Kysely<Schema>,
@@ -97,15 +98,15 @@ async function hear(
   model: string,
   listed: number,
   observation: Observation | null,
-): Promise<void> {
+): Promise<EpochMs> {
   const of = { owner: OwnerId(row.owner_id), credential: CredentialName(row.credential), model };
-  await lockPool(tx, of.owner);
-  const now = await clock(tx);
+  const now = await lockPool(tx, of.owner);
   // Before its use is counted, so that this is counted there.
   if (observation !== null) await learnUpstream(tx, of, observation.upstream);
   await recordUse(tx, of, Math.max(0, listed - row.used), EpochMs(now - (observation?.ageMs ?? 0)));
   if (listed > row.used) await tx.updateTable("leases").set({ used: listed }).where("id", "=", row.id).execute();
   if (observation !== null) await recordObservation(tx, of, observation, now);
+  return now;
 }
 
 /** What a provider's limit by the minute counts. */
@@ -142,9 +143,9 @@ export async function settle(
     const of = { owner: OwnerId(row.owner_id), credential: CredentialName(row.credential) };
     const plan = await planOf(tx, row.task_id);
     const { model } = plan.route;
-    const listed = entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0);
-    await hear(tx, row, model, listed, outcome.observation);
-    await recordFault(tx, { ...of, model }, { fault, worked: isTypical, now: await clock(tx) });
+    const listed = listedOf(entries);
+    const now = await hear(tx, row, model, listed, outcome.observation);
+    await recordFault(tx, { ...of, model }, { fault, worked: isTypical, now });
     if (isTypical) await learnCost(tx, of.owner, plan, { cost: listed, ms: outcome.ms, tokens: limited(outcome.usage) });
     await correctTeam(tx, row, plan.asker.team, listed);
     await writeLedger(tx, { lease, ...of, plan }, entries);

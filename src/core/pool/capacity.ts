@@ -1,4 +1,4 @@
-import type { EpochMs } from "../wire/units.ts";
+import { HOUR_MS, MINUTE_MS, type EpochMs } from "../wire/units.ts";
 import type { Learned } from "./windows.ts";
 
 /**
@@ -24,7 +24,6 @@ export const NO_FIT: Fit = { oo: 0, ot: 0, tt: 0, os: 0, ts: 0, ss: 0, n: 0, ope
 
 /** An interval's weight after each further one. About the last 50 count. */
 const FADE = 0.98;
-const HOUR = 3_600_000;
 
 /**
  * An interval is learned from once the share has grown by this, or this much of the window's time has passed; shorter ones are
@@ -41,7 +40,7 @@ export function isTelling(interval: { readonly share: number; readonly ms: numbe
 /** One interval between two observations of the same running window: `own` in the window's unit, `share` its growth. */
 export function learn(fit: Fit, interval: { readonly own: number; readonly ms: number; readonly share: number }): Fit {
   const { own: o, share: s } = interval;
-  const t = interval.ms / HOUR;
+  const t = interval.ms / HOUR_MS;
   const sum = (before: number, now: number) => before * FADE + now;
   return {
     oo: sum(fit.oo, o * o),
@@ -82,12 +81,12 @@ export function capacityOf(fit: Fit): Learned | null {
   return {
     value: Math.max(1, Math.round(value)),
     error: Number(known.toPrecision(4)),
-    hiddenPerMs: Number(((perHour * value) / HOUR).toPrecision(6)),
+    hiddenPerMs: Number(((perHour * value) / HOUR_MS).toPrecision(6)),
   };
 }
 
 /** The reset of a window as reported jitters by seconds; an advance of a minute or more is a new window. Source: better-ccflare, 1554 of 1564 "rollovers" were jitter of at most 1.9 s. */
-export const RESET_JITTER_MS = 60_000;
+export const RESET_JITTER_MS = MINUTE_MS;
 
 /** Whether two reports speak of the same running window. A reset that came early shows as a share that fell. */
 export function isSameWindow(

@@ -1,4 +1,5 @@
 import type { CredentialName, TaskId } from "../wire/ids.ts";
+import { MINUTE_MS } from "../wire/units.ts";
 import { LEASE } from "./lease.ts";
 import type { CredentialState, QueuedTask } from "./pick.ts";
 import { roomAt } from "./room.ts";
@@ -7,7 +8,7 @@ import { never, restsOf, tightestBudget, windowsOf, type Pool } from "./why-not.
 /** What the queue is tuned by. */
 export const QUEUE = {
   /** After this long passed over by others, the first credential that will soon have room is kept free for a task. */
-  patienceMs: 30 * 60_000,
+  patienceMs: 30 * MINUTE_MS,
   /** Of all credentials, the share that may be kept free at once; one always may. */
   keptAtMost: 0.1,
 };

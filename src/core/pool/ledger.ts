@@ -63,6 +63,11 @@ function runnerCost(ms: number, minute: MicroUsd): LedgerEntry {
   return { kind: "runner", amount, listed: amount, detail: { minutes } };
 }
 
+/** What the model's use is worth at list price. */
+export function listedOf(entries: readonly LedgerEntry[]): MicroUsd {
+  return MicroUsd(entries.reduce((sum, entry) => (entry.kind === "model" ? sum + entry.listed : sum), 0));
+}
+
 /** Whose spending an entry is: the provider's money is the credential's too, GitHub's is not. */
 export function subjectsOf(
   entry: LedgerEntry,

@@ -1,5 +1,5 @@
 import { unreachable } from "../wire/result.ts";
-import type { EpochMs } from "../wire/units.ts";
+import { DAY_MS, type EpochMs } from "../wire/units.ts";
 import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
 
 /**
@@ -92,7 +92,7 @@ function budgetShare(budget: Budget, mean: number): number {
   return budget.capacity === 0 ? 1 : (budget.capacity - leftOf(budget) + mean) / budget.capacity;
 }
 
-const PERIOD_MS = { day: 86_400_000, week: 7 * 86_400_000, month: 30.44 * 86_400_000 } as const;
+const PERIOD_MS = { day: DAY_MS, week: 7 * DAY_MS, month: 30.44 * DAY_MS } as const;
 
 function elapsedOf({ period, resetsAt }: Budget, now: EpochMs): number {
   return Math.min(1, Math.max(0, 1 - (resetsAt - now) / PERIOD_MS[period]));

@@ -1,3 +1,4 @@
+import { readingKey, WINDOWS } from "../wire/observation.ts";
 import type { ActorId, CredentialName, RepositoryId } from "../wire/ids.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "../wire/units.ts";
 
@@ -53,8 +54,9 @@ export function leftOf({ capacity, used, held }: Budget): MicroUsd {
   return MicroUsd(capacity - used - held);
 }
 
-export const ALLOWANCES = ["five-hour", "week", "week-model", "tokens-minute"] as const;
-export type AllowanceName = (typeof ALLOWANCES)[number];
+/** What jobs tell of is what the pool counts. */
+export const ALLOWANCES = WINDOWS;
+export type AllowanceName = (typeof WINDOWS)[number];
 
 /** How long a window lasts. The provider's own reset counts where it is known. */
 export const LENGTH_MS: Record<AllowanceName, number> = {
@@ -91,7 +93,7 @@ export type Learned = { readonly value: number; readonly error: number; readonly
 
 /** `five-hour`, `week-model:claude-fable-5-1`: unique within its upstream. */
 export function allowanceKey({ name, model }: Pick<Allowance, "name" | "model">): string {
-  return model === null ? name : `${name}:${model}`;
+  return readingKey({ window: name, model });
 }
 
 /** True where a window counts what this model uses. */
