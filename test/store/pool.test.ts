@@ -472,6 +472,33 @@ describe("the pool on real Postgres", () => {
     expect((await heldMoney(store, policy))["owner"]).toBe(GRANT);
   });
 
+  it("P9: what a window of tokens a minute holds is tokens, whatever the job has told of its money", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const policy = makePolicy(["one"]);
+    await queueTasks(store, 2);
+    const reading = {
+      window: "tokens-minute",
+      model: MODEL,
+      share: 0.1,
+      limit: 400_000,
+      resetsInMs: MINUTE_MS,
+      rejected: false,
+    } as const;
+    const first = await start(store, policy);
+    await store.recordHeartbeat(first.lease.id, beat({ observation: observed({ readings: [reading] }) }), MicroUsd(0));
+    const second = await start(store, policy);
+    await sql`update holds set amount = 5000 where lease_id = ${second.lease.id} and window_id = ${`window:tokens-minute:${MODEL}`}`.execute(
+      db,
+    );
+
+    await store.recordHeartbeat(second.lease.id, beat(), MicroUsd(3_000));
+
+    expect(await windowsOf(store, "credential:one", policy)).toMatchObject([
+      { name: "tokens-minute", model: MODEL, held: 5_000 },
+    ]);
+  });
+
   it("P10: a key that was refused twice in a row is used no more, and no other's", async () => {
     await using opened = await open();
     const { store } = opened;

@@ -197,8 +197,8 @@ function heldAmounts(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {
       .select([
         "window_id as window",
         "credential",
-        // What is reported of a window is in its own use already; money is settled at the end.
-        sql<number>`sum(case when window_id like 'window:%' and window_id <> 'window:tokens-minute' then greatest(amount - used, 0) else amount end)::bigint`.as(
+        // What is reported of a window is in its own use already; money is settled at the end, and tokens a minute aren't money.
+        sql<number>`sum(case when window_id like 'window:%' and window_id not like 'window:tokens-minute%' then greatest(amount - used, 0) else amount end)::bigint`.as(
           "amount",
         ),
       ])
