@@ -67390,8 +67390,8 @@ function parseJson(text2) {
 
 // action/src/attempt.ts
 var import_undici5 = __toESM(require_undici2(), 1);
-import { randomBytes as randomBytes2, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance9 } from "node:perf_hooks";
+import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
+import { performance as performance10 } from "node:perf_hooks";
 
 // action/src/process.ts
 import { spawn } from "node:child_process";
@@ -69138,267 +69138,12 @@ function withoutFence(text2, fence) {
   return text2.replaceAll(fence, "");
 }
 
-// action/src/resume.ts
-async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
-  const before = await takeSnapshot(git, workspace, base);
-  if (!before.ok) return before;
-  const line = `exec '${process.execPath}' --input-type=module -`;
-  const input2 = `const changes = ${JSON.stringify(changes)};
-${WRITER}`;
-  const written = await sandbox.run({ line, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
-  if (written.exitCode !== 0)
-    return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
-  const after = await takeSnapshot(git, workspace, base);
-  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
-}
-var WRITER = `
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-for (const change of changes) {
-  await rm(change.path, { force: true });
-  if (change.status === "deleted") continue;
-  await mkdir(dirname(change.path), { recursive: true });
-  await writeFile(change.path, Buffer.from(change.content, "base64"));
-  await chmod(change.path, change.mode === "100755" ? 0o755 : 0o644);
-}
-`;
-
-// action/src/verify.ts
-import { performance as performance8 } from "node:perf_hooks";
-var SETUP_LIMIT_MS = 15 * MINUTE_MS;
-var TAIL_CHARS = 6e3;
-async function runSetup(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance8.now() + SETUP_LIMIT_MS);
-  for (const line of commands) {
-    const ended = await place.sandbox.run({ line, reach: { to: "registries" }, ...limits2, until, keepBytes: 64 * 1024 });
-    if (ended.exitCode === 0 && !ended.killed) continue;
-    const how = ended.killed ? "was stopped at its time limit" : `ended with ${String(ended.exitCode)}`;
-    const said = cutFront(tailOf(ended, place.workspace), 1500);
-    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
-${said}`));
-  }
-  return ok(void 0);
-}
-async function runVerification(place, commands, limits2) {
-  const results = [];
-  for (const line of commands) {
-    const ended = await place.sandbox.run({ line, reach: { to: "nothing" }, ...limits2, keepBytes: 256 * 1024 });
-    const exitCode = ended.killed ? null : ended.exitCode ?? 128;
-    const result = { command: line, exitCode, output: exitCode === 0 ? "" : tailOf(ended, place.workspace), ms: ended.ms };
-    results.push(result);
-    if (exitCode !== 0) return { results: results.slice(-20), failure: result };
-  }
-  return { results: results.slice(-20), failure: void 0 };
-}
-function tailOf(ended, { repo, home }) {
-  const text2 = `${ended.stdout.toString("utf8")}
-${ended.stderr}`.trim();
-  return cutFront(text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~"), TAIL_CHARS);
-}
-
-// action/src/attempt.ts
-var RESERVE_MS = MINUTE_MS;
-var MIN_REPAIR_MS = MINUTE_MS;
-var DUMMY_OF = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
-function workUntil(claimedAt, deadlineMs) {
-  return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
-}
-async function runAttempt(deps) {
-  var _stack = [];
-  try {
-    const { claim: claim3, claimedAt, workspace, log, stopping, inputs } = deps;
-    const until = workUntil(claimedAt, claim3.deadlineMs);
-    deps.onPhase("fetch");
-    const git = await fetchBase(
-      { surroundings: inputs.surroundings, dispatcher: deps.dispatcher, signal: stopping, until },
-      workspace,
-      claim3.checkout
-    );
-    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
-    if (!git.ok) return git;
-    log("fetched");
-    const guide = await writeGuides(git.value, workspace, claim3.checkout.base);
-    deps.onPhase("setup");
-    const setUp = await runSetup(deps, claim3.commands.setup, { until, signal: stopping });
-    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
-    if (!setUp.ok) return setUp;
-    const kept = claim3.commands.verify.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
-    if (!kept.ok) return kept;
-    log("set up", { commands: claim3.commands.setup.length });
-    const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes2(24).toString("base64url")}`;
-    const gateway = __using(_stack, await startGateway({
-      key: inputs.key,
-      dummy,
-      auth: deps.auth,
-      upstream: inputs.baseUrl,
-      model: claim3.route.model,
-      budgetMicroUsd: claim3.budget.microUsd,
-      price: claim3.budget.price,
-      deadline: claimedAt + claim3.deadlineMs,
-      stopping,
-      dispatcher: deps.dispatcher
-    }), true);
-    const worked = await work(deps, git.value, gateway, { dummy, guide, until });
-    if (!worked.ok) return worked;
-    deps.onPhase("report", gateway);
-    const trees = { base: claim3.checkout.base, tree: worked.value.tree };
-    const changes = await readChanges(git.value, workspace, trees, claim3.limits);
-    if (!changes.ok) return changes;
-    log("change read", { files: changes.value.length });
-    return ok(toOutcome(deps, { ...worked.value, ...gateway.facts(), changes: changes.value }));
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
-}
-var STOPPED = "The job was stopped from outside.";
-var NOTHING_DONE = {
-  ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
-  usage: NO_USAGE,
-  modelCalls: 0,
-  estimated: false,
-  observation: null,
-  verification: [],
-  changes: []
-};
-function toOutcome(deps, done) {
-  const { ending, usage, modelCalls, estimated, observation, verification, changes } = done;
-  return {
-    kind: "ran",
-    contract: CONTRACT_VERSION,
-    ending,
-    usage,
-    modelCalls,
-    estimated,
-    observation,
-    harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
-    sandbox: deps.sandbox.kind,
-    verification,
-    changes,
-    ms: Math.round(performance9.now() - deps.claimedAt)
-  };
-}
-async function work(deps, git, gateway, settings) {
-  const { claim: claim3, stopping } = deps;
-  const session = randomUUID2();
-  const prompt = renderPrompt(claim3, makeFence());
-  const start2 = { ...settings, session, prompt, maxTurns: claim3.route.maxTurns };
-  const { base } = claim3.checkout;
-  const limits2 = { until: settings.until, signal: stopping };
-  const begun = claim3.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim3.resume, limits2);
-  if (!begun.ok) return begun;
-  if (claim3.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim3.resume.length });
-  const first = await runRound(deps, git, gateway, start2, begun.value);
-  if (!first.ok) return first;
-  const { ending, tree } = first.value;
-  if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
-  const verified = await verify(deps, gateway, settings.until);
-  const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
-  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance9.now() + MIN_REPAIR_MS < settings.until;
-  const failed = couldNotStart(verified.failure?.exitCode) ? void 0 : verified.failure;
-  if (failed === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
-    return ok({ ending, tree, verification: verified.results });
-  deps.log("repair round: the model is shown what failed", { turnsLeft });
-  const repair = {
-    ...start2,
-    resume: true,
-    prompt: renderRepair(failed.command, failed.output, makeFence()),
-    maxTurns: turnsLeft
-  };
-  const second = await runRound(deps, git, gateway, repair, tree);
-  if (!second.ok) return second;
-  const repaired = {
-    tree: second.value.tree,
-    ending: {
-      ...second.value.ending,
-      turns: (ending.turns ?? 0) + (second.value.ending.turns ?? 0),
-      finalMessage: second.value.ending.finalMessage ?? ending.finalMessage
-    }
-  };
-  if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
-  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
-}
-async function runRound(deps, git, gateway, settings, onto) {
-  const { workspace, claim: claim3 } = deps;
-  const before = await takeSnapshot(git, workspace, claim3.checkout.base);
-  if (!before.ok) return before;
-  const ending = await runHarness(deps, gateway, settings);
-  const after = await takeSnapshot(git, workspace, claim3.checkout.base);
-  if (!after.ok) return after;
-  const tree = await carryOver(git, workspace, { before: before.value, after: after.value, onto });
-  return tree.ok ? ok({ ending, tree: tree.value }) : tree;
-}
-function makeFence() {
-  return `=====${randomBytes2(12).toString("hex")}=====`;
-}
-async function runHarness(deps, gateway, settings) {
-  const { claim: claim3, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
-  deps.onPhase("harness", gateway);
-  const command = harness.command({
-    executable: tool.executable,
-    gateway: gateway.address,
-    auth,
-    home: workspace.home,
-    route: claim3.route,
-    budget: claim3.budget,
-    ...settings,
-    resume: settings.resume ?? false
-  });
-  gateway.setOpen(true);
-  const ended = await sandbox.run({
-    ...command,
-    reach: { to: "gateway", address: gateway.address },
-    until: settings.until,
-    signal: stopping
-  });
-  gateway.setOpen(false);
-  const limits2 = harness.limits(ended);
-  if (limits2 !== void 0) gateway.heard(limits2);
-  const facts = gateway.facts();
-  const read = confirmEnding(harness.readEnding(ended), facts);
-  const ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
-  log("harness ended", {
-    ending: ending.kind,
-    turns: ending.turns ?? 0,
-    modelCalls: facts.modelCalls,
-    outputTokens: facts.usage.outputTokens
-  });
-  return ending;
-}
-function isWorthVerifying(ending) {
-  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
-}
-async function verify(deps, gateway, until) {
-  const { claim: claim3, workspace, stopping, log } = deps;
-  const { verify: commands } = claim3.commands;
-  const [first] = commands;
-  if (first === void 0) return { results: [], failure: void 0 };
-  deps.onPhase("verify", gateway);
-  const verified = await inFreshHome(workspace, until, () => runVerification(deps, commands, { until, signal: stopping }));
-  log("ran the repository's checks", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === void 0 });
-  if (verified.ok) return verified.value;
-  return { results: [{ command: first, exitCode: null, output: verified.error.detail, ms: 0 }], failure: void 0 };
-}
-
-// action/src/log.ts
-import { performance as performance10 } from "node:perf_hooks";
-function makeLog() {
-  const started = performance10.now();
-  return (phase, facts = {}) => {
-    const seconds = ((performance10.now() - started) / 1e3).toFixed(1).padStart(7);
-    const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
-    info([`${seconds} s  ${phase}`, ...told].join("  "));
-  };
-}
-
 // action/src/sandbox.ts
-import { randomBytes as randomBytes3 } from "node:crypto";
+import { randomBytes as randomBytes2 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
 import { delimiter as delimiter2, dirname as dirname2, join as join7 } from "node:path";
-import { performance as performance11 } from "node:perf_hooks";
+import { performance as performance8 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
   "registry.yarnpkg.com",
@@ -69425,7 +69170,7 @@ function makeSandbox(deps, srt) {
   return {
     kind: "srt",
     async run(command) {
-      const settings = join7(workspace.hidden, `srt-${randomBytes3(6).toString("hex")}.json`);
+      const settings = join7(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
       await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 384 });
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
@@ -69514,12 +69259,12 @@ async function proveSandbox(sandbox, deps) {
     const credentials = deps.surroundings.hidden.map((it) => join7(it, ".credentials"));
     const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
     const ended = await sandbox.run({
-      line: `'${process.execPath}' --input-type=module -`,
+      line: NODE_PROGRAM,
       input: `const facts = ${JSON.stringify(facts)};
 ${PROBE}`,
       env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
       reach: { to: "gateway", address: allowed.address },
-      until: performance11.now() + 30 * SECOND_MS
+      until: performance8.now() + 30 * SECOND_MS
     });
     const seen = parseRecord(ended.stdout.toString("utf8").trim());
     if (seen === void 0) {
@@ -69546,6 +69291,7 @@ ${PROBE}`,
     _promise2 && await _promise2;
   }
 }
+var NODE_PROGRAM = `'${process.execPath}' --input-type=module -`;
 var EXPECTED = {
   gateway: true,
   otherByProxy: false,
@@ -69591,6 +69337,260 @@ async function listen() {
 async function missingPrograms(path) {
   const found = await Promise.all(SYSTEM_TOOLS.map((name) => findProgram(path, name)));
   return SYSTEM_TOOLS.filter((_, at) => found[at] === void 0);
+}
+
+// action/src/resume.ts
+async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
+  const before = await takeSnapshot(git, workspace, base);
+  if (!before.ok) return before;
+  const input2 = `const changes = ${JSON.stringify(changes)};
+${WRITER}`;
+  const written = await sandbox.run({ line: NODE_PROGRAM, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
+  if (written.exitCode !== 0)
+    return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
+  const after = await takeSnapshot(git, workspace, base);
+  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
+}
+var WRITER = `
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+for (const change of changes) {
+  await rm(change.path, { force: true });
+  if (change.status === "deleted") continue;
+  await mkdir(dirname(change.path), { recursive: true });
+  await writeFile(change.path, Buffer.from(change.content, "base64"));
+  await chmod(change.path, change.mode === "100755" ? 0o755 : 0o644);
+}
+`;
+
+// action/src/verify.ts
+import { performance as performance9 } from "node:perf_hooks";
+var SETUP_LIMIT_MS = 15 * MINUTE_MS;
+var TAIL_CHARS = 6e3;
+async function runSetup(place, commands, limits2) {
+  const until = Math.min(limits2.until, performance9.now() + SETUP_LIMIT_MS);
+  for (const line of commands) {
+    const ended = await place.sandbox.run({ line, reach: { to: "registries" }, ...limits2, until, keepBytes: 64 * 1024 });
+    if (ended.exitCode === 0 && !ended.killed) continue;
+    const how = ended.killed ? "was stopped at its time limit" : `ended with ${String(ended.exitCode)}`;
+    const said = cutFront(tailOf(ended, place.workspace), 1500);
+    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
+${said}`));
+  }
+  return ok(void 0);
+}
+async function runVerification(place, commands, limits2) {
+  const results = [];
+  for (const line of commands) {
+    const ended = await place.sandbox.run({ line, reach: { to: "nothing" }, ...limits2, keepBytes: 256 * 1024 });
+    const exitCode = ended.killed ? null : ended.exitCode ?? 128;
+    const result = { command: line, exitCode, output: exitCode === 0 ? "" : tailOf(ended, place.workspace), ms: ended.ms };
+    results.push(result);
+    if (exitCode !== 0) return { results: results.slice(-20), failure: result };
+  }
+  return { results: results.slice(-20), failure: void 0 };
+}
+function tailOf(ended, { repo, home }) {
+  const text2 = `${ended.stdout.toString("utf8")}
+${ended.stderr}`.trim();
+  return cutFront(text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~"), TAIL_CHARS);
+}
+
+// action/src/attempt.ts
+var RESERVE_MS = MINUTE_MS;
+var MIN_REPAIR_MS = MINUTE_MS;
+var DUMMY_OF = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
+function workUntil(claimedAt, deadlineMs) {
+  return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
+}
+async function runAttempt(deps) {
+  var _stack = [];
+  try {
+    const { claim: claim3, claimedAt, workspace, log, stopping, inputs } = deps;
+    const until = workUntil(claimedAt, claim3.deadlineMs);
+    deps.onPhase("fetch");
+    const git = await fetchBase(
+      { surroundings: inputs.surroundings, dispatcher: deps.dispatcher, signal: stopping, until },
+      workspace,
+      claim3.checkout
+    );
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    if (!git.ok) return git;
+    log("fetched");
+    const guide = await writeGuides(git.value, workspace, claim3.checkout.base);
+    deps.onPhase("setup");
+    const setUp = await runSetup(deps, claim3.commands.setup, { until, signal: stopping });
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    if (!setUp.ok) return setUp;
+    const kept = claim3.commands.verify.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
+    if (!kept.ok) return kept;
+    log("set up", { commands: claim3.commands.setup.length });
+    const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes3(24).toString("base64url")}`;
+    const gateway = __using(_stack, await startGateway({
+      key: inputs.key,
+      dummy,
+      auth: deps.auth,
+      upstream: inputs.baseUrl,
+      model: claim3.route.model,
+      budgetMicroUsd: claim3.budget.microUsd,
+      price: claim3.budget.price,
+      deadline: claimedAt + claim3.deadlineMs,
+      stopping,
+      dispatcher: deps.dispatcher
+    }), true);
+    const worked = await work(deps, git.value, gateway, { dummy, guide, until });
+    if (!worked.ok) return worked;
+    deps.onPhase("report", gateway);
+    const trees = { base: claim3.checkout.base, tree: worked.value.tree };
+    const changes = await readChanges(git.value, workspace, trees, claim3.limits);
+    if (!changes.ok) return changes;
+    log("change read", { files: changes.value.length });
+    return ok(toOutcome(deps, { ...worked.value, ...gateway.facts(), changes: changes.value }));
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var STOPPED = "The job was stopped from outside.";
+var NOTHING_DONE = {
+  ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
+  usage: NO_USAGE,
+  modelCalls: 0,
+  estimated: false,
+  observation: null,
+  verification: [],
+  changes: []
+};
+function toOutcome(deps, done) {
+  const { ending, usage, modelCalls, estimated, observation, verification, changes } = done;
+  return {
+    kind: "ran",
+    contract: CONTRACT_VERSION,
+    ending,
+    usage,
+    modelCalls,
+    estimated,
+    observation,
+    harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
+    sandbox: deps.sandbox.kind,
+    verification,
+    changes,
+    ms: Math.round(performance10.now() - deps.claimedAt)
+  };
+}
+async function work(deps, git, gateway, settings) {
+  const { claim: claim3, stopping } = deps;
+  const session = randomUUID2();
+  const prompt = renderPrompt(claim3, makeFence());
+  const start2 = { ...settings, session, prompt, maxTurns: claim3.route.maxTurns };
+  const { base } = claim3.checkout;
+  const limits2 = { until: settings.until, signal: stopping };
+  const begun = claim3.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim3.resume, limits2);
+  if (!begun.ok) return begun;
+  if (claim3.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim3.resume.length });
+  const first = await runRound(deps, git, gateway, start2, begun.value);
+  if (!first.ok) return first;
+  const { ending, tree } = first.value;
+  if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
+  const verified = await verify(deps, gateway, settings.until);
+  const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
+  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance10.now() + MIN_REPAIR_MS < settings.until;
+  const failed = couldNotStart(verified.failure?.exitCode) ? void 0 : verified.failure;
+  if (failed === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
+    return ok({ ending, tree, verification: verified.results });
+  deps.log("repair round: the model is shown what failed", { turnsLeft });
+  const repair = {
+    ...start2,
+    resume: true,
+    prompt: renderRepair(failed.command, failed.output, makeFence()),
+    maxTurns: turnsLeft
+  };
+  const second = await runRound(deps, git, gateway, repair, tree);
+  if (!second.ok) return second;
+  const repaired = {
+    tree: second.value.tree,
+    ending: {
+      ...second.value.ending,
+      turns: (ending.turns ?? 0) + (second.value.ending.turns ?? 0),
+      finalMessage: second.value.ending.finalMessage ?? ending.finalMessage
+    }
+  };
+  if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
+  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
+}
+async function runRound(deps, git, gateway, settings, onto) {
+  const { workspace, claim: claim3 } = deps;
+  const before = await takeSnapshot(git, workspace, claim3.checkout.base);
+  if (!before.ok) return before;
+  const ending = await runHarness(deps, gateway, settings);
+  const after = await takeSnapshot(git, workspace, claim3.checkout.base);
+  if (!after.ok) return after;
+  const tree = await carryOver(git, workspace, { before: before.value, after: after.value, onto });
+  return tree.ok ? ok({ ending, tree: tree.value }) : tree;
+}
+function makeFence() {
+  return `=====${randomBytes3(12).toString("hex")}=====`;
+}
+async function runHarness(deps, gateway, settings) {
+  const { claim: claim3, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
+  deps.onPhase("harness", gateway);
+  const command = harness.command({
+    executable: tool.executable,
+    gateway: gateway.address,
+    auth,
+    home: workspace.home,
+    route: claim3.route,
+    budget: claim3.budget,
+    ...settings,
+    resume: settings.resume ?? false
+  });
+  gateway.setOpen(true);
+  const ended = await sandbox.run({
+    ...command,
+    reach: { to: "gateway", address: gateway.address },
+    until: settings.until,
+    signal: stopping
+  });
+  gateway.setOpen(false);
+  const limits2 = harness.limits(ended);
+  if (limits2 !== void 0) gateway.heard(limits2);
+  const facts = gateway.facts();
+  const read = confirmEnding(harness.readEnding(ended), facts);
+  const ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
+  log("harness ended", {
+    ending: ending.kind,
+    turns: ending.turns ?? 0,
+    modelCalls: facts.modelCalls,
+    outputTokens: facts.usage.outputTokens
+  });
+  return ending;
+}
+function isWorthVerifying(ending) {
+  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
+}
+async function verify(deps, gateway, until) {
+  const { claim: claim3, workspace, stopping, log } = deps;
+  const { verify: commands } = claim3.commands;
+  const [first] = commands;
+  if (first === void 0) return { results: [], failure: void 0 };
+  deps.onPhase("verify", gateway);
+  const verified = await inFreshHome(workspace, until, () => runVerification(deps, commands, { until, signal: stopping }));
+  log("ran the repository's checks", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === void 0 });
+  if (verified.ok) return verified.value;
+  return { results: [{ command: first, exitCode: null, output: verified.error.detail, ms: 0 }], failure: void 0 };
+}
+
+// action/src/log.ts
+import { performance as performance11 } from "node:perf_hooks";
+function makeLog() {
+  const started = performance11.now();
+  return (phase, facts = {}) => {
+    const seconds = ((performance11.now() - started) / 1e3).toFixed(1).padStart(7);
+    const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
+    info([`${seconds} s  ${phase}`, ...told].join("  "));
+  };
 }
 
 // action/src/tools.ts

@@ -3,7 +3,7 @@ import { err, type Result } from "#core/wire/result.ts";
 import { cutFront } from "#core/wire/text.ts";
 import { type Blocked, blocked } from "./failure.ts";
 import type { Git } from "./git.ts";
-import type { Sandbox } from "./sandbox.ts";
+import { NODE_PROGRAM, type Sandbox } from "./sandbox.ts";
 import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Limits } from "./verify.ts";
 import type { Workspace } from "./workspace.ts";
@@ -21,9 +21,8 @@ export async function resumeWork(
 ): Promise<Result<Tree, Blocked>> {
   const before = await takeSnapshot(git, workspace, base);
   if (!before.ok) return before;
-  const line = `exec '${process.execPath}' --input-type=module -`;
   const input = `const changes = ${JSON.stringify(changes)};\n${WRITER}`;
-  const written = await sandbox.run({ line, input, reach: { to: "nothing" }, ...limits, keepBytes: 16 * 1024 });
+  const written = await sandbox.run({ line: NODE_PROGRAM, input, reach: { to: "nothing" }, ...limits, keepBytes: 16 * 1024 });
   if (written.exitCode !== 0)
     return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
   const after = await takeSnapshot(git, workspace, base);

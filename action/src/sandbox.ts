@@ -171,7 +171,7 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
   const credentials = deps.surroundings.hidden.map((it) => join(it, ".credentials"));
   const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
   const ended = await sandbox.run({
-    line: `'${process.execPath}' --input-type=module -`,
+    line: NODE_PROGRAM,
     input: `const facts = ${JSON.stringify(facts)};\n${PROBE}`,
     env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
     reach: { to: "gateway", address: allowed.address },
@@ -196,6 +196,9 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
     ),
   );
 }
+
+/** A command line for the sandbox: a program of ours, given on its input. */
+export const NODE_PROGRAM = `'${process.execPath}' --input-type=module -`;
 
 const EXPECTED = {
   gateway: true,

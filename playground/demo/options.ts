@@ -99,12 +99,8 @@ export function readOptions(
     return err("--pool makes the policy from its seats: give it, or --policy");
   const seats = values.pool === undefined ? ok(undefined) : readPool(values.pool);
   if (!seats.ok) return seats;
-  const policy =
-    seats.value === undefined
-      ? values.policy === undefined
-        ? ok(undefined)
-        : readText(values.policy, "--policy")
-      : ok(policyOf(seats.value));
+  const made = seats.value === undefined ? undefined : policyOf(seats.value);
+  const policy = values.policy === undefined ? ok(made) : readText(values.policy, "--policy");
   if (!policy.ok) return policy;
   const key = env["ANTHROPIC_API_KEY"];
   const parsed = policy.value === undefined ? undefined : parseConfig("--policy", policy.value, Policy);

@@ -6,7 +6,10 @@ import { STRATEGIES } from "#core/pool/strategy.ts";
 import { CredentialName, OwnerId } from "#core/wire/ids.ts";
 import { err, type Result } from "#core/wire/result.ts";
 import { DAY_MS, HOUR_MS } from "#core/wire/units.ts";
-import { writeSeen } from "#adapters/store/seen-before.ts";
+import { connectEmbedded } from "#adapters/store/connect.ts";
+import { migrate } from "#adapters/store/migrations.ts";
+import { lockPool } from "#adapters/store/pool.ts";
+import { recordObservation } from "#adapters/store/upstreams.ts";
 import type { World } from "../world.ts";
 
 const Share = z.number().min(0).max(1);
@@ -67,5 +70,16 @@ export async function furnishPool(world: World, { seats }: DemoPool): Promise<vo
     ].map((reading) => ({ ...reading, model: null, limit: null, rejected: false }));
     return { credential: CredentialName(name), observation: { readings, signal: null, upstream: null, ageMs: 0 } };
   });
-  await writeSeen(join(world.dataDir, "store"), OwnerId(world.ownerId), seen);
+  const owner = OwnerId(world.ownerId);
+  const { db, close } = await connectEmbedded(join(world.dataDir, "store"));
+  try {
+    await migrate(db);
+    await db.transaction().execute(async (tx) => {
+      const now = await lockPool(tx, owner);
+      for (const { credential, observation } of seen)
+        await recordObservation(tx, { owner, credential, model: "" }, observation, now);
+    });
+  } finally {
+    await close();
+  }
 }

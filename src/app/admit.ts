@@ -1,7 +1,9 @@
 import { SECOND_MS } from "#core/wire/units.ts";
 import type { OwnerId } from "#core/wire/ids.ts";
+import { CONSTANTS } from "#core/pool/constants.ts";
 import { hopeless } from "#core/pool/hope.ts";
 import { pick } from "#core/pool/pick.ts";
+import { index } from "#core/pool/why-not.ts";
 import type { ClaimedAdmission, CurrentPolicy } from "#ports/store.ts";
 import type { Deps, Worked } from "./deps.ts";
 import { currentPolicy, LOOK_AGAIN_MS } from "./policy.ts";
@@ -39,11 +41,13 @@ async function grant({ store, runtime }: Deps, owner: OwnerId, policy: CurrentPo
       continue;
     }
     const { snapshot } = decision.record;
+    const pool = index(snapshot, CONSTANTS);
+    const waitsUntil = new Map(decision.waiting.map(({ task, until }) => [task, until]));
     const until: number[] = [];
     for (const task of snapshot.queue) {
-      const why = hopeless(task, snapshot);
+      const why = hopeless(task, pool);
       if (why !== undefined) await store.refuseQueued(owner, { reason: "never-fits", why }, task.task);
-      else until.push(decision.waiting.find((each) => each.task === task.task)?.until ?? Number.POSITIVE_INFINITY);
+      else until.push(waitsUntil.get(task.task) ?? Number.POSITIVE_INFINITY);
     }
     if (until.length === 0) return { restMs: null };
     const soonestMs = Math.min(...until) - snapshot.now;

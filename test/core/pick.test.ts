@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { CONSTANTS } from "#core/pool/constants.ts";
 import { hopeless } from "#core/pool/hope.ts";
 import { orderOf, pick, type PoolSnapshot } from "#core/pool/pick.ts";
+import { index } from "#core/pool/why-not.ts";
 import { ActorId, CredentialName, RepositoryId } from "#core/wire/ids.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import {
@@ -400,6 +402,6 @@ describe("hope", () => {
   ] as const)("%s", (_name, overrides, expected) => {
     const state = snapshot(overrides);
 
-    expect(hopeless(state.queue[0]!, state)).toBe(expected);
+    expect(hopeless(state.queue[0]!, index(state, CONSTANTS))).toBe(expected);
   });
 });

@@ -1,23 +1,22 @@
-import type { PoolSnapshot, QueuedTask } from "./pick.ts";
+import type { QueuedTask } from "./pick.ts";
 import { ROOM } from "./room.ts";
-import { never } from "./why-not.ts";
-import { counts, subjectId } from "./windows.ts";
+import { never, windowsOf, type Pool } from "./why-not.ts";
+import { counts } from "./windows.ts";
 
 /**
  * Why waiting is in vain: nothing in the pool may serve the task, or what it reserves is more than a whole budget or window.
  * undefined: there is hope, or it can't be known. A size that is still being learned is no reason.
  */
-export function hopeless(task: QueuedTask, snapshot: PoolSnapshot): "nobody-serves" | "too-large" | undefined {
-  const able = snapshot.credentials.filter((credential) => never(task, credential) === null);
+export function hopeless(task: QueuedTask, pool: Pool): "nobody-serves" | "too-large" | undefined {
+  const able = pool.snapshot.credentials.filter((credential) => never(task, credential) === null);
   if (able.length === 0) return "nobody-serves";
   const isTooSmall = (subject: string, amount: number) =>
-    snapshot.budgets.some((budget) => subjectId(budget.subject) === subject && budget.capacity < amount);
+    pool.budgets.get(subject)?.some((budget) => budget.capacity < amount) === true;
   const fits = able.some((credential) => {
     const billed = credential.budgets.length > 0;
     if (credential.budgets.some((subject) => isTooSmall(subject, task.cap))) return false;
     if (task.budgets.some((subject) => isTooSmall(subject, (billed ? task.cap : 0) + task.runner))) return false;
-    const windows = snapshot.upstreams.find(({ id }) => id === credential.upstream)?.windows ?? [];
-    return windows.every(
+    return windowsOf(credential, pool).every(
       ({ name, model, capacity }) =>
         name === "tokens-minute" ||
         !counts({ model }, task.model) ||
