@@ -11,7 +11,7 @@ import { readCommand, render } from "#cli/command.ts";
 import { ask, askRunning, serveLocal } from "#cli/local.ts";
 import { bar, span } from "#cli/text.ts";
 import { openStore } from "#adapters/store/store.ts";
-import { makeCredential, makeQueued, makeSnapshot } from "../kit/pool.ts";
+import { credential, snapshot, task } from "../core/pool-kit.ts";
 
 const NOW = EpochMs(Date.UTC(2026, 10, 25, 12));
 
@@ -27,18 +27,18 @@ function pool(): PoolSnapshot {
     since: 0,
     held: 1_000_000,
   };
-  return makeSnapshot({
+  return snapshot({
     now: NOW,
-    queue: [makeQueued("t1", { estimate: { mean: 500_000, p90: 900_000, ms: MINUTE_MS, tokensPerMinute: 0 } })],
+    queue: [task("t1", { estimate: { mean: 500_000, p90: 900_000, ms: MINUTE_MS, tokensPerMinute: 0 } })],
     credentials: [
-      makeCredential("ada-max", { upstream: "a", budgets: [], keepForOwner: 0.18, maxLive: 1 }),
-      makeCredential("bea-max", {
+      credential("ada-max", { upstream: "a", budgets: [], keepForOwner: 0.18, maxLive: 1 }),
+      credential("bea-max", {
         upstream: "b",
         budgets: [],
         maxLive: 1,
         cooldowns: [{ model: null, until: EpochMs(NOW + HOUR_MS) }],
       }),
-      makeCredential("platform-api", { upstream: "c", quarantined: true }),
+      credential("platform-api", { upstream: "c", quarantined: true }),
     ],
     upstreams: [{ id: "a", windows: [five] }],
     budgets: [
