@@ -1,15 +1,8 @@
 import { CONSTANTS, type Constants } from "#core/pool/constants.ts";
 import { estimateOf, NOTHING_SEEN, see, type Seen } from "#core/pool/estimator.ts";
 import { charge, type TeamState } from "#core/pool/fairness.ts";
-import {
-  pick,
-  type CredentialState,
-  type Decision,
-  type HoldRequest,
-  type PoolSnapshot,
-  type QueuedTask,
-  type Upstream,
-} from "#core/pool/pick.ts";
+import type { CredentialState, Decision, HoldRequest, PoolSnapshot, QueuedTask, Upstream } from "#core/pool/decision.ts";
+import { pick } from "#core/pool/pick.ts";
 import type { Strategy } from "#core/pool/strategy.ts";
 import { ActorId, CredentialName, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, HOUR_MS, MicroUsd } from "#core/wire/units.ts";

@@ -1,4 +1,4 @@
-import type { Candidate, DecisionRecord, WhyNot } from "#core/pool/pick.ts";
+import type { Candidate, DecisionRecord, WhyNot } from "#core/pool/decision.ts";
 import type { Explanation } from "#app/pool-report.ts";
 import { span, table } from "./text.ts";
 

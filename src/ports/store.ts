@@ -15,7 +15,7 @@ import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { CredentialKind, Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
+import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";

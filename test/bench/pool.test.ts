@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { join } from "node:path";
-import { pick, type Decision } from "#core/pool/pick.ts";
+import type { Decision } from "#core/pool/decision.ts";
+import { pick } from "#core/pool/pick.ts";
 import { CONSTANTS } from "#core/pool/constants.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { roundRobin } from "../../bench/pool/baselines/round-robin.ts";

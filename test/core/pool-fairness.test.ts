@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { charge, clockOf, HALF_LIFE_MS, passAt, type TeamState } from "#core/pool/fairness.ts";
-import { pick, type PoolSnapshot, type QueuedTask } from "#core/pool/pick.ts";
+import type { PoolSnapshot, QueuedTask } from "#core/pool/decision.ts";
+import { pick } from "#core/pool/pick.ts";
 import { DAY_MS, EpochMs } from "#core/wire/units.ts";
 import { after, credential, estimate, grant, NOW, snapshot, task, team, type Grant } from "./pool-kit.ts";
 

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { pick, type WhyNot } from "#core/pool/pick.ts";
+import type { WhyNot } from "#core/pool/decision.ts";
+import { pick } from "#core/pool/pick.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DeliveryId, OwnerId, RunId, TaskId, type LeaseId } from "#core/wire/ids.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";

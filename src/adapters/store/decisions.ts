@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import type { DecisionRecord } from "#core/pool/pick.ts";
+import type { DecisionRecord } from "#core/pool/decision.ts";
 import { packRecord, unpackRecord, type Packed } from "#core/pool/record.ts";
 
 /**

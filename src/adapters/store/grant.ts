@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import type { OwnerId } from "#core/wire/ids.ts";
 import type { Policy } from "#core/config/policy.ts";
-import type { Decision } from "#core/pool/pick.ts";
+import type { Decision } from "#core/pool/decision.ts";
 import { TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
 import { wakeComments } from "./comments.ts";
 import { toKept } from "./decisions.ts";

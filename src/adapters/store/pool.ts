@@ -5,7 +5,7 @@ import { CredentialName, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import type { Decision, PoolSnapshot, Waiting } from "#core/pool/pick.ts";
+import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
 import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
 import type { Learned } from "#core/pool/windows.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";

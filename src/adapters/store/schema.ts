@@ -3,7 +3,7 @@ import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { CredentialKind } from "#core/config/policy.ts";
 import type { Fit } from "#core/pool/capacity.ts";
-import type { Waiting } from "#core/pool/pick.ts";
+import type { Waiting } from "#core/pool/decision.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";

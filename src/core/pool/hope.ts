@@ -1,5 +1,5 @@
-import type { QueuedTask } from "./pick.ts";
-import { ROOM } from "./room.ts";
+import type { QueuedTask } from "./decision.ts";
+import { ROOM } from "./constants.ts";
 import { never, windowsOf, type Pool } from "./why-not.ts";
 import { counts } from "./windows.ts";
 

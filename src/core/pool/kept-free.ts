@@ -1,21 +1,9 @@
 import type { CredentialName, TaskId } from "../wire/ids.ts";
-import { MINUTE_MS } from "../wire/units.ts";
 import { LEASE } from "./lease.ts";
-import type { CredentialState, QueuedTask } from "./pick.ts";
+import type { CredentialState, QueuedTask } from "./decision.ts";
 import { roomAt } from "./room.ts";
-import { never, restsOf, tightestBudget, windowsOf, type Pool } from "./why-not.ts";
+import { never, restsOf, tightestBudget, windowsOf, type Kept, type Pool } from "./why-not.ts";
 
-/** What the queue is tuned by. */
-export const QUEUE = {
-  /** After this long passed over by others, the first credential that will soon have room is kept free for a task. */
-  patienceMs: 30 * MINUTE_MS,
-  /** Of all credentials, the share that may be kept free at once; one always may. */
-  keptAtMost: 0.1,
-};
-export type QueueConstants = Readonly<typeof QUEUE>;
-
-/** `at`: when it will have room for the task. */
-export type Kept = { readonly task: TaskId; readonly at: number };
 export type KeptFree = {
   readonly tasks: ReadonlySet<TaskId>;
   readonly credentials: ReadonlyMap<CredentialName, Kept>;

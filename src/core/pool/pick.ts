@@ -1,155 +1,23 @@
-import type { Harness, Provider, Tier } from "../wire/contract.ts";
-import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
-import type { EpochMs, MicroUsd } from "../wire/units.ts";
+import type { EpochMs } from "../wire/units.ts";
 import { CONSTANTS, type Constants } from "./constants.ts";
+import type {
+  Candidate,
+  CredentialState,
+  Decision,
+  HoldRequest,
+  PassedOver,
+  PoolSnapshot,
+  QueuedTask,
+  Waiting,
+  WhyNot,
+} from "./decision.ts";
+import type { TaskId } from "../wire/ids.ts";
 import type { Estimate } from "./estimator.ts";
 import { afterGrant, clockOf, passAt, type TeamState } from "./fairness.ts";
 import { keepFree, type KeptFree } from "./kept-free.ts";
-import { scoreOf, type Strategy } from "./strategy.ts";
+import { scoreOf } from "./strategy.ts";
 import { chargesOf, index, refusal, windowsOf, type Pool } from "./why-not.ts";
-import { allowanceKey, counts, type Allowance, type Budget } from "./windows.ts";
-
-/** The pool of one owner at one instant, as loaded under its lock. */
-export type PoolSnapshot = {
-  readonly now: EpochMs;
-  /** Breaks ties that nothing else does; recorded, so that the same snapshot gives the same choice. */
-  readonly seed: number;
-  /** The commit of the policy that this was decided under. */
-  readonly policyCommit: string;
-  readonly strategy: Strategy;
-  readonly queue: readonly QueuedTask[];
-  readonly teams: readonly TeamState[];
-  readonly credentials: readonly CredentialState[];
-  readonly upstreams: readonly Upstream[];
-  /** Every budget that something here falls under. */
-  readonly budgets: readonly Budget[];
-  /** Leases offered whose run no runner has taken yet. */
-  readonly unclaimed: number;
-};
-
-export type QueuedTask = {
-  readonly task: TaskId;
-  readonly provider: Provider;
-  readonly harness: Harness;
-  readonly model: string;
-  readonly tier: Tier;
-  readonly repository: RepositoryId;
-  readonly person: ActorId;
-  /** The team it counts for in fairness; everyone's, where the policy names none. */
-  readonly team: string;
-  readonly estimate: Estimate;
-  /** What the gateway lets its model cost at most: reserved in full in every budget, never shrunk to what is left. */
-  readonly cap: MicroUsd;
-  /** What its runner may cost at most: reserved beside it in all budgets but the credential's. */
-  readonly runner: MicroUsd;
-  /** Whose money it spends beside the credential's, by `subjectId`: there may be budgets for these. */
-  readonly budgets: readonly string[];
-  readonly queuedAt: EpochMs;
-  /** Since when others were granted while it fitted nowhere; null: never. */
-  readonly passedOverAt: EpochMs | null;
-  /** How much sooner it counts as queued, in milliseconds: an operator's word. */
-  readonly priorityMs: number;
-  /** It was interrupted by a limit and goes on elsewhere: before all others, and on these only where no other has room. */
-  readonly movedFrom: readonly CredentialName[];
-};
-
-/** A provider's account, with the windows that all its credentials share. */
-export type Upstream = { readonly id: string; readonly windows: readonly Allowance[] };
-
-export type CredentialState = {
-  readonly name: CredentialName;
-  readonly provider: Provider;
-  readonly upstream: string;
-  /** Jobs at once. */
-  readonly maxLive: number;
-  /** Leases offered or held now. */
-  readonly live: number;
-  /** null = never. */
-  readonly lastGrantAt: EpochMs | null;
-  /** Of every window, the share that its owner keeps; 0 for what an organisation owns. */
-  readonly keepForOwner: number;
-  /** `nobody`: a seat whose owner hasn't agreed to what the policy says. */
-  readonly serves: "everyone" | "nobody" | ActorId;
-  readonly only: Allowed;
-  /** Rests after a limit, of one model or of all (null). */
-  readonly cooldowns: readonly { readonly model: string | null; readonly until: EpochMs }[];
-  /** Its key was refused, twice. */
-  readonly quarantined: boolean;
-  /** Its own `subjectId`, where use is billed. A subscription spends no money and has none. */
-  readonly budgets: readonly string[];
-};
-
-/** Lists of what a credential may be used for; null: anything. */
-export type Allowed = {
-  readonly repositories: readonly RepositoryId[] | null;
-  readonly teams: readonly string[] | null;
-  readonly tiers: readonly Tier[] | null;
-  readonly models: readonly string[] | null;
-  readonly harnesses: readonly Harness[] | null;
-};
-
-/** An amount of money of one subject, `usd:<subjectId>`, or of one of its upstream's windows, `window:<allowanceKey>`. */
-export type HoldRequest = { readonly window: string; readonly amount: number };
-
-/** Why a credential can't serve a task now. `until`: when that ends by itself; null: not known, or not by itself. */
-export type WhyNot = {
-  readonly why:
-    | "other-provider"
-    | "not-allowed"
-    | "no-consent"
-    | "others-seat"
-    | "quarantined"
-    | "runners-busy"
-    | "budget"
-    | "cooling"
-    | "busy"
-    | "window"
-    | "kept-free";
-  /** The budget or window, or the task it is kept free for. */
-  readonly of?: string;
-  readonly until: EpochMs | null;
-};
-
-export type Candidate = {
-  readonly credential: CredentialName;
-  /** By the strategy, lower is better; null when it can't serve. */
-  readonly score: number | null;
-  readonly whyNot: WhyNot | null;
-};
-
-/** A task that waited while one behind it in the order was granted, or all of them: what stood in its way, and how often. */
-export type PassedOver = { readonly task: TaskId; readonly whyNot: Readonly<Partial<Record<WhyNot["why"], number>>> };
-
-/** A task that waits: its place, from 1, what stands in its way, and the first instant at which some of that ends by itself. */
-export type Waiting = {
-  readonly task: TaskId;
-  readonly position: number;
-  readonly until: EpochMs | null;
-  readonly whyNot: PassedOver["whyNot"];
-};
-
-/**
- * Why a choice fell as it did: what was known, and of the task that was granted every candidate with its terms.
- * `pick(record.snapshot)` gives the same decision again.
- */
-export type DecisionRecord = {
-  readonly snapshot: PoolSnapshot;
-  readonly candidates: readonly Candidate[];
-  readonly passedOver: readonly PassedOver[];
-};
-
-export type Decision =
-  | {
-      readonly kind: "grant";
-      readonly task: TaskId;
-      readonly credential: CredentialName;
-      readonly holds: readonly HoldRequest[];
-      /** The task's team, charged with it. */
-      readonly team: TeamState;
-      readonly record: DecisionRecord;
-    }
-  /** Every task, in the order in which they are served. */
-  | { readonly kind: "wait"; readonly waiting: readonly Waiting[]; readonly record: DecisionRecord };
+import { allowanceKey, counts } from "./windows.ts";
 
 /**
  * The next (task, credential). Tasks in their fair order, interrupted ones first; the first that some credential has room

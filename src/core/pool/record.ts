@@ -1,4 +1,4 @@
-import type { DecisionRecord } from "./pick.ts";
+import type { DecisionRecord } from "./decision.ts";
 
 /**
  * A decision's record as it is kept: by columns. What is the same in every row is written once, whole numbers as what they are

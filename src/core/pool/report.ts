@@ -1,6 +1,6 @@
 import type { CredentialName } from "../wire/ids.ts";
 import type { EpochMs } from "../wire/units.ts";
-import type { PoolSnapshot } from "./pick.ts";
+import type { PoolSnapshot } from "./decision.ts";
 import { keptShare, leftShare } from "./room.ts";
 import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
 

@@ -1,19 +1,7 @@
 import type { EpochMs } from "../wire/units.ts";
 import type { Estimate } from "./estimator.ts";
+import { ROOM, type RoomConstants } from "./constants.ts";
 import { counts, isCurrent, LENGTH_MS, ownOf, usedOf, type Allowance, type Learned } from "./windows.ts";
-
-/** What the rules of room are tuned by (by `npm run bench:pool`, on seeds 1 to 20). */
-export const ROOM = {
-  /** Of a window whose size is known, what is never promised. */
-  margin: 0.02,
-  /** How many standard errors of the learned size it is taken to be smaller by. Two: a fifth fewer aborts than one, no more waiting. */
-  errors: 2,
-  /** Of a window whose size is not known yet, the observed share up to which one job at a time is tried. */
-  unknownUpTo: 0.5,
-  /** Of a window that nothing was seen of since its reset, what others are taken to have used at most. */
-  unseenAtMost: 0.5,
-};
-export type RoomConstants = Readonly<typeof ROOM>;
 
 /**
  * Whether a job fits a window: with nine chances of ten it stays within what the window has left after our own and others' use,

@@ -5,9 +5,9 @@ import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
 import { isLent, type Consent } from "./consent.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
-import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./pick.ts";
+import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./decision.ts";
 import { priorOf } from "./priors.ts";
-import { ROOM } from "./room.ts";
+import { ROOM } from "./constants.ts";
 import { allowanceKey, PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
 
 /** Where the policy names no team, or the asker is in none of those it names. */

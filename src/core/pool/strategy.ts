@@ -1,5 +1,6 @@
 import { unreachable } from "../wire/result.ts";
 import { DAY_MS, type EpochMs } from "../wire/units.ts";
+import { PACED, type PacedConstants } from "./constants.ts";
 import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
 
 /**
@@ -8,14 +9,6 @@ import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type AllowanceNam
  */
 export const STRATEGIES = ["paced", "least-used", "drain-soonest"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
-
-/** What `paced` is tuned by. */
-export const PACED = {
-  /** What long and short windows weigh. At 0.7 and 0.3 aborts and waste were not surely below `least-used`'s; at halves they are. */
-  long: 0.5,
-  short: 0.5,
-};
-export type PacedConstants = Readonly<typeof PACED>;
 
 /** What not knowing an account's figures costs beside one that is known. */
 const UNKNOWN = 0.05;

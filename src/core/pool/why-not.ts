@@ -1,7 +1,7 @@
+import type { TaskId } from "../wire/ids.ts";
 import { MicroUsd } from "../wire/units.ts";
 import type { Constants } from "./constants.ts";
-import type { Kept } from "./kept-free.ts";
-import type { CredentialState, PoolSnapshot, QueuedTask, WhyNot } from "./pick.ts";
+import type { CredentialState, PoolSnapshot, QueuedTask, WhyNot } from "./decision.ts";
 import { isRoomFor } from "./room.ts";
 import { allowanceKey, budgetId, counts, leftOf, subjectId, type Allowance, type Budget } from "./windows.ts";
 
@@ -17,6 +17,9 @@ export type Pool = {
   readonly budgets: ReadonlyMap<string, readonly Budget[]>;
   readonly windows: ReadonlyMap<string, readonly Allowance[]>;
 };
+
+/** What a credential is kept free for, and when it will have room for that. */
+export type Kept = { readonly task: TaskId; readonly at: number };
 
 export function index(snapshot: PoolSnapshot, constants: Constants): Pool {
   return {

@@ -1,4 +1,4 @@
-import type { Waiting } from "../pool/pick.ts";
+import type { Waiting } from "../pool/decision.ts";
 import { couldNotStart, type EndingKind, type Tier, type Verification } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
