@@ -434,7 +434,7 @@ const EMPTY: Stored = {
   live: [],
   credentials: [],
   cooldowns: [],
-  allowances: [],
+  windows: new Map(),
   teams: [],
   seen: new Map(),
   consents: [],
@@ -506,12 +506,11 @@ describe("the snapshot", () => {
     const rules = policy({
       pool: ["one", "two"].map((name) => ({ name, provider: "anthropic", account: "acme" })),
     });
-    const { held: _, ...known } = window();
     const held = ["one", "two"].map((name) => ({ window: "window:week", credential: name, amount: 5 }));
 
-    const state = toSnapshot(rules, "c", { ...EMPTY, held, allowances: [{ ...known, upstream: "account:acme" }] }, 1);
+    const state = toSnapshot(rules, "c", { ...EMPTY, held, windows: new Map([["account:acme", [window()]]]) }, 1);
 
-    expect(state.upstreams).toEqual([{ id: "account:acme", windows: [{ ...known, held: 10 }] }]);
+    expect(state.upstreams).toEqual([{ id: "account:acme", windows: [{ ...window(), held: 10 }] }]);
     expect(state.credentials.map((each) => each.upstream)).toEqual(["account:acme", "account:acme"]);
   });
 

@@ -7,7 +7,7 @@ import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
 import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
-import type { Learned } from "#core/pool/windows.ts";
+import type { Allowance, Learned } from "#core/pool/windows.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import { wakeWaitingComments } from "./comments.ts";
@@ -143,7 +143,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs)
       model: model === "" ? null : model,
       until: EpochMs(until),
     })),
-    allowances: toAllowances(read.allowances),
+    windows: toWindows(read.allowances),
     teams: read.teams.map(({ at: written, ...team }) => ({ ...team, at: EpochMs(written) })),
     seen: await readSeen(tx, owner, queue),
     consents: read.consents,
@@ -241,15 +241,15 @@ type Allowances = {
   readonly figures: readonly (number | null)[];
 };
 
-function toAllowances(text: string): Stored["allowances"] {
+function toWindows(text: string): Stored["windows"] {
   const { upstream, name, model, figures } = JSON.parse(text) as Allowances;
-  return upstream.map((of, at) => {
+  const windows = new Map<string, Allowance[]>();
+  upstream.forEach((of, at) => {
     const from = at * FIGURE_COLUMNS.length;
     const share = figures[from + AT.share] ?? null;
     const seenAt = figures[from + AT.observed_at] ?? null;
     const published = figures[from + AT.published] ?? null;
-    return {
-      upstream: of,
+    const window: Allowance = {
       name: name[at] ?? "week",
       model: model[at] === "" ? null : (model[at] ?? null),
       capacity:
@@ -260,8 +260,13 @@ function toAllowances(text: string): Stored["allowances"] {
       resetsAt: orNull(figures[from + AT.resets_at] ?? null),
       own: figures[from + AT.own] ?? 0,
       since: figures[from + AT.since] ?? 0,
+      held: 0,
     };
+    const others = windows.get(of);
+    if (others === undefined) windows.set(of, [window]);
+    else others.push(window);
   });
+  return windows;
 }
 
 /** The places of the columns in a row's figures. */

@@ -85,8 +85,10 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 function hasKeys(value: Readonly<Record<string, unknown>>, keys: readonly string[]): boolean {
-  const own = Object.keys(value);
-  return own.length === keys.length && own.every((key, at) => key === keys[at]);
+  // Not by `Object.keys`: of a large pool's thousands of rows each would be another list.
+  let at = 0;
+  for (const key in value) if (key !== keys[at++]) return false;
+  return at === keys.length;
 }
 
 function unpack(column: Column, count: number, words: readonly string[]): readonly unknown[] {

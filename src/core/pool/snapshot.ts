@@ -42,7 +42,8 @@ export type Stored = {
     readonly refusals: number;
   }[];
   readonly cooldowns: readonly { readonly upstream: string; readonly model: string | null; readonly until: EpochMs }[];
-  readonly allowances: readonly (Omit<Allowance, "held"> & { readonly upstream: string })[];
+  /** By upstream, before what is held of them. */
+  readonly windows: ReadonlyMap<string, readonly Allowance[]>;
   readonly teams: readonly { readonly name: string; readonly pass: number; readonly at: EpochMs; readonly clock: number }[];
   /** By `kindsOf`. */
   readonly seen: ReadonlyMap<string, Seen>;
@@ -192,15 +193,12 @@ function toUpstreams(credentials: readonly CredentialState[], stored: Stored): r
     windows.set(window, (windows.get(window) ?? 0) + amount);
     held.set(upstream, windows);
   }
-  const known = Map.groupBy(stored.allowances, ({ upstream }) => upstream);
   return [...new Set(upstreams.values())].map((id) => {
     const heldOf = held.get(id);
-    // One object each, and no key where nothing is held: of a large pool there are thousands, at every grant.
-    const windows = (known.get(id) ?? []).map(({ name, model, capacity, observed, resetsAt, own, since }) => {
-      const amount = heldOf?.get(`window:${allowanceKey({ name, model })}`) ?? 0;
-      return { name, model, capacity, observed, resetsAt, own, since, held: amount };
-    });
-    return { id, windows };
+    const windows = stored.windows.get(id) ?? [];
+    // Of a large pool there are thousands, at every grant: where nothing is held, as they are.
+    if (heldOf === undefined) return { id, windows };
+    return { id, windows: windows.map((window) => ({ ...window, held: heldOf.get(`window:${allowanceKey(window)}`) ?? 0 })) };
   });
 }
 
