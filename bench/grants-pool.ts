@@ -48,6 +48,7 @@ export function planOf(at: number): Plan {
     },
     routeReasons: [],
     budget: MicroUsd(5_000_000),
+    isDefaultBudget: false,
     moves: 3,
     price: { input: 500_000, output: 2_500_000, cacheRead: 50_000, cacheWrite: 625_000, cacheWrite1h: 1_000_000 },
     base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },

@@ -93,6 +93,8 @@ type JsonSchema = {
   enum?: unknown[];
   pattern?: string;
   default?: unknown;
+  /** A default that the schema doesn't fill in, because somebody must know that it is one. */
+  whenUnset?: unknown;
   properties?: Record<string, JsonSchema>;
   additionalProperties?: JsonSchema | false;
   required?: string[];
@@ -109,14 +111,9 @@ function renderSchema(schema: z.ZodType): string {
   const walk = (node: JsonSchema, path: string, required: boolean): void => {
     const object = node.properties === undefined ? node.anyOf?.find((option) => option.properties !== undefined) : node;
     if (path !== "") {
+      const standsIn = node.default ?? node.whenUnset;
       const fallback =
-        node.default === undefined
-          ? required
-            ? "required"
-            : object === undefined
-              ? "none"
-              : ""
-          : `\`${JSON.stringify(node.default)}\``;
+        standsIn === undefined ? (required ? "required" : object === undefined ? "none" : "") : `\`${JSON.stringify(standsIn)}\``;
       rows.push(`| \`${path}\` | ${valueOf(node)} | ${fallback} |`);
     }
     for (const [key, child] of Object.entries(object?.properties ?? {})) {

@@ -2,7 +2,7 @@ import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import { parseConfig } from "#core/config/parse.ts";
-import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
+import { CONFIG_FILE, DEFAULT_TASK_BUDGET, dollars, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import type { MayStart } from "#core/config/standing.ts";
 import { findModel } from "#core/plan/catalog.ts";
@@ -112,7 +112,7 @@ export function makePlan(
   const { route } = routed.value;
   const price = findModel(route.model)?.price;
   if (price === undefined) throw new Error(`a route to ${route.model}, which has no price`);
-  const budget = policy.task.budget;
+  const budget = policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET);
   const tooSmall = unholdable(policy, route.provider, budget);
   if (tooSmall !== undefined) return err(tooSmall);
   return ok({
@@ -122,6 +122,7 @@ export function makePlan(
     route,
     routeReasons: routed.value.reasons,
     budget,
+    isDefaultBudget: policy.task.budget === undefined,
     moves: policy.task.moves,
     price,
     base,

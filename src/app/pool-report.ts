@@ -16,10 +16,10 @@ export async function readPools(store: Store, login: string | undefined): Promis
 }
 
 async function readPool(store: Store, owner: OwnerId, login: string): Promise<PoolReport | { readonly refused: Failure }> {
-  const { policy, stored } = await store.readPool(owner);
+  const { policy, stored, months } = await store.readPool(owner);
   const parsed = parsePolicy(login, policy.text);
   if (!parsed.ok) return { refused: parsed.error };
-  return reportOf(toSnapshot(parsed.value, policy.commit, stored, 0));
+  return reportOf(toSnapshot(parsed.value, policy.commit, stored, 0), parsed.value.pool, months);
 }
 
 export type Explanation = { readonly task: TaskId; readonly state: string; readonly decisions: readonly KeptDecision[] };

@@ -1,5 +1,6 @@
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
 import { MicroUsd } from "#core/wire/units.ts";
+import { drawnOf } from "#core/pool/ledger.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
@@ -78,7 +79,7 @@ function finish(task: ClaimedTask, lease: LeaseRow): { plan: Finished["plan"]; f
     finalMessage: report.ending.finalMessage,
     verification: report.verification,
     modelCost: lease.costs.model ?? MicroUsd(0),
-    listed: lease.billed ? null : lease.costs.listed,
+    drawn: drawnOf(lease),
     credential: lease.credential,
   };
   return { plan, finished };

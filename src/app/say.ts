@@ -1,3 +1,4 @@
+import { drawnOf } from "#core/pool/ledger.ts";
 import { renderComment, type CommentView, type TaskView } from "#core/task/comment.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { ok, type Result } from "#core/wire/result.ts";
@@ -82,7 +83,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
         movedBy: !last && report?.kind === "ran" ? report.ending.kind : null,
         verification: report?.kind === "ran" ? report.verification : [],
         modelCost: lease.costs.model,
-        listed: lease.billed ? null : lease.costs.listed,
+        drawn: drawnOf(lease),
         runnerCost: lease.costs.runner,
         sandbox: report?.kind === "ran" ? report.sandbox : null,
       };

@@ -1,16 +1,20 @@
 import { parseArgs } from "node:util";
-import { err, ok, type Result } from "#core/wire/result.ts";
+import { err, ok, unreachable, type Result } from "#core/wire/result.ts";
+import type { ClearedCredential } from "#app/clear.ts";
 import type { Explanation, OwnerPool } from "#app/pool-report.ts";
-import { renderPools } from "./pool.ts";
+import { renderCleared, renderPools } from "./pool.ts";
 import { renderExplanation } from "./why.ts";
 
 export const HELP = `agent-pool pool [OWNER] [--json]   each credential: windows, headroom, holds, cooldown, month's cost
 agent-pool why TASK [--json]       why a task's credential was chosen; TASK is its id, or owner/repository#issue
+agent-pool clear CREDENTIAL        ends its rest or its quarantine, once its key is replaced; OWNER/CREDENTIAL if two have one
 
 The store is found as the app finds it: DATABASE_URL, or the folder AGENT_POOL_DATA (./.agent-pool).
 `;
 
-export type Asked = { readonly what: "pool" | "why"; readonly of: string | undefined; readonly json: boolean };
+const WHAT = ["pool", "why", "clear"] as const;
+type What = (typeof WHAT)[number];
+export type Asked = { readonly what: What; readonly of: string | undefined; readonly json: boolean };
 
 /** The command line → what is asked, or one line that says what is wrong. Pure. */
 export function readCommand(args: readonly string[]): Result<Asked | "help", string> {
@@ -20,10 +24,12 @@ export function readCommand(args: readonly string[]): Result<Asked | "help", str
       options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
       allowPositionals: true,
     });
-    const [what, of, ...more] = positionals;
-    if (values.help || what === undefined) return ok("help");
-    if (what !== "pool" && what !== "why") return err(`there is no command \`${what}\`; see agent-pool --help`);
+    const [command, of, ...more] = positionals;
+    if (values.help || command === undefined) return ok("help");
+    const what = WHAT.find((each) => each === command);
+    if (what === undefined) return err(`there is no command \`${command}\`; see agent-pool --help`);
     if (what === "why" && of === undefined) return err("`why` needs a task: its id, or owner/repository#issue");
+    if (what === "clear" && of === undefined) return err("`clear` needs a credential: its name in the policy");
     if (more.length > 0) return err(`\`${what}\` takes one word; see agent-pool --help`);
     return ok({ what, of, json: values.json });
   } catch (error) {
@@ -34,5 +40,14 @@ export function readCommand(args: readonly string[]): Result<Asked | "help", str
 /** The answer as it is printed. It was made by this program, of this version or by the one that runs. */
 export function render({ what, json }: Asked, answer: unknown): string {
   if (json) return `${JSON.stringify(answer, null, 2)}\n`;
-  return what === "pool" ? renderPools(answer as OwnerPool[]) : renderExplanation(answer as Explanation);
+  switch (what) {
+    case "pool":
+      return renderPools(answer as OwnerPool[]);
+    case "why":
+      return renderExplanation(answer as Explanation);
+    case "clear":
+      return renderCleared(answer as ClearedCredential);
+    default:
+      return unreachable(what);
+  }
 }

@@ -1,7 +1,8 @@
 import { chmod, rm } from "node:fs/promises";
 import { once } from "node:events";
-import { createServer, request } from "node:http";
+import { createServer, request, type IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { clearCredential } from "#app/clear.ts";
 import { explainTask, readPools } from "#app/pool-report.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { Store } from "#ports/store.ts";
@@ -12,12 +13,12 @@ import type { Store } from "#ports/store.ts";
  */
 const SOCKET = "command.sock";
 
-/** Answers `GET /pool?owner=` and `GET /why?task=` as JSON, and nothing else. */
+/** Answers `GET /pool?of=`, `GET /why?of=` and `POST /clear?of=` as JSON, and nothing else. */
 export async function serveLocal(store: Store, directory: string): Promise<AsyncDisposable> {
   const path = join(directory, SOCKET);
   await rm(path, { force: true });
   const server = createServer((incoming, response) => {
-    void answerTo(store, incoming.url ?? "/").then(({ status, body }) =>
+    void answerTo(store, incoming).then(({ status, body }) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)),
     );
   });
@@ -34,19 +35,30 @@ export async function serveLocal(store: Store, directory: string): Promise<Async
   };
 }
 
-async function answerTo(store: Store, address: string): Promise<{ readonly status: number; readonly body: unknown }> {
+async function answerTo(
+  store: Store,
+  { method, url: address = "/" }: IncomingMessage,
+): Promise<{ readonly status: number; readonly body: unknown }> {
   const url = new URL(address, "http://local");
   try {
-    const answer = await ask(store, url.pathname.slice(1), url.searchParams.get("of") ?? undefined);
+    const what = url.pathname.slice(1);
+    if (method !== methodOf(what)) return { status: 404, body: { error: "unknown question" } };
+    const answer = await ask(store, what, url.searchParams.get("of") ?? undefined);
     return answer.ok ? { status: 200, body: answer.value } : { status: 404, body: { error: answer.error } };
   } catch {
     return { status: 500, body: {} };
   }
 }
 
+/** What changes something isn't asked for by reading. */
+function methodOf(what: string): "GET" | "POST" {
+  return what === "clear" ? "POST" : "GET";
+}
+
 /** What a command asks for, from an open store. */
 export async function ask(store: Store, what: string, of: string | undefined): Promise<Result<unknown, string>> {
   if (what === "pool") return ok(await readPools(store, of));
+  if (what === "clear" && of !== undefined) return clearCredential(store, of);
   if (what !== "why" || of === undefined) return err("unknown question");
   const explained = await explainTask(store, of);
   return explained.ok ? explained : err(`there is no task ${of}; give its id, or owner/repository#issue`);
@@ -59,7 +71,7 @@ export async function askRunning(
   of: string | undefined,
 ): Promise<Result<unknown, string> | undefined> {
   const query = of === undefined ? "" : `?of=${encodeURIComponent(of)}`;
-  const answered = await get(join(directory, SOCKET), `/${what}${query}`);
+  const answered = await call(join(directory, SOCKET), methodOf(what), `/${what}${query}`);
   if (answered === undefined) return undefined;
   const { status, text } = answered;
   const body: unknown = JSON.parse(text);
@@ -69,9 +81,13 @@ export async function askRunning(
 }
 
 /** undefined where nobody listens. */
-async function get(socketPath: string, path: string): Promise<{ readonly status: number; readonly text: string } | undefined> {
+async function call(
+  socketPath: string,
+  method: string,
+  path: string,
+): Promise<{ readonly status: number; readonly text: string } | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path }, (response) => {
+    const asked = request({ socketPath, method, path }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (text += chunk));

@@ -1,5 +1,6 @@
 import { describe } from "#core/wire/failure.ts";
 import type { CredentialReport, PoolReport, WindowReport } from "#core/pool/report.ts";
+import type { ClearedCredential } from "#app/clear.ts";
 import type { OwnerPool } from "#app/pool-report.ts";
 import { bar, percent, span, table, usd } from "./text.ts";
 
@@ -7,6 +8,16 @@ import { bar, percent, span, table, usd } from "./text.ts";
 export function renderPools(pools: readonly OwnerPool[]): string {
   if (pools.length === 0) return "No owner's policy has been read yet: label an issue first.\n";
   return `${pools.map(({ owner, pool }) => `${owner}\n${"refused" in pool ? describe(pool.refused) : renderPool(pool)}`).join("\n\n")}\n`;
+}
+
+/** `agent-pool clear`, for people. */
+export function renderCleared({ owner, credential, refusals, rests }: ClearedCredential): string {
+  const ended = [
+    ...(refusals === 0 ? [] : [`the doubt about its key (refused ${String(refusals)} times)`]),
+    ...(rests === 0 ? [] : ["its account's rest"]),
+  ];
+  const what = ended.length === 0 ? "it neither rested nor had its key refused" : `ended ${ended.join(" and ")}`;
+  return `${owner}/${credential}: ${what}; tasks that wait are looked at again.\n`;
 }
 
 function renderPool(pool: PoolReport): string {
@@ -23,14 +34,20 @@ function renderPool(pool: PoolReport): string {
 }
 
 function credentialRows(credential: CredentialReport, now: number): string[][] {
-  const { name, serves, jobs, headroom, lastGrantAt, coolingUntil, quarantined, windows } = credential;
+  const { name, serves, jobs, headroom, lastGrantAt, coolingUntil, quarantined, windows, owner, month } = credential;
   const state = quarantined
-    ? "key refused: replace it"
+    ? "key refused: replace it, then `agent-pool clear`"
     : coolingUntil === null
       ? `${String(jobs.live)} of ${String(jobs.atOnce)} jobs`
       : `cooling for ${span(coolingUntil - now)}`;
   const seen = lastGrantAt === null ? "never drawn on" : `drawn on ${span(now - lastGrantAt)} ago`;
-  const first = [name, state, headroom === null ? "headroom unknown" : `headroom ${percent(headroom)}`, `serves ${serves}`, seen];
+  const first = [
+    name,
+    state,
+    headroom === null ? "headroom unknown" : `headroom ${percent(headroom)}`,
+    owner === null ? `serves ${serves}` : `${owner}'s seat, serves ${serves}`,
+    `${seen}, ${owner === null ? usd(month.spent) : `≈ ${usd(month.listed)} at list price`} this month`,
+  ];
   return [first, ...windows.map((window) => windowRow(window, now))];
 }
 

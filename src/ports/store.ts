@@ -16,6 +16,7 @@ import type { CredentialKind, Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
+import type { MonthsCost } from "#core/pool/report.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
@@ -145,8 +146,16 @@ export type LeaseRow = {
   readonly outcomeHash: string | null;
   /** What its job reported, without the changes. */
   readonly report: Report | null;
-  /** `listed`: the model's at list price, which is `model` where its use is billed. */
-  readonly costs: { readonly model: MicroUsd | null; readonly listed: MicroUsd | null; readonly runner: MicroUsd | null };
+  /**
+   * `listed`: the model's at list price, which is `model` where its use is billed. `ofFiveHours`: its share of the account's
+   * window of that name, by the size that is known now.
+   */
+  readonly costs: {
+    readonly model: MicroUsd | null;
+    readonly listed: MicroUsd | null;
+    readonly ofFiveHours: number | null;
+    readonly runner: MicroUsd | null;
+  };
 };
 
 /** An outcome without its changes, which can be megabytes. */
@@ -186,6 +195,16 @@ export type KeptDecision = {
   readonly at: EpochMs;
   readonly record: DecisionRecord;
 };
+
+/** `months`: what each credential's model has cost since the month began. */
+export type PoolReading = {
+  readonly policy: KeptPolicy;
+  readonly stored: Stored;
+  readonly months: ReadonlyMap<string, MonthsCost>;
+};
+
+/** How many refusals of its key in a row, and how many rests of its account. */
+export type Cleared = { readonly refusals: number; readonly rests: number };
 
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
@@ -241,6 +260,8 @@ export type Store = {
    * `decide` is pure and waits for nothing.
    */
   admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+  /** The credential's refusals are forgotten and its account's rests are over; what there was of them. */
+  clearCredential(owner: OwnerId, credential: CredentialName): Promise<Cleared>;
   /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */
   replanQueued(owner: OwnerId, policyCommit: string): Promise<void>;
   /** Every task in the owner's queue ends as refused, or this one alone. */
@@ -274,7 +295,7 @@ export type Store = {
   /** Owners whose policy is known, with the login they had last. */
   readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
   /** What a grant would look at now; nothing is locked or changed. */
-  readPool(owner: OwnerId): Promise<{ readonly policy: KeptPolicy; readonly stored: Stored }>;
+  readPool(owner: OwnerId): Promise<PoolReading>;
   /** By id, or the newest of `owner/repository#issue`. */
   findTask(reference: string): Promise<TaskRow | undefined>;
   /** Oldest first. */

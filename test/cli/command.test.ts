@@ -2,10 +2,11 @@ import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { Policy } from "#core/config/policy.ts";
 import type { PoolSnapshot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import { reportOf } from "#core/pool/report.ts";
-import { CredentialName, LeaseId, OwnerId, TaskId } from "#core/wire/ids.ts";
+import { CredentialName, DeliveryId, LeaseId, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { readCommand, render } from "#cli/command.ts";
@@ -13,6 +14,7 @@ import { ask, askRunning, serveLocal } from "#cli/local.ts";
 import { bar, span } from "#cli/text.ts";
 import { openStore } from "#adapters/store/store.ts";
 import { credential, snapshot, task } from "../core/pool-kit.ts";
+import { makeBrief } from "../kit/briefs.ts";
 
 const NOW = EpochMs(Date.UTC(2026, 10, 25, 12));
 
@@ -55,11 +57,27 @@ function pool(): PoolSnapshot {
   });
 }
 
+const POOL = Policy.parse({
+  version: 1,
+  runner: "acme/agent-runner",
+  budget: "$200/month",
+  pool: [
+    { name: "ada-max", provider: "anthropic", kind: "seat", owner: "ada" },
+    { name: "bea-max", provider: "anthropic", kind: "seat", owner: "bea" },
+    { name: "platform-api", provider: "anthropic" },
+  ],
+}).pool;
+const MONTHS = new Map([
+  ["ada-max", { spent: MicroUsd(0), listed: MicroUsd(12_300_000) }],
+  ["platform-api", { spent: MicroUsd(4_500_000), listed: MicroUsd(4_500_000) }],
+]);
+
 describe("the command line", () => {
   it.each([
     [["pool"], ok({ what: "pool", of: undefined, json: false })],
     [["pool", "acme", "--json"], ok({ what: "pool", of: "acme", json: true })],
     [["why", "acme/web#7"], ok({ what: "why", of: "acme/web#7", json: false })],
+    [["clear", "acme/ada-max"], ok({ what: "clear", of: "acme/ada-max", json: false })],
     [[], ok("help")],
     [["--help"], ok("help")],
   ])("reads %j", (args, asked) => {
@@ -68,6 +86,7 @@ describe("the command line", () => {
 
   it.each([
     [["why"], /needs a task/],
+    [["clear"], /needs a credential/],
     [["doctor"], /no command `doctor`.*--help/],
     [["pool", "a", "b"], /takes one word/],
     [["pool", "--jsn"], /'--jsn'.*--help/],
@@ -82,14 +101,16 @@ describe("the command line", () => {
 describe("agent-pool pool", () => {
   it("shows each credential with its windows, headroom, holds and rest, and each budget", () => {
     const asked = { what: "pool" as const, of: undefined, json: false };
-    const text = render(asked, [{ owner: "acme", pool: reportOf(pool()) }]);
+    const text = render(asked, [{ owner: "acme", pool: reportOf(pool(), POOL, MONTHS) }]);
 
-    expect(text).toMatch(/ada-max +0 of 1 jobs +headroom 28% +serves everyone/);
+    expect(text).toMatch(
+      /ada-max +0 of 1 jobs +headroom 28% +ada's seat, serves everyone +never drawn on, ≈ \$12\.30 at list price this month/,
+    );
     expect(text).toMatch(
       /five-hour +█{10}▓{2}░{6}▒{2} +50% used, 10% held +observed 50% 3 min ago +≈ \$10\.00 ± 10%, resets in 2 h 0 min/,
     );
     expect(text).toMatch(/bea-max +cooling for 1 h 0 min/);
-    expect(text).toMatch(/platform-api +key refused: replace it/);
+    expect(text).toMatch(/platform-api +key refused: replace it.*serves everyone.*\$4\.50 this month/);
     expect(text).toMatch(/owner\/month +█{5}▓░+ +\$50\.00 used, \$10\.00 held of \$200\.00 +resets in 5 days/);
   });
 
@@ -98,6 +119,37 @@ describe("agent-pool pool", () => {
     const text = render({ what: "pool", of: undefined, json: false }, [{ owner: "acme", pool: { refused } }]);
 
     expect(text).toContain("too big");
+  });
+});
+
+describe("agent-pool clear", () => {
+  const asked = { what: "clear" as const, of: "ada-max", json: false };
+
+  it.each([
+    [{ refusals: 2, rests: 0 }, "ended the doubt about its key (refused 2 times)"],
+    [{ refusals: 0, rests: 1 }, "ended its account's rest"],
+    [{ refusals: 0, rests: 0 }, "it neither rested nor had its key refused"],
+  ])("says of %j what it ended", (cleared, said) => {
+    const text = render(asked, { ...cleared, owner: "acme", credential: "ada-max" });
+
+    expect(text).toBe(`acme/ada-max: ${said}; tasks that wait are looked at again.\n`);
+  });
+
+  it("asks whose it is where two owners have a credential of that name", async () => {
+    const store = await openStore({ directory: ":memory:" });
+    for (const [id, login] of [
+      [10, "acme"],
+      [11, "other"],
+    ] as const) {
+      await store.openTask(TaskId(`t${String(id)}`), makeBrief(id, { owner: { id: OwnerId(id), login } }), DeliveryId(login));
+      const text = `version: 1\npool: [{ name: key, provider: anthropic }]\nrunner: ${login}/agent-runner\nbudget: $200/month\n`;
+      await store.recordPolicy(OwnerId(id), { text, commit: "c".repeat(40), readAt: EpochMs(1) });
+    }
+
+    expect(await ask(store, "clear", "key")).toEqual(err("several owners have a credential key: say which, as in acme/key"));
+    expect(await ask(store, "clear", "other/key")).toEqual(ok({ owner: "other", credential: "key", refusals: 0, rests: 0 }));
+    expect(await ask(store, "clear", "acme/none")).toEqual(err("no policy that could be read names a credential acme/none"));
+    await store.close();
   });
 });
 
@@ -123,10 +175,12 @@ describe("the command and the store", () => {
 
     const pools = await askRunning(directory, "pool", undefined);
     const unknown = await askRunning(directory, "why", "nothing#1");
+    const nobody = await askRunning(directory, "clear", "ada-max");
     const nonsense = await askRunning(directory, "drop", "tables");
 
     expect(pools).toEqual(ok([]));
     expect(unknown).toEqual(err("there is no task nothing#1; give its id, or owner/repository#issue"));
+    expect(nobody).toEqual(err("no policy that could be read names a credential ada-max"));
     expect(nonsense).toEqual(err("unknown question"));
     expect(statSync(join(directory, "command.sock")).mode & 0o777).toBe(0o600);
     await serving[Symbol.asyncDispose]();

@@ -59,7 +59,7 @@ function lease(overrides: Partial<LeaseView> = {}): LeaseView {
     movedBy: null,
     verification: [],
     modelCost: null,
-    listed: null,
+    drawn: null,
     runnerCost: null,
     sandbox: null,
     ...overrides,
@@ -226,12 +226,21 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     leases: [lease({ ...RUN, verdict: "solved", sandbox: "none" })],
     pullRequest: { number: 13, draft: false },
   }),
+  "dispatching-by-default": view({ state: "dispatching", plan: { ...PLAN, isDefaultBudget: true }, leases: [lease()] }),
   "dispatching-again": view({ state: "dispatching", plan: PLAN, leases: [lease(), lease({ credential: "second-key" })] }),
   "asked-again": view({ state: "dispatching", plan: PLAN, leases: [lease()] }, { reason: "task-under-way", login: "passer-by" }),
   "solved-on-a-seat": view({
     state: "solved",
     plan: PLAN,
-    leases: [lease({ ...RUN, credential: "ada-max", verdict: "solved", modelCost: MicroUsd(0), listed: MicroUsd(123_400) })],
+    leases: [
+      lease({
+        ...RUN,
+        credential: "ada-max",
+        verdict: "solved",
+        modelCost: MicroUsd(0),
+        drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
+      }),
+    ],
     pullRequest: { number: 13, draft: true },
   }),
   "seat-lent": { task: null, notice: { answer: "seat-lent", seat: "ada-max", login: "ada", inPolicy: true } },
@@ -264,7 +273,7 @@ function finished(overrides: Partial<Finished> = {}): Finished {
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }],
     modelCost: MicroUsd(123_400),
-    listed: null,
+    drawn: null,
     credential: "platform-api",
     ...overrides,
   };
@@ -276,7 +285,11 @@ function checking(...verify: readonly string[]): Plan {
 
 const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request": finished(),
-  "pull-request-on-a-seat": finished({ credential: "ada-max", modelCost: MicroUsd(0), listed: MicroUsd(123_400) }),
+  "pull-request-on-a-seat": finished({
+    credential: "ada-max",
+    modelCost: MicroUsd(0),
+    drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
+  }),
   "pull-request-without-checks": finished({ plan: checking(), verification: [], finalMessage: null }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-with-a-killed-check": finished({

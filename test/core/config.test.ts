@@ -136,6 +136,11 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
   ["no job at once", entryWith("jobs: 0"), ["pool.0.jobs 5:5 `0` → Too small: expected number to be >=1"]],
   ["an owner that is no login", entryWith("kind: seat", "owner: -ada"), ['pool.0.owner 6:5 `"-ada"` → should be a GitHub login']],
   [
+    "a credential for a team that isn't declared",
+    entryWith("only: { teams: [constructor] }"),
+    ['pool.0.only.teams.0 5:21 `"constructor"` → should be one of `teams`, by whose names people\'s teams are known'],
+  ],
+  [
     "a strategy it doesn't know",
     policyWith("strategy: random"),
     ['strategy 7:1 `"random"` → should be one of paced, least-used, drain-soonest'],
@@ -241,7 +246,7 @@ describe("policy", () => {
           frontier: [{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }],
         },
         routing: { start: { xs: "light", s: "light", m: "standard", l: "frontier", xl: "ask" } },
-        task: { budget: 5_000_000, moves: 3 },
+        task: { moves: 3 },
       },
     });
   });

@@ -8,8 +8,8 @@ import { LEASE } from "#core/pool/lease.ts";
 import { settlement } from "#core/pool/ledger.ts";
 import { NO_USAGE, type Heartbeat, type Outcome } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
-import { DeliveryId, LeaseId, RunId, TaskId } from "#core/wire/ids.ts";
-import { DAY_MS, HOUR_MS, MicroUsd, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { CredentialName, DeliveryId, LeaseId, RunId, TaskId } from "#core/wire/ids.ts";
+import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { fromKept } from "#adapters/store/decisions.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { CurrentPolicy, Settlement, Store } from "#ports/store.ts";
@@ -518,6 +518,47 @@ describe("the pool on real Postgres", () => {
 
     const { credentials } = await look(store, policy);
     expect(credentials.filter(({ quarantined }) => quarantined).map(({ name }) => name)).toEqual([third]);
+  });
+
+  it("P10: a credential whose key was replaced serves again when a person says so, and its account's rest is over", async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const policy = makePolicy(["one"]);
+    const faults = [{ kind: "rest", model: null, ms: HOUR_MS }, { kind: "refused" }, { kind: "refused" }] as const;
+    await queueTasks(store, faults.length + 1);
+    const started = [await start(store, policy), await start(store, policy), await start(store, policy)];
+    for (const [at, fault] of faults.entries()) await store.settle(started[at]!.lease.id, ran(), "h", { ...SETTLED, fault });
+    expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "wait" });
+
+    const cleared = await store.clearCredential(OWNER, CredentialName("one"));
+
+    expect(cleared).toEqual({ refusals: 2, rests: 1 });
+    expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "grant", credential: "one" });
+    expect(await store.clearCredential(OWNER, CredentialName("one"))).toEqual({ refusals: 0, rests: 0 });
+  });
+
+  it("the month's cost of a credential is its model's in the ledger, at the price paid and at list price", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const spent = async (amount: number, listed: number) => {
+      await queueTasks(store, 1);
+      const entries = [
+        { kind: "model", amount: MicroUsd(amount), listed: MicroUsd(listed), detail: {} },
+        { kind: "runner", amount: MicroUsd(6_000), listed: MicroUsd(6_000), detail: {} },
+      ] as const;
+      const { lease } = await start(store, makePolicy(["one"]));
+      await store.settle(lease.id, ran(), "h", { ...SETTLED, entries });
+      return lease.id;
+    };
+    await store.recordPolicy(OWNER, { text: "", commit: "c".repeat(40), readAt: EpochMs(1) });
+    await spent(500_000, 500_000);
+    await spent(0, 70_000);
+    const lastMonth = await spent(9_000_000, 9_000_000);
+    await sql`update ledger set at = at - ${40 * DAY_MS} where lease_id = ${lastMonth}`.execute(db);
+
+    const { months } = await store.readPool(OWNER);
+
+    expect([...months]).toEqual([["one", { spent: 500_000, listed: 570_000 }]]);
   });
 
   it("P10: work between two refusals takes the doubt away; a rest, or a job that never reached the provider, doesn't", async () => {

@@ -34,6 +34,11 @@ const leftOfBudget = sql<number>`greatest(0, attempts.budget - coalesce((
   select sum(before.used) from leases as before
   where before.attempt_id = attempts.id and before.fence < leases.fence), 0))::bigint`;
 
+/** The size of its account's five-hour window, as learned. */
+const fiveHours = sql<number | null>`(
+  select capacity from allowances join credentials using (owner_id, upstream)
+  where allowances.owner_id = leases.owner_id and credentials.name = leases.credential and allowances.name = 'five-hour')`;
+
 function leases(db: Kysely<Schema>) {
   const cost = (kind: LedgerEntry["kind"], figure: "amount" | "listed" = "amount") =>
     sql<number | null>`(select ${sql.ref(figure)} from ledger where ledger.lease_id = leases.id and ledger.kind = ${kind})`;
@@ -71,6 +76,7 @@ function leases(db: Kysely<Schema>) {
       cost("model").as("model_cost"),
       cost("model", "listed").as("model_listed"),
       cost("runner").as("runner_cost"),
+      fiveHours.as("five_hours"),
     ]);
 }
 
@@ -108,7 +114,12 @@ function toLease(row: Read): LeaseRow {
     note: row.note,
     outcomeHash: row.outcome_hash,
     report: row.report,
-    costs: { model: money(row.model_cost), listed: money(row.model_listed), runner: money(row.runner_cost) },
+    costs: {
+      model: money(row.model_cost),
+      listed: money(row.model_listed),
+      ofFiveHours: row.model_listed === null || row.five_hours === null ? null : row.model_listed / row.five_hours,
+      runner: money(row.runner_cost),
+    },
   };
 }
 

@@ -1,8 +1,8 @@
 import { sql, type Kysely } from "kysely";
 import { CredentialName, LeaseId, OwnerId, type TaskId } from "#core/wire/ids.ts";
-import { EpochMs } from "#core/wire/units.ts";
-import type { Stored } from "#core/pool/snapshot.ts";
-import type { KeptDecision, KeptPolicy, TaskRow } from "#ports/store.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { sinceOf } from "#core/pool/snapshot.ts";
+import type { KeptDecision, PoolReading, TaskRow } from "#ports/store.ts";
 import { fromKept } from "./decisions.ts";
 import { loadPool, readPolicy } from "./pool.ts";
 import type { Schema } from "./schema.ts";
@@ -19,18 +19,29 @@ export async function readOwners(db: Kysely<Schema>): Promise<readonly { readonl
   return rows.map(({ owner_id, login }) => ({ owner: OwnerId(owner_id), login }));
 }
 
-export async function readPool(
-  db: Kysely<Schema>,
-  owner: OwnerId,
-): Promise<{ readonly policy: KeptPolicy; readonly stored: Stored }> {
+export async function readPool(db: Kysely<Schema>, owner: OwnerId): Promise<PoolReading> {
   return db
     .transaction()
     .setIsolationLevel("repeatable read")
     .execute(async (tx) => {
       const policy = await readPolicy(tx, owner);
       if (policy === undefined) throw new Error(`owner ${String(owner)} has no policy`);
-      return { policy, stored: await loadPool(tx, owner, await clock(tx)) };
+      const now = await clock(tx);
+      return { policy, stored: await loadPool(tx, owner, now), months: await readMonths(tx, owner, now) };
     });
+}
+
+async function readMonths(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs): Promise<PoolReading["months"]> {
+  const sum = (figure: "amount" | "listed") => sql<number>`sum(${sql.ref(figure)})::bigint`;
+  const rows = await tx
+    .selectFrom("ledger")
+    .select(["credential", sum("amount").as("spent"), sum("listed").as("listed")])
+    .where("owner_id", "=", owner)
+    .where("kind", "=", "model")
+    .where("at", ">=", sinceOf(now).month)
+    .groupBy("credential")
+    .execute();
+  return new Map(rows.map((row) => [row.credential, { spent: MicroUsd(row.spent), listed: MicroUsd(row.listed) }]));
 }
 
 export async function findTask(db: Kysely<Schema>, reference: string): Promise<TaskRow | undefined> {

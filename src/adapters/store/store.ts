@@ -11,6 +11,7 @@ import * as pool from "./pool.ts";
 import * as reports from "./reports.ts";
 import * as runs from "./runs.ts";
 import * as tasks from "./tasks.ts";
+import * as upstreams from "./upstreams.ts";
 
 /**
  * Opens the store and brings its schema up to date: a real server where `databaseUrl` is given, else PGlite in `directory`.
@@ -54,6 +55,7 @@ export function bindStore({ db, close }: Connection): Store {
     claimAdmission: () => pool.claimAdmission(db),
     readQueueHead: (owner) => tasks.readQueueHead(db, owner),
     admit: (owner, policy, decide) => pool.admit(db, owner, policy, decide),
+    clearCredential: (owner, credential) => upstreams.clearCredential(db, { owner, credential }),
     replanQueued: (owner, commit) => tasks.replanQueued(db, owner, commit),
     refuseQueued: (owner, failure, task) => tasks.refuseQueued(db, owner, failure, task),
     readLease: (lease) => leases.readLease(db, lease),

@@ -6,6 +6,9 @@ import { capacityOf, NO_FIT } from "#core/pool/capacity.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import { afterReading, afterUse, type Kept } from "#core/pool/observe.ts";
 import { counts, LENGTH_MS } from "#core/pool/windows.ts";
+import type { Cleared } from "#ports/store.ts";
+import { lockPool } from "./pool.ts";
+import { wakeAdmission } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 /** How long single uses are kept: longer than an observation may be under way. */
@@ -95,6 +98,33 @@ export async function recordFault(
     .where("owner_id", "=", of.owner)
     .where("name", "=", of.credential)
     .execute();
+}
+
+/** A person's word that a credential serves again: its key was replaced, or its provider has lifted a limit early. */
+export async function clearCredential(
+  db: Kysely<Schema>,
+  { owner, credential }: Pick<Of, "owner" | "credential">,
+): Promise<Cleared> {
+  return db.transaction().execute(async (tx) => {
+    const now = await lockPool(tx, owner);
+    const rests = await tx
+      .deleteFrom("cooldowns")
+      .where("owner_id", "=", owner)
+      .where("upstream", "=", await upstreamOf(tx, { owner, credential }))
+      .where("until", ">", now)
+      .returning("model")
+      .execute();
+    const known = tx.selectFrom("credentials").select("refusals").where("owner_id", "=", owner).where("name", "=", credential);
+    const refusals = (await known.executeTakeFirst())?.refusals ?? 0;
+    await tx
+      .updateTable("credentials")
+      .set({ refusals: 0 })
+      .where("owner_id", "=", owner)
+      .where("name", "=", credential)
+      .execute();
+    await wakeAdmission(tx, owner);
+    return { refusals, rests: rests.length };
+  });
 }
 
 const NEW: Kept = { share: null, observedAt: null, resetsAt: null, own: 0, since: 0, fit: NO_FIT };

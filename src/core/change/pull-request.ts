@@ -3,7 +3,7 @@ import { redact } from "../wire/redact.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import type { Brief } from "../task/brief.ts";
 import type { Plan } from "../plan/plan.ts";
-import { paidBySubscription } from "../pool/ledger.ts";
+import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import { inlineCode } from "./inline-code.ts";
 import { commitText, oneLine } from "./publishable.ts";
 
@@ -14,7 +14,7 @@ export type Finished = {
   readonly verification: readonly Verification[];
   readonly modelCost: MicroUsd;
   /** What a subscription has paid, at list price; null where the model was paid by use. */
-  readonly listed: MicroUsd | null;
+  readonly drawn: Drawn | null;
   readonly credential: string;
 };
 
@@ -68,7 +68,7 @@ export function pullRequestBody(finished: Finished): string {
       ? checks.join("\n")
       : "No check is configured (`verify` in `.github/agent-pool.yml`): nothing but the harness's word stands behind this.",
     ci,
-    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.listed === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.listed)})`}. A model wrote this from the issue's text: review it as you would a stranger's.`,
+    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}. A model wrote this from the issue's text: review it as you would a stranger's.`,
   ]
     .filter((part) => part !== null && part !== "")
     .join("\n\n");

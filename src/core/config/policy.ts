@@ -29,7 +29,8 @@ const Amount = z
   .refine((text) => dollars(text) > 0, 'should be more than nothing, like "$15"')
   .transform((text) => dollars(text));
 
-function dollars(text: string): MicroUsd {
+/** `$15` → micro-dollars. */
+export function dollars(text: string): MicroUsd {
   return MicroUsd(Math.round(Number.parseFloat(text.slice(1)) * 1_000_000));
 }
 
@@ -193,62 +194,76 @@ const Runner = z.union([RepositoryName.transform((repository) => RunnerSettings.
   error: 'should be a repository, like "acme/agent-runner"',
 });
 
-export const Policy = z.strictObject({
-  version: z.literal(1, { error: "should be 1" }),
-  pool: z
-    .array(Credential)
-    .min(1, "should list at least one credential")
-    .refine((pool) => new Set(pool.map((entry) => entry.name)).size === pool.length, "should name each credential once"),
-  runner: Runner,
-  /** All credentials together. */
-  budget: Spending,
-  /** How the pool is drawn on (core/pool/strategy.ts). */
-  strategy: z.enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` }).default("paced"),
-  roles: Roles.optional(),
-  /** Fair shares of the pool, by team. Without any, everyone is one. */
-  teams: z
-    .record(TeamName, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))
-    .default({}),
-  /** What each person may spend. */
-  people: z.strictObject({ budget: Spending.optional() }).default({}),
-  /** What each of these repositories may spend, by name. */
-  repositories: z.record(z.string().max(100), z.strictObject({ budget: Spending.optional() })).default({}),
-  tiers: z
-    .strictObject({
-      light: z
-        .array(RouteChoice)
-        .min(1)
-        .default([{ harness: "claude-code", model: "claude-haiku-5-5" }]),
-      standard: z
-        .array(RouteChoice)
-        .min(1)
-        .default([{ harness: "claude-code", model: "claude-sonnet-5-5" }]),
-      frontier: z
-        .array(RouteChoice)
-        .min(1)
-        .default([{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }]),
-    })
-    .prefault({}),
-  routing: z
-    .strictObject({
-      start: z
-        .strictObject({
-          xs: Start.default("light"),
-          s: Start.default("light"),
-          m: Start.default("standard"),
-          l: Start.default("frontier"),
-          xl: Start.default("ask"),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
-  task: z
-    .strictObject({
-      /** What one attempt may spend on the model. */
-      budget: Amount.prefault("$5"),
-      /** How often a task may go on with another credential when a limit has interrupted it. */
-      moves: z.number().int().min(0).max(10).default(3),
-    })
-    .prefault({}),
-});
+/** Of a policy that sets none: said in the comment, which is where the first look at it is. */
+export const DEFAULT_TASK_BUDGET = "$5";
+
+export const Policy = z
+  .strictObject({
+    version: z.literal(1, { error: "should be 1" }),
+    pool: z
+      .array(Credential)
+      .min(1, "should list at least one credential")
+      .refine((pool) => new Set(pool.map((entry) => entry.name)).size === pool.length, "should name each credential once"),
+    runner: Runner,
+    /** All credentials together. */
+    budget: Spending,
+    /** How the pool is drawn on (core/pool/strategy.ts). */
+    strategy: z.enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` }).default("paced"),
+    roles: Roles.optional(),
+    /** Fair shares of the pool, by team. Without any, everyone is one. */
+    teams: z
+      .record(TeamName, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))
+      .default({}),
+    /** What each person may spend. */
+    people: z.strictObject({ budget: Spending.optional() }).default({}),
+    /** What each of these repositories may spend, by name. */
+    repositories: z.record(z.string().max(100), z.strictObject({ budget: Spending.optional() })).default({}),
+    tiers: z
+      .strictObject({
+        light: z
+          .array(RouteChoice)
+          .min(1)
+          .default([{ harness: "claude-code", model: "claude-haiku-5-5" }]),
+        standard: z
+          .array(RouteChoice)
+          .min(1)
+          .default([{ harness: "claude-code", model: "claude-sonnet-5-5" }]),
+        frontier: z
+          .array(RouteChoice)
+          .min(1)
+          .default([{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }]),
+      })
+      .prefault({}),
+    routing: z
+      .strictObject({
+        start: z
+          .strictObject({
+            xs: Start.default("light"),
+            s: Start.default("light"),
+            m: Start.default("standard"),
+            l: Start.default("frontier"),
+            xl: Start.default("ask"),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    task: z
+      .strictObject({
+        /** What one attempt may spend on the model. */
+        budget: Amount.optional().meta({ whenUnset: DEFAULT_TASK_BUDGET }),
+        /** How often a task may go on with another credential when a limit has interrupted it. */
+        moves: z.number().int().min(0).max(10).default(3),
+      })
+      .prefault({}),
+  })
+  .superRefine(({ pool, teams }, context) => {
+    for (const [at, { only }] of pool.entries())
+      for (const [place, team] of (only?.teams ?? []).entries())
+        if (!Object.hasOwn(teams, team))
+          context.addIssue({
+            code: "custom",
+            path: ["pool", at, "only", "teams", place],
+            message: "should be one of `teams`, by whose names people's teams are known",
+          });
+  });
 export type Policy = z.infer<typeof Policy>;

@@ -23,6 +23,8 @@ export type Plan = {
   readonly routeReasons: readonly RouteReason[];
   /** The most one attempt may spend on the model, reserved in full before it starts. */
   readonly budget: MicroUsd;
+  /** The policy sets none. */
+  readonly isDefaultBudget: boolean;
   /** How often it may go on with another credential. */
   readonly moves: number;
   /** As the catalogue has it now: gateway and ledger count by the same row, whatever a later version knows. */

@@ -15,9 +15,21 @@ export type LedgerEntry = {
   readonly detail: object;
 };
 
-/** What a job cost whose model a subscription pays: for people, who compare it with what others cost. */
-export function paidBySubscription(listed: MicroUsd): string {
-  return `≈ ${formatUsd(listed)} at list price, paid by subscription`;
+/** What a job drew from a subscription. `ofFiveHours`: of its window of that name, as it is learned by now; null: not known. */
+export type Drawn = { readonly listed: MicroUsd; readonly ofFiveHours: number | null };
+
+export function drawnOf(lease: {
+  readonly billed: boolean;
+  readonly costs: { readonly listed: MicroUsd | null; readonly ofFiveHours: number | null };
+}): Drawn | null {
+  const { listed, ofFiveHours } = lease.costs;
+  return lease.billed || listed === null ? null : { listed, ofFiveHours };
+}
+
+/** For people, who compare it with what others cost and with what the seat has. */
+export function paidBySubscription({ listed, ofFiveHours }: Drawn): string {
+  const share = ofFiveHours === null ? "" : `, ≈ ${(100 * ofFiveHours).toPrecision(2)}% of its five-hour window`;
+  return `≈ ${formatUsd(listed)} at list price${share}, paid by subscription`;
 }
 
 /** What runner minutes cost at most: reserved beside the model's budget. */

@@ -1,5 +1,6 @@
 import type { CredentialName } from "../wire/ids.ts";
-import type { EpochMs } from "../wire/units.ts";
+import { MicroUsd, type EpochMs } from "../wire/units.ts";
+import type { Policy } from "../config/policy.ts";
 import type { PoolSnapshot } from "./decision.ts";
 import { keptShare, leftShare } from "./room.ts";
 import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
@@ -18,11 +19,15 @@ export type CredentialReport = {
   readonly name: CredentialName;
   readonly provider: string;
   readonly upstream: string;
+  /** Whose seat it is; null: the organisation's own. */
+  readonly owner: string | null;
   readonly serves: "everyone" | "nobody" | "its owner";
   readonly jobs: { readonly live: number; readonly atOnce: number };
   readonly coolingUntil: EpochMs | null;
   readonly quarantined: boolean;
   readonly lastGrantAt: EpochMs | null;
+  /** What its model has cost since the month began (UTC). */
+  readonly month: MonthsCost;
   readonly windows: readonly WindowReport[];
   /** Of its tightest window, what may still be promised; null while no window's size is known. */
   readonly headroom: number | null;
@@ -51,8 +56,12 @@ export type BudgetReport = {
   readonly resetsAt: EpochMs;
 };
 
+/** `spent`: money; `listed`: the same at list price, which of a seat is all there is. */
+export type MonthsCost = { readonly spent: MicroUsd; readonly listed: MicroUsd };
+
 /** Pure: what `pick` would look at, in people's terms. */
-export function reportOf(snapshot: PoolSnapshot): PoolReport {
+export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: ReadonlyMap<string, MonthsCost>): PoolReport {
+  const owners = new Map(pool.map(({ name, owner }) => [name, owner]));
   const { now, strategy, policyCommit, queue, credentials, upstreams, budgets } = snapshot;
   return {
     now,
@@ -67,11 +76,13 @@ export function reportOf(snapshot: PoolSnapshot): PoolReport {
         name: credential.name,
         provider: credential.provider,
         upstream: credential.upstream,
+        owner: owners.get(credential.name) ?? null,
         serves: typeof credential.serves === "string" ? credential.serves : "its owner",
         jobs: { live: credential.live, atOnce: credential.maxLive },
         coolingUntil: rests.length === 0 ? null : rests.reduce((last, until) => (until > last ? until : last)),
         quarantined: credential.quarantined,
         lastGrantAt: credential.lastGrantAt,
+        month: months.get(credential.name) ?? { spent: MicroUsd(0), listed: MicroUsd(0) },
         windows: windows.map((window) => windowReport(window, credential.keepForOwner, now)),
         headroom: rooms.length === 0 ? null : Math.min(...rooms),
       };

@@ -4,7 +4,7 @@ import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
-import { paidBySubscription } from "../pool/ledger.ts";
+import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
 import type { SizeReason } from "../plan/size.ts";
@@ -28,8 +28,8 @@ export type LeaseView = {
   readonly movedBy: EndingKind | null;
   readonly verification: readonly Verification[];
   readonly modelCost: MicroUsd | null;
-  /** What a subscription has paid, at list price; null where the model was paid by use. */
-  readonly listed: MicroUsd | null;
+  /** What a subscription has paid; null where the model was paid by use. */
+  readonly drawn: Drawn | null;
   readonly runnerCost: MicroUsd | null;
   /** "none" only in the demo without bubblewrap. */
   readonly sandbox: "srt" | "none" | null;
@@ -146,7 +146,7 @@ function planTable(plan: Plan): string {
   return [
     "| size | tier | harness | model | budget |",
     "| --- | --- | --- | --- | --- |",
-    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${formatUsd(plan.budget)} |`,
+    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${formatUsd(plan.budget)}${plan.isDefaultBudget ? " (default)" : ""} |`,
   ].join("\n");
 }
 
@@ -159,7 +159,7 @@ function leaseTable(leases: readonly LeaseView[], planned: number): string {
       const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(planned)} pass`;
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
-      const model = lease.listed === null ? money(lease.modelCost) : paidBySubscription(lease.listed);
+      const model = lease.drawn === null ? money(lease.modelCost) : paidBySubscription(lease.drawn);
       const verdict = lease.verdict ?? (lease.movedBy === null ? "" : `moved: ${lease.movedBy}`);
       return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
     }),
@@ -239,6 +239,9 @@ function reasonList(plan: Plan): string {
     "<details><summary>Why this size and route</summary>",
     "",
     ...reasons.map((reason) => `- ${reason}`),
+    ...(plan.isDefaultBudget
+      ? [`- the policy sets no \`task.budget\`: an attempt may spend ${formatUsd(plan.budget)} on its model`]
+      : []),
     `- policy at \`${plan.policyCommit.slice(0, 7)}\`, work from \`${oneLine(plan.base.branch).replaceAll("`", "'")}\` at \`${plan.base.commit.slice(0, 7)}\``,
     "",
     "</details>",

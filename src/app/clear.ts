@@ -1,0 +1,27 @@
+import { CredentialName } from "#core/wire/ids.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import type { Cleared, Store } from "#ports/store.ts";
+import { parsePolicy } from "./policy.ts";
+
+export type ClearedCredential = Cleared & { readonly owner: string; readonly credential: string };
+
+/**
+ * Has a credential serve again whose key was replaced, or whose rest its operator knows to be over. `reference`: its name in
+ * the policy, `owner/name` where several owners have one of that name.
+ */
+export async function clearCredential(store: Store, reference: string): Promise<Result<ClearedCredential, string>> {
+  const [name = "", login] = reference.split("/").toReversed();
+  const owners = await store.readOwners();
+  const wanted = owners.filter((owner) => login === undefined || owner.login.toLowerCase() === login.toLowerCase());
+  const found: (typeof owners)[number][] = [];
+  for (const owner of wanted) {
+    const kept = await store.readPolicy(owner.owner);
+    const policy = kept === undefined ? undefined : parsePolicy(owner.login, kept.text);
+    if (policy?.ok === true && policy.value.pool.some((entry) => entry.name === name)) found.push(owner);
+  }
+  const [first, ...others] = found;
+  if (first === undefined) return err(`no policy that could be read names a credential ${reference}`);
+  if (others.length > 0) return err(`several owners have a credential ${name}: say which, as in ${first.login}/${name}`);
+  const cleared = await store.clearCredential(first.owner, CredentialName(name));
+  return ok({ ...cleared, owner: first.login, credential: name });
+}
