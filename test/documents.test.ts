@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
+import { WHY_NOT } from "#core/pool/words.ts";
 import { Settings } from "#core/config/settings.ts";
 import { readEnv } from "../src/env.ts";
 import { ROOT } from "../scripts/import-table.ts";
@@ -47,6 +48,14 @@ describe("the documents", () => {
     // Not for users: the playground tells the app by it that it is one.
     expect(new Set([...named, "AGENT_POOL_PLAYGROUND"])).toEqual(new Set(known));
     expect(readEnv({}).ok).toBe(false);
+  });
+
+  it("say what to turn in the words of `agent-pool why`", () => {
+    const table = /\| it says \|[\s\S]*?\n\n/.exec(read("docs/pool.md"))?.[0] ?? "";
+    const quoted = [...table.matchAll(/^\| ([^|]+) \|/gm)].map((match) => match[1] ?? "").slice(2);
+
+    expect(quoted.length).toBeGreaterThan(6);
+    expect(quoted.filter((words) => !Object.values(WHY_NOT).includes(words))).toEqual([]);
   });
 
   it("ask in README for the permissions of app.yml", () => {

@@ -14,6 +14,7 @@ import { checkChanges } from "#core/change/guards.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow } from "#ports/store.ts";
+import { reportedRuns } from "./runs.ts";
 import type { Deps } from "./deps.ts";
 
 /** An answer to the job, by HTTP status. What is wrong is told apart in our log only: the caller may be anyone. */
@@ -117,8 +118,7 @@ export async function claim(
 
 /** What this attempt's last run had changed when a limit ended it, as far as it could be published: else it begins anew. */
 async function earlierWork({ store }: Deps, lease: LeaseRow, plan: Plan): Promise<readonly Change[]> {
-  const leases = await store.readLeases(lease.task);
-  const last = leases.filter(({ attempt, state }) => attempt.id === lease.attempt.id && state === "settled").at(-1);
+  const last = (await reportedRuns(store, lease)).at(-1);
   if (last === undefined) return [];
   const checked = checkChanges(await store.readChanges(last.id), plan.guards);
   return checked.ok ? checked.value : [];

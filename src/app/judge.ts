@@ -2,6 +2,7 @@ import { faultOf } from "#core/pool/cooldown.ts";
 import { judge } from "#core/task/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { reportedRuns } from "./runs.ts";
 import { mayStillStart } from "./who-may.ts";
 
 /** judging → committing, or the end: what was reported is judged, trusting none of it. */
@@ -19,16 +20,10 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
   const isInterrupted = judgement.verdict !== "solved" && report.kind === "ran" && faultOf(report) !== null;
   const left = lease.attempt.left - (lease.costs.listed ?? 0);
-  if (isInterrupted && left > 0 && (await countRuns(store, task, lease)) <= plan.moves) return { go: "move" };
+  if (isInterrupted && left > 0 && (await reportedRuns(store, lease)).length <= plan.moves) return { go: "move" };
   if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
   const may = await mayStillStart(deps, task.brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return { go: "reject", patch: { failure: may.value }, ...judged("refused", null) };
   return { go: "accept", ...judged("solved", null) };
-}
-
-/** The runs of this attempt that have reported, this one included. */
-async function countRuns(store: Deps["store"], task: ClaimedTask, { attempt }: LeaseRow): Promise<number> {
-  const leases = await store.readLeases(task.id);
-  return leases.filter((each) => each.attempt.id === attempt.id && each.state === "settled").length;
 }

@@ -1,4 +1,5 @@
 import type { Candidate, DecisionRecord, WhyNot } from "#core/pool/decision.ts";
+import { WHY_NOT } from "#core/pool/words.ts";
 import type { Explanation } from "#app/pool-report.ts";
 import { span, table } from "./text.ts";
 
@@ -33,17 +34,3 @@ function passedOverText({ passedOver }: DecisionRecord): string {
   const more = passedOver.length > 10 ? [`  and ${String(passedOver.length - 10)} more`] : [];
   return [...lines, ...more].join("\n");
 }
-
-const WHY_NOT: Record<WhyNot["why"], string> = {
-  "other-provider": "of another provider",
-  "not-allowed": "not for this",
-  "no-consent": "its owner has not agreed to lend it",
-  "others-seat": "another person's seat",
-  quarantined: "its key was refused",
-  "runners-busy": "too many runs wait for a runner",
-  budget: "no room in the budget",
-  cooling: "resting after a limit",
-  busy: "at work on as many jobs as it may",
-  window: "no room in the window",
-  "kept-free": "kept free for a task that was passed over",
-};

@@ -162,8 +162,8 @@ describe("agent-pool why", () => {
     expect(decision).toMatchObject({ kind: "grant", credential: "ada-max" });
     expect(text).toMatch(/2026-11-25T12:00:00.000Z {2}ada-max, by paced, policy at c{7}, 1 waiting/);
     expect(text).toMatch(/ada-max +score -?\d\.\d{4}, lower is better/);
-    expect(text).toMatch(/bea-max +resting after a limit, for 1 h 0 min/);
-    expect(text).toMatch(/platform-api +its key was refused/);
+    expect(text).toMatch(/bea-max +resting after a provider's limit, for 1 h 0 min/);
+    expect(text).toMatch(/platform-api +set aside, the key was refused/);
   });
 });
 

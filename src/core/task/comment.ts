@@ -4,6 +4,7 @@ import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
+import { WHY_NOT } from "../pool/words.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
@@ -82,19 +83,13 @@ function taskSections(view: TaskView): string[] {
   return sections;
 }
 
-const IN_THE_WAY: Partial<Record<keyof Waiting["whyNot"], string>> = {
-  "runners-busy": "enough runs wait for a runner",
-  budget: "no room in a budget",
-  cooling: "resting after a provider's limit",
-  busy: "at work",
-  window: "no room in a provider's window",
-  "kept-free": "kept free for a request that has waited longer",
-};
+/** What time, or another job's end, may mend. */
+const IN_THE_WAY = ["runners-busy", "budget", "cooling", "busy", "window", "kept-free"] as const;
 
 function waitingText({ until, whyNot }: NonNullable<TaskView["waiting"]>): string {
-  const reasons = Object.entries(IN_THE_WAY).flatMap(([why, words]) => {
-    const count = whyNot[why as keyof typeof whyNot];
-    return count === undefined ? [] : [`${String(count)} ${words}`];
+  const reasons = IN_THE_WAY.flatMap((why) => {
+    const count = whyNot[why];
+    return count === undefined ? [] : [`${String(count)} ${WHY_NOT[why]}`];
   });
   const first =
     until === null ? "" : ` The first of this ends at ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
