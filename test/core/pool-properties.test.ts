@@ -535,6 +535,19 @@ describe("the snapshot", () => {
     expect(granted(pick(nobody))).toBe("wait");
   });
 
+  it("P5: a seat's account has its two windows before anything is heard of them: one job at a time, which holds of them", () => {
+    const seats = ["one", "two"].map((name) => ({ name, provider: "anthropic", kind: "seat", owner: "u1", account: "u1s" }));
+    const stored = { ...EMPTY, queue: [queued("a", 1), queued("b", 1)] };
+
+    const first = pick(toSnapshot(policy({ pool: seats }), "c", stored, 1));
+    const holds = first.kind === "grant" ? first.holds : [];
+    const held = holds.map((hold) => ({ ...hold, credential: "one" }));
+    const second = pick(toSnapshot(policy({ pool: seats }), "c", { ...stored, queue: [queued("b", 1)], held }, 1));
+
+    expect(holds.map((hold) => hold.window)).toEqual(expect.arrayContaining(["window:five-hour", "window:week"]));
+    expect(second).toMatchObject({ kind: "wait", waiting: [{ whyNot: { window: 2 } }] });
+  });
+
   it("no estimate is larger than what its gateway lets a job use", () => {
     const state = toSnapshot(
       policy(),

@@ -183,6 +183,11 @@ function repositoriesNamed(names: readonly string[], { queue }: Stored): readonl
   return [...new Set(found.map(({ id }) => id))];
 }
 
+/** What every subscription has, heard of or not: its first job holds of it like any other. */
+const SUBSCRIBED = (["five-hour", "week"] as const).map((name): Allowance => {
+  return { name, model: null, capacity: null, observed: null, resetsAt: null, own: 0, since: 0, held: 0 };
+});
+
 function toUpstreams(credentials: readonly CredentialState[], stored: Stored): readonly Upstream[] {
   const upstreams = new Map<string, string>(credentials.map(({ name, upstream }) => [name, upstream]));
   const held = new Map<string, Map<string, number>>();
@@ -193,9 +198,12 @@ function toUpstreams(credentials: readonly CredentialState[], stored: Stored): r
     windows.set(window, (windows.get(window) ?? 0) + amount);
     held.set(upstream, windows);
   }
+  const subscribed = new Set(credentials.filter(({ budgets }) => budgets.length === 0).map(({ upstream }) => upstream));
   return [...new Set(upstreams.values())].map((id) => {
     const heldOf = held.get(id);
-    const windows = stored.windows.get(id) ?? [];
+    const heard = stored.windows.get(id) ?? [];
+    const unheard = subscribed.has(id) ? SUBSCRIBED.filter(({ name }) => !heard.some((window) => window.name === name)) : [];
+    const windows = unheard.length === 0 ? heard : [...heard, ...unheard];
     // Of a large pool there are thousands, at every grant: where nothing is held, as they are.
     if (heldOf === undefined) return { id, windows };
     return { id, windows: windows.map((window) => ({ ...window, held: heldOf.get(`window:${allowanceKey(window)}`) ?? 0 })) };
