@@ -199,6 +199,7 @@ function say(seat: Seat, maxLive: number, now: number): NonNullable<Seat["said"]
     maxLive,
     live: seat.live.size,
     lastGrantAt: seat.lastGrantAt === null ? null : EpochMs(seat.lastGrantAt),
+    owner: null,
     keepForOwner: 0,
     serves: "everyone",
     only: { repositories: null, teams: null, tiers: null, models: null, harnesses: null },

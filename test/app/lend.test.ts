@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { parse as parseYaml } from "yaml";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CONSTANTS } from "#core/pool/constants.ts";
 import { Policy } from "#core/config/policy.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { pick } from "#core/pool/pick.ts";
@@ -96,7 +97,7 @@ describe("a seat's owner", () => {
     const policy = { policy: Policy.parse(parseYaml(text)), commit: "c".repeat(40) };
     await store.admit(OWNER, policy, (snapshot) => {
       served = snapshot.credentials.find(({ name }) => name === "ada-max")?.serves;
-      return { kind: "wait", waiting: [], record: { snapshot, candidates: [], passedOver: [] } };
+      return { kind: "wait", waiting: [], record: { snapshot, constants: CONSTANTS, candidates: [], passedOver: [] } };
     });
     return served;
   }

@@ -46,17 +46,16 @@ describe("a seat", () => {
       now: EpochMs(1), queue, spent: [], held: [], live: [], credentials: [], cooldowns: [], windows: new Map(), teams: [], seen: new Map(), consents,
     }; // prettier-ignore
     const [credential] = toSnapshot(policyOf(entry), "c0ffee", stored, 1).credentials;
-    return { serves: credential?.serves, maxLive: credential?.maxLive };
+    return { serves: credential?.serves, owner: credential?.owner, maxLive: credential?.maxLive };
   }
 
-  it.each<[string, object, readonly Consent[], readonly ("ada" | "bob")[], unknown]>([
-    ["serves its owner alone, by default", {}, [ADA], ["bob", "ada"], ASKERS.ada],
-    ["serves nobody while its owner asks for nothing", {}, [], ["bob"], "nobody"],
-    ["serves its owner alone before they agree", { serves: "everyone" }, [], ["bob", "ada"], ASKERS.ada],
-    ["serves everyone once they agree", { serves: "everyone" }, [ADA], ["bob"], "everyone"],
-    ["serves nobody where all of it is kept", { serves: "everyone", "keep-for-owner": "100%" }, [ADA], ["bob"], "nobody"],
-  ])("%s", (_name, more, consents, askers, serves) => {
-    expect(servedBy(seat(more), consents, ...askers)).toEqual({ serves, maxLive: 1 });
+  it.each<[string, object, readonly Consent[], readonly ("ada" | "bob")[], string, ActorId | null]>([
+    ["serves its owner alone, by default", {}, [ADA], ["bob", "ada"], "owner", ASKERS.ada],
+    ["knows no owner while they ask for nothing", {}, [], ["bob"], "owner", null],
+    ["isn't lent before they agree", { serves: "everyone" }, [], ["bob", "ada"], "not-lent", ASKERS.ada],
+    ["serves everyone once they agree", { serves: "everyone" }, [ADA], ["bob"], "everyone", null],
+  ])("%s", (_name, more, consents, askers, serves, owner) => {
+    expect(servedBy(seat(more), consents, ...askers)).toEqual({ serves, owner, maxLive: 1 });
   });
 });
 

@@ -199,11 +199,24 @@ describe("pick", () => {
 
     expect(decision.record).toEqual({
       snapshot: state,
+      constants: CONSTANTS,
       candidates: [
         { credential: "a", score: expect.any(Number), whyNot: null },
         { credential: "b", score: null, whyNot: { why: "quarantined", until: null } },
       ],
       passedOver: [{ task: "large", whyNot: { window: 1, quarantined: 1 } }],
+    });
+  });
+
+  it("P4: of several budgets that are full, names the one that lacks most, and waits for the last to begin anew", () => {
+    const credentials = [credential("a", { budgets: ["credential:a"] })];
+    const day = budget(100, { period: "day", used: MicroUsd(99), resetsAt: after(HOUR_MS) });
+    const month = budget(100, { period: "month", used: MicroUsd(95), resetsAt: after(20 * DAY_MS) });
+
+    const decision = pick(snapshot({ credentials, budgets: [day, month], upstreams: [] }));
+
+    expect(decision).toMatchObject({
+      waiting: [{ whyNot: { budget: 1 }, of: { budget: "owner/day" }, until: after(20 * DAY_MS) }],
     });
   });
 
@@ -240,8 +253,25 @@ describe("pick", () => {
     expect(granted(decision)).toEqual(["moved", "a"]);
   });
 
+  it("drains the week that ends first, not one that has just begun anew", () => {
+    const upstreams = [
+      week("fresh", at(0, { resetsAt: after(-MINUTE_MS) })),
+      week("ending", at(0, { resetsAt: after(HOUR_MS) })),
+    ];
+    const credentials = [credential("fresh"), credential("ending")];
+
+    expect(granted(pick(snapshot({ strategy: "drain-soonest", credentials, upstreams })))).toEqual(["t1", "ending"]);
+  });
+
+  it("has a task wait for a key that was refused: a person replaces it, and nothing is lost", () => {
+    const state = snapshot({ credentials: [credential("a", { quarantined: true })] });
+
+    expect(pick(state)).toMatchObject({ kind: "wait", waiting: [{ whyNot: { quarantined: 1 } }] });
+    expect(hopeless(state.queue[0]!, index(state, CONSTANTS))).toBeUndefined();
+  });
+
   it("lets a seat whose owner hasn't agreed serve nobody, and its owner alone where only they have", () => {
-    const seats = [credential("a", { serves: "nobody" }), credential("b", { serves: ActorId(31) })];
+    const seats = [credential("a", { serves: "not-lent" }), credential("b", { serves: "owner", owner: ActorId(31) })];
     const queue = [task("t1"), task("own", { person: ActorId(31), queuedAt: NOW })];
 
     const { grants, state } = grantAll(snapshot({ queue, credentials: seats }));
@@ -333,7 +363,10 @@ describe("a task that was passed over for long", () => {
     ["that is too small for it for ever", { upstreams: [week("a", window({}, 500))] }],
     [
       "that may not serve it",
-      { credentials: [credential("a", { serves: ActorId(31) })], queue: [large, task("small", { person: ActorId(31) })] },
+      {
+        credentials: [credential("a", { serves: "owner", owner: ActorId(31) })],
+        queue: [large, task("small", { person: ActorId(31) })],
+      },
     ],
   ] as const)("has none kept free %s", (_name, overrides) => {
     const decision = pick(snapshot({ queue: [large, task("small")], credentials: [credential("a")], ...overrides }));

@@ -49,6 +49,7 @@ export function credential(name: string, overrides: Partial<CredentialState> = {
     maxLive: 5,
     live: 0,
     lastGrantAt: null,
+    owner: null,
     keepForOwner: 0,
     serves: "everyone",
     only: { repositories: null, teams: null, tiers: null, models: null, harnesses: null },
@@ -199,7 +200,8 @@ const someCredential = (name: string): fc.Arbitrary<CredentialState> =>
       live: fc.nat(2),
       last: fc.option(fc.nat(HOUR_MS)),
       keepForOwner: fc.constantFrom(0, 0, 0.3),
-      serves: mostly<CredentialState["serves"]>("everyone", "nobody", ActorId(30)),
+      owner: mostly<ActorId | null>(null, ActorId(30), ActorId(31)),
+      serves: mostly<CredentialState["serves"]>("everyone", "not-lent", "owner"),
       teams: mostly<string[] | null>(null, ["hog", "web"], ["web"]),
       models: mostly<string[] | null>(null, ["m"], ["m", "n"]),
       cooldowns: fc.array(

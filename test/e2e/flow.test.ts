@@ -4,6 +4,7 @@ import { expectedTree, git } from "#playground/independent.ts";
 import { sumOfUsage } from "#playground/model/usage.ts";
 import { countCalls, waitForEnd } from "#playground/watch.ts";
 import { createWorld, CREDENTIAL, PRODUCT, RUNNER, type World } from "#playground/world.ts";
+import { CONSTANTS } from "#core/pool/constants.ts";
 import { parseCommentMarker } from "#core/task/markers.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { LeaseRow } from "#ports/store.ts";
@@ -137,7 +138,7 @@ describe.each(ENGINES)("an issue labelled `agent`, with the store on %s", (engin
       expect([owner?.subject, credential?.subject]).toEqual([{ kind: "owner" }, { kind: "credential", name: CREDENTIAL }]);
       expect([owner?.held, credential?.held]).toEqual([0, 0]);
       expect(owner?.used).toBeGreaterThan(10_173);
-      return { kind: "wait", waiting: [], record: { snapshot: pool, candidates: [], passedOver: [] } };
+      return { kind: "wait", waiting: [], record: { snapshot: pool, constants: CONSTANTS, candidates: [], passedOver: [] } };
     });
 
     expect(decision.kind).toBe("wait");

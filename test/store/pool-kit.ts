@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { sql, type Kysely } from "kysely";
+import { CONSTANTS } from "#core/pool/constants.ts";
 import type { Decision, PoolSnapshot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import type { Plan } from "#core/plan/plan.ts";
@@ -71,7 +72,7 @@ export async function look(store: Store, policy: CurrentPolicy): Promise<PoolSna
   const { record } = await store.admit(OWNER, policy, (snapshot) => ({
     kind: "wait",
     waiting: [],
-    record: { snapshot, candidates: [], passedOver: [] },
+    record: { snapshot, constants: CONSTANTS, candidates: [], passedOver: [] },
   }));
   return record.snapshot;
 }

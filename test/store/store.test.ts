@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { CONSTANTS } from "#core/pool/constants.ts";
 import type { PoolSnapshot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import { LEASE } from "#core/pool/lease.ts";
@@ -97,7 +98,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const { record } = await store.admit(OWNER, policy, (snapshot) => ({
       kind: "wait",
       waiting: [],
-      record: { snapshot, candidates: [], passedOver: [] },
+      record: { snapshot, constants: CONSTANTS, candidates: [], passedOver: [] },
     }));
     return record.snapshot;
   }

@@ -15,6 +15,8 @@ export const ROOM = {
   margin: 0.02,
   /** How many standard errors of the learned size it is taken to be smaller by. Two: a fifth fewer aborts than one, no more waiting. */
   errors: 2,
+  /** Beyond this error, which one or two observations leave, no job is too large for a whole window: an owner may have used it too. */
+  unsure: 0.3,
   /** Of a window whose size is not known yet, the observed share up to which one job at a time is tried. */
   unknownUpTo: 0.5,
   /** Of a window that nothing was seen of since its reset, what others are taken to have used at most. */
@@ -30,6 +32,6 @@ export const PACED = {
 };
 export type PacedConstants = Readonly<typeof PACED>;
 
-/** All that a choice is tuned by. The defaults are the product's; others are for `npm run bench:pool`. */
+/** What a choice is tuned by. The defaults are the product's; others are for `npm run bench:pool`. */
 export type Constants = { readonly queue: QueueConstants; readonly room: RoomConstants; readonly paced: PacedConstants };
 export const CONSTANTS: Constants = { queue: QUEUE, room: ROOM, paced: PACED };

@@ -1,6 +1,7 @@
 import type { Harness, Provider, Tier } from "../wire/contract.ts";
 import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
 import type { EpochMs, MicroUsd } from "../wire/units.ts";
+import type { Constants } from "./constants.ts";
 import type { Estimate } from "./estimator.ts";
 import type { TeamState } from "./fairness.ts";
 import type { Strategy } from "./strategy.ts";
@@ -63,10 +64,12 @@ export type CredentialState = {
   readonly live: number;
   /** null = never. */
   readonly lastGrantAt: EpochMs | null;
-  /** Of every window, the share that its owner keeps; 0 for what an organisation owns. */
+  /** Whose seat it is, where one of theirs waits; null: nobody's who waits, or the organisation's own. */
+  readonly owner: ActorId | null;
+  /** Of every window, the share that others leave to its owner; 0 for what an organisation owns. */
   readonly keepForOwner: number;
-  /** `nobody`: a seat whose owner hasn't agreed to what the policy says. */
-  readonly serves: "everyone" | "nobody" | ActorId;
+  /** `not-lent`: everyone by the policy, its owner alone until they agree. */
+  readonly serves: "everyone" | "owner" | "not-lent";
   readonly only: Allowed;
   /** Rests after a limit, of one model or of all (null). */
   readonly cooldowns: readonly { readonly model: string | null; readonly until: EpochMs }[];
@@ -117,20 +120,25 @@ export type Candidate = {
 /** A task that waited while one behind it in the order was granted, or all of them: what stood in its way, and how often. */
 export type PassedOver = { readonly task: TaskId; readonly whyNot: Readonly<Partial<Record<WhyNot["why"], number>>> };
 
-/** A task that waits: its place, from 1, what stands in its way, and the first instant at which some of that ends by itself. */
+/**
+ * A task that waits: its place, from 1, what stands in its way with the budget, window or task that it is, and the first
+ * instant at which some of that ends by itself.
+ */
 export type Waiting = {
   readonly task: TaskId;
   readonly position: number;
   readonly until: EpochMs | null;
   readonly whyNot: PassedOver["whyNot"];
+  readonly of: Readonly<Partial<Record<WhyNot["why"], string>>>;
 };
 
 /**
  * Why a choice fell as it did: what was known, and of the task that was granted every candidate with its terms.
- * `pick(record.snapshot)` gives the same decision again.
+ * `pick(record.snapshot, record.constants)` gives the same decision again.
  */
 export type DecisionRecord = {
   readonly snapshot: PoolSnapshot;
+  readonly constants: Constants;
   readonly candidates: readonly Candidate[];
   readonly passedOver: readonly PassedOver[];
 };

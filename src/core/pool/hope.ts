@@ -1,11 +1,11 @@
 import type { QueuedTask } from "./decision.ts";
-import { ROOM } from "./constants.ts";
-import { never, windowsOf, type Pool } from "./why-not.ts";
+import { isSure } from "./room.ts";
+import { keptFrom, never, windowsOf, type Pool } from "./why-not.ts";
 import { counts } from "./windows.ts";
 
 /**
  * Why waiting is in vain: nothing in the pool may serve the task, or what it reserves is more than a whole budget or window.
- * undefined: there is hope, or it can't be known. A size that is still being learned is no reason.
+ * undefined: there is hope, or it can't be known. A size that is still being learned is no reason, nor a key that was refused: a person replaces it.
  */
 export function hopeless(task: QueuedTask, pool: Pool): "nobody-serves" | "too-large" | undefined {
   const able = pool.snapshot.credentials.filter((credential) => never(task, credential) === null);
@@ -21,7 +21,9 @@ export function hopeless(task: QueuedTask, pool: Pool): "nobody-serves" | "too-l
         name === "tokens-minute" ||
         !counts({ model }, task.model) ||
         capacity === null ||
-        task.estimate.p90 <= capacity.value * (1 + capacity.error) * (1 - credential.keepForOwner - ROOM.margin),
+        !isSure(capacity, pool.constants.room) ||
+        task.estimate.p90 <=
+          capacity.value * (1 + capacity.error) * (1 - keptFrom(task, credential) - pool.constants.room.margin),
     );
   });
   return fits ? undefined : "too-large";

@@ -2,11 +2,11 @@ import type { CredentialName, TaskId } from "../wire/ids.ts";
 import { LEASE } from "./lease.ts";
 import type { CredentialState, QueuedTask } from "./decision.ts";
 import { roomAt } from "./room.ts";
-import { never, restsOf, tightestBudget, windowsOf, type Kept, type Pool } from "./why-not.ts";
+import { keptFrom, never, restsOf, tightestBudget, windowsOf, type KeptFor, type Pool } from "./why-not.ts";
 
 export type KeptFree = {
   readonly tasks: ReadonlySet<TaskId>;
-  readonly credentials: ReadonlyMap<CredentialName, Kept>;
+  readonly credentials: ReadonlyMap<CredentialName, KeptFor>;
 };
 
 /**
@@ -18,7 +18,7 @@ export type KeptFree = {
 export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
   const { now, credentials } = pool.snapshot;
   const { patienceMs, keptAtMost } = pool.constants.queue;
-  const kept = new Map<CredentialName, Kept>();
+  const kept = new Map<CredentialName, KeptFor>();
   const tasks = new Set<TaskId>();
   const atMost = Math.max(1, Math.floor(credentials.length * keptAtMost));
   const since = ({ passedOverAt }: QueuedTask) => passedOverAt ?? now;
@@ -28,7 +28,13 @@ export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
     let first: { readonly name: CredentialName; readonly at: number } | undefined;
     for (const credential of credentials) {
       const { name } = credential;
-      if (kept.has(name) || never(task, credential) !== null || tightestBudget(task, credential, pool) !== undefined) continue;
+      if (
+        kept.has(name) ||
+        credential.quarantined ||
+        never(task, credential) !== null ||
+        tightestBudget(task, credential, pool) !== undefined
+      )
+        continue;
       const at = freeAt(task, credential, pool);
       if (at === null || at - now > LEASE.termMs) continue;
       if (first === undefined || at < first.at || (at === first.at && name < first.name)) first = { name, at };
@@ -43,6 +49,6 @@ export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
 /** When a credential could serve a task, once those that run on it now have ended. null: never. */
 function freeAt(task: QueuedTask, credential: CredentialState, pool: Pool): number | null {
   const idle = windowsOf(credential, pool).map((window) => ({ ...window, held: 0 }));
-  const room = roomAt(task, idle, credential.keepForOwner, pool.snapshot.now, pool.constants.room);
+  const room = roomAt(task, idle, keptFrom(task, credential), pool.snapshot.now, pool.constants.room);
   return room === null ? null : restsOf(task, credential).reduce((at, { until }) => Math.max(at, until), room);
 }

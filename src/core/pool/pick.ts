@@ -15,6 +15,7 @@ import type { TaskId } from "../wire/ids.ts";
 import type { Estimate } from "./estimator.ts";
 import { afterGrant, clockOf, passAt, type TeamState } from "./fairness.ts";
 import { keepFree, type KeptFree } from "./kept-free.ts";
+import { needOf } from "./room.ts";
 import { scoreOf } from "./strategy.ts";
 import { chargesOf, index, refusal, windowsOf, type Pool } from "./why-not.ts";
 import { allowanceKey, counts } from "./windows.ts";
@@ -32,9 +33,9 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
   const keptFree = keepFree(queue, pool);
   const passedOver: PassedOver[] = [];
   const waiting: Waiting[] = [];
-  const wait = (task: TaskId, { whyNot, until }: { whyNot: PassedOver["whyNot"]; until: EpochMs | null }): void => {
+  const wait = (task: TaskId, { whyNot, of, until }: Refused): void => {
     passedOver.push({ task, whyNot });
-    waiting.push({ task, position: waiting.length + 1, until, whyNot });
+    waiting.push({ task, position: waiting.length + 1, until, whyNot, of });
   };
   // Where a task found no room, one that asks for the same thing and needs no less finds none either.
   const refused = new Map<string, Refused[]>();
@@ -50,13 +51,20 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
     if (best !== undefined) {
       const holds = holdsOf(task, best, pool);
       const team = chargeTeam(task, pool);
-      return { kind: "grant", task: task.task, credential: best.name, holds, team, record: { snapshot, candidates, passedOver } };
+      return {
+        kind: "grant",
+        task: task.task,
+        credential: best.name,
+        holds,
+        team,
+        record: { snapshot, constants, candidates, passedOver },
+      };
     }
-    const summary = { whyNot: countWhy(candidates), until: soonest(candidates), estimate: task.estimate };
+    const summary = { ...summaryOf(candidates), estimate: task.estimate };
     if (!keptFree.tasks.has(task.task)) refused.set(shape, [...(refused.get(shape) ?? []), summary]);
     wait(task.task, summary);
   }
-  return { kind: "wait", waiting, record: { snapshot, candidates: [], passedOver } };
+  return { kind: "wait", waiting, record: { snapshot, constants, candidates: [], passedOver } };
 }
 
 function chargeTeam({ team: name, estimate }: QueuedTask, { snapshot }: Pool): TeamState {
@@ -79,7 +87,14 @@ export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue
   );
 }
 
-type Refused = { readonly whyNot: PassedOver["whyNot"]; readonly until: EpochMs | null; readonly estimate: Estimate };
+/** What each credential is to a task that waits, or why it can't serve it. */
+export function candidatesFor(task: QueuedTask, snapshot: PoolSnapshot, constants: Constants = CONSTANTS): readonly Candidate[] {
+  const pool = index(snapshot, constants);
+  const keptFree = keepFree(orderOf(snapshot), pool);
+  return snapshot.credentials.map((credential) => weigh(task, credential, pool, keptFree));
+}
+
+type Refused = Pick<Waiting, "whyNot" | "of" | "until"> & { readonly estimate: Estimate };
 
 function needsNoLess(a: Estimate, b: Estimate): boolean {
   return a.p90 >= b.p90 && a.ms >= b.ms && a.tokensPerMinute >= b.tokensPerMinute;
@@ -96,7 +111,7 @@ function whatIsAsked(credentials: readonly CredentialState[]) {
   return {
     repository: credentials.some(({ only }) => only.repositories !== null),
     team: credentials.some(({ only }) => only.teams !== null),
-    person: credentials.some(({ serves }) => serves !== "everyone" && serves !== "nobody"),
+    person: credentials.some(({ owner }) => owner !== null),
   };
 }
 
@@ -121,7 +136,7 @@ function holdsOf(task: QueuedTask, credential: CredentialState, pool: Pool): Hol
       .filter((window) => counts(window, task.model))
       .map((window) => ({
         window: `window:${allowanceKey(window)}`,
-        amount: Math.ceil(window.name === "tokens-minute" ? task.estimate.tokensPerMinute : task.estimate.p90),
+        amount: Math.ceil(needOf(task.estimate, window)),
       })),
   ];
 }
@@ -139,19 +154,18 @@ function bestOf(task: QueuedTask, candidates: readonly Candidate[], { snapshot }
   return best?.credential;
 }
 
-function countWhy(candidates: readonly Candidate[]): PassedOver["whyNot"] {
-  const counted: Partial<Record<WhyNot["why"], number>> = {};
-  for (const { whyNot } of candidates) if (whyNot !== null) counted[whyNot.why] = (counted[whyNot.why] ?? 0) + 1;
-  return counted;
-}
-
-function soonest(candidates: readonly Candidate[]): EpochMs | null {
+function summaryOf(candidates: readonly Candidate[]): Pick<Waiting, "whyNot" | "of" | "until"> {
+  const whyNot: Partial<Record<WhyNot["why"], number>> = {};
+  const named: Partial<Record<WhyNot["why"], string>> = {};
   let first: EpochMs | null = null;
-  for (const { whyNot } of candidates) {
-    const until = whyNot?.until ?? null;
+  for (const candidate of candidates) {
+    if (candidate.whyNot === null) continue;
+    const { why, of, until } = candidate.whyNot;
+    whyNot[why] = (whyNot[why] ?? 0) + 1;
+    if (of !== undefined) named[why] ??= of;
     if (until !== null && (first === null || until < first)) first = until;
   }
-  return first;
+  return { whyNot, of: named, until: first };
 }
 
 function preference(a: CredentialState, b: CredentialState, seed: number): number {

@@ -1,7 +1,7 @@
 import type { CredentialName } from "../wire/ids.ts";
 import { MicroUsd, type EpochMs } from "../wire/units.ts";
 import type { Policy } from "../config/policy.ts";
-import type { PoolSnapshot } from "./decision.ts";
+import type { CredentialState, PoolSnapshot } from "./decision.ts";
 import { keptShare, leftShare } from "./room.ts";
 import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
 
@@ -21,7 +21,7 @@ export type CredentialReport = {
   readonly upstream: string;
   /** Whose seat it is; null: the organisation's own. */
   readonly owner: string | null;
-  readonly serves: "everyone" | "nobody" | "its owner";
+  readonly serves: CredentialState["serves"];
   readonly jobs: { readonly live: number; readonly atOnce: number };
   readonly coolingUntil: EpochMs | null;
   readonly quarantined: boolean;
@@ -77,7 +77,7 @@ export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: R
         provider: credential.provider,
         upstream: credential.upstream,
         owner: owners.get(credential.name) ?? null,
-        serves: typeof credential.serves === "string" ? credential.serves : "its owner",
+        serves: credential.serves,
         jobs: { live: credential.live, atOnce: credential.maxLive },
         coolingUntil: rests.length === 0 ? null : rests.reduce((last, until) => (until > last ? until : last)),
         quarantined: credential.quarantined,

@@ -5,7 +5,8 @@ import { counts, isCurrent, LENGTH_MS, ownOf, usedOf, type Allowance, type Learn
 
 /**
  * Whether a job fits a window: with nine chances of ten it stays within what the window has left after our own and others' use,
- * what is held, the owner's part and the margin.
+ * what is held, the owner's part and the margin. A window that nobody has touched is as large as it is thought to be: there is
+ * no better moment for what fits only then.
  */
 export function isRoomFor(
   estimate: Estimate,
@@ -15,14 +16,32 @@ export function isRoomFor(
   room: RoomConstants = ROOM,
 ): boolean {
   const { capacity, observed } = window;
-  if (window.name === "tokens-minute") return capacity === null || window.held + estimate.tokensPerMinute <= capacity.value;
+  if (window.name === "tokens-minute") return capacity === null || window.held + needOf(estimate, window) <= capacity.value;
   if (capacity === null) {
     const share = observed !== null && isCurrent(window, now) ? observed.share : 0;
     return window.held === 0 && share <= Math.min(room.unknownUpTo, 1 - keepForOwner - room.margin);
   }
-  const needed = estimate.p90 + capacity.hiddenPerMs * estimate.ms;
+  const isWhole = isUntouched(window, now);
+  if (isWhole && !isSure(capacity, room)) return keepForOwner + room.margin < 1;
+  const needed = needOf(estimate, window) + capacity.hiddenPerMs * estimate.ms;
+  const size = isWhole ? capacity.value : sureSize(capacity, room);
   // To the last unit: shares are exact to far less.
-  return needed / sureSize(capacity, room) <= leftShare(window, capacity, keepForOwner, now, room) + 1e-12;
+  return needed / size <= leftShare(window, capacity, keepForOwner, now, room) + 1e-12;
+}
+
+/** What a job may use of a window. Of tokens a minute never more than all: the provider paces it, and it would wait for ever. */
+export function needOf(estimate: Estimate, { name, capacity }: Pick<Allowance, "name" | "capacity">): number {
+  return name === "tokens-minute" ? Math.min(estimate.tokensPerMinute, capacity?.value ?? Infinity) : estimate.p90;
+}
+
+/** Whether a size is known well enough to call a job too large for it. */
+export function isSure({ error }: Learned, room: RoomConstants = ROOM): boolean {
+  return error <= room.unsure;
+}
+
+function isUntouched(window: Allowance, now: EpochMs): boolean {
+  const seen = window.observed !== null && isCurrent(window, now) ? window.observed.share : 0;
+  return seen < 0.01 && window.held === 0 && ownOf(window, now) === 0;
 }
 
 /** The share of a window whose size is known that may still be promised. Below zero after an estimate fell short. */
@@ -76,7 +95,10 @@ export function roomAt(
   let at: number = now;
   for (const window of windows) {
     if (!counts(window, task.model) || isRoomFor(task.estimate, window, keepForOwner, now, room)) continue;
-    if (window.capacity !== null && task.estimate.p90 > window.capacity.value * (1 - keepForOwner - room.margin)) return null;
+    // As it will be when it begins anew; a reset that has passed has brought all the room that it will.
+    const anew = { ...window, observed: null, resetsAt: now, own: 0, since: 0, held: 0 };
+    const isOver = window.resetsAt !== null && window.resetsAt <= now;
+    if (isOver || !isRoomFor(task.estimate, anew, keepForOwner, now, room)) return null;
     at = Math.max(at, window.resetsAt ?? now + LENGTH_MS[window.name]);
   }
   return at;

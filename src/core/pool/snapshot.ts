@@ -7,7 +7,6 @@ import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./decision.ts";
 import { priorOf } from "./priors.ts";
-import { ROOM } from "./constants.ts";
 import { allowanceKey, PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
 
 /** Where the policy names no team, or the asker is in none of those it names. */
@@ -58,10 +57,10 @@ export const REFUSALS_TO_QUARANTINE = 2;
 export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored, seed: number): PoolSnapshot {
   const { now } = stored;
   const queue = stored.queue.map((row) => toQueued(row, stored));
-  const known = indexOf(stored);
+  const known = indexOf(policy, stored);
   const credentials = policy.pool.map((entry) => {
     const row = known.credentials.get(entry.name);
-    return toCredential(entry, upstreamOf(entry, row), row, known);
+    return toCredential(entry, upstreamOf(entry.name, entry.account, row?.upstream ?? null), row, known);
   });
   return {
     now,
@@ -80,11 +79,21 @@ export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored,
 /** What is stored, by what it is looked up by: a pool may have hundreds of credentials. */
 type Known = ReturnType<typeof indexOf>;
 
-function indexOf(stored: Stored) {
+function indexOf(policy: Policy, stored: Stored) {
+  const accounts = new Map(policy.pool.map(({ name, account }) => [name, account]));
+  const heard = new Map(stored.credentials.map(({ name, upstream }) => [name, upstream]));
+  const liveOf = new Map<string, number>();
+  for (const { credential, live } of stored.live) {
+    const upstream = accounts.has(credential)
+      ? upstreamOf(credential, accounts.get(credential), heard.get(credential) ?? null)
+      : (heard.get(credential) ?? `credential:${credential}`);
+    liveOf.set(upstream, (liveOf.get(upstream) ?? 0) + live);
+  }
   return {
     stored,
     credentials: new Map(stored.credentials.map((row) => [row.name, row])),
     live: new Map(stored.live.map((row) => [row.credential, row.live])),
+    liveOf,
     cooldowns: Map.groupBy(stored.cooldowns, ({ upstream }) => upstream),
   };
 }
@@ -95,15 +104,13 @@ export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "a
   return [`${kind}/${String(asker.repository.id)}`, kind];
 }
 
-/** An upstream is named by the provider once it has been heard, before that by the policy's `account` or the credential itself. */
-function upstreamOf(
-  entry: { readonly name: string; readonly account?: string | undefined },
-  row: Stored["credentials"][number] | undefined,
-): string {
-  if (entry.account !== undefined) return `account:${entry.account}`;
-  const kept = row?.upstream ?? null;
-  // What the policy once called it and calls it no more isn't the provider's word.
-  return kept === null || kept.startsWith("account:") ? `credential:${entry.name}` : kept;
+/**
+ * Which account a credential is of: the policy's `account`, else the provider's word once it has been heard, else its own. What
+ * the policy once called it and calls it no more isn't the provider's word.
+ */
+export function upstreamOf(name: string, account: string | undefined, heard: string | null): string {
+  if (account !== undefined) return `account:${account}`;
+  return heard === null || heard.startsWith("account:") ? `credential:${name}` : heard;
 }
 
 function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stored["queue"][number], stored: Stored): QueuedTask {
@@ -136,7 +143,7 @@ function toCredential(
   entry: Policy["pool"][number],
   upstream: string,
   row: Stored["credentials"][number] | undefined,
-  { stored, live, cooldowns }: Known,
+  { stored, live, liveOf, cooldowns }: Known,
 ): CredentialState {
   const name = CredentialName(entry.name);
   const { only } = entry;
@@ -146,8 +153,10 @@ function toCredential(
     provider: entry.provider,
     upstream,
     maxLive: entry.jobs ?? (seat ? 1 : JOBS_PER_KEY),
-    live: live.get(name) ?? 0,
+    // A subscription does one job at a time, under however many names.
+    live: (seat ? liveOf.get(upstream) : live.get(name)) ?? 0,
     lastGrantAt: row?.lastGrantAt ?? null,
+    owner: personOf(entry.owner ?? "", stored) ?? null,
     keepForOwner: entry["keep-for-owner"] ?? 0,
     serves: servesOf(entry, stored),
     only: {
@@ -163,13 +172,10 @@ function toCredential(
   };
 }
 
-/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person; nobody where all is kept. */
+/** A seat serves its owner; everyone only where the policy says so and its owner has agreed in person. */
 function servesOf(entry: Policy["pool"][number], stored: Stored): CredentialState["serves"] {
-  if (entry.kind !== "seat") return "everyone";
-  // Before its windows are known as well as after.
-  if ((entry["keep-for-owner"] ?? 0) > 1 - ROOM.margin) return "nobody";
-  if (isLent(entry, stored.consents)) return "everyone";
-  return personOf(entry.owner ?? "", stored) ?? "nobody";
+  if (entry.kind !== "seat" || isLent(entry, stored.consents)) return "everyone";
+  return entry.serves === "everyone" ? "not-lent" : "owner";
 }
 
 /** The policy names people by login; those who wait were verified with theirs when they were planned. */
@@ -190,6 +196,9 @@ const SUBSCRIBED = (["five-hour", "week"] as const).map((name): Allowance => {
 
 function toUpstreams(credentials: readonly CredentialState[], stored: Stored): readonly Upstream[] {
   const upstreams = new Map<string, string>(credentials.map(({ name, upstream }) => [name, upstream]));
+  // One that the policy names no more: its job goes on, and holds of its account.
+  for (const { name, upstream } of stored.credentials)
+    if (!upstreams.has(name)) upstreams.set(name, upstream ?? `credential:${name}`);
   const held = new Map<string, Map<string, number>>();
   for (const { window, credential, amount } of stored.held) {
     const upstream = upstreams.get(credential);
@@ -199,7 +208,7 @@ function toUpstreams(credentials: readonly CredentialState[], stored: Stored): r
     held.set(upstream, windows);
   }
   const subscribed = new Set(credentials.filter(({ budgets }) => budgets.length === 0).map(({ upstream }) => upstream));
-  return [...new Set(upstreams.values())].map((id) => {
+  return [...new Set(credentials.map(({ upstream }) => upstream))].map((id) => {
     const heldOf = held.get(id);
     const heard = stored.windows.get(id) ?? [];
     const unheard = subscribed.has(id) ? SUBSCRIBED.filter(({ name }) => !heard.some((window) => window.name === name)) : [];
@@ -241,8 +250,11 @@ function budgetsOf(policy: Policy, stored: Stored): readonly Budget[] {
   const askers = stored.queue.map(({ plan }) => plan.asker);
   for (const id of new Set(askers.map(({ person }) => person))) add({ kind: "person", id }, policy.people.budget);
   const named = new Map(Object.entries(policy.repositories).map(([name, { budget }]) => [name.toLowerCase(), budget]));
-  for (const [id, name] of new Map(askers.map(({ repository }) => [repository.id, repository.name])))
-    add({ kind: "repository", id }, named.get(name.toLowerCase()));
+  // One that was renamed waits under both names: a budget of either is its own.
+  for (const [id, of] of Map.groupBy(askers, ({ repository }) => repository.id)) {
+    const name = of.map(({ repository }) => repository.name.toLowerCase()).find((each) => named.get(each) !== undefined);
+    add({ kind: "repository", id }, name === undefined ? undefined : named.get(name));
+  }
   return budgets;
 }
 

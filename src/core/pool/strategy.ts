@@ -41,7 +41,7 @@ export function scoreOf(
     case "drain-soonest":
       return Math.min(
         Number.MAX_SAFE_INTEGER,
-        ...windows.filter(({ name }) => isLong(name)).map(({ name, resetsAt }) => (resetsAt ?? now + LENGTH_MS[name]) - now),
+        ...windows.filter(({ name }) => isLong(name)).map(({ name, resetsAt }) => leftOfTime(name, resetsAt, now)),
         ...account.budgets.map(({ resetsAt }) => resetsAt - now),
       );
     default:
@@ -74,11 +74,14 @@ function usedShare(window: Allowance, mean: number, now: EpochMs): number {
   return (usedOf(window, capacity, now) + window.held + mean) / capacity.value + (observed === null ? UNKNOWN : 0);
 }
 
-/** How much of a window's time has passed; half of it where its reset is not known. */
+/** How much of a window's time has passed: none where its reset is not known, as if it began now. */
 function elapsedShare({ name, resetsAt }: Allowance, now: EpochMs): number {
-  if (resetsAt === null) return 0.5;
-  const left = resetsAt <= now ? LENGTH_MS[name] : resetsAt - now;
-  return Math.min(1, Math.max(0, 1 - left / LENGTH_MS[name]));
+  return Math.min(1, Math.max(0, 1 - leftOfTime(name, resetsAt, now) / LENGTH_MS[name]));
+}
+
+/** Of a window whose reset has passed a whole new length. */
+function leftOfTime(name: AllowanceName, resetsAt: EpochMs | null, now: EpochMs): number {
+  return resetsAt === null || resetsAt <= now ? LENGTH_MS[name] : resetsAt - now;
 }
 
 function budgetShare(budget: Budget, mean: number): number {

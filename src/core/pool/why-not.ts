@@ -1,5 +1,5 @@
 import type { TaskId } from "../wire/ids.ts";
-import { MicroUsd } from "../wire/units.ts";
+import { MicroUsd, type EpochMs } from "../wire/units.ts";
 import type { Constants } from "./constants.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, WhyNot } from "./decision.ts";
 import { isRoomFor } from "./room.ts";
@@ -19,7 +19,7 @@ export type Pool = {
 };
 
 /** What a credential is kept free for, and when it will have room for that. */
-export type Kept = { readonly task: TaskId; readonly at: number };
+export type KeptFor = { readonly task: TaskId; readonly at: number };
 
 export function index(snapshot: PoolSnapshot, constants: Constants): Pool {
   return {
@@ -36,12 +36,10 @@ export function windowsOf(credential: CredentialState, pool: Pool): readonly All
 
 /** What stands between a task and a credential whatever the time. */
 export function never(task: QueuedTask, credential: CredentialState): WhyNot | null {
-  const { only, serves } = credential;
+  const { only, serves, owner } = credential;
   const no = (why: WhyNot["why"], of?: string): WhyNot => ({ why, ...(of === undefined ? {} : { of }), until: null });
   if (credential.provider !== task.provider) return no("other-provider");
-  if (credential.quarantined) return no("quarantined");
-  if (serves === "nobody") return no("no-consent");
-  if (serves !== "everyone" && serves !== task.person) return no("others-seat");
+  if (serves !== "everyone" && owner !== task.person) return no(serves === "not-lent" ? "no-consent" : "others-seat");
   if (only.models?.includes(task.model) === false) return no("not-allowed", "models");
   if (only.harnesses?.includes(task.harness) === false) return no("not-allowed", "harnesses");
   if (only.tiers?.includes(task.tier) === false) return no("not-allowed", "tiers");
@@ -50,13 +48,19 @@ export function never(task: QueuedTask, credential: CredentialState): WhyNot | n
   return null;
 }
 
-export function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, kept: Kept | undefined): WhyNot | null {
+/** Of a seat's windows, what is kept from this task: its owner's own have all of them. */
+export function keptFrom({ person }: QueuedTask, { owner, keepForOwner }: CredentialState): number {
+  return person === owner ? 0 : keepForOwner;
+}
+
+export function refusal(task: QueuedTask, credential: CredentialState, pool: Pool, kept: KeptFor | undefined): WhyNot | null {
   const { now, unclaimed } = pool.snapshot;
   const always = never(task, credential);
   if (always !== null) return always;
+  if (credential.quarantined) return { why: "quarantined", until: null };
   if (unclaimed >= MAX_UNCLAIMED) return { why: "runners-busy", until: null };
   const tightest = tightestBudget(task, credential, pool);
-  if (tightest !== undefined) return { why: "budget", of: budgetId(tightest), until: tightest.resetsAt };
+  if (tightest !== undefined) return { why: "budget", of: budgetId(tightest.budget), until: tightest.until };
   const rest = restsOf(task, credential).filter(({ until }) => until > now);
   if (rest.length > 0) return { why: "cooling", until: rest.reduce((last, { until }) => (until > last ? until : last), now) };
   if (credential.live >= credential.maxLive) return { why: "busy", until: null };
@@ -65,7 +69,7 @@ export function refusal(task: QueuedTask, credential: CredentialState, pool: Poo
     return { why: "kept-free", of: kept.task, until: null };
   const { room } = pool.constants;
   const full = windowsOf(credential, pool).find(
-    (window) => counts(window, task.model) && !isRoomFor(task.estimate, window, credential.keepForOwner, now, room),
+    (window) => counts(window, task.model) && !isRoomFor(task.estimate, window, keptFrom(task, credential), now, room),
   );
   if (full === undefined) return null;
   // A reset that has passed ends nothing more.
@@ -73,10 +77,14 @@ export function refusal(task: QueuedTask, credential: CredentialState, pool: Poo
   return { why: "window", of: allowanceKey(full), until };
 }
 
-/** Of the budgets that can't take the task in full, the one that lacks most. */
-export function tightestBudget(task: QueuedTask, credential: CredentialState, pool: Pool): Budget | undefined {
+/** Of the budgets that can't take the task in full, the one that lacks most; `until`: when the last of them begins anew. */
+export function tightestBudget(
+  task: QueuedTask,
+  credential: CredentialState,
+  pool: Pool,
+): { readonly budget: Budget; readonly until: EpochMs } | undefined {
   const { own, others } = chargesOf(task, credential);
-  let tightest: { readonly budget: Budget; readonly lacks: number } | undefined;
+  let tightest: { readonly budget: Budget; readonly lacks: number; readonly until: EpochMs } | undefined;
   for (const [subjects, amount] of [
     [task.budgets, others],
     [credential.budgets, own],
@@ -84,9 +92,11 @@ export function tightestBudget(task: QueuedTask, credential: CredentialState, po
     for (const subject of subjects)
       for (const budget of pool.budgets.get(subject) ?? []) {
         const lacks = amount - leftOf(budget);
-        if (lacks > 0 && (tightest === undefined || lacks > tightest.lacks)) tightest = { budget, lacks };
+        if (lacks <= 0) continue;
+        const until = tightest === undefined || budget.resetsAt > tightest.until ? budget.resetsAt : tightest.until;
+        tightest = tightest === undefined || lacks > tightest.lacks ? { budget, lacks, until } : { ...tightest, until };
       }
-  return tightest?.budget;
+  return tightest;
 }
 
 /** Money: what a job may cost its credential's budgets, and the others it falls under. A subscription costs its runner alone. */

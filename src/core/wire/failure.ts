@@ -102,7 +102,7 @@ export function describe(failure: Failure): string {
       return `This would reserve ${failure.neededUsd}, and the tightest budget is ${failure.budgetUsd} in all. Raise \`budget\` in the policy, or lower \`task.budget\`.`;
     case "never-fits":
       return failure.why === "nobody-serves"
-        ? "No credential of the pool may serve this: they are of another provider, for other teams, repositories, tiers or models, seats whose owners have not agreed to serve others, or have had their key refused (`agent-pool pool` says which). Add one to `pool` in the policy, or widen `only`, then label the issue again."
+        ? "No credential of the pool may serve this: they are of another provider, for other teams, repositories, tiers or models, or seats whose owners have not agreed to serve others (`agent-pool pool` shows them). Add one to `pool` in the policy, or widen `only`, then label the issue again."
         : "This is expected to use more than any credential's window or budget holds in all. Split the issue, or add a larger credential, then label the issue again.";
     case "workflow-refused":
       return `GitHub refused to start \`${failure.workflow}\` in \`${failure.runner}\`: ${failure.message}. Check that the file is on the default branch, declares \`workflow_dispatch\` with the inputs \`attempt\` and \`credential\`, and that Actions are enabled there.`;
