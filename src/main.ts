@@ -58,7 +58,7 @@ async function main(config: Config): Promise<void> {
   });
   await expectFree(config).catch((error: unknown) => fail(`can't listen: ${reasonOf(error)}; check PORT and HOST`));
   limitWebhooks(await server.start());
-  const local = "directory" in config.store ? await serveLocal(store, config.store.directory) : undefined;
+  const local = "directory" in config.store ? await serveLocal(store, log, config.store.directory) : undefined;
   // Nothing is done in GitHub's sight before this process is reachable.
   worker = startWorker(deps);
   log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl }, "agent-pool is ready");

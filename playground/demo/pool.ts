@@ -8,7 +8,7 @@ import { err, type Result } from "#core/wire/result.ts";
 import { DAY_MS, HOUR_MS } from "#core/wire/units.ts";
 import { connectEmbedded } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
-import { lockPool } from "#adapters/store/pool.ts";
+import { lockPool } from "#adapters/store/lock.ts";
 import { recordObservation } from "#adapters/store/upstreams.ts";
 import type { World } from "../world.ts";
 

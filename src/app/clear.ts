@@ -1,4 +1,4 @@
-import { CredentialName } from "#core/wire/ids.ts";
+import { CredentialName, type OwnerId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { Cleared, Store } from "#ports/store.ts";
 import { parsePolicy } from "./policy.ts";
@@ -13,15 +13,16 @@ export async function clearCredential(store: Store, reference: string): Promise<
   const [name = "", login] = reference.split("/").toReversed();
   const owners = await store.readOwners();
   const wanted = owners.filter((owner) => login === undefined || owner.login.toLowerCase() === login.toLowerCase());
-  const found: (typeof owners)[number][] = [];
+  const found: { owner: OwnerId; login: string; account: string | undefined }[] = [];
   for (const owner of wanted) {
     const kept = await store.readPolicy(owner.owner);
     const policy = kept === undefined ? undefined : parsePolicy(owner.login, kept.text);
-    if (policy?.ok === true && policy.value.pool.some((entry) => entry.name === name)) found.push(owner);
+    const entry = policy?.ok === true ? policy.value.pool.find((each) => each.name === name) : undefined;
+    if (entry !== undefined) found.push({ ...owner, account: entry.account });
   }
   const [first, ...others] = found;
   if (first === undefined) return err(`no policy that could be read names a credential ${reference}`);
   if (others.length > 0) return err(`several owners have a credential ${name}: say which, as in ${first.login}/${name}`);
-  const cleared = await store.clearCredential(first.owner, CredentialName(name));
+  const cleared = await store.clearCredential(first.owner, CredentialName(name), first.account);
   return ok({ ...cleared, owner: first.login, credential: name });
 }

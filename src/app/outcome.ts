@@ -43,7 +43,7 @@ export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Pro
   const estimated = outcome.kind === "ran" && outcome.estimated;
   const { usage, ms } = outcome;
   const entries = settlement(
-    { usage, estimated, ms },
+    { usage, estimated, ms, used: lease.used },
     { price: lease.attempt.price, billed: lease.billed, minute: lease.minute },
   );
   const fault = outcome.kind === "ran" ? faultOf(outcome) : null;

@@ -38,19 +38,14 @@ export async function mayStillStart(deps: Deps, brief: Brief): Promise<Result<Fa
   const { store, github } = deps;
   const kept = await store.readPolicy(brief.owner.id);
   if (kept === undefined) throw new Error(`owner ${String(brief.owner.id)} has a planned task and no policy`);
-  const parsed = parsePolicy(brief.owner.login, kept.text);
-  if (!parsed.ok) return ok(parsed.error);
-  let policy = parsed.value;
-  // Without roles it is GitHub's word alone, and an older reading does.
-  if (policy.roles !== undefined) {
-    const current = await currentPolicy(deps, kept, brief);
-    if (!current.ok) return current;
-    // A file that was broken meanwhile changes nobody's role, and throws no paid work away.
-    if (!("refused" in current.value)) policy = current.value.policy;
-  }
+  const current = await currentPolicy(deps, kept, brief);
+  if (!current.ok) return current;
+  // A file that was broken meanwhile changes nobody's role, and throws no paid work away.
+  const policy = "refused" in current.value ? parsePolicy(brief.owner.login, kept.text) : ok(current.value.policy);
+  if (!policy.ok) return ok(policy.error);
   const role = await readRequester(github, brief);
   if (!role.ok) return role;
-  const standing = await readStanding(github, brief, policy, role.value, teamsOfRoles(policy));
+  const standing = await readStanding(github, brief, policy.value, role.value, teamsOfRoles(policy.value));
   if (!standing.ok) return standing;
   return ok(standing.value.start ? undefined : standing.value.why);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { clearCredential } from "#app/clear.ts";
 import { explainTask, readPools } from "#app/pool-report.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
+import type { Log } from "#ports/runtime.ts";
 import type { Store } from "#ports/store.ts";
 
 /**
@@ -14,11 +15,11 @@ import type { Store } from "#ports/store.ts";
 const SOCKET = "command.sock";
 
 /** Answers `GET /pool?of=`, `GET /why?of=` and `POST /clear?of=` as JSON, and nothing else. */
-export async function serveLocal(store: Store, directory: string): Promise<AsyncDisposable> {
+export async function serveLocal(store: Store, log: Log, directory: string): Promise<AsyncDisposable> {
   const path = join(directory, SOCKET);
   await rm(path, { force: true });
   const server = createServer((incoming, response) => {
-    void answerTo(store, incoming).then(({ status, body }) =>
+    void answerTo(store, log, incoming).then(({ status, body }) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)),
     );
   });
@@ -37,15 +38,17 @@ export async function serveLocal(store: Store, directory: string): Promise<Async
 
 async function answerTo(
   store: Store,
+  log: Log,
   { method, url: address = "/" }: IncomingMessage,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
-  const url = new URL(address, "http://local");
   try {
+    const url = new URL(address, "http://local");
     const what = url.pathname.slice(1);
     if (method !== methodOf(what)) return { status: 404, body: { error: "unknown question" } };
     const answer = await ask(store, what, url.searchParams.get("of") ?? undefined);
     return answer.ok ? { status: 200, body: answer.value } : { status: 404, body: { error: answer.error } };
-  } catch {
+  } catch (error) {
+    log.error({ err: error, method, address }, "a command could not be answered");
     return { status: 500, body: {} };
   }
 }

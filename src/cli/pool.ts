@@ -11,12 +11,13 @@ export function renderPools(pools: readonly OwnerPool[]): string {
 }
 
 /** `agent-pool clear`, for people. */
-export function renderCleared({ owner, credential, refusals, rests }: ClearedCredential): string {
+export function renderCleared({ owner, credential, refusals, rests, windows }: ClearedCredential): string {
   const ended = [
     ...(refusals === 0 ? [] : [`the doubt about its key (refused ${String(refusals)} times)`]),
     ...(rests === 0 ? [] : ["its account's rest"]),
+    ...(windows === 0 ? [] : [`what was known of ${String(windows)} full window${windows === 1 ? "" : "s"}`]),
   ];
-  const what = ended.length === 0 ? "it neither rested nor had its key refused" : `ended ${ended.join(" and ")}`;
+  const what = ended.length === 0 ? "it neither rested nor had its key refused" : `ended ${ended.join(", ")}`;
   return `${owner}/${credential}: ${what}; tasks that wait are looked at again.\n`;
 }
 

@@ -144,6 +144,8 @@ export type LeaseRow = {
   /** Why it will fail, known before its run ends. */
   readonly note: JudgedReason | null;
   readonly outcomeHash: string | null;
+  /** What its job has reported so far of its model's use, at list price. */
+  readonly used: MicroUsd;
   /** What its job reported, without the changes. */
   readonly report: Report | null;
   /**
@@ -203,8 +205,8 @@ export type PoolReading = {
   readonly months: ReadonlyMap<string, MonthsCost>;
 };
 
-/** How many refusals of its key in a row, and how many rests of its account. */
-export type Cleared = { readonly refusals: number; readonly rests: number };
+/** How many refusals of its key in a row, rests of its account, and windows of it that were full. */
+export type Cleared = { readonly refusals: number; readonly rests: number; readonly windows: number };
 
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
@@ -260,8 +262,8 @@ export type Store = {
    * `decide` is pure and waits for nothing.
    */
   admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
-  /** The credential's refusals are forgotten and its account's rests are over; what there was of them. */
-  clearCredential(owner: OwnerId, credential: CredentialName): Promise<Cleared>;
+  /** The credential's refusals are forgotten, its account's rests are over and its full windows unknown. `account`: the policy's. */
+  clearCredential(owner: OwnerId, credential: CredentialName, account: string | undefined): Promise<Cleared>;
   /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */
   replanQueued(owner: OwnerId, policyCommit: string): Promise<void>;
   /** Every task in the owner's queue ends as refused, or this one alone. */

@@ -131,7 +131,7 @@ describe("a seat's owner", () => {
     await say("/agent lend ada-max", ADA, gitHub(policyText("ada", "owner")));
 
     expect(await notice()).toMatchObject({ answer: "seat-lent", inPolicy: false });
-    expect(await serves(policyText("ada", "owner"))).toBe("nobody");
+    expect(await serves(policyText("ada", "owner"))).toBe("owner");
     expect(await serves()).toBe("everyone");
   });
 
@@ -176,7 +176,7 @@ describe("a seat's owner", () => {
 
     expect(await notice()).toMatchObject(failure);
     expect(await consents()).toEqual([]);
-    expect(await serves()).toBe("nobody");
+    expect(await serves()).toBe("not-lent");
   });
 
   it("who may not start work and has no seat takes the place of nothing that was said", async () => {
@@ -196,7 +196,7 @@ describe("a seat's owner", () => {
 
     expect(await say("/agent unlend ada-max", { ...ADA, login: "ada-new" }, gone)).toBe("done");
 
-    expect(await serves()).toBe("nobody");
+    expect(await serves()).toBe("not-lent");
     expect(await notice()).toEqual({ answer: "seat-taken-back", seat: "ada-max", login: "ada-new" });
     expect(await dueAt()).not.toBeNull();
     expect(await consents()).toMatchObject([{ revoked_at: expect.any(Number) as number }]);
@@ -220,7 +220,7 @@ describe("a seat's owner", () => {
 
     expect(await trigger(depsOf(gitHub()), before)).toBe("done");
 
-    expect(await serves()).toBe("nobody");
+    expect(await serves()).toBe("not-lent");
     expect(await notice()).toMatchObject({ reason: "nothing-lent" });
     await new Promise((resolve) => setTimeout(resolve, 5));
     await say("/agent lend ada-max", ADA);
@@ -237,12 +237,12 @@ describe("a seat's owner", () => {
   it("is asked again when the notice changes, or the policy names another login", async () => {
     await say("/agent lend ada-max", ADA);
     await sql`update consents set notice_hash = 'of an older text'`.execute(connection.db);
-    expect(await serves()).toBe("nobody");
+    expect(await serves()).toBe("not-lent");
 
     await say("/agent lend ada-max", ADA);
 
     expect(await serves()).toBe("everyone");
-    expect(await serves(policyText("ada-new"))).toBe("nobody");
+    expect(await serves(policyText("ada-new"))).toBe("not-lent");
     expect((await consents()).map((row) => row.notice_hash)).toEqual(["of an older text", NOTICE_HASH]);
   });
 

@@ -385,18 +385,18 @@ describe("roles", () => {
       expect((await newest()).state).toBe("solved");
     });
 
-    it("read no policy again where it names no roles", async () => {
+    it("read the policy anew once it is minutes old, for it may name roles by now", async () => {
       await ask(at({ role: "write", policy: "" }));
       const lease = (await store.readLeases((await newest()).id))[0]!;
       await store.claimLease(lease.id, lease.run ?? RunId(1), "check", "hash");
       await store.settle(lease.id, CHANGED, "h", SETTLED);
       await OLD.execute(connection.db);
-      const later = at({ role: "write", policy: "" });
+      const later = at({ role: "write", policy: "roles: { operator: { people: [boss] } }\n" });
 
       await settle(later);
 
-      expect((await newest()).state).toBe("solved");
-      expect(later.calls).toEqual(["readRole"]);
+      expect(await newest()).toMatchObject({ state: "unsolved", failure: { reason: "actor-in-no-role" } });
+      expect(later.calls).toEqual(["readSetUp", "readRole"]);
     });
   });
 });

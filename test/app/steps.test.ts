@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LEASE } from "#core/pool/lease.ts";
-import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { CredentialName, DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { NO_USAGE, type EndingKind, type Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
@@ -716,7 +716,7 @@ describe("the worker's steps", () => {
     expect((await now()).task.failure).toMatchObject({ reason: "tries-used-up", step: "waiting for a runner", tries: 3 });
   });
 
-  it("use a key no more that was refused twice, and refuse what nothing else may serve", async () => {
+  it("use a key no more that was refused twice, and have what nothing else may serve wait for a new one", async () => {
     const github = fakeGitHub();
     await ask(github);
     for (let runs = 0; runs < 2; runs += 1) {
@@ -725,9 +725,13 @@ describe("the worker's steps", () => {
     }
 
     expect(await now()).toMatchObject({
-      task: { state: "refused", failure: { reason: "never-fits", why: "nobody-serves" } },
-      leases: [{ state: "settled" }, { state: "settled", attempt: { number: 1, verdict: "refused" } }],
+      task: { state: "queued", failure: null, waiting: { whyNot: { quarantined: 1 } } },
+      leases: [{ state: "settled" }, { state: "settled", attempt: { number: 1, verdict: null } }],
     });
+
+    await store.clearCredential(OwnerId(10), CredentialName("platform-api"), undefined);
+    await settle(github);
+    expect((await now()).task.state).toBe("awaiting");
   });
 
   it("plan a waiting task anew where the policy has changed since, and keep its age", async () => {

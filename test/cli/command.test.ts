@@ -12,6 +12,7 @@ import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { readCommand, render } from "#cli/command.ts";
 import { ask, askRunning, serveLocal } from "#cli/local.ts";
 import { bar, span } from "#cli/text.ts";
+import { createLog } from "#adapters/runtime/log.ts";
 import { openStore } from "#adapters/store/store.ts";
 import { credential, snapshot, task } from "../core/pool-kit.ts";
 import { makeBrief } from "../kit/briefs.ts";
@@ -126,9 +127,10 @@ describe("agent-pool clear", () => {
   const asked = { what: "clear" as const, of: "ada-max", json: false };
 
   it.each([
-    [{ refusals: 2, rests: 0 }, "ended the doubt about its key (refused 2 times)"],
-    [{ refusals: 0, rests: 1 }, "ended its account's rest"],
-    [{ refusals: 0, rests: 0 }, "it neither rested nor had its key refused"],
+    [{ refusals: 2, rests: 0, windows: 0 }, "ended the doubt about its key (refused 2 times)"],
+    [{ refusals: 0, rests: 1, windows: 0 }, "ended its account's rest"],
+    [{ refusals: 0, rests: 1, windows: 2 }, "ended its account's rest, what was known of 2 full windows"],
+    [{ refusals: 0, rests: 0, windows: 0 }, "it neither rested nor had its key refused"],
   ])("says of %j what it ended", (cleared, said) => {
     const text = render(asked, { ...cleared, owner: "acme", credential: "ada-max" });
 
@@ -147,7 +149,9 @@ describe("agent-pool clear", () => {
     }
 
     expect(await ask(store, "clear", "key")).toEqual(err("several owners have a credential key: say which, as in acme/key"));
-    expect(await ask(store, "clear", "other/key")).toEqual(ok({ owner: "other", credential: "key", refusals: 0, rests: 0 }));
+    expect(await ask(store, "clear", "other/key")).toEqual(
+      ok({ owner: "other", credential: "key", refusals: 0, rests: 0, windows: 0 }),
+    );
     expect(await ask(store, "clear", "acme/none")).toEqual(err("no policy that could be read names a credential acme/none"));
     await store.close();
   });
@@ -171,7 +175,7 @@ describe("the command and the store", () => {
   it("is answered by the process that has the embedded store open, to its own user alone", async () => {
     const directory = mkdtempSync(join(tmpdir(), "agent-pool-cli-"));
     const store = await openStore({ directory });
-    const serving = await serveLocal(store, directory);
+    const serving = await serveLocal(store, createLog("silent"), directory);
 
     const pools = await askRunning(directory, "pool", undefined);
     const unknown = await askRunning(directory, "why", "nothing#1");

@@ -111,7 +111,7 @@ describe("ledger", () => {
     [3_599_999, 60],
   ])("takes a job of %i ms for %i minutes of a runner", (ms, minutes) => {
     const entries = settlement(
-      { usage: NO_USAGE, estimated: false, ms },
+      { usage: NO_USAGE, estimated: false, ms, used: MicroUsd(0) },
       { price: priceOf("claude-haiku-5-5"), billed: true, minute: MINUTE },
     );
 
@@ -123,7 +123,7 @@ describe("ledger", () => {
     const used = usage(1_000, 500);
 
     const entries = settlement(
-      { usage: used, estimated: true, ms: 90_000 },
+      { usage: used, estimated: true, ms: 90_000, used: MicroUsd(0) },
       { price: priceOf("claude-sonnet-5-5"), billed: true, minute: MINUTE },
     );
 
@@ -133,9 +133,18 @@ describe("ledger", () => {
     ]);
   });
 
+  it("takes nothing back of what the job had reported before", () => {
+    const entries = settlement(
+      { usage: usage(1_000, 500), estimated: false, ms: 90_000, used: MicroUsd(9_000) },
+      { price: priceOf("claude-sonnet-5-5"), billed: true, minute: MINUTE },
+    );
+
+    expect(entries[0]).toMatchObject({ amount: 9_000, listed: 9_000, detail: { estimated: true } });
+  });
+
   it("spends no money on the model where a subscription has paid, and keeps what it would have cost", () => {
     const entries = settlement(
-      { usage: usage(1_000, 500), estimated: false, ms: 90_000 },
+      { usage: usage(1_000, 500), estimated: false, ms: 90_000, used: MicroUsd(0) },
       { price: priceOf("claude-sonnet-5-5"), billed: false, minute: MINUTE },
     );
 

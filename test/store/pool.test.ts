@@ -14,7 +14,8 @@ import { fromKept } from "#adapters/store/decisions.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { CurrentPolicy, Settlement, Store } from "#ports/store.ts";
 import { Policy } from "#core/config/policy.ts";
-import { makeBrief, makePlanRow, makePolicy, SETTLED } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
+import { checkBooks } from "../kit/invariants.ts";
 import {
   child,
   claim,
@@ -71,9 +72,16 @@ function ran(overrides: Partial<Extract<Outcome, { kind: "ran" }>> = {}): Outcom
 
 /** What the app makes of that outcome: half a dollar of tokens and a minute. */
 const ENTRIES = settlement(
-  { usage: ran().usage, estimated: false, ms: MINUTE_MS },
+  { usage: ran().usage, estimated: false, ms: MINUTE_MS, used: MicroUsd(0) },
   { price: makePlanRow().price, billed: true, minute: MINUTE },
 );
+const REST = { kind: "rest", model: null, ms: 3 * DAY_MS } as const;
+const QUOTA = { kind: "quota", window: "week", scope: null, resetsInMs: 3 * DAY_MS } as const;
+/** That the account's week is used so far. */
+function seenWeek(share: number, overrides: Partial<Observation> = {}): Observation {
+  const reading = { window: "week", model: null, share, limit: null, resetsInMs: 3 * DAY_MS, rejected: share >= 1 } as const;
+  return { readings: [reading], signal: null, upstream: null, ageMs: 0, ...overrides };
+}
 const WORKED: Settlement = { entries: ENTRIES, fault: null, isTypical: true };
 
 const credentialOf = async (store: Store, name = "one", policy = POLICY) =>
@@ -524,17 +532,149 @@ describe("the pool on real Postgres", () => {
     await using opened = await open();
     const { store } = opened;
     const policy = makePolicy(["one"]);
-    const faults = [{ kind: "rest", model: null, ms: HOUR_MS }, { kind: "refused" }, { kind: "refused" }] as const;
-    await queueTasks(store, faults.length + 1);
-    const started = [await start(store, policy), await start(store, policy), await start(store, policy)];
-    for (const [at, fault] of faults.entries()) await store.settle(started[at]!.lease.id, ran(), "h", { ...SETTLED, fault });
+    await queueTasks(store, 4);
+    const resting = await start(store, policy);
+    for (let refusals = 0; refusals < 2; refusals += 1)
+      await store.settle((await start(store, policy)).lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
+    await store.settle(resting.lease.id, ran(), "h", { ...SETTLED, fault: REST });
     expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "wait" });
 
-    const cleared = await store.clearCredential(OWNER, CredentialName("one"));
+    const cleared = await store.clearCredential(OWNER, CredentialName("one"), undefined);
 
-    expect(cleared).toEqual({ refusals: 2, rests: 1 });
+    expect(cleared).toEqual({ refusals: 2, rests: 1, windows: 0 });
     expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "grant", credential: "one" });
-    expect(await store.clearCredential(OWNER, CredentialName("one"))).toEqual({ refusals: 0, rests: 0 });
+    expect(await store.clearCredential(OWNER, CredentialName("one"), undefined)).toEqual({ refusals: 0, rests: 0, windows: 0 });
+  });
+
+  it("P6: an account whose limit was lifted early serves again when a person says so, by whichever of its credentials", async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const policy = policyOf(["one", "two"].map((name) => ({ name, provider: "anthropic", account: "acme" })));
+    await queueTasks(store, 2);
+    const { lease, credential } = await start(store, policy);
+    await store.settle(lease.id, ran({ observation: seenWeek(1, { signal: QUOTA }) }), "h", { ...SETTLED, fault: REST });
+    expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "wait" });
+
+    const other = CredentialName(credential === "one" ? "two" : "one");
+    const cleared = await store.clearCredential(OWNER, other, "acme");
+
+    expect(cleared).toEqual({ refusals: 0, rests: 1, windows: 1 });
+    expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "grant" });
+  });
+
+  it("P10: jobs that were refused in one bad moment of the provider's are one doubt, not two", async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const policy = makePolicy(["one"]);
+    await queueTasks(store, 3);
+    const both = [await start(store, policy), await start(store, policy)];
+    for (const { lease } of both) await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
+    expect((await credentialOf(store)).quarantined).toBe(false);
+
+    const { lease } = await start(store, policy);
+    await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
+
+    expect((await credentialOf(store)).quarantined).toBe(true);
+  });
+
+  it("P15: an outcome that comes late ends no rest and changes no figure that is newer than it", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const policy = makePolicy(["one"]);
+    await queueTasks(store, 2);
+    const [early, late] = [await start(store, policy), await start(store, policy)];
+    // The first ended well ten minutes ago, and the app could not be reached until now.
+    const outcome = ran({ observation: seenWeek(0.9, { ageMs: 500 }) });
+    await sql`update leases set heard_at = heard_at - 600000, deadline_at = deadline_at - 600000 where id = ${early.lease.id}`.execute(
+      db,
+    );
+    await store.settle(late.lease.id, ran({ observation: seenWeek(1, { signal: QUOTA }) }), "h", { ...SETTLED, fault: REST });
+    await sql`select pg_sleep(0.6)`.execute(db);
+
+    await store.settle(early.lease.id, outcome, "h", { ...SETTLED, isTypical: true });
+
+    const { credentials, upstreams } = await look(store, policy);
+    expect(credentials[0]!.cooldowns).toHaveLength(1);
+    expect(upstreams[0]!.windows[0]!.observed!.share).toBe(1);
+  });
+
+  it("P6: a rest goes on when the policy names the account, and when it names it no more", async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const named = (account?: string) => policyOf([{ name: "one", provider: "anthropic", account }]);
+    await queueTasks(store, 2);
+    const { lease } = await start(store, named());
+    await store.settle(lease.id, ran({ observation: seenWeek(0.3, { upstream: "org" }) }), "h", { ...SETTLED, fault: REST });
+
+    for (const policy of [named(), named("acme"), named()]) {
+      const { credentials, upstreams } = await look(store, policy);
+      expect(credentials[0]!.cooldowns).toHaveLength(1);
+      expect(upstreams[0]!.windows[0]!.observed!.share).toBe(0.3);
+    }
+  });
+
+  it("what a job used before it was moved counts in what such jobs cost", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const policy = makePolicy(["one", "two"]);
+    await queueTasks(store, 1);
+    const first = await start(store, policy);
+    await store.settle(first.lease.id, ran(), "h", settlementOf(4_000_000, 6_000, { fault: REST }));
+    await store.advance(await claim(store, first.task), "move");
+    const second = await start(store, policy);
+    await store.settle(second.lease.id, ran(), "h", settlementOf(100_000, 6_000, { isTypical: true }));
+
+    const { rows } = await sql<{ cost: number }>`select distinct exp(log / n) as cost from seen`.execute(db);
+
+    expect(rows[0]!.cost).toBeCloseTo(4_100_000, 0);
+  });
+
+  it("what a moved task had changed isn't kept when it is refused in the queue", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const policy = makePolicy(["one"]);
+    await queueTasks(store, 1);
+    const { lease, task } = await start(store, policy);
+    const change = { status: "added", path: "a.ts", mode: "100644", blob: "a".repeat(40), content: "c2VjcmV0" } as const;
+    await store.settle(lease.id, ran({ changes: [change] }), "h", { ...SETTLED, fault: REST });
+    await store.advance(await claim(store, task), "move");
+
+    await store.refuseQueued(OWNER, { reason: "never-fits", why: "nobody-serves" }, task);
+
+    expect(await db.selectFrom("leases").select("changes").execute()).toEqual([{ changes: null }]);
+  });
+
+  it("P1: a seat's jobs hold of its windows before anything is heard of them, and of those heard of meanwhile", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const seats = ["one", "two"].map((name) => ({
+      name,
+      provider: "anthropic",
+      kind: "seat",
+      owner: "maintainer",
+      account: "a",
+    }));
+    const policy = policyOf(seats);
+    await queueTasks(store, 2);
+
+    const first = await start(store, policy);
+    await checkBooks(db);
+    const { model } = first.lease.attempt.route;
+    const told = seenWeek(0.1);
+    const readings = [...told.readings, { ...told.readings[0]!, window: "week-model" as const, model }];
+    const beat = { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation: { ...told, readings } } as const;
+    await store.recordHeartbeat(first.lease.id, beat, MicroUsd(0));
+    await checkBooks(db);
+
+    const { upstreams } = await look(store, policy);
+    expect(upstreams[0]!.windows.map(({ name, held }) => [name, held > 0])).toEqual(
+      expect.arrayContaining([
+        ["five-hour", true],
+        ["week", true],
+        ["week-model", true],
+      ]),
+    );
+    expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "wait" });
   });
 
   it("the month's cost of a credential is its model's in the ledger, at the price paid and at list price", async () => {
@@ -796,7 +936,7 @@ describe("the pool on real Postgres", () => {
     await store.settle(lease.id, ran({ ms: 900 * DAY_MS }), "h", {
       ...SETTLED,
       entries: settlement(
-        { usage: NO_USAGE, estimated: false, ms: 900 * DAY_MS },
+        { usage: NO_USAGE, estimated: false, ms: 900 * DAY_MS, used: MicroUsd(0) },
         { price: makePlanRow().price, billed: true, minute: MINUTE },
       ),
     });
@@ -937,6 +1077,27 @@ describe("the pool on real Postgres", () => {
     expect((await start(store, policy)).task).not.toBe(larger);
     const marks = await db.selectFrom("tasks").select("id").where("passed_over_at", "is not", null).execute();
     expect(marks).toEqual([]);
+  });
+
+  it("a task that finds no room is marked when another is granted before it, once, and unmarked when it is granted", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    const policy = makePolicy(["one"], "$11/month");
+    const marked = () => db.selectFrom("tasks").select("id").where("passed_over_at", "is not", null).execute();
+    const [first] = await queueTasks(store, 1, { budget: MicroUsd(5_000_000) });
+    const { lease } = await start(store, policy);
+    const [large] = await queueTasks(store, 1, { budget: MicroUsd(10_000_000) });
+    await queueTasks(store, 1, { budget: MicroUsd(1_000_000) });
+
+    const small = await start(store, policy);
+
+    expect(small.task).not.toBe(large);
+    expect(await marked()).toEqual([{ id: large }]);
+    await store.settle(lease.id, ran(), "h", SETTLED);
+    await store.settle(small.lease.id, ran(), "h", SETTLED);
+    expect((await start(store, policy)).task).toBe(large);
+    expect(await marked()).toEqual([]);
+    expect(first).not.toBe(large);
   });
 });
 

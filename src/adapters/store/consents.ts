@@ -3,7 +3,7 @@ import type { CredentialName, DeliveryId, OwnerId } from "#core/wire/ids.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import type { Lender } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
-import { lockPool } from "./pool.ts";
+import { lockPool } from "./lock.ts";
 import { wakeAdmission } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 

@@ -9,7 +9,7 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import type { ExpectedRun, LeasePatch, LeaseRow } from "#ports/store.ts";
 import { writeLedger } from "./ledger.ts";
 import { NOW } from "./migrations.ts";
-import { lockPool } from "./pool.ts";
+import { lockPool } from "./lock.ts";
 import { correctTeam, planOf } from "./settled.ts";
 import { recordUse } from "./upstreams.ts";
 import type { Schema } from "./schema.ts";
@@ -70,6 +70,7 @@ function leases(db: Kysely<Schema>) {
       "leases.billed",
       "leases.minute",
       "leases.run_ended",
+      "leases.used",
       sql<number>`${NOW} - leases.created_at`.as("age"),
       sql<number | null>`${NOW} - coalesce(heard_at, deadline_at - ${LEASE.termMs})`.as("unheard"),
       sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"),
@@ -113,6 +114,7 @@ function toLease(row: Read): LeaseRow {
     minute: MicroUsd(row.minute),
     note: row.note,
     outcomeHash: row.outcome_hash,
+    used: MicroUsd(row.used),
     report: row.report,
     costs: {
       model: money(row.model_cost),

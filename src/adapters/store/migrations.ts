@@ -166,6 +166,7 @@ const MIGRATIONS: Record<string, Migration> = {
           last_grant_at bigint,
           upstream text,
           refusals integer not null default 0,
+          refused_at bigint,
           primary key (owner_id, name)
         )`.execute(db);
       // All that was ever said; of one credential at most one that hasn't been taken back.

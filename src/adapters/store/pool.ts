@@ -6,15 +6,17 @@ import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
-import { kindsOf, sinceOf, toSnapshot, type Stored } from "#core/pool/snapshot.ts";
+import { kindsOf, sinceOf, toSnapshot, upstreamOf, type Stored } from "#core/pool/snapshot.ts";
 import type { Allowance, Learned } from "#core/pool/windows.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import { wakeWaitingComments } from "./comments.ts";
 import { writeGrant } from "./grant.ts";
+import { lockPool } from "./lock.ts";
 import { FIGURE_COLUMNS, NOW } from "./migrations.ts";
 import { claimDue } from "./queue.ts";
 import type { Schema } from "./schema.ts";
+import { moveUpstream } from "./upstreams.ts";
 
 export async function recordPolicy(
   db: Kysely<Schema>,
@@ -48,19 +50,6 @@ export async function readPolicy(db: Kysely<Schema>, owner: OwnerId): Promise<Ke
     .executeTakeFirst();
 }
 
-/**
- * One transaction at a time an owner, taken as its own first statement at READ COMMITTED, so that what is read afterwards
- * postdates the wait: under REPEATABLE READ it would predate it, and rows locked after scoring were measured to herd.
- * Source: 654 grants a second with 16 callers this way, 174 with 2,884 retries under SERIALIZABLE.
- * Returns the clock, read once the lock was held.
- */
-export async function lockPool(tx: Kysely<Schema>, owner: OwnerId): Promise<EpochMs> {
-  const { rows } = await sql<{ now: number }>`
-    with locked as materialized (select pg_advisory_xact_lock(hashtextextended('agent-pool:pool', ${owner}::bigint)))
-    select (extract(epoch from clock_timestamp()) * 1000)::bigint as now from locked`.execute(tx);
-  return EpochMs(rows[0]?.now ?? 0);
-}
-
 export async function admit(
   db: Kysely<Schema>,
   owner: OwnerId,
@@ -69,7 +58,9 @@ export async function admit(
 ): Promise<Decision> {
   return db.transaction().execute(async (tx) => {
     const now = await lockPool(tx, owner);
-    const decision = decide(toSnapshot(policy, commit, await loadPool(tx, owner, now), randomInt(2 ** 31)));
+    let stored = await loadPool(tx, owner, now);
+    if (await adoptAccounts(tx, owner, policy, stored.credentials)) stored = await loadPool(tx, owner, now);
+    const decision = decide(toSnapshot(policy, commit, stored, randomInt(2 ** 31)));
     if (decision.kind === "grant") await writeGrant(tx, owner, policy, decision);
     else {
       await writeWaiting(tx, decision.waiting);
@@ -77,6 +68,26 @@ export async function admit(
     }
     return decision;
   });
+}
+
+/**
+ * The policy may name an account otherwise than the provider does, or cease to: what is known of it by its old name, a rest
+ * above all, goes on under the new one. True where anything was renamed.
+ */
+async function adoptAccounts(
+  tx: Kysely<Schema>,
+  owner: OwnerId,
+  policy: CurrentPolicy["policy"],
+  known: Stored["credentials"],
+): Promise<boolean> {
+  const renamed = policy.pool.flatMap(({ name, account }) => {
+    const row = known.find((each) => each.name === name);
+    const before = row?.upstream ?? `credential:${name}`;
+    const after = upstreamOf(name, account, row?.upstream ?? null);
+    return row === undefined || before === after ? [] : [{ credential: CredentialName(name), before, after }];
+  });
+  for (const { credential, before, after } of renamed) await moveUpstream(tx, { owner, credential }, before, after);
+  return renamed.length > 0;
 }
 
 /** What each waiting task's comment says of its place, the next time that it is written. */

@@ -7,7 +7,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import { listedOf } from "#core/pool/ledger.ts";
 import { stepLease, stepTask, TASK_STATES, type TaskEvent, type TaskState } from "#core/task/lifecycle.ts";
 import { writeLedger } from "./ledger.ts";
-import { lockPool } from "./pool.ts";
+import { lockPool } from "./lock.ts";
 import { learnUpstream, recordFault, recordObservation, recordUse } from "./upstreams.ts";
 import { correctTeam, learnCost, planOf } from "./settled.ts";
 import { stepLeaseRow } from "./leases.ts";
@@ -84,13 +84,13 @@ export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartb
       })
       .where("id", "=", lease)
       .execute();
-    await hear(tx, row, await modelOf(tx, row.attempt_id), listed, heartbeat.observation);
+    await hear(tx, row, await modelOf(tx, row.attempt_id), listed, heartbeat.observation, Infinity);
   });
 }
 
 /**
  * What a run has told of its use so far and of its account. A figure that goes backwards adds nothing; one of an observation's
- * own report is part of what the provider has seen. Returns the clock, read under the pool's lock.
+ * own report is part of what the provider has seen, which was `latest` at the latest. Returns when that was.
  */
 async function hear(
   tx: Kysely<Schema>,
@@ -98,15 +98,26 @@ async function hear(
   model: string,
   listed: number,
   observation: Observation | null,
+  latest: number,
 ): Promise<EpochMs> {
   const of = { owner: OwnerId(row.owner_id), credential: CredentialName(row.credential), model };
   const now = await lockPool(tx, of.owner);
+  const at = EpochMs(Math.min(now - (observation?.ageMs ?? 0), latest));
   // Before its use is counted, so that this is counted there.
   if (observation !== null) await learnUpstream(tx, of, observation.upstream);
-  await recordUse(tx, of, Math.max(0, listed - row.used), EpochMs(now - (observation?.ageMs ?? 0)));
+  await recordUse(tx, of, Math.max(0, listed - row.used), at);
   if (listed > row.used) await tx.updateTable("leases").set({ used: listed }).where("id", "=", row.id).execute();
-  if (observation !== null) await recordObservation(tx, of, observation, now);
-  return now;
+  if (observation !== null) await recordObservation(tx, of, observation, at);
+  return at;
+}
+
+/**
+ * When a job has made its outcome at the latest: a beat after its last one, or after its claim. An outcome may be on its way for
+ * a quarter of an hour, as old as when it was made, and what came meanwhile is newer.
+ */
+function madeBy({ heard_at, deadline_at }: Selectable<Schema["leases"]>): number {
+  const heard = heard_at ?? (deadline_at === null ? Infinity : deadline_at - LEASE.termMs);
+  return heard + LEASE.heartbeatEveryMs;
 }
 
 /** What a provider's limit by the minute counts. */
@@ -144,9 +155,13 @@ export async function settle(
     const plan = await planOf(tx, row.task_id);
     const { model } = plan.route;
     const listed = listedOf(entries);
-    const now = await hear(tx, row, model, listed, outcome.observation);
-    await recordFault(tx, { ...of, model }, { fault, worked: isTypical, now });
-    if (isTypical) await learnCost(tx, of.owner, plan, { cost: listed, ms: outcome.ms, tokens: limited(outcome.usage) });
+    const at = await hear(tx, row, model, listed, outcome.observation, madeBy(row));
+    await recordFault(tx, { ...of, model }, { fault, worked: isTypical, grantedAt: row.created_at, at });
+    if (isTypical) {
+      const { used, ms, tokens } = await earlierRuns(tx, row);
+      const cost = listed + used;
+      await learnCost(tx, of.owner, plan, { cost, ms: outcome.ms + ms, tokens: limited(outcome.usage) + tokens });
+    }
     await correctTeam(tx, row, plan.asker.team, listed);
     await writeLedger(tx, { lease, ...of, plan }, entries);
     await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();
@@ -155,6 +170,25 @@ export async function settle(
     await wakeAdmission(tx, row.owner_id);
     return true;
   });
+}
+
+/** What the same attempt's runs before this one have used: a job that was moved is one job, and no cheaper than others. */
+async function earlierRuns(
+  tx: Kysely<Schema>,
+  { attempt_id, fence }: Selectable<Schema["leases"]>,
+): Promise<{ readonly used: number; readonly ms: number; readonly tokens: number }> {
+  const rows = await tx
+    .selectFrom("leases")
+    .select(["used", "report"])
+    .where("attempt_id", "=", attempt_id)
+    .where("fence", "<", fence)
+    .execute();
+  const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((total, row) => total + of(row), 0);
+  return {
+    used: sum((row) => row.used),
+    ms: sum(({ report }) => report?.ms ?? 0),
+    tokens: sum(({ report }) => (report === null ? 0 : limited(report.usage))),
+  };
 }
 
 /** An event that reaches a task from its run, not from the worker: no holder, but the table's states all the same. */

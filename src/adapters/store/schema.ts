@@ -142,8 +142,10 @@ export type Schema = {
     last_grant_at: number | null;
     /** The provider's word for its account, once heard. */
     upstream: string | null;
-    /** Refusals of its key in a row; from two on it is quarantined. */
+    /** Refusals of its key in a row, each of a lease granted after the one before; from two on it is quarantined. */
     refusals: Generated<number>;
+    /** When the last of them came. */
+    refused_at: number | null;
   };
   /**
    * That a person lends their seat, with the login and the notice's hash of that moment (null: nothing was lent, only taken back).

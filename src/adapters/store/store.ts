@@ -55,7 +55,7 @@ export function bindStore({ db, close }: Connection): Store {
     claimAdmission: () => pool.claimAdmission(db),
     readQueueHead: (owner) => tasks.readQueueHead(db, owner),
     admit: (owner, policy, decide) => pool.admit(db, owner, policy, decide),
-    clearCredential: (owner, credential) => upstreams.clearCredential(db, { owner, credential }),
+    clearCredential: (owner, credential, account) => upstreams.clearCredential(db, { owner, credential }, account),
     replanQueued: (owner, commit) => tasks.replanQueued(db, owner, commit),
     refuseQueued: (owner, failure, task) => tasks.refuseQueued(db, owner, failure, task),
     readLease: (lease) => leases.readLease(db, lease),

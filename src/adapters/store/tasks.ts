@@ -16,7 +16,7 @@ import type { ClaimedTask, LeasePatch, Opened, TaskPatch, TaskRow } from "#ports
 import { showTask, wakeComments } from "./comments.ts";
 import { dropChanges, patchLease } from "./leases.ts";
 import { NOW } from "./migrations.ts";
-import { lockPool } from "./pool.ts";
+import { lockPool } from "./lock.ts";
 import { claimDue, dueAfter, wakeAdmission, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
@@ -196,6 +196,7 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
       .where("task_id", "in", refused)
       .where("state", "=", "open")
       .execute();
+    for (const id of refused) await dropChanges(tx, TaskId(id));
     await wakeComments(tx, refused);
   });
 }

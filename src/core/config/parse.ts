@@ -39,7 +39,7 @@ export function parseConfig<T>(file: string, text: string, schema: z.ZodType<T>)
     ]);
   }
   const value: unknown = document.toJS();
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: expectedIn });
   if (parsed.success) return ok(parsed.data);
   return invalid(
     file,
@@ -70,6 +70,27 @@ function firstAlias(document: Document): { name: string; offset: number } | unde
     },
   });
   return found;
+}
+
+const SHOULD_BE: Readonly<Record<string, string>> = {
+  array: "should be a list, like `[one, two]`",
+  object: "should be settings, each with its name, like `name: value`",
+  record: "should be settings, each with its name, like `name: value`",
+  string: "should be a text",
+  number: "should be a number",
+  int: "should be a whole number",
+  boolean: "should be true or false",
+};
+
+/** What a setting should be, where its schema doesn't say it in words of its own. */
+function expectedIn(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === "invalid_type") return SHOULD_BE[issue.expected];
+  if (issue.code === "invalid_value") return `should be ${issue.values.map((value) => `\`${String(value)}\``).join(" or ")}`;
+  if (issue.code === "invalid_key") return issue.issues[0]?.message;
+  const be = "origin" in issue && issue.origin === "array" ? "list" : "be";
+  if (issue.code === "too_small") return `should ${be} ${String(issue.minimum)} or more`;
+  if (issue.code === "too_big") return `should ${be} ${String(issue.maximum)} or less`;
+  return undefined;
 }
 
 function toProblem(

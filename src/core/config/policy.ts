@@ -17,6 +17,7 @@ const BUDGET_SHAPE = 'should be an amount a day, week or month, like "$200/month
 const Spending = z
   .string({ error: BUDGET_SHAPE })
   .regex(/^\$\d{1,7}(?:\.\d{1,2})?\/(?:day|week|month)$/, BUDGET_SHAPE)
+  .refine((text) => dollars(text.split("/")[0] ?? "") !== 0, 'should be more than nothing, like "$200/month"')
   .transform((text) => {
     const [amount = "", period] = text.split("/");
     return { amount: dollars(amount), period: PERIODS.find((each) => each === period) ?? "month" };
@@ -43,6 +44,11 @@ const CredentialAlias = z
   .string({ error: "should be the name of the environment that holds AGENT_POOL_KEY" })
   .regex(ALIAS, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
 
+const MODEL_SHAPE = `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`;
+
+const REPOSITORY_SHAPE = "should be a repository's name without its owner, like `web`";
+const OwnRepository = z.string({ error: REPOSITORY_SHAPE }).regex(/^[A-Za-z0-9._-]{1,100}$/, REPOSITORY_SHAPE);
+
 const Percent = z
   .string({ error: 'should be a share, like "40%"' })
   .regex(/^(?:\d|[1-9]\d|100)%$/, 'should be a share from 0% to 100%, like "40%"')
@@ -56,6 +62,13 @@ const Login = z
 const TeamName = z
   .string({ error: "should be a team's name as in its address, like `platform`" })
   .regex(/^[a-z0-9][a-z0-9_-]{0,99}$/, "should be a team's name as in its address, like `platform`");
+
+/** The team that work counts for where the policy names none, or the asker is in none of those it names. */
+export const EVERYONE = "everyone";
+const DeclaredTeam = TeamName.refine(
+  (name) => name !== EVERYONE,
+  "is what those are called who are in no team: it names none here",
+);
 
 const names = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(100).optional();
 
@@ -122,14 +135,17 @@ const Credential = z
     /** A seat's plan, as people call it: a label, never a size. */
     subscription: z.string().min(1).max(50).optional(),
     owner: Login.optional(),
-    "keep-for-owner": Percent.optional(),
+    "keep-for-owner": Percent.refine(
+      (share) => share <= 0.95,
+      "leaves others nothing: should be 95% at most, or leave it out with `serves: owner`",
+    ).optional(),
     serves: z.enum(["owner", "everyone"], { error: "should be `owner` or `everyone`" }).optional(),
     only: z
       .strictObject({
         teams: names(TeamName),
-        repositories: names(z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, "should be a repository's name")),
+        repositories: names(OwnRepository),
         tiers: names(Tier),
-        models: names(z.string().max(100)),
+        models: names(z.enum(MODELS, { error: MODEL_SHAPE })),
         harnesses: names(Harness),
       })
       .optional(),
@@ -150,9 +166,7 @@ export type Credential = z.infer<typeof Credential>;
 
 const RouteChoice = z.strictObject({
   harness: Harness,
-  model: z.enum(MODELS, {
-    error: `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`,
-  }),
+  model: z.enum(MODELS, { error: MODEL_SHAPE }),
   effort: Effort.optional(),
 });
 export type RouteChoice = z.infer<typeof RouteChoice>;
@@ -203,7 +217,15 @@ export const Policy = z
     pool: z
       .array(Credential)
       .min(1, "should list at least one credential")
-      .refine((pool) => new Set(pool.map((entry) => entry.name)).size === pool.length, "should name each credential once"),
+      .superRefine((pool, context) => {
+        for (const [at, { name }] of pool.entries())
+          if (pool.findIndex((other) => other.name === name) < at)
+            context.addIssue({
+              code: "custom",
+              path: [at, "name"],
+              message: "should be another name: a credential above has this one",
+            });
+      }),
     runner: Runner,
     /** All credentials together. */
     budget: Spending,
@@ -212,12 +234,12 @@ export const Policy = z
     roles: Roles.optional(),
     /** Fair shares of the pool, by team. Without any, everyone is one. */
     teams: z
-      .record(TeamName, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))
+      .record(DeclaredTeam, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))
       .default({}),
     /** What each person may spend. */
     people: z.strictObject({ budget: Spending.optional() }).default({}),
     /** What each of these repositories may spend, by name. */
-    repositories: z.record(z.string().max(100), z.strictObject({ budget: Spending.optional() })).default({}),
+    repositories: z.record(OwnRepository, z.strictObject({ budget: Spending.optional() })).default({}),
     tiers: z
       .strictObject({
         light: z

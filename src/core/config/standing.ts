@@ -1,9 +1,8 @@
 import type { Tier } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
-import { EVERYONE } from "../pool/snapshot.ts";
 import type { Requester } from "../task/brief.ts";
 import { mayWrite, roleOf, type Role } from "../task/role.ts";
-import type { Policy } from "./policy.ts";
+import { EVERYONE, type Policy } from "./policy.ts";
 
 /** What a person may do in one repository under the owner's policy. */
 export type Standing = MayStart | { readonly start: false; readonly why: Failure };

@@ -39,16 +39,19 @@ export function runnerAtMost(minute: MicroUsd): MicroUsd {
 
 /**
  * What a reported lease cost: its tokens at the price it was granted under, and its runner's minutes,
- * of which there can't be more than a job may last. Written once.
+ * of which there can't be more than a job may last. `used`: what it said before; a smaller figure at the end takes nothing back.
+ * Written once.
  */
 export function settlement(
-  report: { readonly usage: Usage; readonly estimated: boolean; readonly ms: number },
+  report: { readonly usage: Usage; readonly estimated: boolean; readonly ms: number; readonly used: MicroUsd },
   { price, billed, minute }: { readonly price: Price; readonly billed: boolean; readonly minute: MicroUsd },
 ): readonly LedgerEntry[] {
-  const { usage, estimated, ms } = report;
-  const listed = costOf(usage, price);
+  const { usage, estimated, ms, used } = report;
+  const cost = costOf(usage, price);
+  const listed = cost < used ? used : cost;
+  const detail = cost < used ? { usage, estimated: true, because: "the job had reported more before" } : { usage, estimated };
   return [
-    { kind: "model", amount: billed ? listed : MicroUsd(0), listed, detail: { usage, estimated } },
+    { kind: "model", amount: billed ? listed : MicroUsd(0), listed, detail },
     runnerCost(Math.min(ms, LEASE.jobMs), minute),
   ];
 }

@@ -129,15 +129,17 @@ function weigh(task: QueuedTask, credential: CredentialState, pool: Pool, keptFr
 
 function holdsOf(task: QueuedTask, credential: CredentialState, pool: Pool): HoldRequest[] {
   const { own, others } = chargesOf(task, credential);
+  const windows = windowsOf(credential, pool).filter((window) => counts(window, task.model));
+  // A subscription may turn out to have one for this model, while the job runs.
+  const untold = { name: "week-model", model: task.model, capacity: null } as const;
+  const isTold = credential.budgets.length > 0 || windows.some(({ model }) => model !== null);
   return [
     ...credential.budgets.map((subject) => ({ window: `usd:${subject}`, amount: own })),
     ...task.budgets.map((subject) => ({ window: `usd:${subject}`, amount: others })),
-    ...windowsOf(credential, pool)
-      .filter((window) => counts(window, task.model))
-      .map((window) => ({
-        window: `window:${allowanceKey(window)}`,
-        amount: Math.ceil(needOf(task.estimate, window)),
-      })),
+    ...(isTold ? windows : [...windows, untold]).map((window) => ({
+      window: `window:${allowanceKey(window)}`,
+      amount: Math.ceil(needOf(task.estimate, window)),
+    })),
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { Policy } from "../config/policy.ts";
+import { EVERYONE, type Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
@@ -9,8 +9,6 @@ import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./deci
 import { priorOf } from "./priors.ts";
 import { allowanceKey, PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
 
-/** Where the policy names no team, or the asker is in none of those it names. */
-export const EVERYONE = "everyone";
 /** Jobs at once on one key that has no number of its own: a provider's limits by the minute rarely bear more. */
 const JOBS_PER_KEY = 5;
 
