@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
-import { openStore } from "#adapters/store/store.ts";
+import { joinStore, openStore } from "#adapters/store/store.ts";
 import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
 import { readStoreEnv } from "./env.ts";
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
 }
 
 async function askStore(where: Parameters<typeof openStore>[0], what: string, of: string | undefined): ReturnType<typeof ask> {
-  const store = await openStore(where);
+  const store = await ("databaseUrl" in where ? joinStore(where) : openStore(where));
   try {
     return await ask(store, what, of);
   } finally {

@@ -60,7 +60,12 @@ function methodOf(what: string): "GET" | "POST" {
 
 /** What a command asks for, from an open store. */
 export async function ask(store: Store, what: string, of: string | undefined): Promise<Result<unknown, string>> {
-  if (what === "pool") return ok(await readPools(store, of));
+  if (what === "pool") {
+    const pools = await readPools(store, of);
+    if (pools.ok) return pools;
+    const known = pools.error.length === 0 ? "none is known yet: label an issue first" : `there is ${pools.error.join(", ")}`;
+    return err(`there is no owner ${of ?? ""} here; ${known}`);
+  }
   if (what === "clear" && of !== undefined) return clearCredential(store, of);
   if (what !== "why" || of === undefined) return err("unknown question");
   const explained = await explainTask(store, of);

@@ -35,31 +35,43 @@ function renderPool(pool: PoolReport): string {
 }
 
 function credentialRows(credential: CredentialReport, now: number): string[][] {
-  const { name, serves, jobs, headroom, lastGrantAt, coolingUntil, quarantined, windows, owner, month } = credential;
+  const { name, serves, jobs, headroom, lastGrantAt, rests, quarantined, windows, owner, month } = credential;
+  const resting = rests.map(({ model, until }) => `${model === null ? "" : `${model} `}cooling for ${span(until - now)}`);
   const state = quarantined
     ? "key refused: replace it, then `agent-pool clear`"
-    : coolingUntil === null
-      ? `${String(jobs.live)} of ${String(jobs.atOnce)} jobs`
-      : `cooling for ${span(coolingUntil - now)}`;
+    : [
+        ...(rests.some(({ model }) => model === null) ? [] : [`${String(jobs.live)} of ${String(jobs.atOnce)} jobs`]),
+        ...resting,
+      ].join(", ");
   const seen = lastGrantAt === null ? "never drawn on" : `drawn on ${span(now - lastGrantAt)} ago`;
   const first = [
     name,
     state,
     headroom === null ? "headroom unknown" : `headroom ${percent(headroom)}`,
-    owner === null ? `serves ${serves}` : `${owner}'s seat, serves ${serves}`,
+    owner === null ? `serves ${SERVES[serves]}` : `${owner}'s seat, serves ${SERVES[serves]}`,
     `${seen}, ${owner === null ? usd(month.spent) : `≈ ${usd(month.listed)} at list price`} this month`,
   ];
   return [first, ...windows.map((window) => windowRow(window, now))];
 }
 
+const SERVES: Record<CredentialReport["serves"], string> = {
+  everyone: "everyone",
+  owner: "its owner",
+  "not-lent": "its owner until it is lent",
+};
+
 function windowRow({ window, used, held, kept, observed, capacity, resetsAt }: WindowReport, now: number): string[] {
+  const size = (value: number) =>
+    window.startsWith("tokens-minute") ? `${value.toLocaleString("en")} tokens a minute` : `≈ ${usd(value)}`;
   return [
     `  ${window}`,
     bar(used, held, kept),
     `${percent(used)} used, ${percent(held)} held`,
     observed === null ? "never observed" : `observed ${percent(observed.share)} ${span(observed.ageMs)} ago`,
     [
-      capacity === null ? "size unknown" : `≈ ${usd(capacity.value)} ± ${percent(capacity.error)}`,
+      capacity === null
+        ? "size unknown"
+        : `${size(capacity.value)}${capacity.error === 0 ? "" : ` ± ${percent(capacity.error)}`}`,
       resetsAt === null || resetsAt <= now ? "" : `resets in ${span(resetsAt - now)}`,
     ]
       .filter(Boolean)

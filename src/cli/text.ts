@@ -1,4 +1,4 @@
-import { formatUsd, HOUR_MS, MINUTE_MS, MicroUsd, SECOND_MS } from "#core/wire/units.ts";
+import { formatUsd, MINUTE_MS, MicroUsd, SECOND_MS } from "#core/wire/units.ts";
 
 /** Words and figures as the command line prints them. */
 
@@ -23,7 +23,7 @@ export function span(ms: number): string {
   const minutes = Math.round(ms / MINUTE_MS);
   if (ms < MINUTE_MS) return `${String(Math.max(0, Math.round(ms / SECOND_MS)))} s`;
   if (minutes < 60) return `${String(minutes)} min`;
-  const hours = Math.floor(ms / HOUR_MS);
+  const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${String(hours)} h ${String(minutes - hours * 60)} min`;
   return `${String(Math.round(hours / 24))} days`;
 }

@@ -15,7 +15,7 @@ import { bar, span } from "#cli/text.ts";
 import { createLog } from "#adapters/runtime/log.ts";
 import { openStore } from "#adapters/store/store.ts";
 import { credential, snapshot, task } from "../core/pool-kit.ts";
-import { makeBrief } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 
 const NOW = EpochMs(Date.UTC(2026, 10, 25, 12));
 
@@ -161,13 +161,49 @@ describe("agent-pool why", () => {
   it("shows every candidate of a decision with its score, or why not", () => {
     const decision = pick(pool());
     const kept = { lease: LeaseId("l"), credential: CredentialName("ada-max"), at: NOW, record: decision.record };
-    const text = render({ what: "why", of: "t1", json: false }, { task: TaskId("t1"), state: "running", decisions: [kept] });
+    const explained = { task: TaskId("t1"), state: "running", failure: null, waiting: null, decisions: [kept] };
+    const text = render({ what: "why", of: "t1", json: false }, explained);
 
     expect(decision).toMatchObject({ kind: "grant", credential: "ada-max" });
     expect(text).toMatch(/2026-11-25T12:00:00.000Z {2}ada-max, by paced, policy at c{7}, 1 waiting/);
-    expect(text).toMatch(/ada-max +score -?\d\.\d{4}, lower is better/);
+    expect(text).toMatch(/ada-max +can serve, score -?\d\.\d{4}: the lowest is drawn on/);
     expect(text).toMatch(/bea-max +resting after a provider's limit, for 1 h 0 min/);
     expect(text).toMatch(/platform-api +set aside, the key was refused/);
+  });
+});
+
+describe("agent-pool why, of a task that waits or has ended", () => {
+  it("shows what stands in its way by now, and why it was refused", async () => {
+    const store = await openStore({ directory: ":memory:" });
+    const text =
+      "version: 1\npool: [{ name: ada-max, provider: anthropic, kind: seat, owner: ada }, { name: key, provider: anthropic, budget: $1/month }]\nrunner: acme/agent-runner\nbudget: $200/month\n";
+    await store.recordPolicy(OwnerId(10), { text, commit: "c".repeat(40), readAt: EpochMs(1) });
+    await store.openTask(TaskId("t1"), makeBrief(7), DeliveryId("d"));
+    await store.advance((await store.claimTask())!, "plan", { plan: makePlanRow() });
+
+    const waits = await ask(store, "why", "acme/web#7");
+    await store.refuseQueued(OwnerId(10), { reason: "never-fits", why: "too-large" });
+    const ended = await ask(store, "why", "t1");
+
+    const asked = { what: "why" as const, of: "t1", json: false };
+    const said = waits.ok ? render(asked, waits.value) : "";
+    expect(said).toMatch(/task t1, queued\n\nwaiting, number 1 in the queue\n/);
+    expect(said).toMatch(/ada-max +another person's seat/);
+    expect(said).toMatch(/key +without room in a budget \(credential:key\/month\), for \d+/);
+    expect(ended.ok ? render(asked, ended.value) : "").toContain(
+      "expected to use more than any credential's window or budget holds",
+    );
+    await store.close();
+  });
+
+  it("names the owners that there are where it knows none of that name", async () => {
+    const store = await openStore({ directory: ":memory:" });
+    expect(await ask(store, "pool", "acme")).toEqual(err("there is no owner acme here; none is known yet: label an issue first"));
+    await store.recordPolicy(OwnerId(10), { text: "", commit: "c".repeat(40), readAt: EpochMs(1) });
+    await store.openTask(TaskId("t1"), makeBrief(7), DeliveryId("d"));
+
+    expect(await ask(store, "pool", "acmee")).toEqual(err("there is no owner acmee here; there is acme"));
+    await store.close();
   });
 });
 
@@ -181,10 +217,12 @@ describe("the command and the store", () => {
     const unknown = await askRunning(directory, "why", "nothing#1");
     const nobody = await askRunning(directory, "clear", "ada-max");
     const nonsense = await askRunning(directory, "drop", "tables");
+    const malformed = await askRunning(directory, "/", undefined);
 
     expect(pools).toEqual(ok([]));
     expect(unknown).toEqual(err("there is no task nothing#1; give its id, or owner/repository#issue"));
     expect(nobody).toEqual(err("no policy that could be read names a credential ada-max"));
+    expect(malformed).toEqual(err("the app could not answer; its log says why"));
     expect(nonsense).toEqual(err("unknown question"));
     expect(statSync(join(directory, "command.sock")).mode & 0o777).toBe(0o600);
     await serving[Symbol.asyncDispose]();
@@ -213,6 +251,7 @@ describe("what is printed", () => {
   it.each([
     [30_000, "30 s"],
     [90_000, "2 min"],
+    [5 * HOUR_MS - 1, "5 h 0 min"],
     [3 * HOUR_MS + 20 * MINUTE_MS, "3 h 20 min"],
     [72 * HOUR_MS, "3 days"],
   ])("says %i ms as %s", (ms, text) => {

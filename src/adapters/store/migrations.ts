@@ -255,6 +255,17 @@ export async function migrate(db: Kysely<Schema>): Promise<void> {
   throw error instanceof Error ? error : new Error(message);
 }
 
+/** Throws where the schema isn't this program's yet. Changes nothing: a running app of another version may depend on it. */
+export async function expectMigrated(db: Kysely<Schema>): Promise<void> {
+  const provider: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) };
+  const known = await new Migrator({ db, provider }).getMigrations();
+  const missing = known.find(({ executedAt }) => executedAt === undefined);
+  if (missing !== undefined)
+    throw new Error(
+      `the database was written by an older agent-pool (${missing.name} is missing); start the app of this version first`,
+    );
+}
+
 export class NewerSchema extends Error {
   constructor(detail: string) {
     super(`the database was written by a newer agent-pool (${detail}); start that version, or restore a backup made by this one`);

@@ -5,7 +5,7 @@ import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts"
 import * as consents from "./consents.ts";
 import * as deliveries from "./deliveries.ts";
 import * as leases from "./leases.ts";
-import { migrate, NOW } from "./migrations.ts";
+import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
 import * as reports from "./reports.ts";
@@ -19,10 +19,22 @@ import * as upstreams from "./upstreams.ts";
  */
 export async function openStore(at: { databaseUrl: string } | { directory: string }): Promise<Store> {
   const connection = "databaseUrl" in at ? connectPostgres(at.databaseUrl) : await connectEmbedded(at.directory);
-  try {
+  return opened(connection, async () => {
     await migrate(connection.db);
     // The folder's guard has let us in, so whoever held rows of an embedded store is gone: they needn't run out first.
     if ("directory" in at) await releaseRows(connection.db);
+  });
+}
+
+/** For a command beside the app: its database as it is. Throws where its schema isn't this program's. */
+export async function joinStore({ databaseUrl }: { readonly databaseUrl: string }): Promise<Store> {
+  const connection = connectPostgres(databaseUrl);
+  return opened(connection, () => expectMigrated(connection.db));
+}
+
+async function opened(connection: Connection, prepare: () => Promise<void>): Promise<Store> {
+  try {
+    await prepare();
   } catch (error) {
     await connection.close();
     throw error;

@@ -23,13 +23,14 @@ export type CredentialReport = {
   readonly owner: string | null;
   readonly serves: CredentialState["serves"];
   readonly jobs: { readonly live: number; readonly atOnce: number };
-  readonly coolingUntil: EpochMs | null;
+  /** Rests that have not ended; `model` null: of all models. */
+  readonly rests: readonly { readonly model: string | null; readonly until: EpochMs }[];
   readonly quarantined: boolean;
   readonly lastGrantAt: EpochMs | null;
   /** What its model has cost since the month began (UTC). */
   readonly month: MonthsCost;
   readonly windows: readonly WindowReport[];
-  /** Of its tightest window, what may still be promised; null while no window's size is known. */
+  /** Of its tightest window that counts all models, what may still be promised; null while no window's size is known. */
   readonly headroom: number | null;
 };
 
@@ -42,7 +43,7 @@ export type WindowReport = {
   readonly kept: number;
   /** The provider's last word and its age. */
   readonly observed: { readonly share: number; readonly ageMs: number } | null;
-  /** At list price, as learned; `error` is a share of it. */
+  /** In micro-dollars at list price, as learned; of `tokens-minute` in tokens, as published. `error` is a share of it. */
   readonly capacity: { readonly value: number; readonly error: number } | null;
   readonly resetsAt: EpochMs | null;
 };
@@ -70,8 +71,9 @@ export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: R
     waiting: queue.length,
     credentials: credentials.map((credential) => {
       const windows = upstreams.find(({ id }) => id === credential.upstream)?.windows ?? [];
-      const rests = credential.cooldowns.map(({ until }) => until).filter((until) => until > now);
-      const rooms = windows.flatMap((window) => roomOf(window, credential.keepForOwner, now) ?? []);
+      const rooms = windows.flatMap((window) =>
+        window.model === null ? (roomOf(window, credential.keepForOwner, now) ?? []) : [],
+      );
       return {
         name: credential.name,
         provider: credential.provider,
@@ -79,7 +81,7 @@ export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: R
         owner: owners.get(credential.name) ?? null,
         serves: credential.serves,
         jobs: { live: credential.live, atOnce: credential.maxLive },
-        coolingUntil: rests.length === 0 ? null : rests.reduce((last, until) => (until > last ? until : last)),
+        rests: credential.cooldowns.filter(({ until }) => until > now),
         quarantined: credential.quarantined,
         lastGrantAt: credential.lastGrantAt,
         month: months.get(credential.name) ?? { spent: MicroUsd(0), listed: MicroUsd(0) },
@@ -105,7 +107,7 @@ function windowReport(window: Allowance, keepForOwner: number, now: EpochMs): Wi
   return {
     window: allowanceKey(window),
     used: capacity === null ? (observed?.share ?? null) : usedOf(window, capacity, now) / capacity.value,
-    held: capacity === null ? null : held / capacity.value,
+    held: held === 0 ? 0 : capacity === null ? null : held / capacity.value,
     kept: capacity === null ? keepForOwner : keptShare(window, capacity, keepForOwner, now),
     observed: observed === null ? null : { share: observed.share, ageMs: Math.max(0, now - observed.at) },
     capacity: capacity === null ? null : { value: capacity.value, error: capacity.error },

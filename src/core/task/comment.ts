@@ -43,7 +43,7 @@ export type TaskView = {
   readonly task: TaskId;
   readonly state: TaskState;
   readonly failure: Failure | null;
-  readonly waiting: Pick<Waiting, "position" | "until" | "whyNot"> | null;
+  readonly waiting: Pick<Waiting, "position" | "until" | "whyNot" | "of"> | null;
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
@@ -83,13 +83,14 @@ function taskSections(view: TaskView): string[] {
   return sections;
 }
 
-/** What time, or another job's end, may mend. */
-const IN_THE_WAY = ["runners-busy", "budget", "cooling", "busy", "window", "kept-free"] as const;
+/** What time may mend, another job's end, or a person. */
+const IN_THE_WAY = ["runners-busy", "budget", "cooling", "busy", "window", "kept-free", "quarantined"] as const;
 
-function waitingText({ until, whyNot }: NonNullable<TaskView["waiting"]>): string {
+function waitingText({ until, whyNot, of }: NonNullable<TaskView["waiting"]>): string {
   const reasons = IN_THE_WAY.flatMap((why) => {
     const count = whyNot[why];
-    return count === undefined ? [] : [`${String(count)} ${WHY_NOT[why]}`];
+    const named = why === "kept-free" || of[why] === undefined ? "" : ` (${of[why]})`;
+    return count === undefined ? [] : [`${String(count)} ${WHY_NOT[why]}${named}`];
   });
   const first =
     until === null ? "" : ` The first of this ends at ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
