@@ -26,7 +26,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: "demo",
     paths: ["playground/demo"],
-    rooms: ["playground", "store", "core", "wire"],
+    rooms: ["playground", "cli", "store", "core", "wire"],
     packages: ["yaml", "zod"],
     node: ["*"],
   },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { whyNoSandbox } from "../programs.ts";
 import { sampleFiles } from "../sample.ts";
-import { countCalls, waitForComment, waitForEnd } from "../watch.ts";
+import { countCalls, ENDED, waitForComment } from "../watch.ts";
 import { createWorld, PRODUCT, ROOT, TOOL_CACHE, type World } from "../world.ts";
 import { furnishPool } from "./pool.ts";
 import { readOptions, USAGE, type DemoOptions } from "./options.ts";
@@ -96,23 +96,50 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
     await maintainer.comment(PRODUCT, number, options.comment);
   }
   const limitMs = options.live === undefined ? 10 * MINUTE_MS : HOUR_MS + 15 * MINUTE_MS;
-  const ended = await waitForEnd(world, PRODUCT, number, limitMs, stopped);
+  const ended = await waitForOutcome(world, number, limitMs, stopped);
   if (stopped.aborted) return { code: STOPPED, issue: number };
-  if (!ended) line(`no end within ${String(limitMs / SECOND_MS)} s; the app's last lines:\n${world.app.output().slice(-3_000)}`);
+  if (ended === "waits") line("the request waits for a credential with room, as its comment says: the demo doesn't wait with it");
+  if (ended === "late")
+    line(`no end within ${String(limitMs / SECOND_MS)} s; the app's last lines:\n${world.app.output().slice(-3_000)}`);
   // GitHub counts what it was asked up to here; the rest is our own looking.
   const calls = countCalls(world);
   await world.runner?.idle();
   await world.app.stop();
-  const { comment, diff, ...result } = await collect(world, number, options);
+  const { comment, diff, explanation, ...result } = await collect(world, number, options);
   const violations = github.violations();
   const problems = [...result.problems, ...violations.map((text) => `GitHub's contract was broken: ${text}`)];
-  const summary = { ...result, problems, ...calls, contractViolations: violations.length };
+  const summary = { ...result, comment, problems, ...calls, contractViolations: violations.length };
+  if (explanation !== undefined && (options.pool?.length ?? 0) > 1)
+    process.stdout.write(`\nWhy these credentials (agent-pool why):\n\n${explanation}`);
   process.stdout.write(`\nThe app's comment on the issue:\n\n${comment.replace(/^<!--.*-->\n+/, "") || "(none)"}\n`);
   if (diff !== "") process.stdout.write(`The pull request's change:\n\n${diff}\n\n`);
   for (const text of problems) line(`PROBLEM: ${text}`);
   line(problems.length === 0 ? pass(summary) : "FAILED, for the reasons above");
   if (options.json) process.stdout.write(`${JSON.stringify({ ok: problems.length === 0, ...summary })}\n`);
   return { code: problems.length === 0 ? 0 : 1, issue: number };
+}
+
+/** What only waits after this long waits for hours. */
+const WAITS_MS = 15 * SECOND_MS;
+
+/** Until the comment says that it is over, or has said for a while that it waits. */
+async function waitForOutcome(
+  world: World,
+  issue: number,
+  forMs: number,
+  stopped: AbortSignal,
+): Promise<"ended" | "waits" | "late"> {
+  const isWaiting = (body: string) => body.includes("· waiting, number");
+  const end = performance.now() + forMs;
+  for (;;) {
+    const left = end - performance.now();
+    if (!(await waitForComment(world, PRODUCT, issue, (body) => ENDED.test(body) || isWaiting(body), left, stopped)))
+      return "late";
+    const goesOn = (body: string) => !isWaiting(body);
+    if (!(await waitForComment(world, PRODUCT, issue, goesOn, Math.min(WAITS_MS, left), stopped))) return "waits";
+    const body = world.github.comments(PRODUCT, issue).find(({ login }) => login === world.github.app.botLogin)?.body ?? "";
+    if (ENDED.test(body)) return "ended";
+  }
 }
 
 /** Each seat that is to serve everyone is lent by its owner, on an issue of its own; what the app answers otherwise is shown. */
@@ -132,12 +159,12 @@ async function lendSeats(world: World, { pool = [] }: DemoOptions, stopped: Abor
   }
 }
 
-function pass({ pullRequest, attempts }: Omit<Awaited<ReturnType<typeof collect>>, "comment" | "diff">): string {
+function pass({ pullRequest, attempts }: Omit<Awaited<ReturnType<typeof collect>>, "diff" | "explanation">): string {
   const sum = (usd: (attempt: (typeof attempts)[number]) => number | null) =>
     attempts.reduce((total, attempt) => total + (usd(attempt) ?? 0), 0);
   const cost = sum(({ costUsd }) => costUsd);
   const listed = sum(({ listedUsd }) => listedUsd);
-  const paid = listed === cost ? "" : ` (at list price $${listed.toFixed(4)}, the rest paid by subscription)`;
+  const paid = listed === cost ? "" : `, and $${(listed - cost).toFixed(4)} at list price paid by subscription`;
   return `pull request #${String(pullRequest?.number)} exists, for $${cost.toFixed(4)} of model use${paid}, and its tree is the one that an independent clone gives`;
 }
 
@@ -154,6 +181,7 @@ async function keep(world: World, issue: number, stopped: AbortSignal): Promise<
       `repository              git clone ${join(dataDir, "repositories", `${PRODUCT}.git`)}`,
       `app                     ${app.url}/readyz`,
       `GitHub's API            ${github.url}   model  ${model.url}`,
+      `its pool               AGENT_POOL_DATA=${join(dataDir, "store")} npx agent-pool pool   (or why ${PRODUCT}#${String(issue)})`,
       "Ctrl-C ends and removes all of it.",
       "",
     ].join("\n"),

@@ -20,7 +20,8 @@ export const USAGE = `npm run demo -- [options]
   --script FILE     what the scripted model does: [{"write":{"path","content"}},{"run":"…"},{"say":"…"}]
   --live            the real provider, with ANTHROPIC_API_KEY; costs money
   --policy FILE     the organisation's policy, .github/agent-pool.yml (default: README's six lines); the owners of its seats are
-                    people of the demo, and lend what the policy says serves everyone
+                    people of the demo, and lend what the policy says serves everyone.
+                    The issue is opened by \`maintainer\`, who is in no team
   --pool FILE       instead, seats with what is used of their windows, and how they are drawn on: {strategy, seats: {NAME: {owner,
                     five-hour, week, calls-left}}}; shares from 0 to 1, and after how many calls the provider refuses
   --keep            leave everything running at the end and print the addresses

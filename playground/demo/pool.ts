@@ -12,31 +12,34 @@ import { lockPool } from "#adapters/store/lock.ts";
 import { recordObservation } from "#adapters/store/upstreams.ts";
 import type { World } from "../world.ts";
 
-const Share = z.number().min(0).max(1);
+const SHARE_SHAPE = "should be a share from 0 to 1: 40 % is 0.4";
+const Share = z.number({ error: SHARE_SHAPE }).min(0, SHARE_SHAPE).max(1, SHARE_SHAPE);
 
 /** `--pool FILE`: seats as their provider has them, and how they are drawn on. */
 const PoolFile = z.strictObject({
   strategy: z.enum(STRATEGIES).default("paced"),
-  seats: z.record(
-    z.string(),
-    z.strictObject({
-      owner: z.string(),
-      "five-hour": Share.default(0),
-      week: Share.default(0),
-      /** The provider refuses the seat after so many calls. */
-      "calls-left": z.number().int().min(0).optional(),
-    }),
-  ),
+  seats: z
+    .record(
+      z.string(),
+      z.strictObject({
+        owner: z.string(),
+        "five-hour": Share.default(0),
+        week: Share.default(0),
+        /** The provider refuses the seat after so many calls. */
+        "calls-left": z.number().int().min(0).optional(),
+      }),
+    )
+    .refine((seats) => Object.keys(seats).length > 0, "should have one seat at least"),
 });
 export type DemoPool = z.infer<typeof PoolFile>;
 
 export function parsePool(text: string): Result<DemoPool, string> {
   const parsed = parseConfig("--pool", text, PoolFile);
   if (parsed.ok) return parsed;
-  const [first] = parsed.error.problems;
-  return err(
-    first === undefined ? "is not valid" : `line ${String(first.line)}, ${first.path}: found ${first.found}; ${first.expected}`,
+  const lines = parsed.error.problems.map(
+    (problem) => `line ${String(problem.line)}, ${problem.path}: found ${problem.found}; ${problem.expected}`,
   );
+  return err(lines.join("; "));
 }
 
 /** The organisation's policy with these seats, each lent to everyone. */

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { sizeReason, routeReason } from "#core/task/comment.ts";
 import { parseCommentMarker } from "#core/task/markers.ts";
+import { render } from "#cli/command.ts";
+import { ask } from "#cli/local.ts";
 import { openStore } from "#adapters/store/store.ts";
 import { compareTrees, git } from "../independent.ts";
 import { PRODUCT, type World } from "../world.ts";
@@ -14,7 +16,7 @@ export async function collect(world: World, issue: number, options: DemoOptions)
   const comments = github.comments(PRODUCT, issue).filter((comment) => comment.login === github.app.botLogin);
   const comment = comments[0]?.body ?? "";
   const pull = (await github.pulls(PRODUCT))[0];
-  const { task, leases, decisions } = await readStore(world, comment);
+  const { task, leases, decisions, explanation } = await readStore(world, comment);
   const plan = task?.plan ?? null;
   const problems: string[] = [];
   if (comments.length !== 1) problems.push(`${String(comments.length)} comments by the app, not one`);
@@ -46,6 +48,7 @@ export async function collect(world: World, issue: number, options: DemoOptions)
       strategy: record.snapshot.strategy,
       candidates: record.candidates,
     })),
+    explanation,
     comments: comments.length,
     problems,
     comment,
@@ -58,8 +61,14 @@ async function readStore(world: World, comment: string) {
   try {
     const id = parseCommentMarker(comment);
     const task = id == null ? undefined : await store.readTask(id);
-    if (task === undefined) return { task, leases: [], decisions: [] };
-    return { task, leases: await store.readLeases(task.id), decisions: await store.readDecisions(task.id) };
+    if (task === undefined) return { task, leases: [], decisions: [], explanation: undefined };
+    const explained = await ask(store, "why", task.id);
+    return {
+      task,
+      leases: await store.readLeases(task.id),
+      decisions: await store.readDecisions(task.id),
+      explanation: explained.ok ? render({ what: "why", of: task.id, json: false }, explained.value) : undefined,
+    };
   } finally {
     await store.close();
   }

@@ -17,9 +17,11 @@ type Fields = Readonly<Record<string, unknown>>;
 const LOGGED: Readonly<Record<string, (fields: Fields) => string>> = {
   "task planned": ({ size, tier, harness, model }) =>
     `the app plans: size ${String(size)}, so ${String(tier)}: ${String(harness)} with ${String(model)}`,
-  "lease offered": ({ credential }) => `the app leases the credential ${String(credential)}, its cost reserved in full`,
+  "lease offered": ({ credential }) => `the app leases the credential ${String(credential)}, what it may cost reserved in full`,
   "lease claimed": () => "the job has proved by its OIDC token that it is the dispatched run, and holds the lease",
   "lease settled": () => "the app settles: usage in the ledger, lease released",
+  "task moves on": ({ credential, ending }) =>
+    `a limit has struck ${String(credential)} (${String(ending)}): it rests, and the task moves to another credential`,
   "task judged": ({ verdict }) => `the app judges the outcome: ${String(verdict)}`,
 };
 

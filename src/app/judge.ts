@@ -13,14 +13,17 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   if (report === null || plan === null) throw new Error(`task ${task.id} is judged without an outcome`);
   const outcome = report.kind === "ran" ? { ...report, changes: [...(await store.readChanges(lease.id))] } : report;
   const judgement = judge(outcome, { guards: plan.guards, verify: plan.commands.verify, mayBeUnsandboxed: runtime.playground });
-  runtime.log.info({ task: task.id, verdict: judgement.verdict }, "task judged");
   const judged = (verdict: typeof judgement.verdict, why: Parameters<Deps["store"]["noteLease"]>[1] | null) => ({
     lease: { lease: lease.id, verdict: { verdict, why } },
   });
   // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
   const isInterrupted = judgement.verdict !== "solved" && report.kind === "ran" && faultOf(report) !== null;
   const left = lease.attempt.left - (lease.costs.listed ?? 0);
-  if (isInterrupted && left > 0 && (await reportedRuns(store, lease)).length <= plan.moves) return { go: "move" };
+  if (isInterrupted && left > 0 && (await reportedRuns(store, lease)).length <= plan.moves) {
+    runtime.log.info({ task: task.id, credential: lease.credential, ending: report.ending.kind }, "task moves on");
+    return { go: "move" };
+  }
+  runtime.log.info({ task: task.id, verdict: judgement.verdict }, "task judged");
   if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
   const may = await mayStillStart(deps, task.brief);
   if (!may.ok) return { failed: may.error };

@@ -1,8 +1,7 @@
 import type { OwnerId, TaskId } from "#core/wire/ids.ts";
 import { describe, type Failure } from "#core/wire/failure.ts";
-import type { EpochMs } from "#core/wire/units.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import type { Candidate } from "#core/pool/decision.ts";
+import type { Candidate, PoolSnapshot } from "#core/pool/decision.ts";
 import { candidatesFor, orderOf } from "#core/pool/pick.ts";
 import { reportOf, type PoolReport } from "#core/pool/report.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
@@ -37,7 +36,11 @@ export type Explanation = {
   /** Why it ended without a pull request, where it did for a reason of the app's. */
   readonly failure: string | null;
   /** While it waits: what each credential is to it now. */
-  readonly waiting: { readonly now: EpochMs; readonly position: number; readonly candidates: readonly Candidate[] } | null;
+  readonly waiting: {
+    readonly position: number;
+    readonly snapshot: PoolSnapshot;
+    readonly candidates: readonly Candidate[];
+  } | null;
   readonly decisions: readonly KeptDecision[];
 };
 
@@ -66,5 +69,5 @@ async function explainWaiting(store: Store, { id, brief }: TaskRow): Promise<Exp
   const position = orderOf(snapshot).findIndex(({ task }) => task === id);
   const queued = snapshot.queue.find(({ task }) => task === id);
   if (queued === undefined) return null;
-  return { now: snapshot.now, position: position + 1, candidates: candidatesFor(queued, snapshot) };
+  return { snapshot, position: position + 1, candidates: candidatesFor(queued, snapshot) };
 }

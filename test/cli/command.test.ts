@@ -165,8 +165,10 @@ describe("agent-pool why", () => {
     const text = render({ what: "why", of: "t1", json: false }, explained);
 
     expect(decision).toMatchObject({ kind: "grant", credential: "ada-max" });
-    expect(text).toMatch(/2026-11-25T12:00:00.000Z {2}ada-max, by paced, policy at c{7}, 1 waiting/);
-    expect(text).toMatch(/ada-max +can serve, score -?\d\.\d{4}: the lowest is drawn on/);
+    expect(text).toMatch(
+      /2026-11-25T12:00:00.000Z {2}ada-max, by paced, policy at c{7}, 1 waiting; the lowest score is drawn on/,
+    );
+    expect(text).toMatch(/ada-max +can serve, score -?\d\.\d{4}/);
     expect(text).toMatch(/bea-max +resting after a provider's limit, for 1 h 0 min/);
     expect(text).toMatch(/platform-api +set aside, the key was refused/);
   });
