@@ -6,7 +6,8 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { CONSTANTS, type Constants } from "#core/pool/constants.ts";
 import { renderPlot } from "./pool/plot.ts";
 import { loadScenarios } from "./pool/scenario.ts";
-import { rowsOf, runTask, type Asked, type Results, type Task } from "./pool/series.ts";
+import { policiesOf } from "./pool/policies.ts";
+import { BOUND, rowsOf, runTask, type Asked, type Results, type Task } from "./pool/series.ts";
 import { renderTable } from "./pool/table.ts";
 
 /**
@@ -57,25 +58,44 @@ async function main(): Promise<void> {
   });
   const known = loadScenarios(values.scenarios);
   const names = values.scenario === "all" ? known.map(({ name }) => name) : (values.scenario?.split(",") ?? HEADLINE);
-  const scenarios = names.flatMap((name) => known.filter((each) => each.name === name));
-  if (scenarios.length === 0) throw new Error(`there is no scenario ${names.join(", ")} in ${values.scenarios}`);
-  const seeds = Number(values.seeds);
+  const scenarios = names.map(
+    (name) =>
+      known.find((each) => each.name === name) ??
+      fail(`--scenario: there is no ${name}; there are ${known.map((each) => each.name).join(", ")}`),
+  );
+  const seeds = readCount("--seeds", values.seeds);
+  const firstSeed = readCount("--first-seed", values["first-seed"]);
   const tasks = scenarios.flatMap((scenario) =>
     scenario.loads.flatMap((load) =>
       Array.from({ length: Math.min(seeds, scenario.maxSeeds ?? seeds) }, (_, n) => ({
         scenario,
         load,
-        seed: Number(values["first-seed"]) + n,
+        seed: firstSeed + n,
       })),
     ),
   );
-  const asked = { policies: values.policies?.split(",") ?? null, constants: readConstants(values.constants) };
+  const constants = readConstants(values.constants);
+  const policies = values.policies?.split(",") ?? null;
+  const all = [...policiesOf(constants).map(({ name }) => name), BOUND];
+  for (const name of policies ?? [])
+    if (!all.includes(name)) fail(`--policies: there is no ${name}; there are ${all.join(", ")}`);
+  const asked = { policies, constants };
   const results = await runAll(tasks, asked);
   const found = rowsOf(tasks.flatMap((task, at) => (results[at] === undefined ? [] : [{ task, results: results[at] }])));
   const out = join(import.meta.dirname, "out");
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, "pool.svg"), renderPlot(found.rows));
   process.stdout.write(values.json ? `${JSON.stringify(found, null, 2)}\n` : renderTable(found.rows, found.differences));
+}
+
+function readCount(option: string, text: string): number {
+  const count = Number(text);
+  return Number.isSafeInteger(count) && count > 0 ? count : fail(`${option}: "${text}" is no whole number from 1`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`bench:pool: ${message}\n`);
+  process.exit(2);
 }
 
 /** On all cores: each worker takes the next task. */

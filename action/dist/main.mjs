@@ -67166,7 +67166,7 @@ var EVIDENCE = {
   rateLimited: [{ status: 429, type: "rate_limit_error" }],
   quotaExhausted: [{ status: 429, type: "rate_limit_error" }],
   overloaded: [{ status: 529, type: "overloaded_error" }, { status: 503, type: "overloaded_error" }],
-  modelNotFound: [{ status: 404, type: "not_found_error" }]
+  modelNotFound: [{ status: 404, type: "not_found_error" }, { status: 403, type: "permission_error" }]
 };
 var KNOWN_TYPES = /* @__PURE__ */ new Set([
   "invalid_request_error",
@@ -67280,6 +67280,7 @@ var MAX_TURNS = 1e6;
 function toCount(turns) {
   return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
 }
+var NO_SUCH_MODEL = /\bmodel\b.*(not (exist|available|supported|found)|access)|access to (the |this )?model/i;
 function toKind(result, text2, hint) {
   if (result["subtype"] === "error_max_turns") return "turnLimit";
   if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
@@ -67293,9 +67294,9 @@ function toKind(result, text2, hint) {
   if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text2))
     return "billing";
   if (status === 429 || status === 0 && hint === "rate_limit") return "rateLimited";
-  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
-  if (status === 404 || hint === "model_not_found" || status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text2))
+  if (status === 404 || hint === "model_not_found" || (status === 400 || status === 403) && NO_SUCH_MODEL.test(text2))
     return "modelNotFound";
+  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
   if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text2))
     return "overloaded";
   return "providerError";
@@ -68452,6 +68453,7 @@ var SPEND_LIMIT = /^you have reached your (?:specified )?(?:workspace )?api usag
 var NO_CREDIT = /^your credit balance is too low/i;
 var DISABLED = /^this organization has been disabled/i;
 var SAYS_USED_UP = /exhausted|usage limit|quota|limit reached|rate limit|too many requests/i;
+var NO_MODEL = /\bmodel\b.*\b(?:access|permission|available)|(?:access|permission) to (?:use )?(?:the |this )?model/i;
 var SAYS_UNPAID = /credit balance|out of credits|insufficient (?:credits?|balance|funds)/i;
 function readSignal(failed) {
   const { status } = failed;
@@ -68471,6 +68473,7 @@ function readSignal(failed) {
 function readRefusedKey(failed, said) {
   if (SAYS_UNPAID.test(said.message)) return { kind: "billing" };
   if (SAYS_USED_UP.test(said.message)) return usedUp(failed, said);
+  if (failed.status === 403 && NO_MODEL.test(said.message)) return { kind: "unknown" };
   return failed.status === 403 && !said.isError ? { kind: "unknown" } : { kind: "auth" };
 }
 function toQuota(failed, { window, model, resetsInMs }) {

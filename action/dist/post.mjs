@@ -66307,6 +66307,7 @@ var MAX_TURNS = 1e6;
 function toCount(turns) {
   return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
 }
+var NO_SUCH_MODEL = /\bmodel\b.*(not (exist|available|supported|found)|access)|access to (the |this )?model/i;
 function toKind(result, text2, hint) {
   if (result["subtype"] === "error_max_turns") return "turnLimit";
   if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
@@ -66320,9 +66321,9 @@ function toKind(result, text2, hint) {
   if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text2))
     return "billing";
   if (status === 429 || status === 0 && hint === "rate_limit") return "rateLimited";
-  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
-  if (status === 404 || hint === "model_not_found" || status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text2))
+  if (status === 404 || hint === "model_not_found" || (status === 400 || status === 403) && NO_SUCH_MODEL.test(text2))
     return "modelNotFound";
+  if (status === 401 || status === 403 || status === 0 && hint === "authentication_failed") return "authFailed";
   if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text2))
     return "overloaded";
   return "providerError";

@@ -22,7 +22,8 @@ export async function admit(deps: Deps, admission: ClaimedAdmission): Promise<Wo
     if (policy.ok) {
       if (!("refused" in policy.value)) return grant(deps, owner, policy.value);
       await store.refuseQueued(owner, policy.value.refused);
-      return { restMs: null };
+      // What has begun waits for a file that can be read.
+      return { restMs: (await store.readQueueHead(owner)) === undefined ? null : LOOK_AGAIN_MS };
     }
     if (policy.error.reason === "github-unavailable") return { failed: policy.error };
     // Its repository or its installation is gone: that ends this task, and holds up no other.

@@ -266,7 +266,7 @@ export type Store = {
   clearCredential(owner: OwnerId, credential: CredentialName, account: string | undefined): Promise<Cleared>;
   /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */
   replanQueued(owner: OwnerId, policyCommit: string): Promise<void>;
-  /** Every task in the owner's queue ends as refused, or this one alone. */
+  /** Every task in the owner's queue ends as refused that no run has worked on yet, or this one alone. */
   refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
 
   readLease(lease: LeaseId): Promise<LeaseRow | undefined>;

@@ -44,6 +44,11 @@ describe("the ending of Claude Code", () => {
       "quotaExhausted",
     ],
     ["401", streamOf(failed({ api_error_status: 401 })), "authFailed"],
+    [
+      "403 of a model",
+      streamOf(failed({ api_error_status: 403, result: "API Error: 403 Your API key may not use the model: no access" })),
+      "modelNotFound",
+    ],
     ["402", streamOf(failed({ api_error_status: 402 })), "billing"],
     ["400 for want of credit", streamOf(failed({ api_error_status: 400, result: "Your credit balance is too low" })), "billing"],
     ["404", streamOf(failed({ api_error_status: 404 })), "modelNotFound"],

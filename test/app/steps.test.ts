@@ -772,6 +772,23 @@ describe("the worker's steps", () => {
     });
   });
 
+  it("keep a task that has begun while the policy is broken, and refuse those that have not", async () => {
+    const github = fakeGitHub({ readSetUp: policy(pooled(["one", "two"])) });
+    await ask(github);
+    const kept = async (text: string, commit: string) =>
+      store.recordPolicy(OwnerId(10), { text, commit: commit.repeat(40), readAt: await store.now() });
+    await report(depsOf(github), await start(), cutShort("quotaExhausted"));
+    await kept("version: 2\n", "d");
+
+    await settle(github);
+    expect(await now()).toMatchObject({ task: { state: "queued" }, leases: [{ state: "settled" }] });
+
+    await kept(pooled(["one", "two"]), "e");
+    await sql`update owners set due_at = 0`.execute(connection.db);
+    await settle(github);
+    expect(await now()).toMatchObject({ task: { state: "awaiting" }, leases: [{}, { state: "offered" }] });
+  });
+
   it.each([
     [
       "that no credential may serve",

@@ -103,6 +103,7 @@ describe("a failed answer", () => {
     ["a wrong key", 401, {}, error("authentication_error", "invalid x-api-key"), { kind: "auth" }],
     ["a wrong key of OpenAI's", 401, {}, { error: { type: "invalid_request_error", code: "invalid_api_key", message: "Incorrect API key provided" } }, { kind: "auth" }],
     ["an empty 401", 401, {}, "", { kind: "auth" }],
+    ["a model that the key may not use", 403, {}, error("permission_error", "Your API key does not have permission to use the model claude-opus-5-5."), { kind: "unknown" }],
     ["a revoked token", 403, {}, error("permission_error", "OAuth token has been revoked."), { kind: "auth" }],
     ["a disabled organisation", 400, {}, error("invalid_request_error", "This organization has been disabled."), { kind: "auth" }],
     ["a firewall's page", 403, {}, "<html><title>Just a moment…</title>", { kind: "unknown" }],

@@ -374,6 +374,20 @@ describe("a task that was passed over for long", () => {
     expect(granted(decision)).toEqual(["small", "a"]);
   });
 
+  it("keeps one credential in ten free at most, however many tasks have waited long", () => {
+    const names = Array.from({ length: 30 }, (_, n) => `c${String(n).padStart(2, "0")}`);
+    const credentials = names.map((name) => credential(name, { maxLive: 1 }));
+    const upstreams = names.map((name) => week(name, at(0.5, { resetsAt: after(15 * MINUTE_MS) })));
+    const long = Array.from({ length: 10 }, (_, n) =>
+      task(`large-${String(n)}`, { estimate: estimate(900), queuedAt: EpochMs(n), passedOverAt: after(-40 * MINUTE_MS) }),
+    );
+    const queue = [...long, ...names.map((name) => task(name))];
+
+    const { grants } = grantAll(snapshot({ credentials, upstreams, queue, unclaimed: -100 }));
+
+    expect(grants.length).toBe(27);
+  });
+
   it("takes one credential out of use, not more", () => {
     const state = snapshot({
       queue: [large, task("small")],

@@ -613,6 +613,26 @@ describe("the pool on real Postgres", () => {
     }
   });
 
+  it("P17: what a key used before its provider named the account counts as the account's use since then", async () => {
+    await using opened = await open();
+    const { store, db } = opened;
+    await queueTasks(store, 1);
+    const { lease } = await start(store, POLICY);
+    await store.recordHeartbeat(lease.id, beat(), MicroUsd(700_000));
+    expect((await db.selectFrom("uses").select("upstream").executeTakeFirstOrThrow()).upstream).toMatch(/^credential:/);
+
+    // Seen a minute ago, before that use: it is no part of the figure.
+    await store.recordHeartbeat(
+      lease.id,
+      beat({ observation: seenWeek(0.2, { upstream: "org", ageMs: MINUTE_MS }) }),
+      MicroUsd(700_000),
+    );
+
+    expect(await db.selectFrom("uses").select("upstream").distinct().execute()).toEqual([{ upstream: "provider:org" }]);
+    const { since } = await db.selectFrom("allowances").select("since").executeTakeFirstOrThrow();
+    expect(since).toBe(700_000);
+  });
+
   it("what a job used before it was moved counts in what such jobs cost", async () => {
     await using opened = await open();
     const { store, db } = opened;

@@ -111,6 +111,8 @@ function toCount(turns: number): number {
   return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
 }
 
+const NO_SUCH_MODEL = /\bmodel\b.*(not (exist|available|supported|found)|access)|access to (the |this )?model/i;
+
 function toKind(result: Record<string, unknown>, text: string, hint: string): EndingKind {
   if (result["subtype"] === "error_max_turns") return "turnLimit";
   if (result["subtype"] === "error_max_budget_usd") return "budgetExhausted";
@@ -124,13 +126,10 @@ function toKind(result: Record<string, unknown>, text: string, hint: string): En
   if (status === 402 || type === "billing_error" || hint === "billing_error" || /credit balance is too low/i.test(text))
     return "billing";
   if (status === 429 || (status === 0 && hint === "rate_limit")) return "rateLimited";
-  if (status === 401 || status === 403 || (status === 0 && hint === "authentication_failed")) return "authFailed";
-  if (
-    status === 404 ||
-    hint === "model_not_found" ||
-    (status === 400 && /\bmodel\b.*(not (exist|available|supported|found)|access)/i.test(text))
-  )
+  // Of a model that the key may not use: the key is as good as before for others.
+  if (status === 404 || hint === "model_not_found" || ((status === 400 || status === 403) && NO_SUCH_MODEL.test(text)))
     return "modelNotFound";
+  if (status === 401 || status === 403 || (status === 0 && hint === "authentication_failed")) return "authFailed";
   if (status === 529 || status === 503 || type === "overloaded_error" || /overloaded|at capacity/i.test(text))
     return "overloaded";
   return "providerError";

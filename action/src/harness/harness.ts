@@ -53,7 +53,7 @@ const EVIDENCE: Partial<Record<EndingKind, readonly Evidence[]>> = {
   rateLimited: [{ status: 429, type: "rate_limit_error" }],
   quotaExhausted: [{ status: 429, type: "rate_limit_error" }],
   overloaded: [{ status: 529, type: "overloaded_error" }, { status: 503, type: "overloaded_error" }],
-  modelNotFound: [{ status: 404, type: "not_found_error" }],
+  modelNotFound: [{ status: 404, type: "not_found_error" }, { status: 403, type: "permission_error" }],
 }; // prettier-ignore
 const KNOWN_TYPES = new Set([
   "invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error", "request_too_large",

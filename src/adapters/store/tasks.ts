@@ -180,13 +180,17 @@ export async function replanQueued(db: Kysely<Schema>, owner: OwnerId, policyCom
 export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: Failure, task?: TaskId): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockPool(tx, owner);
+    // What has begun has been paid for: it ends for a reason of its own alone.
+    const begun = sql<boolean>`exists (
+      select from attempts join leases on leases.attempt_id = attempts.id
+      where attempts.task_id = tasks.id and attempts.state = ${ATTEMPT_OPEN} and leases.state = 'settled')`;
     const queued = tx
       .updateTable("tasks")
       .set({ state: TASK_TRANSITIONS.queued.refuse, failure: JSON.stringify(failure), updated_at: NOW })
       .where("owner_id", "=", owner)
       .where("state", "=", "queued")
       .returning("id");
-    const rows = await (task === undefined ? queued : queued.where("id", "=", task)).execute();
+    const rows = await (task === undefined ? queued.where((where) => where.not(begun)) : queued.where("id", "=", task)).execute();
     const refused = rows.map((row) => row.id);
     if (refused.length === 0) return;
     // Left open by an offer that ran out.

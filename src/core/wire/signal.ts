@@ -40,6 +40,7 @@ const NO_CREDIT = /^your credit balance is too low/i;
 const DISABLED = /^this organization has been disabled/i;
 /** A refused key's message never quotes a call: it was not read. */
 const SAYS_USED_UP = /exhausted|usage limit|quota|limit reached|rate limit|too many requests/i;
+const NO_MODEL = /\bmodel\b.*\b(?:access|permission|available)|(?:access|permission) to (?:use )?(?:the |this )?model/i;
 const SAYS_UNPAID = /credit balance|out of credits|insufficient (?:credits?|balance|funds)/i;
 
 /** Total: any status, headers and body give a signal. Pure. */
@@ -63,6 +64,8 @@ export function readSignal(failed: Failed): Signal {
 function readRefusedKey(failed: Failed, said: Said): Signal {
   if (SAYS_UNPAID.test(said.message)) return { kind: "billing" };
   if (SAYS_USED_UP.test(said.message)) return usedUp(failed, said);
+  // Of one model that the key may not use: refused for it, the key would be lost to all.
+  if (failed.status === 403 && NO_MODEL.test(said.message)) return { kind: "unknown" };
   // A page of something on the way (a proxy, a firewall) is not the provider's word on the key.
   return failed.status === 403 && !said.isError ? { kind: "unknown" } : { kind: "auth" };
 }
