@@ -15,7 +15,7 @@ const engines = ENGINES.filter((name) => values.engine === undefined || name.toL
 
 const POOLS = [12, 500] as const;
 const CALLERS = 16;
-const ROUNDS = quick ? 30 : 150;
+const ROUNDS = quick ? 30 : 400;
 /** Jobs under way while grants are made. */
 const LIVE = 10;
 /** Entries of the ledger between which a grant is compared. */

@@ -12,8 +12,7 @@ import type { Schema } from "./schema.ts";
 /**
  * Writes a grant in one statement, since each goes to the server and back under the owner's lock: the task leaves the queue,
  * and its open attempt, which an offer that ran out or a move leaves behind, or its next one under the plan's route, has
- * another lease with its holds. Not a claim: nobody else works on a queued task. The decision's record follows: it is packed
- * while the server writes the rest.
+ * another lease with its holds and its decision. Not a claim: nobody else works on a queued task.
  */
 export async function writeGrant(
   tx: Kysely<Schema>,
@@ -27,7 +26,7 @@ export async function writeGrant(
   const kind = policy.pool.find(({ name }) => name === credential)?.kind ?? "api-key";
   const charged = queue.find((queued) => queued.task === task)?.estimate.mean ?? 0;
   const passedOver = JSON.stringify(record.passedOver.map((each) => each.task));
-  const write = sql<{ lease: string }>`
+  const { rows } = await sql<{ lease: string }>`
     with
       moved as (
         update tasks
@@ -57,6 +56,10 @@ export async function writeGrant(
         select lease.id, ${owner}, hold ->> 'window', (hold ->> 'amount')::bigint
         from lease, jsonb_array_elements(${JSON.stringify(holds)}::jsonb) as hold
       ),
+      decided as (
+        insert into decisions (owner_id, lease_id, record)
+        select ${owner}, lease.id, ${toKept(record)}::bytea from lease
+      ),
       drawn as (
         insert into credentials (owner_id, name, last_grant_at, upstream)
         values (${owner}, ${credential}, ${now}, ${drawnOn?.upstream ?? null})
@@ -70,11 +73,8 @@ export async function writeGrant(
         update tasks set passed_over_at = ${now}
         where passed_over_at is null and id in (select jsonb_array_elements_text(${passedOver}::jsonb))
       )
-    select id as lease from lease`;
-  const [{ rows }, kept] = await Promise.all([write.execute(tx), toKept(record)]);
-  const [granted] = rows;
+    select id as lease from lease`.execute(tx);
   // It left the queue since the snapshot: the grant is rolled back with everything it reserved.
-  if (granted === undefined) throw new Error(`task ${task} left the queue while it was granted`);
-  await tx.insertInto("decisions").values({ owner_id: owner, lease_id: granted.lease, record: kept }).execute();
+  if (rows.length === 0) throw new Error(`task ${task} left the queue while it was granted`);
   await wakeComments(tx, [task]);
 }
