@@ -66224,8 +66224,70 @@ function quote(word) {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+// action/src/harness/reading.ts
+var NO_TOKENS = {
+  inputTokens: null,
+  outputTokens: null,
+  cacheReadTokens: null,
+  cacheWriteTokens: null,
+  reasoningTokens: null
+};
+var FATE = {
+  completed: { retryable: false, credentialFault: false },
+  turnLimit: { retryable: false, credentialFault: false },
+  budgetExhausted: { retryable: false, credentialFault: false },
+  rateLimited: { retryable: true, credentialFault: true },
+  quotaExhausted: { retryable: true, credentialFault: true },
+  overloaded: { retryable: true, credentialFault: false },
+  authFailed: { retryable: true, credentialFault: true },
+  billing: { retryable: true, credentialFault: true },
+  modelNotFound: { retryable: false, credentialFault: false },
+  timedOut: { retryable: true, credentialFault: false },
+  crashed: { retryable: true, credentialFault: false },
+  providerError: { retryable: true, credentialFault: false }
+};
+function toReading({ said, resetsAt = null, isBadRequest = false, ...told }) {
+  const { ending } = told;
+  const fate = FATE[ending];
+  const isLimit = ending === "rateLimited" || ending === "quotaExhausted";
+  return {
+    ...told,
+    ...fate,
+    retryable: fate.retryable && !isBadRequest,
+    detail: ending === "completed" ? null : cut(said, 2e3) || null,
+    resetsAt: isLimit ? resetsAt : null,
+    finalMessage: ending === "completed" ? cut(said, 2e4) : null
+  };
+}
+function unfinished({ killed, signal, stderr }, sessionId, windows = []) {
+  const told = { usage: NO_TOKENS, costUsd: null, turns: null, sessionId, windows };
+  if (killed) return toReading({ ...told, ending: "timedOut", said: "" });
+  const hadBegun = sessionId !== null || (signal ?? null) !== null;
+  return { ...toReading({ ...told, ending: "crashed", said: cutFront(stderr.trim(), 2e3) }), retryable: hadBegun };
+}
+function* eventsOf(stdout, words) {
+  for (const line of stdout.toString("utf8").split("\n")) {
+    if (!words.some((word) => line.includes(word))) continue;
+    const event = parseRecord(line);
+    if (event !== void 0) yield event;
+  }
+}
+function countOf(value) {
+  return typeof value === "number" && Number.isFinite(value) ? Math.max(0, Math.trunc(value)) : null;
+}
+function sumOf(values) {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+}
+
 // action/src/harness/claude-code.ts
-var claudeCode = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding, limits };
+var claudeCode = {
+  tool: "claude-code",
+  wire: "anthropic-messages",
+  command: toCommand,
+  read: readClaude,
+  limits
+};
 var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
 var MAX_OUTPUT_TOKENS = 32e3;
@@ -66274,26 +66336,82 @@ function maxOutputTokens(budget) {
   const affordable = Math.floor(budget.microUsd * 1e6 / budget.price.output / OUTPUT_SHARE);
   return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
 }
-function readEnding(ended) {
+function readClaude(left) {
   let result;
+  let sessionId = null;
   let hint = "";
-  for (const line of ended.stdout.toString("utf8").split("\n")) {
-    if (!line.includes('"result"') && !line.includes('"error"')) continue;
-    const event = parseRecord(line);
-    if (event?.["type"] === "result") result = event;
-    else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
+  for (const event of eventsOf(left.stdout, ['"result"', '"error"', '"system"'])) {
+    sessionId ??= textOf(event["session_id"]) || null;
+    if (event["type"] === "result") result = event;
+    else if (event["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
   }
-  if (result === void 0) {
-    const detail = cutFront(ended.stderr.trim(), 2e3) || null;
-    return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
-  }
-  const turns = typeof result["num_turns"] === "number" ? toCount(result["num_turns"]) : null;
+  const limit = record2(limits(left)?.["rate_limit_info"]);
+  const windows = limit === void 0 ? [] : toWindows(limit);
+  if (result === void 0) return unfinished(left, sessionId, windows);
   const text2 = textOf(result["result"]);
-  const kind = toKind(result, text2, hint);
-  if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text2, 2e4) };
+  const ending = toKind(result, text2, hint);
   const errors = Array.isArray(result["errors"]) ? result["errors"] : [];
-  const said = [text2, ...errors.map(textOf)].filter((it) => it !== "");
-  return { kind, detail: cut(said.join("\n"), 2e3) || null, turns, finalMessage: null };
+  const said = ending === "completed" ? text2 : [text2, ...errors.map(textOf)].filter((it) => it !== "").join("\n");
+  const turns = result["num_turns"];
+  return toReading({
+    ending,
+    said,
+    isBadRequest: result["api_error_status"] === 400 || /prompt is too long/i.test(text2),
+    resetsAt: countOf(limit?.["resetsAt"]),
+    windows,
+    usage: toTokens(result),
+    costUsd: toCost(result),
+    turns: typeof turns === "number" ? Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns))) : null,
+    sessionId
+  });
+}
+var sinceResume = (result) => recordsIn(result["model_usage_since_last_result"]);
+function recordsIn(value) {
+  return Object.values(record2(value) ?? {}).flatMap((each) => {
+    const found = record2(each);
+    return found === void 0 ? [] : [found];
+  });
+}
+function toTokens(result) {
+  const since = sinceResume(result);
+  if (since.length > 0) return ofModels(since);
+  const usage = record2(result["usage"]);
+  const told = {
+    inputTokens: countOf(usage?.["input_tokens"]),
+    outputTokens: countOf(usage?.["output_tokens"]),
+    cacheReadTokens: countOf(usage?.["cache_read_input_tokens"]),
+    cacheWriteTokens: countOf(usage?.["cache_creation_input_tokens"]),
+    reasoningTokens: countOf(record2(usage?.["output_tokens_details"])?.["thinking_tokens"])
+  };
+  const models = recordsIn(result["modelUsage"]);
+  return models.length > 0 && Object.values(told).every((count2) => (count2 ?? 0) === 0) ? ofModels(models) : told;
+}
+function ofModels(models) {
+  const sum = (key) => sumOf(models.map((model) => countOf(model[key])));
+  return {
+    inputTokens: sum("inputTokens"),
+    outputTokens: sum("outputTokens"),
+    cacheReadTokens: sum("cacheReadInputTokens"),
+    cacheWriteTokens: sum("cacheCreationInputTokens"),
+    reasoningTokens: sum("thinkingTokens")
+  };
+}
+function toCost(result) {
+  const dollars = (value) => typeof value === "number" && Number.isFinite(value) ? value : null;
+  const since = sinceResume(result);
+  return since.length > 0 ? sumOf(since.map((model) => dollars(model["costUSD"]))) : dollars(result["total_cost_usd"]);
+}
+function toWindows(limit) {
+  const fraction = (value) => typeof value === "number" && Number.isFinite(value) ? value : null;
+  const unified = record2(limit["unifiedWindows"]);
+  if (unified !== void 0)
+    return Object.entries(unified).flatMap(([name2, each]) => {
+      const window = record2(each);
+      if (window === void 0) return [];
+      return [{ name: name2, utilization: fraction(window["utilization"]), resetsAt: countOf(window["resetsAt"]) }];
+    });
+  const name = textOf(limit["rateLimitType"]);
+  return name === "" ? [] : [{ name, utilization: fraction(limit["utilization"]), resetsAt: countOf(limit["resetsAt"]) }];
 }
 function limits({ stdout }) {
   const lines = stdout.toString("utf8").split("\n").filter((line) => line.includes('"rate_limit_event"'));
@@ -66304,9 +66422,6 @@ function limits({ stdout }) {
   return void 0;
 }
 var MAX_TURNS = 1e6;
-function toCount(turns) {
-  return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
-}
 var NO_SUCH_MODEL = /\bmodel\b.*(not (exist|available|supported|found)|access)|access to (the |this )?model/i;
 function toKind(result, text2, hint) {
   if (result["subtype"] === "error_max_turns") return "turnLimit";

@@ -19,6 +19,7 @@ import { type Blocked } from "./failure.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
 import { confirmEnding, type Harness } from "./harness/harness.ts";
+import { toEnding } from "./harness/reading.ts";
 import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
@@ -235,7 +236,7 @@ async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: Harness
   const limits = harness.limits(ended);
   if (limits !== undefined) gateway.heard(limits);
   const facts = gateway.facts();
-  const read = confirmEnding(harness.readEnding(ended), facts);
+  const read = confirmEnding(toEnding(harness.read(ended)), facts);
   const ending: Ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
   log("harness ended", {
     ending: ending.kind,

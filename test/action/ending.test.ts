@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { Ending, NO_USAGE } from "#core/wire/contract.ts";
 import type { GatewayFacts } from "../../action/src/gateway.ts";
-import { claudeCode, maxOutputTokens, readEnding } from "../../action/src/harness/claude-code.ts";
+import { claudeCode, maxOutputTokens, readClaude } from "../../action/src/harness/claude-code.ts";
+import { toEnding, type Left } from "../../action/src/harness/reading.ts";
 import { confirmEnding } from "../../action/src/harness/harness.ts";
 
-type Run = Parameters<typeof readEnding>[0];
+type Run = Left;
+const readEnding = (left: Left) => toEnding(readClaude(left));
 
 function streamOf(...events: readonly (object | string)[]): Run {
   const stdout = Buffer.from(events.map((it) => (typeof it === "string" ? it : JSON.stringify(it))).join("\n"));

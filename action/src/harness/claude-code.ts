@@ -1,13 +1,19 @@
-import type { Auth, Ending, EndingKind } from "#core/wire/contract.ts";
-import { parseRecord, textOf } from "#core/wire/json.ts";
-import { cut, cutFront } from "#core/wire/text.ts";
+import type { Auth, EndingKind } from "#core/wire/contract.ts";
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
+import { countOf, eventsOf, sumOf, toReading, unfinished, type Left, type Reading, type Tokens, type Window } from "./reading.ts";
 
 /**
  * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
  */
-export const claudeCode: Harness = { tool: "claude-code", wire: "anthropic-messages", command: toCommand, readEnding, limits };
+export const claudeCode: Harness = {
+  tool: "claude-code",
+  wire: "anthropic-messages",
+  command: toCommand,
+  read: readClaude,
+  limits,
+};
 
 /** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
@@ -63,29 +69,94 @@ export function maxOutputTokens(budget: HarnessRun["budget"]): number {
 
 /**
  * How the process ended, by its stream, exit code and whether we killed it. Pure. `subtype` stays "success" on API
- * errors: `is_error` decides. Whether the work tree changed is not asked here.
+ * errors: `is_error` decides.
  */
-export function readEnding(ended: Pick<Ended, "stdout" | "exitCode" | "killed" | "stderr">): Ending {
+export function readClaude(left: Left): Reading {
   let result: Record<string, unknown> | undefined;
+  let sessionId: string | null = null;
   let hint = "";
-  for (const line of ended.stdout.toString("utf8").split("\n")) {
-    // Only these two kinds matter, and a stream can hold megabytes of others. Lines that are no JSON are skipped.
-    if (!line.includes('"result"') && !line.includes('"error"')) continue;
-    const event = parseRecord(line);
-    if (event?.["type"] === "result") result = event;
-    else if (event?.["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
+  // The first line names the session; of the others only these matter, and a stream can hold megabytes of them.
+  for (const event of eventsOf(left.stdout, ['"result"', '"error"', '"system"'])) {
+    sessionId ??= textOf(event["session_id"]) || null;
+    if (event["type"] === "result") result = event;
+    else if (event["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
   }
-  if (result === undefined) {
-    const detail = cutFront(ended.stderr.trim(), 2_000) || null;
-    return { kind: ended.killed ? "timedOut" : "crashed", detail: ended.killed ? null : detail, turns: null, finalMessage: null };
-  }
-  const turns = typeof result["num_turns"] === "number" ? toCount(result["num_turns"]) : null;
+  const limit = record(limits(left)?.["rate_limit_info"]);
+  const windows = limit === undefined ? [] : toWindows(limit);
+  if (result === undefined) return unfinished(left, sessionId, windows);
   const text = textOf(result["result"]);
-  const kind = toKind(result, text, hint);
-  if (kind === "completed") return { kind, detail: null, turns, finalMessage: cut(text, 20_000) };
+  const ending = toKind(result, text, hint);
   const errors: readonly unknown[] = Array.isArray(result["errors"]) ? result["errors"] : [];
-  const said = [text, ...errors.map(textOf)].filter((it) => it !== "");
-  return { kind, detail: cut(said.join("\n"), 2_000) || null, turns, finalMessage: null };
+  const said = ending === "completed" ? text : [text, ...errors.map(textOf)].filter((it) => it !== "").join("\n");
+  const turns = result["num_turns"];
+  return toReading({
+    ending,
+    said,
+    isBadRequest: result["api_error_status"] === 400 || /prompt is too long/i.test(text),
+    resetsAt: countOf(limit?.["resetsAt"]),
+    windows,
+    usage: toTokens(result),
+    costUsd: toCost(result),
+    turns: typeof turns === "number" ? Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns))) : null,
+    sessionId,
+  });
+}
+
+/** Of this attempt: since it was resumed, where it was. */
+const sinceResume = (result: Record<string, unknown>) => recordsIn(result["model_usage_since_last_result"]);
+
+function recordsIn(value: unknown): readonly Record<string, unknown>[] {
+  return Object.values(record(value) ?? {}).flatMap((each): Record<string, unknown>[] => {
+    const found = record(each);
+    return found === undefined ? [] : [found];
+  });
+}
+
+function toTokens(result: Record<string, unknown>): Tokens {
+  const since = sinceResume(result);
+  if (since.length > 0) return ofModels(since);
+  const usage = record(result["usage"]);
+  const told: Tokens = {
+    inputTokens: countOf(usage?.["input_tokens"]),
+    outputTokens: countOf(usage?.["output_tokens"]),
+    cacheReadTokens: countOf(usage?.["cache_read_input_tokens"]),
+    cacheWriteTokens: countOf(usage?.["cache_creation_input_tokens"]),
+    reasoningTokens: countOf(record(usage?.["output_tokens_details"])?.["thinking_tokens"]),
+  };
+  const models = recordsIn(result["modelUsage"]);
+  return models.length > 0 && Object.values(told).every((count) => (count ?? 0) === 0) ? ofModels(models) : told;
+}
+
+function ofModels(models: readonly Record<string, unknown>[]): Tokens {
+  const sum = (key: string) => sumOf(models.map((model) => countOf(model[key])));
+  return {
+    inputTokens: sum("inputTokens"),
+    outputTokens: sum("outputTokens"),
+    cacheReadTokens: sum("cacheReadInputTokens"),
+    cacheWriteTokens: sum("cacheCreationInputTokens"),
+    reasoningTokens: sum("thinkingTokens"),
+  };
+}
+
+/** After a resume the total is the session's. */
+function toCost(result: Record<string, unknown>): number | null {
+  const dollars = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : null);
+  const since = sinceResume(result);
+  return since.length > 0 ? sumOf(since.map((model) => dollars(model["costUSD"]))) : dollars(result["total_cost_usd"]);
+}
+
+/** Older versions (2.1.197) name the one window that they speak of. */
+function toWindows(limit: Record<string, unknown>): readonly Window[] {
+  const fraction = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : null);
+  const unified = record(limit["unifiedWindows"]);
+  if (unified !== undefined)
+    return Object.entries(unified).flatMap(([name, each]) => {
+      const window = record(each);
+      if (window === undefined) return [];
+      return [{ name, utilization: fraction(window["utilization"]), resetsAt: countOf(window["resetsAt"]) }];
+    });
+  const name = textOf(limit["rateLimitType"]);
+  return name === "" ? [] : [{ name, utilization: fraction(limit["utilization"]), resetsAt: countOf(limit["resetsAt"]) }];
 }
 
 /**
@@ -106,10 +177,6 @@ function limits({ stdout }: Pick<Ended, "stdout">): Record<string, unknown> | un
 
 /** No run has as many turns; a forged figure must not make the whole outcome unreadable, nor the sum of two rounds. */
 const MAX_TURNS = 1_000_000;
-
-function toCount(turns: number): number {
-  return Math.min(MAX_TURNS, Math.max(0, Math.trunc(turns)));
-}
 
 const NO_SUCH_MODEL = /\bmodel\b.*(not (exist|available|supported|found)|access)|access to (the |this )?model/i;
 

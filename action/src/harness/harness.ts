@@ -2,6 +2,7 @@ import type { Auth, Claim, Ending, EndingKind } from "#core/wire/contract.ts";
 import type { Ended } from "../process.ts";
 import type { GatewayFacts } from "../gateway.ts";
 import type { ToolId } from "../tools.ts";
+import type { Left, Reading } from "./reading.ts";
 
 /** One coding agent's command-line program, as the Action drives it. Adding one: a file here, a row in table.ts, its pin in tools.ts. */
 export type Harness = {
@@ -9,7 +10,7 @@ export type Harness = {
   /** What it speaks to its model, and so what the gateway must read. */
   readonly wire: "anthropic-messages";
   command(run: HarnessRun): HarnessCommand;
-  readEnding(ended: Ended): Ending;
+  read(left: Left): Reading;
   /** The last event of its stream that tells of the credential's limits, if any did. */
   limits(ended: Ended): Record<string, unknown> | undefined;
 };

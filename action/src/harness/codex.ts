@@ -1,0 +1,81 @@
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import {
+  countOf,
+  eventsOf,
+  kindOfRefusal,
+  NO_TOKENS,
+  toReading,
+  unfinished,
+  type Left,
+  type Reading,
+  type Tokens,
+  type Window,
+} from "./reading.ts";
+
+/** Codex, `codex exec --json`. Stream and session file: notes/harness-clis.md, measured with 0.169.0. */
+
+/**
+ * How a run ended, by its stream, its exit and its session file. Only `turn.*` ends it: an `item` of type `error` is a warning,
+ * and a line of type `error` a retry, or said again by `turn.failed`. Its failures are sentences, which name the status alone.
+ */
+export function readCodex(left: Left): Reading {
+  let sessionId: string | null = null;
+  let last: Record<string, unknown> | undefined;
+  let message = "";
+  for (const event of eventsOf(left.stdout, ['"thread.started"', '"turn.', '"agent_message"'])) {
+    if (event["type"] === "thread.started") sessionId ??= textOf(event["thread_id"]) || null;
+    else if (event["type"] === "turn.completed" || event["type"] === "turn.failed") last = event;
+    else if (event["type"] === "item.completed") {
+      const item = record(event["item"]);
+      if (item?.["type"] === "agent_message") message = textOf(item["text"]);
+    }
+  }
+  const windows = readWindows(left.rollout ?? "");
+  if (last === undefined) return unfinished(left, sessionId, windows);
+  const told = { costUsd: null, turns: null, sessionId, windows };
+  if (last["type"] === "turn.completed")
+    return toReading({ ...told, ending: "completed", said: message, usage: toTokens(record(last["usage"])) });
+  const said = textOf(record(last["error"])?.["message"]);
+  const status = /\b(?:unexpected|last) status:? (\d{3})\b/.exec(said)?.[1];
+  const failed = kindOfRefusal({ status: status === undefined ? null : Number(status), words: [], message: said });
+  return toReading({ ...told, ...failed, said, usage: NO_TOKENS, resetsAt: resetOf(windows) });
+}
+
+/** Of the windows that are full, the one that is so longest. */
+function resetOf(windows: readonly Window[]): number | null {
+  const full = windows.flatMap(({ utilization, resetsAt }) => ((utilization ?? 0) >= 1 && resetsAt !== null ? [resetsAt] : []));
+  return full.length === 0 ? null : Math.max(...full);
+}
+
+function toTokens(usage: Record<string, unknown> | undefined): Tokens {
+  const input = countOf(usage?.["input_tokens"]);
+  const read = countOf(usage?.["cached_input_tokens"]);
+  const write = countOf(usage?.["cache_write_input_tokens"]);
+  return {
+    inputTokens: input === null ? null : Math.max(0, input - (read ?? 0) - (write ?? 0)),
+    outputTokens: countOf(usage?.["output_tokens"]),
+    cacheReadTokens: read,
+    cacheWriteTokens: write,
+    reasoningTokens: countOf(usage?.["reasoning_output_tokens"]),
+  };
+}
+
+const NAMES: Readonly<Record<number, string>> = { 300: "five_hour", 10_080: "seven_day" };
+
+/** The last word of the session file on its plan's windows. */
+function readWindows(rollout: string): readonly Window[] {
+  for (const line of rollout.split("\n").toReversed()) {
+    if (!line.includes('"rate_limits"')) continue;
+    const payload = record(parseRecord(line)?.["payload"]);
+    const limits = payload?.["type"] === "token_count" ? record(payload["rate_limits"]) : undefined;
+    if (limits !== undefined) return [limits["primary"], limits["secondary"]].flatMap((window) => toWindow(record(window)) ?? []);
+  }
+  return [];
+}
+
+function toWindow(window: Record<string, unknown> | undefined): Window | undefined {
+  const minutes = countOf(window?.["window_minutes"]);
+  const percent = window?.["used_percent"];
+  if (minutes === null || typeof percent !== "number") return undefined;
+  return { name: NAMES[minutes] ?? `${String(minutes)}m`, utilization: percent / 100, resetsAt: countOf(window?.["resets_at"]) };
+}
