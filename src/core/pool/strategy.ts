@@ -18,32 +18,42 @@ type Account = { readonly windows: readonly Allowance[]; readonly budgets: reado
 /** How much a credential is to be spared for a job of this model and expected cost; the lowest is drawn on. */
 export function scoreOf(
   strategy: Strategy,
-  account: Account,
+  { windows, budgets }: Account,
   model: string,
   mean: number,
   now: EpochMs,
   paced: PacedConstants = PACED,
 ): number {
-  const windows = account.windows.filter((window) => counts(window, model) && window.name !== "tokens-minute");
+  // Without lists in between: of a large pool this is asked hundreds of times a grant.
+  const most = (start: number, of: (window: Allowance) => number | null): number =>
+    windows.reduce((found, window) => {
+      if (!counts(window, model) || window.name === "tokens-minute") return found;
+      const value = of(window);
+      return value === null ? found : Math.max(found, value);
+    }, start);
+  const ofBudgets = (start: number, of: (budget: Budget) => number): number =>
+    budgets.reduce((found, budget) => Math.max(found, of(budget)), start);
   switch (strategy) {
-    case "paced":
-      return Math.max(
-        paced.long * worst(windows, isLong, (window) => usedShare(window, mean, now) - elapsedShare(window, now)) +
-          paced.short * worst(windows, isShort, (window) => usedShare(window, mean, now)),
-        ...account.budgets.map((budget) => budgetShare(budget, mean) - elapsedOf(budget, now)),
+    case "paced": {
+      const long = most(-Infinity, (window) =>
+        isLong(window.name) ? usedShare(window, mean, now) - elapsedShare(window, now) : null,
       );
+      const short = most(-Infinity, (window) => (isLong(window.name) ? null : usedShare(window, mean, now)));
+      const known = (value: number) => (value === -Infinity ? 0 : value);
+      return ofBudgets(
+        paced.long * known(long) + paced.short * known(short),
+        (budget) => budgetShare(budget, mean) - elapsedOf(budget, now),
+      );
+    }
     case "least-used":
-      return Math.max(
-        0,
-        ...windows.map((window) => usedShare(window, mean, now)),
-        ...account.budgets.map((budget) => budgetShare(budget, mean)),
+      return ofBudgets(
+        most(0, (window) => usedShare(window, mean, now)),
+        (budget) => budgetShare(budget, mean),
       );
-    case "drain-soonest":
-      return Math.min(
-        Number.MAX_SAFE_INTEGER,
-        ...windows.filter(({ name }) => isLong(name)).map(({ name, resetsAt }) => leftOfTime(name, resetsAt, now)),
-        ...account.budgets.map(({ resetsAt }) => resetsAt - now),
-      );
+    case "drain-soonest": {
+      const soonest = most(-Infinity, ({ name, resetsAt }) => (isLong(name) ? -leftOfTime(name, resetsAt, now) : null));
+      return Math.min(Number.MAX_SAFE_INTEGER, -ofBudgets(soonest, ({ resetsAt }) => now - resetsAt));
+    }
     default:
       return unreachable(strategy);
   }
@@ -51,19 +61,6 @@ export function scoreOf(
 
 function isLong(name: AllowanceName): boolean {
   return name !== "five-hour";
-}
-
-function isShort(name: AllowanceName): boolean {
-  return name === "five-hour";
-}
-
-function worst(
-  windows: readonly Allowance[],
-  which: (name: AllowanceName) => boolean,
-  of: (window: Allowance) => number,
-): number {
-  const found = windows.filter(({ name }) => which(name)).map(of);
-  return found.length === 0 ? 0 : Math.max(...found);
 }
 
 /** The share of a window that is used, held, or about to be. */

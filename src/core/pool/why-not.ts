@@ -31,7 +31,7 @@ export function index(snapshot: PoolSnapshot, constants: Constants): Pool {
 }
 
 export function windowsOf(credential: CredentialState, pool: Pool): readonly Allowance[] {
-  return pool.windows.get(credential.upstream) ?? [];
+  return pool.windows.get(credential.upstream) ?? NONE;
 }
 
 /** What stands between a task and a credential whatever the time. */
@@ -84,20 +84,23 @@ export function tightestBudget(
   pool: Pool,
 ): { readonly budget: Budget; readonly until: EpochMs } | undefined {
   const { own, others } = chargesOf(task, credential);
-  let tightest: { readonly budget: Budget; readonly lacks: number; readonly until: EpochMs } | undefined;
-  for (const [subjects, amount] of [
-    [task.budgets, others],
-    [credential.budgets, own],
-  ] as const)
+  let tightest: Budget | undefined;
+  let most = 0;
+  let until = pool.snapshot.now;
+  const look = (subjects: readonly string[], amount: number): void => {
     for (const subject of subjects)
-      for (const budget of pool.budgets.get(subject) ?? []) {
+      for (const budget of pool.budgets.get(subject) ?? NONE) {
         const lacks = amount - leftOf(budget);
-        if (lacks <= 0) continue;
-        const until = tightest === undefined || budget.resetsAt > tightest.until ? budget.resetsAt : tightest.until;
-        tightest = tightest === undefined || lacks > tightest.lacks ? { budget, lacks, until } : { ...tightest, until };
+        if (lacks > 0 && budget.resetsAt > until) until = budget.resetsAt;
+        if (lacks > most) [tightest, most] = [budget, lacks];
       }
-  return tightest;
+  };
+  look(task.budgets, others);
+  look(credential.budgets, own);
+  return tightest === undefined ? undefined : { budget: tightest, until };
 }
+
+const NONE: readonly never[] = [];
 
 /** Money: what a job may cost its credential's budgets, and the others it falls under. A subscription costs its runner alone. */
 export function chargesOf(task: QueuedTask, credential: CredentialState): { readonly own: MicroUsd; readonly others: MicroUsd } {
