@@ -68,6 +68,17 @@ describe("house", () => {
     expect(circles).toEqual([]);
   });
 
+  it("has a core whose folders lead one way, from what is asked down to the words shared with the Action", () => {
+    const FOLDERS = ["task", "pool", "plan", "request", "config", "change", "wire"];
+    const rankOf = (file: string) => FOLDERS.indexOf(/^src\/core\/([a-z]+)\//.exec(file)?.[1] ?? "");
+    const inside = IMPORTS.flatMap(({ from, target }) =>
+      target.kind === "file" && from.startsWith("src/core/") ? [{ from, to: target.path }] : [],
+    );
+
+    expect(inside.length).toBeGreaterThan(100);
+    expect(inside.filter(({ from, to }) => rankOf(from) < 0 || rankOf(to) < rankOf(from))).toEqual([]);
+  });
+
   it("has a linter whose rules are written from the same table", () => {
     const check = spawnSync(process.execPath, ["scripts/lint-config.ts", "--check"], { cwd: ROOT, encoding: "utf8" });
 
@@ -87,12 +98,12 @@ describe("import table", () => {
     ["core to npm", imported("src/core/a.ts", "hono", { kind: "package", name: "hono" }), "core may not use the package hono"],
     [
       "wire to the rest of core",
-      imported("src/core/wire/a.ts", "../task/brief.ts", { kind: "file", path: "src/core/task/brief.ts" }),
+      imported("src/core/wire/a.ts", "../task/brief.ts", { kind: "file", path: "src/core/request/brief.ts" }),
       "wire may not import core",
     ],
     [
       "the Action to core beyond wire",
-      imported("action/src/a.ts", "#core/task/brief.ts", { kind: "file", path: "src/core/task/brief.ts" }),
+      imported("action/src/a.ts", "#core/request/brief.ts", { kind: "file", path: "src/core/request/brief.ts" }),
       "action may not import core",
     ],
     [
@@ -107,7 +118,7 @@ describe("import table", () => {
     ],
     [
       "across rooms by a relative path",
-      imported("src/app/a.ts", "../core/task/brief.ts", { kind: "file", path: "src/core/task/brief.ts" }),
+      imported("src/app/a.ts", "../core/task/brief.ts", { kind: "file", path: "src/core/request/brief.ts" }),
       "imports across rooms are written #room/file.ts, not ../core/task/brief.ts",
     ],
     [

@@ -3,7 +3,7 @@ import { estimateOf, NOTHING_SEEN, see, type Seen } from "#core/pool/estimator.t
 import { charge, type TeamState } from "#core/pool/fairness.ts";
 import type { CredentialState, Decision, HoldRequest, PoolSnapshot, QueuedTask, Upstream } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
-import type { Strategy } from "#core/pool/strategy.ts";
+import type { Strategy } from "#core/config/terms.ts";
 import { ActorId, CredentialName, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, HOUR_MS, MicroUsd } from "#core/wire/units.ts";
 import { allowancesOf, makeBook, sight, use, type Book } from "./book.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { parseConfig } from "#core/config/parse.ts";
-import { STRATEGIES } from "#core/pool/strategy.ts";
+import { STRATEGIES } from "#core/config/terms.ts";
 import { CredentialName, OwnerId } from "#core/wire/ids.ts";
 import { err, type Result } from "#core/wire/result.ts";
 import { DAY_MS, HOUR_MS } from "#core/wire/units.ts";

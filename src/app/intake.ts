@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
-import { cleanText, type Brief } from "#core/task/brief.ts";
-import { addressesAgent } from "#core/task/command.ts";
+import { cleanText, type Brief } from "#core/request/brief.ts";
+import { addressesAgent } from "#core/request/command.ts";
 import { parseRunTitle } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";

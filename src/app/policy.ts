@@ -1,12 +1,12 @@
 import type { Provider } from "#core/wire/contract.ts";
 import { formatUsd, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
-import { minuteOf } from "#core/plan/runners.ts";
+import { minuteOf } from "#core/config/runners.ts";
 import { runnerAtMost } from "#core/pool/ledger.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, Policy, POLICY_REPOSITORY } from "#core/config/policy.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { GitHubFailure, SetUp } from "#ports/github.ts";
 import type { CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";

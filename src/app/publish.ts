@@ -1,4 +1,4 @@
-import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
+import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { drawnOf } from "#core/pool/ledger.ts";
 import { branchName } from "#core/task/markers.ts";

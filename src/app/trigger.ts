@@ -1,10 +1,10 @@
 import { TaskId, type DeliveryId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, unreachable, type Result } from "#core/wire/result.ts";
-import { teamsOfRoles } from "#core/config/standing.ts";
-import type { Brief } from "#core/task/brief.ts";
-import { parseCommand } from "#core/task/command.ts";
-import { mayWrite } from "#core/task/role.ts";
+import { teamsOfRoles } from "#core/request/standing.ts";
+import type { Brief } from "#core/request/brief.ts";
+import { parseCommand } from "#core/request/command.ts";
+import { mayWrite } from "#core/request/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";

@@ -1,9 +1,9 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { Policy } from "#core/config/policy.ts";
-import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/config/standing.ts";
-import type { Brief } from "#core/task/brief.ts";
-import { mayWrite, roleOf, type Role } from "#core/task/role.ts";
+import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/request/standing.ts";
+import type { Brief } from "#core/request/brief.ts";
+import { mayWrite, roleOf, type Role } from "#core/request/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Deps } from "./deps.ts";
 import { currentPolicy, parsePolicy } from "./policy.ts";

@@ -1,5 +1,5 @@
-import type { Brief } from "#core/task/brief.ts";
-import type { Role } from "#core/task/role.ts";
+import type { Brief } from "#core/request/brief.ts";
+import type { Role } from "#core/request/role.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";

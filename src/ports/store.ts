@@ -20,7 +20,7 @@ import type { MonthsCost } from "#core/pool/report.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";

@@ -5,7 +5,7 @@ import { ActorId, DeliveryId, OwnerId, RepositoryId, RunId, TaskId } from "#core
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DAY_MS, MINUTE_MS } from "#core/wire/units.ts";
 import { ok } from "#core/wire/result.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { Notice } from "#core/task/notice.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Policy } from "#core/config/policy.ts";
 import { routeOf } from "#core/plan/route.ts";
 import { routeReason } from "#core/task/comment.ts";
-import type { Override } from "#core/task/command.ts";
+import type { Override } from "#core/request/command.ts";
 import type { Size, Tier } from "#core/wire/contract.ts";
 
 const POLICY = Policy.parse({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addressesAgent, parseCommand, type Override } from "#core/task/command.ts";
+import { addressesAgent, parseCommand, type Override } from "#core/request/command.ts";
 import { growth, LINEAR } from "./growth.ts";
 
 const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/change/pull-request.ts";
+import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
 import { isWorthSaying, renderComment, type CommentView, type LeaseView, type TaskView } from "#core/task/comment.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CATALOG, findModel } from "#core/plan/catalog.ts";
+import { CATALOG, findModel } from "#core/config/catalog.ts";
 import { conservativeCharge, runnerAtMost, settlement, spendersOf, subjectsOf } from "#core/pool/ledger.ts";
 import { costOf } from "#core/wire/cost.ts";
 import { NO_USAGE, type Usage } from "#core/wire/contract.ts";

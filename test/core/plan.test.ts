@@ -3,10 +3,10 @@ import { configure, makePlan } from "#app/plan.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, type Settings } from "#core/config/settings.ts";
-import type { MayStart } from "#core/config/standing.ts";
+import type { MayStart } from "#core/request/standing.ts";
 import type { Size } from "#core/wire/contract.ts";
 import type { SetUp } from "#ports/github.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import { makeBrief } from "../kit/briefs.ts";
 
 const SIX_LINES =

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
-import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/config/standing.ts";
-import type { Role } from "#core/task/role.ts";
+import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/request/standing.ts";
+import type { Role } from "#core/request/role.ts";
 import { ActorId } from "#core/wire/ids.ts";
 
 const ADA = { id: ActorId(30), login: "Ada" };

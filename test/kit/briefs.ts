@@ -2,7 +2,7 @@ import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.t
 import { MicroUsd } from "#core/wire/units.ts";
 import { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { CurrentPolicy, Settlement } from "#ports/store.ts";
 
 export function makeBrief(issue = 1, overrides: Partial<Brief> = {}): Brief {

@@ -10,7 +10,7 @@ import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { NO_USAGE, Outcome, type Heartbeat } from "#core/wire/contract.ts";
 import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { subjectId } from "#core/pool/windows.ts";
-import { cleanText } from "#core/task/brief.ts";
+import { cleanText } from "#core/request/brief.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";

@@ -3,7 +3,7 @@ import { RunId, type InstallationId } from "#core/wire/ids.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { EFFECTS } from "#core/task/effects.ts";
-import { mayWrite } from "#core/task/role.ts";
+import { mayWrite } from "#core/request/role.ts";
 import { parseCommentMarker, runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { TaskId } from "#core/wire/ids.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { TaskState } from "#core/task/lifecycle.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { Place } from "#ports/github.ts";

@@ -8,7 +8,7 @@ import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";

@@ -2,7 +2,7 @@ import { sql, type Kysely, type Selectable } from "kysely";
 import { TaskId, type ActorId, type DeliveryId, type LeaseId, type OwnerId } from "#core/wire/ids.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import type { Brief } from "#core/task/brief.ts";
+import type { Brief } from "#core/request/brief.ts";
 import { isWorthSaying } from "#core/task/comment.ts";
 import {
   ATTEMPT_TRANSITIONS,

@@ -1,4 +1,4 @@
-import { stripInvisible } from "../task/brief.ts";
+import { stripInvisible } from "../wire/text.ts";
 import { redact } from "../wire/redact.ts";
 
 /** Zero-width joiner: keeps a text readable and takes away what it would do. */

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { Effort, Harness, Provider, Tier, TIERS, type Auth } from "../wire/contract.ts";
-import { STRATEGIES } from "../pool/strategy.ts";
-import { PERIODS } from "../pool/windows.ts";
-import { CATALOG } from "../plan/catalog.ts";
-import { minuteOf, RUNNER_PRICES } from "../plan/runners.ts";
+import { EVERYONE, PERIODS, STRATEGIES } from "./terms.ts";
+import { CATALOG } from "./catalog.ts";
+import { minuteOf, RUNNER_PRICES } from "./runners.ts";
 import { MicroUsd } from "../wire/units.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
@@ -63,8 +62,6 @@ const TeamName = z
   .string({ error: "should be a team's name as in its address, like `platform`" })
   .regex(/^[a-z0-9][a-z0-9_-]{0,99}$/, "should be a team's name as in its address, like `platform`");
 
-/** The team that work counts for where the policy names none, or the asker is in none of those it names. */
-export const EVERYONE = "everyone";
 const DeclaredTeam = TeamName.refine(
   (name) => name !== EVERYONE,
   "is what those are called who are in no team: it names none here",

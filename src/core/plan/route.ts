@@ -2,8 +2,8 @@ import { TIERS, type Effort, type Harness, type Provider, type Size, type Tier }
 import { err, ok, type Result } from "../wire/result.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { Policy } from "../config/policy.ts";
-import type { Override } from "../task/command.ts";
-import { findModel } from "./catalog.ts";
+import type { Override } from "../request/command.ts";
+import { findModel } from "../config/catalog.ts";
 
 export type Route = {
   readonly tier: Tier;

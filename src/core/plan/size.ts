@@ -1,5 +1,5 @@
 import { SIZES, type Size } from "../wire/contract.ts";
-import type { Brief } from "../task/brief.ts";
+import type { Brief } from "../request/brief.ts";
 
 /** A fact that moved the size, for the comment and the decision record. Wording is the renderer's. */
 export type SizeReason =

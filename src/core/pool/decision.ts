@@ -4,7 +4,7 @@ import type { EpochMs, MicroUsd } from "../wire/units.ts";
 import type { Constants } from "./constants.ts";
 import type { Estimate } from "./estimator.ts";
 import type { TeamState } from "./fairness.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Strategy } from "../config/terms.ts";
 import type { Allowance, Budget } from "./windows.ts";
 
 /** The pool of one owner at one instant, as loaded under its lock. */

@@ -1,4 +1,5 @@
-import { EVERYONE, type Policy } from "../config/policy.ts";
+import { EVERYONE } from "../config/terms.ts";
+import { type Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
@@ -7,7 +8,8 @@ import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
 import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./decision.ts";
 import { priorOf } from "./priors.ts";
-import { allowanceKey, PERIODS, periodOf, subjectId, type Allowance, type Budget, type Period, type Subject } from "./windows.ts";
+import { PERIODS, type Period } from "../config/terms.ts";
+import { allowanceKey, periodOf, subjectId, type Allowance, type Budget, type Subject } from "./windows.ts";
 
 /** Jobs at once on one key that has no number of its own: a provider's limits by the minute rarely bear more. */
 const JOBS_PER_KEY = 5;

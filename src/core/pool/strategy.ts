@@ -1,14 +1,8 @@
 import { unreachable } from "../wire/result.ts";
 import { DAY_MS, type EpochMs } from "../wire/units.ts";
+import type { Strategy } from "../config/terms.ts";
 import { PACED, type PacedConstants } from "./constants.ts";
 import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
-
-/**
- * `paced`: the one least used for where it should be by now. Least used alone drives all accounts to run out together late
- * in the week; soonest reset alone burns one at a time. Both stay selectable, with the same reservations.
- */
-export const STRATEGIES = ["paced", "least-used", "drain-soonest"] as const;
-export type Strategy = (typeof STRATEGIES)[number];
 
 /** What not knowing an account's figures costs beside one that is known. */
 const UNKNOWN = 0.05;

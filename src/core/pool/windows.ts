@@ -1,3 +1,4 @@
+import type { Period } from "../config/terms.ts";
 import { readingKey, WINDOWS } from "../wire/observation.ts";
 import type { ActorId, CredentialName, RepositoryId } from "../wire/ids.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "../wire/units.ts";
@@ -14,9 +15,6 @@ export type Subject =
   | { readonly kind: "repository"; readonly id: RepositoryId }
   | { readonly kind: "person"; readonly id: ActorId }
   | { readonly kind: "credential"; readonly name: CredentialName };
-
-export const PERIODS = ["day", "week", "month"] as const;
-export type Period = (typeof PERIODS)[number];
 
 /** Calendar periods, UTC. */
 export type Budget = {

@@ -21,3 +21,14 @@ export function cutFront(text: string, max: number): string {
 export function storable(text: string): string {
   return text.replaceAll("\u0000", "").toWellFormed();
 }
+
+/** Takes out every character that shows nothing: joiners, bidirectional marks, fillers, tags, controls. */
+export function stripInvisible(text: string): string {
+  return (
+    text
+      // Variation selectors and the tag block are among them, which can carry a whole hidden sentence.
+      .replace(/[\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/gu, "")
+      // eslint-disable-next-line no-control-regex -- control characters are what is removed here
+      .replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "")
+  );
+}

@@ -1,5 +1,5 @@
 import type { ActorId, InstallationId, OwnerId, RepositoryId } from "../wire/ids.ts";
-import { cut, storable } from "../wire/text.ts";
+import { cut, storable, stripInvisible } from "../wire/text.ts";
 import { hiddenSpans, without } from "./hidden.ts";
 
 /**
@@ -54,15 +54,4 @@ export function cleanText(text: string): string {
   if (hiddenSpans(after).every(({ from, to }) => to <= from)) return after;
   // A text that goes on changing is an attack, and without these signs nothing in it is markup any more.
   return after.replace(/[<[\\`~]/g, "");
-}
-
-/** Takes out every character that shows nothing: joiners, bidirectional marks, fillers, tags, controls. */
-export function stripInvisible(text: string): string {
-  return (
-    text
-      // Variation selectors and the tag block are among them, which can carry a whole hidden sentence.
-      .replace(/[\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/gu, "")
-      // eslint-disable-next-line no-control-regex -- control characters are what is removed here
-      .replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "")
-  );
 }

@@ -1,8 +1,9 @@
 import type { Tier } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
-import type { Requester } from "../task/brief.ts";
-import { mayWrite, roleOf, type Role } from "../task/role.ts";
-import { EVERYONE, type Policy } from "./policy.ts";
+import type { Requester } from "./brief.ts";
+import { mayWrite, roleOf, type Role } from "./role.ts";
+import { EVERYONE } from "../config/terms.ts";
+import { type Policy } from "../config/policy.ts";
 
 /** What a person may do in one repository under the owner's policy. */
 export type Standing = MayStart | { readonly start: false; readonly why: Failure };

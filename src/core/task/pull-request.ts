@@ -1,11 +1,11 @@
 import type { Verification } from "../wire/contract.ts";
 import { redact } from "../wire/redact.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
-import type { Brief } from "../task/brief.ts";
+import type { Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
-import { inlineCode } from "./inline-code.ts";
-import { commitText, oneLine } from "./publishable.ts";
+import { inlineCode } from "../change/inline-code.ts";
+import { commitText, oneLine } from "../change/publishable.ts";
 
 export type Finished = {
   readonly brief: Brief;
