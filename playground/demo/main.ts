@@ -181,7 +181,7 @@ async function keep(world: World, issue: number, stopped: AbortSignal): Promise<
       `repository              git clone ${join(dataDir, "repositories", `${PRODUCT}.git`)}`,
       `app                     ${app.url}/readyz`,
       `GitHub's API            ${github.url}   model  ${model.url}`,
-      `its pool               AGENT_POOL_DATA=${join(dataDir, "store")} npx agent-pool pool   (or why ${PRODUCT}#${String(issue)})`,
+      `its pool                AGENT_POOL_DATA=${join(dataDir, "store")} npx agent-pool pool   (or why ${PRODUCT}#${String(issue)})`,
       "Ctrl-C ends and removes all of it.",
       "",
     ].join("\n"),

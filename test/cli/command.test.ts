@@ -115,6 +115,20 @@ describe("agent-pool pool", () => {
     expect(text).toMatch(/owner\/month +█{5}▓░+ +\$50\.00 used, \$10\.00 held of \$200\.00 +resets in 5 days/);
   });
 
+  it("gives no headroom to an account whose window of unknown size is beyond half, and the short window first", () => {
+    const unsized = { model: null, capacity: null, own: 0, since: 0, held: 0, resetsAt: EpochMs(NOW + HOUR_MS) };
+    const windows = [
+      { ...unsized, name: "week" as const, observed: { share: 0.2, at: NOW } },
+      { ...unsized, name: "five-hour" as const, observed: { share: 0.7, at: NOW } },
+    ];
+    const state = snapshot({ now: NOW, credentials: [credential("a")], upstreams: [{ id: "a", windows }], queue: [] });
+
+    const [first] = reportOf(state, [], new Map()).credentials;
+
+    expect(first?.headroom).toBe(0);
+    expect(first?.windows.map(({ window }) => window)).toEqual(["five-hour", "week"]);
+  });
+
   it("says of an owner's broken policy what is wrong with it", () => {
     const refused = { reason: "too-big" as const };
     const text = render({ what: "pool", of: undefined, json: false }, [{ owner: "acme", pool: { refused } }]);

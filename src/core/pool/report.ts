@@ -2,8 +2,19 @@ import type { CredentialName } from "../wire/ids.ts";
 import { MicroUsd, type EpochMs } from "../wire/units.ts";
 import type { Policy } from "../config/policy.ts";
 import type { CredentialState, PoolSnapshot } from "./decision.ts";
+import { ROOM } from "./constants.ts";
 import { keptShare, leftShare } from "./room.ts";
-import { allowanceKey, budgetId, leftOf, subjectId, usedOf, type Allowance, type Budget } from "./windows.ts";
+import {
+  ALLOWANCES,
+  allowanceKey,
+  budgetId,
+  isCurrent,
+  leftOf,
+  subjectId,
+  usedOf,
+  type Allowance,
+  type Budget,
+} from "./windows.ts";
 
 /** The pool as people see it. Shares are fractions; times are epoch milliseconds UTC; money is micro-dollars. */
 export type PoolReport = {
@@ -30,7 +41,7 @@ export type CredentialReport = {
   /** What its model has cost since the month began (UTC). */
   readonly month: MonthsCost;
   readonly windows: readonly WindowReport[];
-  /** Of its tightest window that counts all models, what may still be promised; null while no window's size is known. */
+  /** Of its tightest window that counts all models, what may still be promised; null while no window's size is known and none is beyond half. */
   readonly headroom: number | null;
 };
 
@@ -85,12 +96,17 @@ export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: R
         quarantined: credential.quarantined,
         lastGrantAt: credential.lastGrantAt,
         month: months.get(credential.name) ?? { spent: MicroUsd(0), listed: MicroUsd(0) },
-        windows: windows.map((window) => windowReport(window, credential.keepForOwner, now)),
+        windows: windows.toSorted(inOrder).map((window) => windowReport(window, credential.keepForOwner, now)),
         headroom: rooms.length === 0 ? null : Math.min(...rooms),
       };
     }),
     budgets: budgets.toSorted((a, b) => order(a) - order(b)).map(budgetReport),
   };
+}
+
+/** Shortest first, as people look at them. */
+function inOrder(a: Allowance, b: Allowance): number {
+  return ALLOWANCES.indexOf(a.name) - ALLOWANCES.indexOf(b.name);
 }
 
 function order({ subject }: Budget): number {
@@ -117,7 +133,9 @@ function windowReport(window: Allowance, keepForOwner: number, now: EpochMs): Wi
 
 /** The share of a window that may still be promised. */
 function roomOf(window: Allowance, keepForOwner: number, now: EpochMs): number | undefined {
-  const { capacity } = window;
-  if (capacity === null || window.name === "tokens-minute") return undefined;
+  const { capacity, observed } = window;
+  if (window.name === "tokens-minute") return undefined;
+  // Of one whose size isn't known, that nothing is promised beyond the half is all that can be said.
+  if (capacity === null) return observed !== null && isCurrent(window, now) && observed.share > ROOM.unknownUpTo ? 0 : undefined;
   return Math.max(0, leftShare(window, capacity, keepForOwner, now));
 }
