@@ -6,7 +6,7 @@ import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
-import { kindsOf, sinceOf, toSnapshot, upstreamOf, type Stored } from "#core/pool/snapshot.ts";
+import { kindsOf, sinceOf, toSnapshot, accountOf, type Stored } from "#core/pool/snapshot.ts";
 import type { Allowance, Learned } from "#core/pool/windows.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
@@ -80,11 +80,12 @@ async function adoptAccounts(
   policy: CurrentPolicy["policy"],
   known: Stored["credentials"],
 ): Promise<boolean> {
-  const renamed = policy.pool.flatMap(({ name, account }) => {
-    const row = known.find((each) => each.name === name);
-    const before = row?.upstream ?? `credential:${name}`;
-    const after = upstreamOf(name, account, row?.upstream ?? null);
-    return row === undefined || before === after ? [] : [{ credential: CredentialName(name), before, after }];
+  const accounts = new Map(policy.pool.map(({ name, account }) => [name, account]));
+  const renamed = known.flatMap(({ name, upstream }) => {
+    if (!accounts.has(name)) return [];
+    const before = upstream ?? `credential:${name}`;
+    const after = accountOf(name, accounts.get(name), upstream);
+    return before === after ? [] : [{ credential: CredentialName(name), before, after }];
   });
   for (const { credential, before, after } of renamed) await moveUpstream(tx, { owner, credential }, before, after);
   return renamed.length > 0;

@@ -6,7 +6,7 @@ import { capacityOf, NO_FIT } from "#core/pool/capacity.ts";
 import { ROOM } from "#core/pool/constants.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import { afterReading, afterUse, type Kept } from "#core/pool/observe.ts";
-import { upstreamOf as accountOf } from "#core/pool/snapshot.ts";
+import { accountOf } from "#core/pool/snapshot.ts";
 import { counts, LENGTH_MS } from "#core/pool/windows.ts";
 import type { Cleared } from "#ports/store.ts";
 import { lockPool } from "./lock.ts";

@@ -1,7 +1,7 @@
 import { EVERYONE } from "../config/terms.ts";
 import { type Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
-import { CredentialName, type ActorId, type RepositoryId, type TaskId } from "../wire/ids.ts";
+import { CredentialName, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
 import { isLent, type Consent } from "./consent.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
@@ -58,10 +58,7 @@ export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored,
   const { now } = stored;
   const queue = stored.queue.map((row) => toQueued(row, stored));
   const known = indexOf(policy, stored);
-  const credentials = policy.pool.map((entry) => {
-    const row = known.credentials.get(entry.name);
-    return toCredential(entry, upstreamOf(entry.name, entry.account, row?.upstream ?? null), row, known);
-  });
+  const credentials = policy.pool.map((entry) => toCredential(entry, known));
   return {
     now,
     seed,
@@ -70,7 +67,7 @@ export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored,
     queue,
     teams: teamsOf(policy, stored),
     credentials,
-    upstreams: toUpstreams(credentials, stored),
+    upstreams: toUpstreams(credentials, known),
     budgets: budgetsOf(policy, stored),
     unclaimed: stored.live.reduce((sum, { offered }) => sum + offered, 0),
   };
@@ -80,21 +77,25 @@ export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored,
 type Known = ReturnType<typeof indexOf>;
 
 function indexOf(policy: Policy, stored: Stored) {
-  const accounts = new Map(policy.pool.map(({ name, account }) => [name, account]));
-  const heard = new Map(stored.credentials.map(({ name, upstream }) => [name, upstream]));
-  const liveOf = new Map<string, number>();
+  const rows = new Map(stored.credentials.map((row) => [row.name, row]));
+  // One that the policy names no more as well: its job goes on, and holds of its account.
+  const upstreams = new Map(stored.credentials.map(({ name, upstream }) => [name, upstream ?? `credential:${name}`]));
+  for (const { name, account } of policy.pool) upstreams.set(name, accountOf(name, account, rows.get(name)?.upstream ?? null));
+  const liveOn = new Map<string, number>();
   for (const { credential, live } of stored.live) {
-    const upstream = accounts.has(credential)
-      ? upstreamOf(credential, accounts.get(credential), heard.get(credential) ?? null)
-      : (heard.get(credential) ?? `credential:${credential}`);
-    liveOf.set(upstream, (liveOf.get(upstream) ?? 0) + live);
+    const upstream = upstreams.get(credential) ?? `credential:${credential}`;
+    liveOn.set(upstream, (liveOn.get(upstream) ?? 0) + live);
   }
   return {
     stored,
-    credentials: new Map(stored.credentials.map((row) => [row.name, row])),
+    rows,
+    upstreams,
     live: new Map(stored.live.map((row) => [row.credential, row.live])),
-    liveOf,
+    /** By upstream. */
+    liveOn,
     cooldowns: Map.groupBy(stored.cooldowns, ({ upstream }) => upstream),
+    /** The policy names people by login; those who wait were verified with theirs when they were planned. */
+    people: new Map(stored.queue.toReversed().map(({ plan }) => [plan.asker.login.toLowerCase(), plan.asker.person])),
   };
 }
 
@@ -108,7 +109,7 @@ export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "a
  * Which account a credential is of: the policy's `account`, else the provider's word once it has been heard, else its own. What
  * the policy once called it and calls it no more isn't the provider's word.
  */
-export function upstreamOf(name: string, account: string | undefined, heard: string | null): string {
+export function accountOf(name: string, account: string | undefined, heard: string | null): string {
   if (account !== undefined) return `account:${account}`;
   return heard === null || heard.startsWith("account:") ? `credential:${name}` : heard;
 }
@@ -141,11 +142,11 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stor
 
 function toCredential(
   entry: Policy["pool"][number],
-  upstream: string,
-  row: Stored["credentials"][number] | undefined,
-  { stored, live, liveOf, cooldowns }: Known,
+  { stored, rows, upstreams, live, liveOn, cooldowns, people }: Known,
 ): CredentialState {
   const name = CredentialName(entry.name);
+  const row = rows.get(name);
+  const upstream = upstreams.get(name) ?? `credential:${name}`;
   const { only } = entry;
   const seat = entry.kind === "seat";
   return {
@@ -154,9 +155,9 @@ function toCredential(
     upstream,
     maxLive: entry.jobs ?? (seat ? 1 : JOBS_PER_KEY),
     // A subscription does one job at a time, under however many names.
-    live: (seat ? liveOf.get(upstream) : live.get(name)) ?? 0,
+    live: (seat ? liveOn.get(upstream) : live.get(name)) ?? 0,
     lastGrantAt: row?.lastGrantAt ?? null,
-    owner: personOf(entry.owner ?? "", stored) ?? null,
+    owner: (entry.owner === undefined ? undefined : people.get(entry.owner)) ?? null,
     keepForOwner: entry["keep-for-owner"] ?? 0,
     serves: servesOf(entry, stored),
     only: {
@@ -178,11 +179,6 @@ function servesOf(entry: Policy["pool"][number], stored: Stored): CredentialStat
   return entry.serves === "everyone" ? "not-lent" : "owner";
 }
 
-/** The policy names people by login; those who wait were verified with theirs when they were planned. */
-function personOf(login: string, { queue }: Stored): ActorId | undefined {
-  return queue.find(({ plan }) => plan.asker.login.toLowerCase() === login)?.plan.asker.person;
-}
-
 function repositoriesNamed(names: readonly string[], { queue }: Stored): readonly RepositoryId[] {
   const wanted = new Set(names.map((name) => name.toLowerCase()));
   const found = queue.map(({ plan }) => plan.asker.repository).filter(({ name }) => wanted.has(name.toLowerCase()));
@@ -194,11 +190,7 @@ const SUBSCRIBED = (["five-hour", "week"] as const).map((name): Allowance => {
   return { name, model: null, capacity: null, observed: null, resetsAt: null, own: 0, since: 0, held: 0 };
 });
 
-function toUpstreams(credentials: readonly CredentialState[], stored: Stored): readonly Upstream[] {
-  const upstreams = new Map<string, string>(credentials.map(({ name, upstream }) => [name, upstream]));
-  // One that the policy names no more: its job goes on, and holds of its account.
-  for (const { name, upstream } of stored.credentials)
-    if (!upstreams.has(name)) upstreams.set(name, upstream ?? `credential:${name}`);
+function toUpstreams(credentials: readonly CredentialState[], { stored, upstreams }: Known): readonly Upstream[] {
   const held = new Map<string, Map<string, number>>();
   for (const { window, credential, amount } of stored.held) {
     const upstream = upstreams.get(credential);
