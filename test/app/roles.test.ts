@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
-import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DAY_MS, MINUTE_MS } from "#core/wire/units.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -14,6 +13,7 @@ import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { Store, TaskRow } from "#ports/store.ts";
+import { ran } from "../kit/outcomes.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 
@@ -22,20 +22,7 @@ const SIX_LINES =
 const TEAMS = "teams: { platform: { weight: 3 }, product: {} }\n";
 const ROLES =
   "roles:\n  operator: { teams: [platform] }\n  requester: { teams: [product], people: [pat], tiers: [light, standard], tasks: 2/day }\n";
-const CHANGED: Outcome = {
-  kind: "ran",
-  contract: 1,
-  ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
-  usage: NO_USAGE,
-  modelCalls: 1,
-  estimated: false,
-  observation: null,
-  harnessVersion: "1",
-  sandbox: "srt",
-  verification: [],
-  changes: [{ status: "deleted", path: "a.txt" }],
-  ms: 1,
-};
+const CHANGED = ran({ changes: [{ status: "deleted", path: "a.txt" }] });
 
 /** A GitHub where everyone has this role, is in these teams, and the policy has these lines beside the six. */
 type At = { role?: string; teams?: readonly string[]; policy?: string } & Partial<GitHub>;

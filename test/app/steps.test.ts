@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LEASE } from "#core/pool/lease.ts";
 import { CredentialName, DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
-import { NO_USAGE, type EndingKind, type Outcome } from "#core/wire/contract.ts";
+import type { EndingKind, Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
@@ -16,26 +16,14 @@ import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
+import { beat, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-const CHANGED: Extract<Outcome, { kind: "ran" }> = {
-  kind: "ran",
-  contract: 1,
-  ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
-  usage: NO_USAGE,
-  modelCalls: 1,
-  estimated: false,
-  observation: null,
-  harnessVersion: "1",
-  sandbox: "srt",
-  verification: [],
-  changes: [{ status: "deleted", path: "a.txt" }],
-  ms: 1,
-};
+const CHANGED = ran({ changes: [{ status: "deleted", path: "a.txt" }] });
 
 describe("the worker's steps", () => {
   let connection: Connection;
@@ -121,12 +109,7 @@ describe("the worker's steps", () => {
     await store.claimLease(lease.id, lease.run!, "check", "hash");
     return (await store.readLease(lease.id))!;
   }
-  const beat = (lease: LeaseRow) =>
-    store.recordHeartbeat(
-      lease.id,
-      { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation: null },
-      MicroUsd(0),
-    );
+  const tellAlive = (lease: LeaseRow) => store.recordHeartbeat(lease.id, beat(), MicroUsd(0));
   const holds = () => connection.db.selectFrom("holds").select("window_id").execute();
 
   it("lead from a request to a pull request, each effect once", async () => {
@@ -237,7 +220,7 @@ describe("the worker's steps", () => {
 
       await store.hearRunEnded(lease.id);
       await passTime(LEASE.termMs + LEASE.graceMs - MINUTE_MS);
-      await beat(lease);
+      await tellAlive(lease);
       await settle(blind);
       const before = await now();
       await passTime(MINUTE_MS);
@@ -265,7 +248,7 @@ describe("the worker's steps", () => {
     const lease = await claimed(github);
     for (let beats = 0; beats < 3; beats += 1) {
       await passTime(LEASE.silentMs - MINUTE_MS);
-      await beat(lease);
+      await tellAlive(lease);
       await settle(github);
     }
 
@@ -307,7 +290,7 @@ describe("the worker's steps", () => {
     const lease = await claimed(github);
     await passTime(LEASE.silentMs);
     await settle(github);
-    await beat(lease);
+    await tellAlive(lease);
 
     await store.settle(lease.id, CHANGED, "h", SETTLED);
     await settle(github);

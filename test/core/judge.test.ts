@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { gitBlobId } from "#core/change/guards.ts";
 import { judge, type FailedCheck, type Judgement } from "#core/task/judge.ts";
+import { ran } from "../kit/outcomes.ts";
 import {
   BLOCKED_REASONS,
   ENDINGS,
@@ -24,26 +25,17 @@ const PASS: Verification = { command: "npm test", exitCode: 0, output: "", ms: 1
 const FAIL: Verification = { command: "npm run lint", exitCode: 1, output: "2 errors", ms: 1 };
 const KILLED: Verification = { command: "npm run e2e", exitCode: null, output: "", ms: 1 };
 
-function ran(
+function ended(
   ending: EndingKind,
   changes: readonly Change[],
   verification: readonly Verification[],
   detail: string | null = null,
 ): Outcome {
-  return {
-    kind: "ran",
-    contract: 1,
+  return ran({
     ending: { kind: ending, detail, turns: 3, finalMessage: "All done, all tests pass!" },
-    usage: NO_USAGE,
-    modelCalls: 1,
-    estimated: false,
-    observation: null,
-    harnessVersion: "1",
-    sandbox: "srt",
     verification: [...verification],
     changes: [...changes],
-    ms: 1,
-  };
+  });
 }
 
 const solved: Judgement = { verdict: "solved", changes: GOOD };
@@ -88,31 +80,31 @@ describe("judge", () => {
     ["one of two planned checks", [PASS], ["npm test", "npm run lint"], failing(never("npm run lint"))],
     ["another check than the planned one", [PASS], ["npm run e2e"], failing(never("npm run e2e"))],
   ])("a job that reports %s has proved nothing of the rest", (_name, verification, verify, expected) => {
-    expect(judged(ran("completed", GOOD, verification), verify)).toEqual(expected);
+    expect(judged(ended("completed", GOOD, verification), verify)).toEqual(expected);
   });
 
   it.each(COMPLETED)("a harness that completed with %s", (_name, changes, verification, expected) => {
-    const judgement = judged(ran("completed", changes, verification));
+    const judgement = judged(ended("completed", changes, verification));
 
     expect(judgement).toEqual(expected);
   });
 
   it.each(CUT)("takes work cut short by %s for solved only where the repository's own checks pass", (ending) => {
     const judgements = [
-      judged(ran(ending, GOOD, [PASS])),
-      judged(ran(ending, GOOD, [])),
-      judged(ran(ending, GOOD, [PASS, FAIL])),
-      judged(ran(ending, GOOD, [KILLED])),
-      judged(ran(ending, [], [PASS])),
-      judged(ran(ending, [], [])),
-      judged(ran(ending, BAD, [PASS])),
+      judged(ended(ending, GOOD, [PASS])),
+      judged(ended(ending, GOOD, [])),
+      judged(ended(ending, GOOD, [PASS, FAIL])),
+      judged(ended(ending, GOOD, [KILLED])),
+      judged(ended(ending, [], [PASS])),
+      judged(ended(ending, [], [])),
+      judged(ended(ending, BAD, [PASS])),
     ];
 
     expect(judgements).toEqual([solved, cut(ending), cut(ending), cut(ending), cut(ending), cut(ending), guarded]);
   });
 
   it("throws away what was made without a sandbox, but in the demo", () => {
-    const outcome = { ...ran("completed", GOOD, [PASS]), sandbox: "none" as const };
+    const outcome = { ...ended("completed", GOOD, [PASS]), sandbox: "none" as const };
     const planned = { guards: GUARDS, verify: [] };
 
     expect(judge(outcome, { ...planned, mayBeUnsandboxed: false })).toEqual({ verdict: "refused", why: { why: "unsandboxed" } });
@@ -120,7 +112,7 @@ describe("judge", () => {
   });
 
   it("passes on what the harness said of its end", () => {
-    const judgement = judged(ran("crashed", [], [], "out of memory"));
+    const judgement = judged(ended("crashed", [], [], "out of memory"));
 
     expect(judgement).toMatchObject({ why: { ending: "crashed", detail: "out of memory" } });
   });

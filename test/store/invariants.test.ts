@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
-import { NO_USAGE } from "#core/wire/contract.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
+import { blocked } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks, findViolations } from "../kit/invariants.ts";
 
@@ -38,12 +38,7 @@ describe("the check that runs after every test of the store", () => {
       if (issue === 4) continue;
       await store.claimLease(id, RunId(issue), "check", "hash");
       if (issue === 1) continue;
-      await store.settle(
-        id,
-        { kind: "blocked", contract: 1, reason: "internal", detail: "", usage: NO_USAGE, observation: null, ms: 1 },
-        "h",
-        settlementOf(7, 6_000),
-      );
+      await store.settle(id, blocked(), "h", settlementOf(7, 6_000));
       const judged = (await store.claimTask())!;
       if (issue === 2) await store.rest(judged, null);
       else await store.advance(judged, "reject", {}, { lease: id, verdict: { verdict: "failed", why: null } });

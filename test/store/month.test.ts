@@ -3,12 +3,12 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { WhyNot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
-import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DeliveryId, OwnerId, RunId, TaskId, type LeaseId } from "#core/wire/ids.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Store } from "#ports/store.ts";
+import { blocked } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
@@ -17,15 +17,7 @@ import { ENGINES, freshDatabase } from "../kit/stores.ts";
 const OWNER = OwnerId(10);
 /** A grant reserves $5.45, so there is room for one at a time, and for none beside $2 that are spent. */
 const POLICY = makePolicy(["one"], "$7/month");
-const BLOCKED: Outcome = {
-  kind: "blocked",
-  contract: 1,
-  reason: "internal",
-  detail: "",
-  usage: NO_USAGE,
-  observation: null,
-  ms: 1,
-};
+const BLOCKED = blocked();
 const COST = settlementOf(2_000_000, 6_000);
 
 describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {

@@ -1,9 +1,9 @@
 import { writeSync } from "node:fs";
 import { pick } from "#core/pool/pick.ts";
-import { NO_USAGE } from "#core/wire/contract.ts";
 import { OwnerId, RunId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { openStore } from "#adapters/store/store.ts";
+import { beat } from "../kit/outcomes.ts";
 import { makePolicy } from "../kit/briefs.ts";
 
 /**
@@ -37,8 +37,7 @@ if (doing === "ask") {
     // Every other one is offered still.
     if (at % 2 === 0) {
       await store.claimLease(lease.id, RunId(9_000 + at), "check", "hash");
-      const beat = { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation: null } as const;
-      await store.recordHeartbeat(lease.id, beat, MicroUsd(100));
+      await store.recordHeartbeat(lease.id, beat(), MicroUsd(100));
     }
     leases.push(lease.id);
   }

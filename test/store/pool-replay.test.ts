@@ -5,7 +5,6 @@ import { Policy } from "#core/config/policy.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
 import type { Decision } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
-import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { ActorId, DeliveryId, type LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
@@ -17,6 +16,7 @@ import { product } from "../../bench/pool/product.ts";
 import { loadScenarios, type Scenario } from "../../bench/pool/scenario.ts";
 import { simulate } from "../../bench/pool/simulate.ts";
 import { makeWorkload, type Job, type Workload } from "../../bench/pool/workload.ts";
+import { beat, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 
 const OWNER = OwnerId(10);
@@ -104,21 +104,6 @@ function policyOf(scenario: Scenario, workload: Workload): CurrentPolicy {
   return { policy, commit: "c".repeat(40) };
 }
 
-const RAN: Outcome = {
-  kind: "ran",
-  contract: 1,
-  ending: { kind: "completed", detail: null, turns: 1, finalMessage: null },
-  usage: NO_USAGE,
-  modelCalls: 1,
-  estimated: false,
-  observation: null,
-  harnessVersion: "1",
-  sandbox: "srt",
-  verification: [],
-  changes: [],
-  ms: 1,
-};
-
 describe("a simulated trace through the real store", () => {
   it("is decided grant by grant as in the simulation", { timeout: 240_000 }, async () => {
     // Runs end within the hour that a lease lasts: the simulation has no such end.
@@ -161,7 +146,7 @@ describe("a simulated trace through the real store", () => {
         fault: ending.how === "limit" ? { kind: "rest", model: ending.model, ms: Math.round(ending.until - now) } : null,
         isTypical: false,
       };
-      expect(await store.settle(lease, RAN, "h", settlement)).toBe(true);
+      expect(await store.settle(lease, ran(), "h", settlement)).toBe(true);
       if (ending.how !== "done") return;
       const verdict = { verdict: "noChange" as const, why: null };
       await store.advance(await hold(taskOf(run.job)), "reject", {}, { lease, verdict });
@@ -206,8 +191,7 @@ describe("a simulated trace through the real store", () => {
             rejected: false,
           }));
           const observation = { readings, signal: null, upstream: null, ageMs: 0 };
-          const beat = { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation } as const;
-          await store.recordHeartbeat(leases.get(step.run.id)!, beat, MicroUsd(step.spent));
+          await store.recordHeartbeat(leases.get(step.run.id)!, beat({ observation }), MicroUsd(step.spent));
           break;
         }
         case "ended":

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { settlement } from "#core/pool/ledger.ts";
-import { NO_USAGE, type Heartbeat, type Outcome } from "#core/wire/contract.ts";
+import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { CredentialName, DeliveryId, LeaseId, RunId, TaskId } from "#core/wire/ids.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
@@ -14,6 +14,7 @@ import { fromKept } from "#adapters/store/decisions.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { CurrentPolicy, Settlement, Store } from "#ports/store.ts";
 import { Policy } from "#core/config/policy.ts";
+import { beat, blocked, ran, seenWeek, type Ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import {
@@ -43,45 +44,19 @@ function policyOf(pool: readonly object[], overrides: object = {}): CurrentPolic
   return { policy, commit: "c".repeat(40) };
 }
 
-function beat(overrides: Partial<Heartbeat> = {}): Heartbeat {
-  return { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation: null, ...overrides };
-}
+const observed = (overrides: Partial<Observation> = {}) => seenWeek(0.2, overrides);
 
-function observed(overrides: Partial<Observation> = {}): Observation {
-  const reading = { window: "week", model: null, share: 0.2, limit: null, resetsInMs: DAY_MS, rejected: false } as const;
-  return { readings: [reading], signal: null, upstream: null, ageMs: 0, ...overrides };
-}
+/** Half a dollar of tokens and a minute. */
+const worked = (overrides: Partial<Ran> = {}) =>
+  ran({ usage: { ...NO_USAGE, inputTokens: 1_000_000 }, ms: MINUTE_MS, ...overrides });
 
-function ran(overrides: Partial<Extract<Outcome, { kind: "ran" }>> = {}): Outcome {
-  return {
-    kind: "ran",
-    contract: 1,
-    ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
-    usage: { ...NO_USAGE, inputTokens: 1_000_000 },
-    modelCalls: 1,
-    estimated: false,
-    observation: null,
-    harnessVersion: "1",
-    sandbox: "srt",
-    verification: [],
-    changes: [],
-    ms: MINUTE_MS,
-    ...overrides,
-  };
-}
-
-/** What the app makes of that outcome: half a dollar of tokens and a minute. */
+/** What the app makes of that. */
 const ENTRIES = settlement(
-  { usage: ran().usage, estimated: false, ms: MINUTE_MS, used: MicroUsd(0) },
+  { usage: worked().usage, estimated: false, ms: MINUTE_MS, used: MicroUsd(0) },
   { price: makePlanRow().price, billed: true, minute: MINUTE },
 );
 const REST = { kind: "rest", model: null, ms: 3 * DAY_MS } as const;
 const QUOTA = { kind: "quota", window: "week", scope: null, resetsInMs: 3 * DAY_MS } as const;
-/** That the account's week is used so far. */
-function seenWeek(share: number, overrides: Partial<Observation> = {}): Observation {
-  const reading = { window: "week", model: null, share, limit: null, resetsInMs: 3 * DAY_MS, rejected: share >= 1 } as const;
-  return { readings: [reading], signal: null, upstream: null, ageMs: 0, ...overrides };
-}
 const WORKED: Settlement = { entries: ENTRIES, fault: null, isTypical: true };
 
 const credentialOf = async (store: Store, name = "one", policy = POLICY) =>
@@ -134,7 +109,7 @@ describe("the pool on real Postgres", () => {
           if (decision.kind === "wait") continue;
           const lease = (await mine.readLeases(decision.task)).at(-1)!;
           await mine.claimLease(lease.id, RunId(100_000 + at * 100 + round), "check", lease.id);
-          await stores[(at + 1) % stores.length]!.settle(lease.id, ran(), "h", WORKED);
+          await stores[(at + 1) % stores.length]!.settle(lease.id, worked(), "h", WORKED);
         }
       }),
     );
@@ -223,7 +198,7 @@ describe("the pool on real Postgres", () => {
           const { id, task } = leases[at]!;
           if (event === "claim") await store.claimLease(id, RunId(Number(BigInt(`0x${id.slice(0, 8)}`))), "check", id);
           else if (event === "heartbeat") await store.recordHeartbeat(id, beat(), MicroUsd(1_000_000));
-          else if (event === "report") await store.settle(id, ran(), "h", WORKED);
+          else if (event === "report") await store.settle(id, worked(), "h", WORKED);
           else if (event === "withdraw") await store.withdrawLease(id);
           else await tryLose(opened, task, id);
 
@@ -257,7 +232,7 @@ describe("the pool on real Postgres", () => {
     expect((await heldMoney(store))["owner"]).toBe(6 * GRANT);
 
     for (const [at, { lease, task }] of started.entries())
-      if (at % 2 === 0) await store.settle(lease.id, ran(), "h", WORKED);
+      if (at % 2 === 0) await store.settle(lease.id, worked(), "h", WORKED);
       else await lose(opened, task, lease.id);
 
     expect(Object.values(await heldMoney(store))).toEqual([0, 0, 0, 0]);
@@ -272,7 +247,7 @@ describe("the pool on real Postgres", () => {
   it("P4: a check of the books finds a sum that isn't the ledger's", async () => {
     await using opened = await open();
     await queueTasks(opened.store, 1);
-    await opened.store.settle((await start(opened.store, POLICY)).lease.id, ran(), "h", WORKED);
+    await opened.store.settle((await start(opened.store, POLICY)).lease.id, worked(), "h", WORKED);
     expect(await findWrong(opened.db)).toEqual([]);
 
     await sql`update spend set amount = amount + 1 where subject = 'owner'`.execute(opened.db);
@@ -298,7 +273,7 @@ describe("the pool on real Postgres", () => {
       const { now, credentials } = await look(store, policy);
       return credentials.find((each) => each.name === name)!.cooldowns.map(({ model, until }) => [model, until - now] as const);
     };
-    const endWith = async (settled: Partial<Settlement>, outcome: Outcome = ran()) => {
+    const endWith = async (settled: Partial<Settlement>, outcome: Outcome = worked()) => {
       await queueTasks(store, 1);
       await store.settle((await start(store, policy)).lease.id, outcome, "h", { ...SETTLED, ...settled });
     };
@@ -307,7 +282,7 @@ describe("the pool on real Postgres", () => {
     // Its windows rest for this model alone: another model's job goes on, and is told of a shorter rest.
     await queueTasks(store, 1, { route: { ...makePlanRow().route, model: "other" } });
     const other = await start(store, policy);
-    await store.settle(other.lease.id, ran(), "h", { ...SETTLED, fault: { kind: "rest", model: MODEL, ms: MINUTE_MS } });
+    await store.settle(other.lease.id, worked(), "h", { ...SETTLED, fault: { kind: "rest", model: MODEL, ms: MINUTE_MS } });
 
     for (const name of ["one", "two"]) {
       const [[model, ms]] = (await restOf(name)) as [[string, number]];
@@ -403,10 +378,10 @@ describe("the pool on real Postgres", () => {
     const { lease } = await start(store, POLICY);
 
     const accepted = await Promise.all([
-      opened.stores[0]!.settle(lease.id, ran(), "h", WORKED),
-      opened.stores[1]!.settle(lease.id, ran(), "h", WORKED),
+      opened.stores[0]!.settle(lease.id, worked(), "h", WORKED),
+      opened.stores[1]!.settle(lease.id, worked(), "h", WORKED),
     ]);
-    accepted.push(await store.settle(lease.id, ran(), "h", WORKED));
+    accepted.push(await store.settle(lease.id, worked(), "h", WORKED));
 
     expect(accepted.toSorted()).toEqual([false, false, true]);
     expect(await db.selectFrom("ledger").select(["kind", "amount", "listed"]).orderBy("kind").execute()).toEqual([
@@ -457,7 +432,7 @@ describe("the pool on real Postgres", () => {
     for (const used of [100, 300, 300, 50, 0, 200, 400]) await store.recordHeartbeat(lease.id, beat(), MicroUsd(used));
 
     expect(await windowsOf(store, `credential:${credential}`)).toMatchObject([{ own: 400, since: 400 }]);
-    await store.settle(lease.id, ran(), "h", WORKED);
+    await store.settle(lease.id, worked(), "h", WORKED);
     expect(await windowsOf(store, `credential:${credential}`)).toMatchObject([{ own: 500_000, since: 500_000 }]);
   });
 
@@ -515,7 +490,7 @@ describe("the pool on real Postgres", () => {
       await queueTasks(store, 1);
       // Always the same one: the other is busy with what nobody ends.
       const { lease, credential } = await start(store, policy);
-      await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
+      await store.settle(lease.id, worked(), "h", { ...SETTLED, fault: { kind: "refused" } });
       return credential;
     };
     const names = [await refuse(), await refuse()].toSorted();
@@ -535,8 +510,8 @@ describe("the pool on real Postgres", () => {
     await queueTasks(store, 4);
     const resting = await start(store, policy);
     for (let refusals = 0; refusals < 2; refusals += 1)
-      await store.settle((await start(store, policy)).lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
-    await store.settle(resting.lease.id, ran(), "h", { ...SETTLED, fault: REST });
+      await store.settle((await start(store, policy)).lease.id, worked(), "h", { ...SETTLED, fault: { kind: "refused" } });
+    await store.settle(resting.lease.id, worked(), "h", { ...SETTLED, fault: REST });
     expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "wait" });
 
     const cleared = await store.clearCredential(OWNER, CredentialName("one"), undefined);
@@ -552,7 +527,7 @@ describe("the pool on real Postgres", () => {
     const policy = policyOf(["one", "two"].map((name) => ({ name, provider: "anthropic", account: "acme" })));
     await queueTasks(store, 2);
     const { lease, credential } = await start(store, policy);
-    await store.settle(lease.id, ran({ observation: seenWeek(1, { signal: QUOTA }) }), "h", { ...SETTLED, fault: REST });
+    await store.settle(lease.id, worked({ observation: seenWeek(1, { signal: QUOTA }) }), "h", { ...SETTLED, fault: REST });
     expect(await store.admit(OWNER, policy, pick)).toMatchObject({ kind: "wait" });
 
     const other = CredentialName(credential === "one" ? "two" : "one");
@@ -568,11 +543,11 @@ describe("the pool on real Postgres", () => {
     const policy = makePolicy(["one"]);
     await queueTasks(store, 3);
     const both = [await start(store, policy), await start(store, policy)];
-    for (const { lease } of both) await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
+    for (const { lease } of both) await store.settle(lease.id, worked(), "h", { ...SETTLED, fault: { kind: "refused" } });
     expect((await credentialOf(store)).quarantined).toBe(false);
 
     const { lease } = await start(store, policy);
-    await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "refused" } });
+    await store.settle(lease.id, worked(), "h", { ...SETTLED, fault: { kind: "refused" } });
 
     expect((await credentialOf(store)).quarantined).toBe(true);
   });
@@ -584,11 +559,11 @@ describe("the pool on real Postgres", () => {
     await queueTasks(store, 2);
     const [early, late] = [await start(store, policy), await start(store, policy)];
     // The first ended well ten minutes ago, and the app could not be reached until now.
-    const outcome = ran({ observation: seenWeek(0.9, { ageMs: 500 }) });
+    const outcome = worked({ observation: seenWeek(0.9, { ageMs: 500 }) });
     await sql`update leases set heard_at = heard_at - 600000, deadline_at = deadline_at - 600000 where id = ${early.lease.id}`.execute(
       db,
     );
-    await store.settle(late.lease.id, ran({ observation: seenWeek(1, { signal: QUOTA }) }), "h", { ...SETTLED, fault: REST });
+    await store.settle(late.lease.id, worked({ observation: seenWeek(1, { signal: QUOTA }) }), "h", { ...SETTLED, fault: REST });
     await sql`select pg_sleep(0.6)`.execute(db);
 
     await store.settle(early.lease.id, outcome, "h", { ...SETTLED, isTypical: true });
@@ -604,7 +579,7 @@ describe("the pool on real Postgres", () => {
     const named = (account?: string) => policyOf([{ name: "one", provider: "anthropic", account }]);
     await queueTasks(store, 2);
     const { lease } = await start(store, named());
-    await store.settle(lease.id, ran({ observation: seenWeek(0.3, { upstream: "org" }) }), "h", { ...SETTLED, fault: REST });
+    await store.settle(lease.id, worked({ observation: seenWeek(0.3, { upstream: "org" }) }), "h", { ...SETTLED, fault: REST });
 
     for (const policy of [named(), named("acme"), named()]) {
       const { credentials, upstreams } = await look(store, policy);
@@ -639,10 +614,10 @@ describe("the pool on real Postgres", () => {
     const policy = makePolicy(["one", "two"]);
     await queueTasks(store, 1);
     const first = await start(store, policy);
-    await store.settle(first.lease.id, ran(), "h", settlementOf(4_000_000, 6_000, { fault: REST }));
+    await store.settle(first.lease.id, worked(), "h", settlementOf(4_000_000, 6_000, { fault: REST }));
     await store.advance(await claim(store, first.task), "move");
     const second = await start(store, policy);
-    await store.settle(second.lease.id, ran(), "h", settlementOf(100_000, 6_000, { isTypical: true }));
+    await store.settle(second.lease.id, worked(), "h", settlementOf(100_000, 6_000, { isTypical: true }));
 
     const { rows } = await sql<{ cost: number }>`select distinct exp(log / n) as cost from seen`.execute(db);
 
@@ -656,7 +631,7 @@ describe("the pool on real Postgres", () => {
     await queueTasks(store, 1);
     const { lease, task } = await start(store, policy);
     const change = { status: "added", path: "a.ts", mode: "100644", blob: "a".repeat(40), content: "c2VjcmV0" } as const;
-    await store.settle(lease.id, ran({ changes: [change] }), "h", { ...SETTLED, fault: REST });
+    await store.settle(lease.id, worked({ changes: [change] }), "h", { ...SETTLED, fault: REST });
     await store.advance(await claim(store, task), "move");
 
     await store.refuseQueued(OWNER, { reason: "never-fits", why: "nobody-serves" }, task);
@@ -682,8 +657,7 @@ describe("the pool on real Postgres", () => {
     const { model } = first.lease.attempt.route;
     const told = seenWeek(0.1);
     const readings = [...told.readings, { ...told.readings[0]!, window: "week-model" as const, model }];
-    const beat = { contract: 1, phase: "harness", modelCalls: 1, usage: NO_USAGE, observation: { ...told, readings } } as const;
-    await store.recordHeartbeat(first.lease.id, beat, MicroUsd(0));
+    await store.recordHeartbeat(first.lease.id, beat({ observation: { ...told, readings } }), MicroUsd(0));
     await checkBooks(db);
 
     const { upstreams } = await look(store, policy);
@@ -707,7 +681,7 @@ describe("the pool on real Postgres", () => {
         { kind: "runner", amount: MicroUsd(6_000), listed: MicroUsd(6_000), detail: {} },
       ] as const;
       const { lease } = await start(store, makePolicy(["one"]));
-      await store.settle(lease.id, ran(), "h", { ...SETTLED, entries });
+      await store.settle(lease.id, worked(), "h", { ...SETTLED, entries });
       return lease.id;
     };
     await store.recordPolicy(OWNER, { text: "", commit: "c".repeat(40), readAt: EpochMs(1) });
@@ -725,21 +699,13 @@ describe("the pool on real Postgres", () => {
     await using opened = await open();
     const { store } = opened;
     const policy = makePolicy(["one"]);
-    const blocked: Outcome = {
-      kind: "blocked",
-      contract: 1,
-      reason: "keyMissing",
-      detail: "",
-      usage: NO_USAGE,
-      observation: null,
-      ms: 1,
-    };
+    const keyless = blocked({ reason: "keyMissing" });
     const refusals = async (...ends: readonly Partial<Settlement>[]) => {
       for (const settled of ends) {
         await queueTasks(store, 1);
         await sql`delete from cooldowns`.execute(opened.db);
         const { lease } = await start(store, policy);
-        await store.settle(lease.id, settled.fault === null && settled.isTypical !== true ? blocked : ran(), "h", {
+        await store.settle(lease.id, settled.fault === null && settled.isTypical !== true ? keyless : worked(), "h", {
           ...SETTLED,
           ...settled,
         });
@@ -764,7 +730,7 @@ describe("the pool on real Postgres", () => {
     for (let at = 0; at < 3; at += 1) {
       await queueTasks(store, 1);
       const { lease } = await start(store, makePolicy(["one"]));
-      await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "rest", model: null, ms: HOUR_MS } });
+      await store.settle(lease.id, worked(), "h", { ...SETTLED, fault: { kind: "rest", model: null, ms: HOUR_MS } });
       if (at < 2) await sql`delete from cooldowns`.execute(opened.db);
     }
 
@@ -836,7 +802,7 @@ describe("the pool on real Postgres", () => {
     await lose(opened, first.task, first.lease.id);
     const before = await books(opened);
 
-    expect(await store.settle(first.lease.id, ran(), "h", WORKED)).toBe(false);
+    expect(await store.settle(first.lease.id, worked(), "h", WORKED)).toBe(false);
     await store.recordHeartbeat(first.lease.id, beat({ observation: observed() }), MicroUsd(9_000_000));
 
     expect(await books(opened)).toEqual(before);
@@ -912,7 +878,7 @@ describe("the pool on real Postgres", () => {
     await store.hearRunEnded(lease.id);
     expect(await books(opened)).toEqual(before);
     expect(await store.claimLease(lease.id, RunId(4_711), "check", "token")).toBeDefined();
-    await store.settle(lease.id, ran(), "h", WORKED);
+    await store.settle(lease.id, worked(), "h", WORKED);
     const settled = await books(opened);
     await store.hearRunEnded(lease.id);
     await store.hearRunEnded(LeaseId("unheard-of"));
@@ -953,7 +919,7 @@ describe("the pool on real Postgres", () => {
     expect(claimed!.deadlineInMs).toBe(LEASE.termMs);
     expect(again!.deadlineInMs).toBeLessThanOrEqual(LEASE.termMs - 10 * MINUTE_MS);
     // An outcome says how long it took: no more minutes are charged than a job may last.
-    await store.settle(lease.id, ran({ ms: 900 * DAY_MS }), "h", {
+    await store.settle(lease.id, worked({ ms: 900 * DAY_MS }), "h", {
       ...SETTLED,
       entries: settlement(
         { usage: NO_USAGE, estimated: false, ms: 900 * DAY_MS, used: MicroUsd(0) },
@@ -1034,7 +1000,7 @@ describe("the pool on real Postgres", () => {
     // Its budget with the owner is still held.
     expect((await heldMoney(store, policy))["owner"]).toBe(3 * GRANT);
     await store.recordHeartbeat(lease.id, beat({ observation: observed() }), MicroUsd(10));
-    expect(await store.settle(lease.id, ran(), "h", WORKED)).toBe(true);
+    expect(await store.settle(lease.id, worked(), "h", WORKED)).toBe(true);
 
     expect((await heldMoney(store, policy))["owner"]).toBe(2 * GRANT);
     expect(await db.selectFrom("ledger").select("credential").distinct().execute()).toEqual([{ credential: "gone" }]);
@@ -1047,7 +1013,7 @@ describe("the pool on real Postgres", () => {
     const policy = makePolicy(["one", "two"]);
     await queueTasks(store, 3);
     const { lease, task, credential } = await start(store, policy);
-    await store.settle(lease.id, ran(), "h", { ...SETTLED, fault: { kind: "rest", model: null, ms: SECOND_MS } });
+    await store.settle(lease.id, worked(), "h", { ...SETTLED, fault: { kind: "rest", model: null, ms: SECOND_MS } });
     await store.advance(await claim(store, task), "move");
     await sql`delete from cooldowns`.execute(opened.db);
 
@@ -1073,7 +1039,7 @@ describe("the pool on real Postgres", () => {
     for (let at = 0; at < 6; at += 1) {
       await queueTasks(store, 1);
       const entries = [{ kind: "model", amount: MicroUsd(4_000_000), listed: MicroUsd(4_000_000), detail: {} }] as const;
-      await store.settle((await start(store, POLICY)).lease.id, ran(), "h", { entries, fault: null, isTypical: true });
+      await store.settle((await start(store, POLICY)).lease.id, worked(), "h", { entries, fault: null, isTypical: true });
     }
 
     expect(await meanOf()).toBeGreaterThan(2 * before);
@@ -1092,7 +1058,7 @@ describe("the pool on real Postgres", () => {
     // It was first, and fitted: the other two weren't passed over.
     expect(small.task).toBe(large);
     expect(await markOf()).toBeNull();
-    await store.settle(small.lease.id, ran(), "h", SETTLED);
+    await store.settle(small.lease.id, worked(), "h", SETTLED);
     const [larger] = await queueTasks(store, 1, { budget: MicroUsd(10_900_000) });
     expect((await start(store, policy)).task).not.toBe(larger);
     const marks = await db.selectFrom("tasks").select("id").where("passed_over_at", "is not", null).execute();
@@ -1113,8 +1079,8 @@ describe("the pool on real Postgres", () => {
 
     expect(small.task).not.toBe(large);
     expect(await marked()).toEqual([{ id: large }]);
-    await store.settle(lease.id, ran(), "h", SETTLED);
-    await store.settle(small.lease.id, ran(), "h", SETTLED);
+    await store.settle(lease.id, worked(), "h", SETTLED);
+    await store.settle(small.lease.id, worked(), "h", SETTLED);
     expect((await start(store, policy)).task).toBe(large);
     expect(await marked()).toEqual([]);
     expect(first).not.toBe(large);

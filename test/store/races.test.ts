@@ -2,27 +2,19 @@ import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { afterEach, describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
-import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import type { ClaimedTask, Opened, Store } from "#ports/store.ts";
+import { blocked } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks, findViolations } from "../kit/invariants.ts";
 import { freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
-const BLOCKED: Outcome = {
-  kind: "blocked",
-  contract: 1,
-  reason: "internal",
-  detail: "",
-  usage: NO_USAGE,
-  observation: null,
-  ms: 1,
-};
+const BLOCKED = blocked();
 
 /** What the test under way has open, and a connection to look into its tables with. */
 let open: { stores: readonly Store[]; tables: Connection }[] = [];

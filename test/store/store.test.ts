@@ -7,7 +7,7 @@ import type { PoolSnapshot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
-import { NO_USAGE, Outcome, type Heartbeat } from "#core/wire/contract.ts";
+import { Outcome } from "#core/wire/contract.ts";
 import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { subjectId } from "#core/pool/windows.ts";
 import { cleanText } from "#core/request/brief.ts";
@@ -15,37 +15,17 @@ import { connectEmbedded, connectPostgres, type Connection } from "#adapters/sto
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
+import { beat, blocked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const POLICY = makePolicy(["one", "two"]);
-const BLOCKED: Outcome = {
-  kind: "blocked",
-  contract: 1,
-  reason: "internal",
-  detail: "",
-  usage: NO_USAGE,
-  observation: null,
-  ms: 61_000,
-};
-const RAN: Outcome = {
-  kind: "ran",
-  contract: 1,
-  ending: { kind: "completed", detail: null, turns: 1, finalMessage: "done" },
-  usage: NO_USAGE,
-  modelCalls: 1,
-  estimated: false,
-  observation: null,
-  harnessVersion: "1",
-  sandbox: "srt",
-  verification: [],
-  changes: [{ status: "deleted", path: "a" }],
-  ms: 61_000,
-};
+const BLOCKED = blocked({ ms: 61_000 });
+const RAN = ran({ changes: [{ status: "deleted", path: "a" }], ms: 61_000 });
 
-const BEAT: Heartbeat = { contract: 1, phase: "fetch", modelCalls: 0, usage: NO_USAGE, observation: null };
+const BEAT = beat({ phase: "fetch", modelCalls: 0 });
 
 describe.each(ENGINES)("the store on %s", (engine) => {
   let connection: Connection;
