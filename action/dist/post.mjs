@@ -66339,13 +66339,14 @@ function maxOutputTokens(budget) {
 function readClaude(left) {
   let result;
   let sessionId = null;
+  let limit;
   let hint = "";
-  for (const event of eventsOf(left.stdout, ['"result"', '"error"', '"system"'])) {
+  for (const event of eventsOf(left.stdout, ['"result"', '"error"', '"system"', '"rate_limit_event"'])) {
     sessionId ??= textOf(event["session_id"]) || null;
     if (event["type"] === "result") result = event;
+    else if (event["type"] === "rate_limit_event") limit = record2(event["rate_limit_info"]);
     else if (event["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
   }
-  const limit = record2(limits(left)?.["rate_limit_info"]);
   const windows = limit === void 0 ? [] : toWindows(limit);
   if (result === void 0) return unfinished(left, sessionId, windows);
   const text2 = textOf(result["result"]);
@@ -66414,12 +66415,7 @@ function toWindows(limit) {
   return name === "" ? [] : [{ name, utilization: fraction(limit["utilization"]), resetsAt: countOf(limit["resetsAt"]) }];
 }
 function limits({ stdout }) {
-  const lines = stdout.toString("utf8").split("\n").filter((line) => line.includes('"rate_limit_event"'));
-  for (const line of lines.toReversed()) {
-    const event = parseRecord(line);
-    if (event?.["type"] === "rate_limit_event") return event;
-  }
-  return void 0;
+  return [...eventsOf(stdout, ['"rate_limit_event"'])].findLast((event) => event["type"] === "rate_limit_event");
 }
 var MAX_TURNS = 1e6;
 var NO_SUCH_MODEL = /\bmodel\b.*(not (exist|available|supported|found)|access)|access to (the |this )?model/i;

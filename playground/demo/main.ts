@@ -119,6 +119,11 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
   return { code: problems.length === 0 ? 0 : 1, issue: number };
 }
 
+/** The app's comment on an issue. */
+function saidOn({ github }: World, issue: number): string {
+  return github.comments(PRODUCT, issue).find(({ login }) => login === github.app.botLogin)?.body ?? "";
+}
+
 /** What only waits after this long waits for hours. */
 const WAITS_MS = 15 * SECOND_MS;
 
@@ -137,8 +142,7 @@ async function waitForOutcome(
       return "late";
     const goesOn = (body: string) => !isWaiting(body);
     if (!(await waitForComment(world, PRODUCT, issue, goesOn, Math.min(WAITS_MS, left), stopped))) return "waits";
-    const body = world.github.comments(PRODUCT, issue).find(({ login }) => login === world.github.app.botLogin)?.body ?? "";
-    if (ENDED.test(body)) return "ended";
+    if (ENDED.test(saidOn(world, issue))) return "ended";
   }
 }
 
@@ -154,7 +158,7 @@ async function lendSeats(world: World, { pool = [] }: DemoOptions, stopped: Abor
     const lent = (body: string) => body.includes(`lends \`${seat}\`.`);
     await waitForComment(world, PRODUCT, number, (body) => lent(body) || body.includes("· not started"), MINUTE_MS, stopped);
     if (stopped.aborted) return;
-    const said = world.github.comments(PRODUCT, number).find(({ login }) => login === world.github.app.botLogin)?.body ?? "";
+    const said = saidOn(world, number);
     if (!lent(said)) line(`the app doesn't take it: ${said.split("\n").at(4) ?? "(it said nothing)"}`);
   }
 }

@@ -1,6 +1,7 @@
 import { CredentialName, type OwnerId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { Cleared, Store } from "#ports/store.ts";
+import { ownersNamed } from "./owners.ts";
 import { parsePolicy } from "./policy.ts";
 
 export type ClearedCredential = Cleared & { readonly owner: string; readonly credential: string };
@@ -11,10 +12,8 @@ export type ClearedCredential = Cleared & { readonly owner: string; readonly cre
  */
 export async function clearCredential(store: Store, reference: string): Promise<Result<ClearedCredential, string>> {
   const [name = "", login] = reference.split("/").toReversed();
-  const owners = await store.readOwners();
-  const wanted = owners.filter((owner) => login === undefined || owner.login.toLowerCase() === login.toLowerCase());
   const found: { owner: OwnerId; login: string; account: string | undefined }[] = [];
-  for (const owner of wanted) {
+  for (const owner of await ownersNamed(store, login)) {
     const kept = await store.readPolicy(owner.owner);
     const policy = kept === undefined ? undefined : parsePolicy(owner.login, kept.text);
     const entry = policy?.ok === true ? policy.value.pool.find((each) => each.name === name) : undefined;

@@ -6,6 +6,7 @@ import { candidatesFor, orderOf } from "#core/pool/pick.ts";
 import { reportOf, type PoolReport } from "#core/pool/report.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
 import type { KeptDecision, Store, TaskRow } from "#ports/store.ts";
+import { ownersNamed } from "./owners.ts";
 import { parsePolicy } from "./policy.ts";
 
 export type OwnerPool = { readonly owner: string; readonly pool: PoolReport | { readonly refused: Failure } };
@@ -15,9 +16,8 @@ export async function readPools(
   store: Store,
   login: string | undefined,
 ): Promise<Result<readonly OwnerPool[], readonly string[]>> {
-  const owners = await store.readOwners();
-  const wanted = owners.filter((owner) => login === undefined || owner.login.toLowerCase() === login.toLowerCase());
-  if (login !== undefined && wanted.length === 0) return err(owners.map((owner) => owner.login));
+  const wanted = await ownersNamed(store, login);
+  if (login !== undefined && wanted.length === 0) return err((await store.readOwners()).map((owner) => owner.login));
   return ok(
     await Promise.all(wanted.map(async ({ owner, login: name }) => ({ owner: name, pool: await readPool(store, owner, name) }))),
   );

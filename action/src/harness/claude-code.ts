@@ -1,5 +1,5 @@
 import type { Auth, EndingKind } from "#core/wire/contract.ts";
-import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import { record, textOf } from "#core/wire/json.ts";
 import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 import { countOf, eventsOf, sumOf, toReading, unfinished, type Left, type Reading, type Tokens, type Window } from "./reading.ts";
@@ -74,14 +74,15 @@ export function maxOutputTokens(budget: HarnessRun["budget"]): number {
 export function readClaude(left: Left): Reading {
   let result: Record<string, unknown> | undefined;
   let sessionId: string | null = null;
+  let limit: Record<string, unknown> | undefined;
   let hint = "";
   // The first line names the session; of the others only these matter, and a stream can hold megabytes of them.
-  for (const event of eventsOf(left.stdout, ['"result"', '"error"', '"system"'])) {
+  for (const event of eventsOf(left.stdout, ['"result"', '"error"', '"system"', '"rate_limit_event"'])) {
     sessionId ??= textOf(event["session_id"]) || null;
     if (event["type"] === "result") result = event;
+    else if (event["type"] === "rate_limit_event") limit = record(event["rate_limit_info"]);
     else if (event["type"] === "assistant" && typeof event["error"] === "string") hint = event["error"];
   }
-  const limit = record(limits(left)?.["rate_limit_info"]);
   const windows = limit === undefined ? [] : toWindows(limit);
   if (result === undefined) return unfinished(left, sessionId, windows);
   const text = textOf(result["result"]);
@@ -164,15 +165,7 @@ function toWindows(limit: Record<string, unknown>): readonly Window[] {
  * counts: what the model says or a tool prints is a text within another event.
  */
 function limits({ stdout }: Pick<Ended, "stdout">): Record<string, unknown> | undefined {
-  const lines = stdout
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => line.includes('"rate_limit_event"'));
-  for (const line of lines.toReversed()) {
-    const event = parseRecord(line);
-    if (event?.["type"] === "rate_limit_event") return event;
-  }
-  return undefined;
+  return [...eventsOf(stdout, ['"rate_limit_event"'])].findLast((event) => event["type"] === "rate_limit_event");
 }
 
 /** No run has as many turns; a forged figure must not make the whole outcome unreadable, nor the sum of two rounds. */

@@ -1,4 +1,4 @@
-import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import { record, textOf } from "#core/wire/json.ts";
 import {
   countOf,
   eventsOf,
@@ -64,13 +64,12 @@ const NAMES: Readonly<Record<number, string>> = { 300: "five_hour", 10_080: "sev
 
 /** The last word of the session file on its plan's windows. */
 function readWindows(rollout: string): readonly Window[] {
-  for (const line of rollout.split("\n").toReversed()) {
-    if (!line.includes('"rate_limits"')) continue;
-    const payload = record(parseRecord(line)?.["payload"]);
-    const limits = payload?.["type"] === "token_count" ? record(payload["rate_limits"]) : undefined;
-    if (limits !== undefined) return [limits["primary"], limits["secondary"]].flatMap((window) => toWindow(record(window)) ?? []);
-  }
-  return [];
+  const told = [...eventsOf(rollout, ['"rate_limits"'])].flatMap((event) => {
+    const payload = record(event["payload"]);
+    return payload?.["type"] === "token_count" ? (record(payload["rate_limits"]) ?? []) : [];
+  });
+  const last = record(told.at(-1));
+  return [last?.["primary"], last?.["secondary"]].flatMap((window) => toWindow(record(window)) ?? []);
 }
 
 function toWindow(window: Record<string, unknown> | undefined): Window | undefined {

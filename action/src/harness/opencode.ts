@@ -37,7 +37,7 @@ export function readOpencode(left: Left): Reading {
     sessionId,
     windows: [],
   };
-  if (error !== undefined) return { ...toReading({ ...told, ...readError(error) }) };
+  if (error !== undefined) return toReading({ ...told, ...readError(error) });
   if (left.killed || left.exitCode !== 0 || steps.length === 0) return { ...unfinished(left, sessionId), ...told };
   return { ...toReading({ ...told, ending: "completed", said: message ?? "" }), finalMessage: message };
 }

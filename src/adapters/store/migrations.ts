@@ -242,13 +242,17 @@ const MIGRATIONS: Record<string, Migration> = {
   },
 };
 
+function migratorOf(db: Kysely<Schema>): Migrator {
+  const provider: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) };
+  return new Migrator({ db, provider });
+}
+
 /**
  * Brings the schema up to this program's. Kysely runs them in order under a lock, and refuses a database that holds
  * a migration this program doesn't know: that one belongs to a newer version.
  */
 export async function migrate(db: Kysely<Schema>): Promise<void> {
-  const provider: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) };
-  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  const { error } = await migratorOf(db).migrateToLatest();
   if (error === undefined) return;
   const message = error instanceof Error ? error.message : "the migration failed";
   if (/previously executed migration .* is missing/.test(message)) throw new NewerSchema(message);
@@ -257,8 +261,7 @@ export async function migrate(db: Kysely<Schema>): Promise<void> {
 
 /** Throws where the schema isn't this program's yet. Changes nothing: a running app of another version may depend on it. */
 export async function expectMigrated(db: Kysely<Schema>): Promise<void> {
-  const provider: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) };
-  const known = await new Migrator({ db, provider }).getMigrations();
+  const known = await migratorOf(db).getMigrations();
   const missing = known.find(({ executedAt }) => executedAt === undefined);
   if (missing !== undefined)
     throw new Error(

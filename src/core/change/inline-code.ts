@@ -1,6 +1,5 @@
 import { redact } from "../wire/redact.ts";
-import { cut } from "../wire/text.ts";
-import { stripInvisible } from "../wire/text.ts";
+import { cut, stripInvisible } from "../wire/text.ts";
 
 /**
  * A command of the repository's own settings as one line of inline code, at most `max` characters, to be read and copied as

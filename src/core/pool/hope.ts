@@ -5,7 +5,8 @@ import { counts } from "./windows.ts";
 
 /**
  * Why waiting is in vain: nothing in the pool may serve the task, or what it reserves is more than a whole budget or window.
- * undefined: there is hope, or it can't be known. A size that is still being learned is no reason, nor a key that was refused: a person replaces it.
+ * undefined: there is hope, or it can't be known. A size that is still being learned is no reason, nor a key that was refused:
+ * a person replaces it.
  */
 export function hopeless(task: QueuedTask, pool: Pool): "nobody-serves" | "too-large" | undefined {
   const able = pool.snapshot.credentials.filter((credential) => never(task, credential) === null);

@@ -41,7 +41,10 @@ export type CredentialReport = {
   /** What its model has cost since the month began (UTC). */
   readonly month: MonthsCost;
   readonly windows: readonly WindowReport[];
-  /** Of its tightest window that counts all models, what may still be promised; null while no window's size is known and none is beyond half. */
+  /**
+   * Of its tightest window that counts all models, what may still be promised; null while no window's size is known and none
+   * is beyond half.
+   */
   readonly headroom: number | null;
 };
 

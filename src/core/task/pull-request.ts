@@ -13,7 +13,7 @@ export type Finished = {
   readonly finalMessage: string | null;
   readonly verification: readonly Verification[];
   readonly modelCost: MicroUsd;
-  /** What a subscription has paid, at list price; null where the model was paid by use. */
+  /** What a subscription has paid; null where the model was paid by use. */
   readonly drawn: Drawn | null;
   readonly credential: string;
 };
