@@ -20,7 +20,8 @@ export async function clearCredential(store: Store, reference: string): Promise<
     if (entry !== undefined) found.push({ ...owner, account: entry.account });
   }
   const [first, ...others] = found;
-  if (first === undefined) return err(`no policy that could be read names a credential ${reference}`);
+  if (first === undefined)
+    return err(`no policy that could be read names a credential ${reference}; \`agent-pool pool\` shows what there is`);
   if (others.length > 0) return err(`several owners have a credential ${name}: say which, as in ${first.login}/${name}`);
   const cleared = await store.clearCredential(first.owner, CredentialName(name), first.account);
   return ok({ ...cleared, owner: first.login, credential: name });

@@ -166,7 +166,9 @@ describe("agent-pool clear", () => {
     expect(await ask(store, "clear", "other/key")).toEqual(
       ok({ owner: "other", credential: "key", refusals: 0, rests: 0, windows: 0 }),
     );
-    expect(await ask(store, "clear", "acme/none")).toEqual(err("no policy that could be read names a credential acme/none"));
+    expect(await ask(store, "clear", "acme/none")).toEqual(
+      err("no policy that could be read names a credential acme/none; `agent-pool pool` shows what there is"),
+    );
     await store.close();
   });
 });
@@ -237,7 +239,7 @@ describe("the command and the store", () => {
 
     expect(pools).toEqual(ok([]));
     expect(unknown).toEqual(err("there is no task nothing#1; give its id, or owner/repository#issue"));
-    expect(nobody).toEqual(err("no policy that could be read names a credential ada-max"));
+    expect(nobody).toEqual(err("no policy that could be read names a credential ada-max; `agent-pool pool` shows what there is"));
     expect(malformed).toEqual(err("the app could not answer; its log says why"));
     expect(nonsense).toEqual(err("unknown question"));
     expect(statSync(join(directory, "command.sock")).mode & 0o777).toBe(0o600);
