@@ -69719,12 +69719,23 @@ import { performance as performance12 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep3 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-var TOOLS = {
+
+// action/src/pins.json
+var pins_default = {
   "claude-code": {
     version: "2.1.330",
-    // The platform's package holds the native binary itself; the wrapper package only links it by an install script.
     executable: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
     tree: "9184652ac04b2c370163011d170017e675835d7f937bbb060b8b95fa3190366a"
+  },
+  codex: {
+    version: "0.169.0",
+    executable: "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
+    tree: "edbd9ef4a976c816ddca2f6a957b49eb4995d2c704f890e7de5047e952bc9dec"
+  },
+  opencode: {
+    version: "1.18.33",
+    executable: "node_modules/opencode-linux-x64/bin/opencode",
+    tree: "b1b3b0502c26b7a1355dce759ab124340ceed0a0711dfc792dfda4cb290cad09"
   },
   srt: {
     version: "0.0.83",
@@ -69732,6 +69743,9 @@ var TOOLS = {
     tree: "3f9837d92a2b411fde0e13f47e81d1bd44d81d7a9e25b544533aa6070794c5fd"
   }
 };
+
+// action/src/tools.ts
+var TOOLS = pins_default;
 var PLATFORM = "linux-x64";
 var LOCKS = join8(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {

@@ -11,28 +11,18 @@ import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked, messageOf } from "./failure.ts";
 import type { Surroundings } from "./inputs.ts";
+import PINS from "./pins.json" with { type: "json" };
 import { run } from "./process.ts";
 
 /**
  * The programs a job installs: exact versions, pinned twice. `action/tools/<id>/package-lock.json` holds the sha512 of
  * every package's archive, which `npm ci` insists on; `tree` is the hash of the files as unpacked, checked at every
- * start, because an earlier job on the same self-hosted runner could write to the tool cache.
+ * start, because an earlier job on the same self-hosted runner could write to the tool cache. `executable` is the native
+ * binary in the platform's own package: the packages around it only link it, by an install script.
  * To raise a version: change the lockfile (`npm install --package-lock-only --ignore-scripts
- * --omit-lockfile-registry-resolved`), the version here, and the hash, which a failed check prints.
+ * --omit-lockfile-registry-resolved`), the version in pins.json, and the hash, which a failed check prints.
  */
-export const TOOLS = {
-  "claude-code": {
-    version: "2.1.330",
-    // The platform's package holds the native binary itself; the wrapper package only links it by an install script.
-    executable: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
-    tree: "9184652ac04b2c370163011d170017e675835d7f937bbb060b8b95fa3190366a",
-  },
-  srt: {
-    version: "0.0.83",
-    executable: "node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js",
-    tree: "3f9837d92a2b411fde0e13f47e81d1bd44d81d7a9e25b544533aa6070794c5fd",
-  },
-} as const;
+export const TOOLS = PINS;
 
 export type ToolId = keyof typeof TOOLS;
 export type Tool = { readonly version: string; readonly folder: string; readonly executable: string };
