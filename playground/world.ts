@@ -47,7 +47,7 @@ export type WorldOptions = {
 /** A credential that has an environment with its key in the runner repository. */
 export type PoolEntry = {
   readonly name: string;
-  readonly kind: "api-key" | "seat";
+  readonly kind: string;
   readonly owner?: string | undefined;
 };
 export type SeatOwner = { readonly seat: string; readonly person: Person };
@@ -126,7 +126,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       PRIVATE_KEY: github.app.privateKeyPem,
       GITHUB_API_URL: github.url,
     });
-    const modelUrl = options.live === undefined ? model.url : "https://api.anthropic.com";
+    const modelUrl = options.live === undefined ? model.url : undefined;
     const people = await furnish(github, options, { appUrl: app.url, modelUrl, pool, keys });
     const owned = stack.move();
     const jobTemp = join(dataDir, "tmp");
@@ -184,17 +184,16 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 }
 
 /** As a provider makes them: an API key, or the token that a subscription's owner gets. */
-function makeKey(kind: PoolEntry["kind"]): string {
+function makeKey(kind: string): string {
   return `${kind === "seat" ? "sk-ant-oat01" : "sk-ant-api03"}-${randomBytes(24).toString("hex")}`;
 }
 
 const WORKFLOW = ".github/workflows/agent-pool.yml";
 
-/** The template with what an operator sets in it. */
-function fillIn(at: { readonly appUrl: string; readonly modelUrl: string }): string {
-  return readFileSync(join(ROOT, WORKFLOW), "utf8")
-    .replace("https://agents.example.com", at.appUrl)
-    .replace("https://api.anthropic.com", at.modelUrl);
+/** The template with what an operator sets in it; without `modelUrl`, keys go to the providers themselves. */
+function fillIn({ appUrl, modelUrl }: { readonly appUrl: string; readonly modelUrl: string | undefined }): string {
+  const filled = readFileSync(join(ROOT, WORKFLOW), "utf8").replace("https://agents.example.com", appUrl);
+  return modelUrl === undefined ? filled : filled.replaceAll(/(?<=-base-url: )\S+/g, modelUrl);
 }
 
 /** What `agent-pool init` would set up in a real organisation. */
@@ -203,7 +202,7 @@ async function furnish(
   options: WorldOptions,
   at: {
     readonly appUrl: string;
-    readonly modelUrl: string;
+    readonly modelUrl: string | undefined;
     readonly pool: readonly PoolEntry[];
     readonly keys: ReadonlyMap<string, string>;
   },

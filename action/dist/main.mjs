@@ -4131,7 +4131,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = require_data_url();
-    var { performance: performance14 } = __require("node:perf_hooks");
+    var { performance: performance15 } = __require("node:perf_hooks");
     var { isBlobLike, ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -4290,7 +4290,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance14.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance15.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -11287,11 +11287,11 @@ var require_pluralizer = __commonJS({
         this.singular = singular;
         this.plural = plural2;
       }
-      pluralize(count2) {
-        const one = count2 === 1;
+      pluralize(count3) {
+        const one = count3 === 1;
         const keys = one ? singulars : plurals;
         const noun = one ? this.singular : this.plural;
-        return { ...keys, count: count2, noun };
+        return { ...keys, count: count3, noun };
       }
     };
   }
@@ -18711,15 +18711,15 @@ ${value}`;
           pos = 0;
         }
       }
-      discardLeadingBytes(count2) {
-        while (count2 > 0 && this.lineChunkIndex < this.chunks.length) {
+      discardLeadingBytes(count3) {
+        while (count3 > 0 && this.lineChunkIndex < this.chunks.length) {
           const chunk = this.chunks[this.lineChunkIndex];
           const remaining = chunk.length - this.linePos;
-          if (count2 < remaining) {
-            this.linePos += count2;
-            count2 = 0;
+          if (count3 < remaining) {
+            this.linePos += count3;
+            count3 = 0;
           } else {
-            count2 -= remaining;
+            count3 -= remaining;
             this.lineChunkIndex++;
             this.linePos = 0;
           }
@@ -24238,7 +24238,7 @@ var require_util10 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants8();
     var { getGlobalOrigin } = require_global3();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url2();
-    var { performance: performance14 } = __require("node:perf_hooks");
+    var { performance: performance15 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util9();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -24393,7 +24393,7 @@ var require_util10 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance14.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance15.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -35796,9 +35796,9 @@ var require_cache_handler = __commonJS({
     function appendConnectionHeaderTokens(headersToRemove, connectionHeader) {
       const values = Array.isArray(connectionHeader) ? connectionHeader : [connectionHeader];
       for (let i = 0; i < values.length; i++) {
-        const tokens3 = values[i].split(",");
-        for (let j = 0; j < tokens3.length; j++) {
-          headersToRemove.push(trimOWS(tokens3[j]).toLowerCase());
+        const tokens2 = values[i].split(",");
+        for (let j = 0; j < tokens2.length; j++) {
+          headersToRemove.push(trimOWS(tokens2[j]).toLowerCase());
         }
       }
     }
@@ -45273,15 +45273,15 @@ ${value}`;
           pos = 0;
         }
       }
-      discardLeadingBytes(count2) {
-        while (count2 > 0 && this.lineChunkIndex < this.chunks.length) {
+      discardLeadingBytes(count3) {
+        while (count3 > 0 && this.lineChunkIndex < this.chunks.length) {
           const chunk = this.chunks[this.lineChunkIndex];
           const remaining = chunk.length - this.linePos;
-          if (count2 < remaining) {
-            this.linePos += count2;
-            count2 = 0;
+          if (count3 < remaining) {
+            this.linePos += count3;
+            count3 = 0;
           } else {
-            count2 -= remaining;
+            count3 -= remaining;
             this.lineChunkIndex++;
             this.linePos = 0;
           }
@@ -45838,8 +45838,8 @@ ${captureLines}` : capture.stack;
 
 // action/src/main.ts
 import { join as join9 } from "node:path";
-import { performance as performance13 } from "node:perf_hooks";
-import { setTimeout as sleep5 } from "node:timers/promises";
+import { performance as performance14 } from "node:perf_hooks";
+import { setTimeout as sleep6 } from "node:timers/promises";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -47162,7 +47162,7 @@ function getIDToken(aud) {
 }
 
 // action/src/main.ts
-var import_undici6 = __toESM(require_undici2(), 1);
+var import_undici7 = __toESM(require_undici2(), 1);
 
 // node_modules/zod/v4/classic/external.js
 var external_exports = {};
@@ -48391,14 +48391,14 @@ function codePointLength(str) {
   const units = str.length;
   if (!highSurrogate.test(str))
     return units;
-  let count2 = units;
+  let count3 = units;
   for (let i = 0; i < units - 1; i++) {
     if ((str.charCodeAt(i) & 64512) === 55296 && (str.charCodeAt(i + 1) & 64512) === 56320) {
-      count2--;
+      count3--;
       i++;
     }
   }
-  return count2;
+  return count3;
 }
 function getLengthableOrigin(input2) {
   if (Array.isArray(input2))
@@ -52781,8 +52781,8 @@ function az_default() {
 }
 
 // node_modules/zod/v4/locales/be.js
-function getBelarusianPlural(count2, one, few, many) {
-  const absCount = Math.abs(count2);
+function getBelarusianPlural(count3, one, few, many) {
+  const absCount = Math.abs(count3);
   const lastDigit = absCount % 10;
   const lastTwoDigits = absCount % 100;
   if (lastTwoDigits >= 11 && lastTwoDigits <= 19) {
@@ -55429,8 +55429,8 @@ function hu_default() {
 }
 
 // node_modules/zod/v4/locales/hy.js
-function getArmenianPlural(count2, one, many) {
-  return Math.abs(count2) === 1 ? one : many;
+function getArmenianPlural(count3, one, many) {
+  return Math.abs(count3) === 1 ? one : many;
 }
 function withDefiniteArticle(word) {
   if (!word)
@@ -58168,8 +58168,8 @@ function ro_default() {
 }
 
 // node_modules/zod/v4/locales/ru.js
-function getRussianPlural(count2, one, few, many) {
-  const absCount = Math.abs(count2);
+function getRussianPlural(count3, one, few, many) {
+  const absCount = Math.abs(count3);
   const lastDigit = absCount % 10;
   const lastTwoDigits = absCount % 100;
   if (lastTwoDigits >= 11 && lastTwoDigits <= 19) {
@@ -66952,17 +66952,18 @@ function storable(text2) {
 }
 
 // src/core/wire/contract.ts
-var CONTRACT_VERSION = 1;
+var CONTRACT_VERSION = 2;
+var Contract = external_exports.literal([CONTRACT_VERSION - 1, CONTRACT_VERSION]);
 var MAX_OUTCOME_BYTES = 8 * 1024 * 1024;
 var SIZES = ["xs", "s", "m", "l", "xl"];
 var Size = external_exports.enum(SIZES);
 var TIERS = ["light", "standard", "frontier"];
 var Tier = external_exports.enum(TIERS);
-var HARNESSES = ["claude-code"];
+var HARNESSES = ["claude-code", "codex", "opencode"];
 var Harness = external_exports.enum(HARNESSES);
-var PROVIDERS = ["anthropic"];
+var PROVIDERS = ["anthropic", "openai", "openrouter"];
 var Provider = external_exports.enum(PROVIDERS);
-var AUTHS = ["api-key", "oauth"];
+var AUTHS = ["api-key", "oauth", "access-token", "workload-identity"];
 var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
 var ObjectId = external_exports.string().regex(/^[0-9a-f]{40}$/);
@@ -66971,11 +66972,11 @@ var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 var ClaimRequest = external_exports.strictObject({
-  contract: external_exports.literal(CONTRACT_VERSION),
+  contract: Contract,
   harnesses: external_exports.array(external_exports.string().max(50)).max(20)
 });
 var Claim = external_exports.object({
-  contract: external_exports.literal(CONTRACT_VERSION),
+  contract: Contract,
   /** Good for this attempt's heartbeat and outcome alone. */
   runToken: external_exports.string(),
   /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
@@ -66988,12 +66989,16 @@ var Claim = external_exports.object({
   route: external_exports.object({
     tier: external_exports.string(),
     harness: external_exports.string(),
+    /** Not in contract 1, which knew one. */
+    provider: external_exports.string().default("anthropic"),
     model: external_exports.string(),
     effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
   /** Of `AUTHS`: what the key in the job's environment is. */
   auth: external_exports.string(),
+  /** Of `workload-identity`: what its provider must be told beside the job's own identity. */
+  identity: external_exports.record(external_exports.string(), external_exports.string()).nullable().default(null),
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
@@ -67008,18 +67013,21 @@ var Usage = external_exports.strictObject({
   /** Written to the cache for five minutes. */
   cacheWriteTokens: tokens,
   /** Written to the cache for an hour, at another price. */
-  cacheWrite1hTokens: tokens
+  cacheWrite1hTokens: tokens,
+  /** The part of the output that nobody reads. */
+  reasoningTokens: tokens.default(0)
 });
 var NO_USAGE = {
   inputTokens: 0,
   outputTokens: 0,
   cacheReadTokens: 0,
   cacheWriteTokens: 0,
-  cacheWrite1hTokens: 0
+  cacheWrite1hTokens: 0,
+  reasoningTokens: 0
 };
 var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
-  contract: external_exports.literal(CONTRACT_VERSION),
+  contract: Contract,
   phase: external_exports.enum(PHASES),
   /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
@@ -67086,7 +67094,7 @@ var BLOCKED_REASONS = [
 var Outcome = external_exports.discriminatedUnion("kind", [
   external_exports.strictObject({
     kind: external_exports.literal("blocked"),
-    contract: external_exports.literal(CONTRACT_VERSION),
+    contract: Contract,
     reason: external_exports.enum(BLOCKED_REASONS),
     detail: text(2e3),
     usage: Usage,
@@ -67095,7 +67103,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
   }),
   external_exports.strictObject({
     kind: external_exports.literal("ran"),
-    contract: external_exports.literal(CONTRACT_VERSION),
+    contract: Contract,
     ending: Ending,
     /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
     usage: Usage,
@@ -67140,6 +67148,39 @@ function lastLine(text2) {
   return cut(text2.trim().split("\n").at(-1) ?? "", 300);
 }
 
+// src/core/wire/harnesses.ts
+var HARNESS_INFO = {
+  "claude-code": {
+    speaks: { anthropic: "anthropic-messages" },
+    auths: ["api-key", "oauth", "workload-identity"],
+    effort: true,
+    turnLimit: true,
+    resume: true,
+    structuredOutput: true
+  },
+  codex: {
+    speaks: { openai: "openai-responses" },
+    auths: ["api-key", "access-token", "workload-identity"],
+    effort: true,
+    turnLimit: false,
+    resume: true,
+    structuredOutput: true
+  },
+  opencode: {
+    speaks: { anthropic: "anthropic-messages", openai: "openai-responses", openrouter: "openai-chat" },
+    auths: ["api-key", "workload-identity"],
+    effort: true,
+    turnLimit: true,
+    resume: true,
+    structuredOutput: false
+  }
+};
+var PROVIDER_URLS = {
+  anthropic: "https://api.anthropic.com",
+  openai: "https://api.openai.com",
+  openrouter: "https://openrouter.ai/api"
+};
+
 // src/core/wire/json.ts
 function parseRecord(text2) {
   try {
@@ -67156,42 +67197,24 @@ function textOf(value) {
 }
 
 // action/src/harness/harness.ts
-var EVIDENCE = {
-  authFailed: [{ status: 401, type: "authentication_error" }, { status: 403, type: "permission_error" }],
-  billing: [
-    { status: 402, type: "billing_error" },
-    { status: 403, type: "permission_error" },
-    { status: 400, type: "invalid_request_error", begins: /^your credit balance is too low/i }
-  ],
-  rateLimited: [{ status: 429, type: "rate_limit_error" }],
-  quotaExhausted: [{ status: 429, type: "rate_limit_error" }],
-  overloaded: [{ status: 529, type: "overloaded_error" }, { status: 503, type: "overloaded_error" }],
-  modelNotFound: [{ status: 404, type: "not_found_error" }, { status: 403, type: "permission_error" }]
+var BY_SIGNAL = {
+  quota: "quotaExhausted",
+  throttle: "rateLimited",
+  overload: "overloaded",
+  auth: "authFailed",
+  billing: "billing"
 };
-var KNOWN_TYPES = /* @__PURE__ */ new Set([
-  "invalid_request_error",
-  "authentication_error",
-  "billing_error",
-  "permission_error",
-  "not_found_error",
-  "request_too_large",
-  "rate_limit_error",
-  "api_error",
-  "timeout_error",
-  "overloaded_error"
-]);
+var OF_PROVIDER = /* @__PURE__ */ new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
 function confirmEnding(ending, facts) {
   if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
-  const evidence = EVIDENCE[ending.kind];
-  if (evidence === void 0 || evidence.some((it) => supports(it, facts.lastError))) return ending;
-  return { ...ending, kind: "providerError" };
-}
-function supports(evidence, seen) {
-  if (seen === null || seen.status !== evidence.status) return false;
-  if (evidence.begins !== void 0) return evidence.begins.test(seen.message);
-  return seen.type === evidence.type || !KNOWN_TYPES.has(seen.type);
+  if (!OF_PROVIDER.has(ending.kind)) return ending;
+  const { lastError, observation } = facts;
+  const kind = lastError !== null && observation?.signal?.kind || "unknown";
+  if (kind !== "unknown") return { ...ending, kind: BY_SIGNAL[kind] };
+  const isOfModel = lastError?.status === 404 || lastError?.status === 403 && ending.kind === "modelNotFound";
+  return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
 }
 function quote(word) {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
@@ -67255,24 +67278,44 @@ function sumOf(values) {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
+var USED_UP = /usage_limit_reached|insufficient_quota|hit your .*limit|quota exceeded|exceeded your current quota/i;
+var UNPAID = /insufficient_credits|billing|credit balance is too low/i;
+var NO_MODEL = /model_not_found|\bmodel\b.*(?:not (?:exist|available|supported|found)|access)/i;
+var OVERLOADED = /overloaded|at capacity|high demand/i;
+var THROTTLED = /rate_limit|rate limit|too many requests/i;
+var REFUSED_KEY = /invalid_api_key|unauthorized|authentication/i;
+var BAD_REQUEST = /context_length|context window|maximum context|too long|invalid_request/i;
+function kindOfRefusal({ status, words, message }) {
+  const said = [...words, message].join("\n");
+  const of = (ending) => ({ ending, isBadRequest: false });
+  if (USED_UP.test(said)) return of("quotaExhausted");
+  if (status === 402 || UNPAID.test(words.join("\n")) || /credit balance is too low/i.test(message)) return of("billing");
+  if (status === 429) return of("rateLimited");
+  if (status === 401 || status === 403 && !NO_MODEL.test(said)) return of("authFailed");
+  if (status === 404 || (status === null || status === 400 || status === 403) && NO_MODEL.test(said))
+    return of("modelNotFound");
+  if (status === 529 || status === 503 || OVERLOADED.test(said)) return of("overloaded");
+  if (status === null && THROTTLED.test(said)) return of("rateLimited");
+  if (status === null && REFUSED_KEY.test(words.join("\n"))) return of("authFailed");
+  const isBadRequest = status === null ? BAD_REQUEST.test(said) : status >= 400 && status < 500 && status !== 408;
+  return { ending: "providerError", isBadRequest };
+}
 
 // action/src/harness/claude-code.ts
 var claudeCode = {
   tool: "claude-code",
-  wire: "anthropic-messages",
+  info: HARNESS_INFO["claude-code"],
   command: toCommand,
   read: readClaude,
-  limits
+  limits,
+  repeatsRefusals: false,
+  hides: []
 };
 var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
-var MAX_OUTPUT_TOKENS = 32e3;
-var MIN_OUTPUT_TOKENS = 4e3;
-var OUTPUT_SHARE = 4;
-var KEY_VARIABLE = {
-  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
-  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key })
-};
+function keyVariable({ auth, dummy }) {
+  return auth === "oauth" ? { CLAUDE_CODE_OAUTH_TOKEN: dummy } : { ANTHROPIC_API_KEY: dummy };
+}
 function toCommand(run2) {
   const { route } = run2;
   const args = [
@@ -67292,25 +67335,20 @@ function toCommand(run2) {
     OUT_OF_REACH,
     ...route.effort === null ? [] : ["--effort", route.effort],
     ...run2.guide === void 0 ? [] : ["--append-system-prompt-file", run2.guide],
-    ...run2.resume ? ["--resume", run2.session] : ["--session-id", run2.session]
+    ...run2.session.kind === "resume" ? ["--resume", run2.session.id] : ["--session-id", run2.session.id]
   ];
   const env = {
     ANTHROPIC_BASE_URL: `http://${run2.gateway}`,
-    ...KEY_VARIABLE[run2.auth](run2.dummy),
+    ...keyVariable(run2),
     CLAUDE_CONFIG_DIR: `${run2.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
-    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run2.budget)),
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(run2.maxTokens),
     DISABLE_AUTOUPDATER: "1",
     // The CLI refuses to skip permissions as root unless told that it is contained.
     ...process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}
   };
   return { line: `exec ${args.map(quote).join(" ")}`, env, input: run2.prompt };
-}
-function maxOutputTokens(budget) {
-  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
-  const affordable = Math.floor(budget.microUsd * 1e6 / budget.price.output / OUTPUT_SHARE);
-  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
 }
 function readClaude(left) {
   let result;
@@ -67361,7 +67399,7 @@ function toTokens(result) {
     reasoningTokens: countOf(record2(usage?.["output_tokens_details"])?.["thinking_tokens"])
   };
   const models = recordsIn(result["modelUsage"]);
-  return models.length > 0 && Object.values(told).every((count2) => (count2 ?? 0) === 0) ? ofModels(models) : told;
+  return models.length > 0 && Object.values(told).every((count3) => (count3 ?? 0) === 0) ? ofModels(models) : told;
 }
 function ofModels(models) {
   const sum = (key) => sumOf(models.map((model) => countOf(model[key])));
@@ -67416,8 +67454,225 @@ function toKind(result, text2, hint) {
   return "providerError";
 }
 
+// action/src/harness/codex.ts
+var codex = {
+  tool: "codex",
+  info: HARNESS_INFO.codex,
+  command: toCommand2,
+  read: readCodex,
+  repeatsRefusals: false,
+  hides: []
+};
+function toCommand2(run2) {
+  const { route, session } = run2;
+  const home = `${run2.home}/codex`;
+  const provider = {
+    name: "pool",
+    base_url: `http://${run2.gateway}/v1`,
+    env_key: "RUN_KEY",
+    wire_api: "responses",
+    supports_websockets: false,
+    request_max_retries: 0,
+    stream_max_retries: 1
+  };
+  const settings = {
+    model_provider: "pool",
+    "model_providers.pool": provider,
+    web_search: "disabled",
+    project_doc_max_bytes: 0,
+    check_for_update_on_startup: false,
+    ...route.effort === null ? {} : { model_reasoning_effort: route.effort }
+  };
+  const args = [
+    run2.executable,
+    "exec",
+    "--json",
+    "--ignore-user-config",
+    "--skip-git-repo-check",
+    "-m",
+    route.model,
+    "-s",
+    "danger-full-access",
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${toToml(value)}`]),
+    ...session.kind === "resume" ? ["resume", session.id, "-"] : ["-"]
+  ];
+  const guide = run2.guide === void 0 ? "" : `cp -f ${quote(run2.guide)} ${quote(`${home}/AGENTS.md`)} && `;
+  return {
+    line: `mkdir -p ${quote(home)} && ${guide}exec ${args.map(quote).join(" ")}`,
+    env: { CODEX_HOME: home, RUN_KEY: run2.dummy },
+    input: run2.prompt
+  };
+}
+function toToml(value) {
+  const table = record2(value);
+  if (table === void 0) return JSON.stringify(value);
+  return `{${Object.entries(table).map(([name, each]) => `${name}=${toToml(each)}`).join(",")}}`;
+}
+function readCodex(left) {
+  let sessionId = null;
+  let last;
+  let message = "";
+  for (const event of eventsOf(left.stdout, ['"thread.started"', '"turn.', '"agent_message"'])) {
+    if (event["type"] === "thread.started") sessionId ??= textOf(event["thread_id"]) || null;
+    else if (event["type"] === "turn.completed" || event["type"] === "turn.failed") last = event;
+    else if (event["type"] === "item.completed") {
+      const item = record2(event["item"]);
+      if (item?.["type"] === "agent_message") message = textOf(item["text"]);
+    }
+  }
+  const windows = readWindows(left.rollout ?? "");
+  if (last === void 0) return unfinished(left, sessionId, windows);
+  const told = { costUsd: null, turns: null, sessionId, windows };
+  if (last["type"] === "turn.completed")
+    return toReading({ ...told, ending: "completed", said: message, usage: toTokens2(record2(last["usage"])) });
+  const said = textOf(record2(last["error"])?.["message"]);
+  const status = /\b(?:unexpected|last) status:? (\d{3})\b/.exec(said)?.[1];
+  const failed = kindOfRefusal({ status: status === void 0 ? null : Number(status), words: [], message: said });
+  return toReading({ ...told, ...failed, said, usage: NO_TOKENS, resetsAt: resetOf(windows) });
+}
+function resetOf(windows) {
+  const full = windows.flatMap(({ utilization, resetsAt }) => (utilization ?? 0) >= 1 && resetsAt !== null ? [resetsAt] : []);
+  return full.length === 0 ? null : Math.max(...full);
+}
+function toTokens2(usage) {
+  const input2 = countOf(usage?.["input_tokens"]);
+  const read = countOf(usage?.["cached_input_tokens"]);
+  const write = countOf(usage?.["cache_write_input_tokens"]);
+  return {
+    inputTokens: input2 === null ? null : Math.max(0, input2 - (read ?? 0) - (write ?? 0)),
+    outputTokens: countOf(usage?.["output_tokens"]),
+    cacheReadTokens: read,
+    cacheWriteTokens: write,
+    reasoningTokens: countOf(usage?.["reasoning_output_tokens"])
+  };
+}
+var NAMES = { 300: "five_hour", 10080: "seven_day" };
+function readWindows(rollout) {
+  const told = [...eventsOf(rollout, ['"rate_limits"'])].flatMap((event) => {
+    const payload = record2(event["payload"]);
+    return payload?.["type"] === "token_count" ? record2(payload["rate_limits"]) ?? [] : [];
+  });
+  const last = record2(told.at(-1));
+  return [last?.["primary"], last?.["secondary"]].flatMap((window) => toWindow(record2(window)) ?? []);
+}
+function toWindow(window) {
+  const minutes = countOf(window?.["window_minutes"]);
+  const percent = window?.["used_percent"];
+  if (minutes === null || typeof percent !== "number") return void 0;
+  return { name: NAMES[minutes] ?? `${String(minutes)}m`, utilization: percent / 100, resetsAt: countOf(window?.["resets_at"]) };
+}
+
+// action/src/harness/opencode.ts
+var opencode = {
+  tool: "opencode",
+  info: HARNESS_INFO.opencode,
+  command: toCommand3,
+  read: readOpencode,
+  repeatsRefusals: true,
+  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same.
+  hides: [".opencode"]
+};
+var LIBRARY = {
+  anthropic: "@ai-sdk/anthropic",
+  openai: "@ai-sdk/openai",
+  openrouter: "@ai-sdk/openai-compatible"
+};
+var CONTEXT_TOKENS = 2e5;
+function toCommand3(run2) {
+  const { route, session } = run2;
+  const model = `pool/${route.model}`;
+  const config2 = {
+    autoupdate: false,
+    share: "disabled",
+    snapshot: false,
+    // Both would be downloaded.
+    lsp: false,
+    formatter: false,
+    provider: {
+      pool: {
+        npm: LIBRARY[run2.provider],
+        options: { baseURL: `http://${run2.gateway}/v1`, apiKey: "{env:RUN_KEY}" },
+        models: { [route.model]: { limit: { context: CONTEXT_TOKENS, output: run2.maxTokens } } }
+      }
+    },
+    model,
+    small_model: model,
+    agent: { build: { steps: run2.maxTurns }, title: { disable: true } },
+    permission: { "*": "allow", webfetch: "deny", websearch: "deny" },
+    ...run2.guide === void 0 ? {} : { instructions: [run2.guide] }
+  };
+  const args = [
+    run2.executable,
+    "run",
+    "--format",
+    "json",
+    "-m",
+    model,
+    ...route.effort === null ? [] : ["--variant", route.effort],
+    ...session.kind === "resume" ? ["-s", session.id] : []
+  ];
+  const env = {
+    RUN_KEY: run2.dummy,
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(config2),
+    OPENCODE_DISABLE_AUTOUPDATE: "1",
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    OPENCODE_DISABLE_PROJECT_CONFIG: "1"
+  };
+  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run2.prompt };
+}
+function readOpencode(left) {
+  let sessionId = null;
+  let message = null;
+  let error63;
+  const steps = [];
+  for (const event of eventsOf(left.stdout, ['"sessionID"'])) {
+    sessionId ??= textOf(event["sessionID"]) || null;
+    const part = record2(event["part"]);
+    if (event["type"] === "error") error63 = record2(event["error"]);
+    else if (event["type"] === "step_finish" && part !== void 0) steps.push(part);
+    else if (event["type"] === "text") message = textOf(part?.["text"]);
+  }
+  const told = {
+    usage: toTokens3(steps),
+    costUsd: sumOf(steps.map(({ cost }) => typeof cost === "number" ? cost : null)),
+    turns: steps.length === 0 ? null : steps.length,
+    sessionId,
+    windows: []
+  };
+  if (error63 !== void 0) return toReading({ ...told, ...readError(error63) });
+  if (left.killed || left.exitCode !== 0 || steps.length === 0) return { ...unfinished(left, sessionId), ...told };
+  return { ...toReading({ ...told, ending: "completed", said: message ?? "" }), finalMessage: message };
+}
+function readError(error63) {
+  const data = record2(error63["data"]);
+  const message = textOf(data?.["message"]) || textOf(error63["message"]);
+  const answer2 = parseRecord(textOf(data?.["responseBody"]));
+  const refusal = record2(answer2?.["error"]);
+  const words = [refusal?.["type"], refusal?.["code"], error63["name"]].map(textOf).filter((word) => word !== "");
+  const status = countOf(data?.["statusCode"]);
+  const reset = record2(data?.["responseHeaders"])?.["anthropic-ratelimit-unified-reset"];
+  return {
+    ...kindOfRefusal({ status, words, message }),
+    said: message,
+    resetsAt: countOf(refusal?.["resets_at"]) ?? countOf(typeof reset === "string" && reset !== "" ? Number(reset) : reset)
+  };
+}
+function toTokens3(steps) {
+  if (steps.length === 0) return NO_TOKENS;
+  const sum = (of) => sumOf(steps.map((step) => countOf(of(record2(step["tokens"])))));
+  const reasoning = sum((tokens2) => tokens2?.["reasoning"]);
+  const output2 = sum((tokens2) => tokens2?.["output"]);
+  return {
+    inputTokens: sum((tokens2) => tokens2?.["input"]),
+    outputTokens: output2 === null ? null : output2 + (reasoning ?? 0),
+    cacheReadTokens: sum((tokens2) => record2(tokens2?.["cache"])?.["read"]),
+    cacheWriteTokens: sum((tokens2) => record2(tokens2?.["cache"])?.["write"]),
+    reasoningTokens: reasoning
+  };
+}
+
 // action/src/harness/table.ts
-var HARNESS = { "claude-code": claudeCode };
+var HARNESS = { "claude-code": claudeCode, codex, opencode };
 function findHarness(name) {
   return Object.entries(HARNESS).find(([known]) => known === name)?.[1];
 }
@@ -67504,9 +67759,65 @@ function parseJson(text2) {
 }
 
 // action/src/attempt.ts
-var import_undici5 = __toESM(require_undici2(), 1);
+var import_undici6 = __toESM(require_undici2(), 1);
 import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance10 } from "node:perf_hooks";
+import { performance as performance11 } from "node:perf_hooks";
+
+// src/core/wire/cost.ts
+function costOf(usage, price) {
+  const micro = BigInt(usage.inputTokens) * BigInt(price.input) + BigInt(usage.outputTokens) * BigInt(price.output) + BigInt(usage.cacheReadTokens) * BigInt(price.cacheRead) + BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite) + BigInt(usage.cacheWrite1hTokens) * BigInt(price.cacheWrite1h);
+  return MicroUsd(Number((micro + 999999n) / 1000000n));
+}
+
+// action/src/usage.ts
+function combine(a, b, by) {
+  return {
+    inputTokens: by(a.inputTokens, b.inputTokens),
+    outputTokens: by(a.outputTokens, b.outputTokens),
+    cacheReadTokens: by(a.cacheReadTokens, b.cacheReadTokens),
+    cacheWriteTokens: by(a.cacheWriteTokens, b.cacheWriteTokens),
+    cacheWrite1hTokens: by(a.cacheWrite1hTokens, b.cacheWrite1hTokens),
+    reasoningTokens: by(a.reasoningTokens, b.reasoningTokens)
+  };
+}
+
+// action/src/allowance.ts
+function makeAllowance(budgetMicroUsd, price) {
+  return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
+}
+var MAX_OUTPUT_TOKENS = 32e3;
+var MIN_OUTPUT_TOKENS = 4e3;
+var OUTPUT_SHARE = 4;
+function maxOutputTokens({ microUsd, price }) {
+  if (price.output === 0) return MAX_OUTPUT_TOKENS;
+  const affordable = Math.floor(microUsd * 1e6 / price.output / OUTPUT_SHARE);
+  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
+}
+function worstCase(call, price) {
+  const kinds = [
+    { kind: "inputTokens", price: price.input },
+    { kind: "cacheWriteTokens", price: price.cacheWrite },
+    ...call.longCache ? [{ kind: "cacheWrite1hTokens", price: price.cacheWrite1h }] : []
+  ];
+  const dearest = kinds.reduce((a, b) => b.price > a.price ? b : a);
+  return { ...NO_USAGE, [dearest.kind]: call.inputTokens, outputTokens: call.maxTokens };
+}
+function reserve(allowance, worst) {
+  const reserved = combine(allowance.reserved, worst, add);
+  if (costOf(combine(allowance.usage, reserved, add), allowance.price) > allowance.budgetMicroUsd) return false;
+  allowance.reserved = reserved;
+  return true;
+}
+function settle2(allowance, worst, used) {
+  allowance.reserved = combine(allowance.reserved, worst, (a, b) => a - b);
+  if (used === "nothing") return;
+  const { usage, estimated } = used === "unknown" ? { usage: worst, estimated: true } : used;
+  allowance.usage = combine(allowance.usage, usage, add);
+  allowance.estimated ||= estimated;
+}
+function add(a, b) {
+  return a + b;
+}
 
 // action/src/process.ts
 import { spawn } from "node:child_process";
@@ -68023,57 +68334,9 @@ function decodePath(bytes) {
 }
 
 // action/src/gateway.ts
-var import_undici3 = __toESM(require_undici2(), 1);
+var import_undici4 = __toESM(require_undici2(), 1);
 import { createServer } from "node:http";
-import { performance as performance5 } from "node:perf_hooks";
-import { Readable } from "node:stream";
-
-// src/core/wire/cost.ts
-function costOf(usage, price) {
-  const micro = BigInt(usage.inputTokens) * BigInt(price.input) + BigInt(usage.outputTokens) * BigInt(price.output) + BigInt(usage.cacheReadTokens) * BigInt(price.cacheRead) + BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite) + BigInt(usage.cacheWrite1hTokens) * BigInt(price.cacheWrite1h);
-  return MicroUsd(Number((micro + 999999n) / 1000000n));
-}
-
-// action/src/usage.ts
-function combine(a, b, by) {
-  return {
-    inputTokens: by(a.inputTokens, b.inputTokens),
-    outputTokens: by(a.outputTokens, b.outputTokens),
-    cacheReadTokens: by(a.cacheReadTokens, b.cacheReadTokens),
-    cacheWriteTokens: by(a.cacheWriteTokens, b.cacheWriteTokens),
-    cacheWrite1hTokens: by(a.cacheWrite1hTokens, b.cacheWrite1hTokens)
-  };
-}
-
-// action/src/allowance.ts
-function makeAllowance(budgetMicroUsd, price) {
-  return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
-}
-function worstCase(call, price) {
-  const kinds = [
-    { kind: "inputTokens", price: price.input },
-    { kind: "cacheWriteTokens", price: price.cacheWrite },
-    ...call.longCache ? [{ kind: "cacheWrite1hTokens", price: price.cacheWrite1h }] : []
-  ];
-  const dearest = kinds.reduce((a, b) => b.price > a.price ? b : a);
-  return { ...NO_USAGE, [dearest.kind]: call.inputTokens, outputTokens: call.maxTokens };
-}
-function reserve(allowance, worst) {
-  const reserved = combine(allowance.reserved, worst, add);
-  if (costOf(combine(allowance.usage, reserved, add), allowance.price) > allowance.budgetMicroUsd) return false;
-  allowance.reserved = reserved;
-  return true;
-}
-function settle2(allowance, worst, used) {
-  allowance.reserved = combine(allowance.reserved, worst, (a, b) => a - b);
-  if (used === "nothing") return;
-  const { usage, estimated } = used === "unknown" ? { usage: worst, estimated: true } : used;
-  allowance.usage = combine(allowance.usage, usage, add);
-  allowance.estimated ||= estimated;
-}
-function add(a, b) {
-  return a + b;
-}
+import { performance as performance6 } from "node:perf_hooks";
 
 // action/src/gateway-body.ts
 var MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -68093,69 +68356,148 @@ function release(buffered, body) {
   buffered.bufferedBytes -= body.bytes;
   body.chunks.length = 0;
 }
-async function refuseUnread(request, response, refusal) {
+async function unread(request) {
   let bytes = 0;
   for await (const chunk of stay(request)) {
     bytes += chunk.length;
     if (bytes > MAX_BODY_BYTES) break;
   }
-  refuse(response, ...refusal);
 }
 function stay(request) {
   return request.iterator({ destroyOnReturn: false });
 }
 var MAX_ERROR_BYTES = 64 * 1024;
-function makeHead() {
+async function readHead(body) {
   const chunks = [];
   let left = MAX_ERROR_BYTES;
-  return {
-    read(chunk) {
-      if (left > 0) chunks.push(chunk.subarray(0, left));
-      left -= chunk.length;
-    },
-    text: () => Buffer.concat(chunks).toString("utf8")
-  };
+  for await (const chunk of body) {
+    if (left > 0) chunks.push(chunk.subarray(0, left));
+    left -= chunk.length;
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
-var NEVER_AGAIN = { "x-should-retry": "false" };
 var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 var TOO_LARGE = [413, "request_too_large", "the body is too large"];
-function refuse(response, ...[status, type, message, retry = NEVER_AGAIN]) {
-  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
-  response.end(JSON.stringify({ type: "error", error: { type, message } }));
+
+// action/src/gateway-upstream.ts
+var import_undici3 = __toESM(require_undici2(), 1);
+import { performance as performance4 } from "node:perf_hooks";
+import { Readable } from "node:stream";
+import { setTimeout as sleep2 } from "node:timers/promises";
+var HEADERS_TIMEOUT_MS = 6e5;
+var IDLE_TIMEOUT_MS = 3e5;
+var DROPPED_RESPONSE_HEADERS = /* @__PURE__ */ new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "trailer",
+  "upgrade",
+  "content-length",
+  "content-encoding",
+  "set-cookie",
+  "retry-after",
+  "x-should-retry"
+]);
+function send2(to, response, { path, headers, body }) {
+  const aborter = new AbortController();
+  response.once("close", () => aborter.abort());
+  const bytes = Buffer.from(body);
+  let begun = false;
+  function* take() {
+    begun = true;
+    yield bytes;
+  }
+  return {
+    begun: () => begun,
+    gone: aborter.signal,
+    answer() {
+      begun = false;
+      return to.dispatcher.request({
+        origin: to.upstream.origin,
+        path,
+        method: "POST",
+        headers: { ...headers, "content-length": String(bytes.length) },
+        body: Readable.from(take(), { objectMode: false }),
+        signal: aborter.signal,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        bodyTimeout: IDLE_TIMEOUT_MS
+      });
+    }
+  };
+}
+var PAUSES_MS = [1e3, 4e3];
+var LONGEST_PAUSE_MS2 = 3e4;
+async function answerOf(state, sending) {
+  for (let tries = 0; ; tries += 1) {
+    const answered = await sending.answer();
+    const { statusCode: status, headers } = answered;
+    if (status < 400) {
+      state.observer.saw({ status, headers, body: "" });
+      return answered;
+    }
+    const said = await readHead(answered.body);
+    const signal = state.observer.saw({ status, headers, body: said });
+    state.lastError = toError(status, said);
+    const refused = { status, headers, said };
+    if (isForGood(signal)) state.refusal = refused;
+    const pauseMs = pauseAfter(tries, status, signal);
+    if (pauseMs === void 0 || performance4.now() + pauseMs > state.deadline) return refused;
+    const over = AbortSignal.any([sending.gone, state.stopping]);
+    await sleep2(pauseMs, void 0, { signal: over }).catch(() => {
+    });
+    if (over.aborted) return refused;
+  }
+}
+function isForGood(signal) {
+  return signal !== null && ["quota", "auth", "billing"].includes(signal.kind);
+}
+function pauseAfter(tries, status, signal) {
+  const pause = PAUSES_MS[tries];
+  const passes = signal?.kind === "throttle" || signal?.kind === "overload" || status >= 500;
+  if (pause === void 0 || !passes) return void 0;
+  const told = signal?.kind === "throttle" ? signal.retryAfterMs ?? 0 : 0;
+  return told > LONGEST_PAUSE_MS2 ? void 0 : Math.max(pause, told);
+}
+function toError(status, body) {
+  const error63 = record2(parseRecord(body)?.["error"]);
+  return { status, type: cut(textOf(error63?.["type"]), 100), message: cut(textOf(error63?.["message"]), 500) };
+}
+async function relay(response, upstream, meter) {
+  response.writeHead(upstream.statusCode, passedOn(upstream.headers));
+  response.flushHeaders();
+  for await (const chunk of upstream.body) {
+    meter?.read(chunk);
+    if (!response.write(chunk)) await drained(response);
+  }
+  response.end();
+}
+function passedOn(from) {
+  const headers = {};
+  for (const [name, value] of Object.entries(from)) {
+    if (value !== void 0 && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
+  }
+  return headers;
+}
+function drained(response) {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    if (response.destroyed) resolve();
+    else response.once("drain", done).once("close", done);
+  });
 }
 
 // action/src/gateway-headers.ts
 import { timingSafeEqual } from "node:crypto";
-var HEADERS = /* @__PURE__ */ new Set([
-  "accept",
-  "content-type",
-  "user-agent",
-  "anthropic-version",
-  "anthropic-dangerous-direct-browser-access",
-  "x-app"
-]);
-var HEADER_FAMILIES = ["x-stainless-", "x-claude-code-"];
-var BETAS = /* @__PURE__ */ new Set([
-  "claude-code-20250219",
-  "interleaved-thinking-2025-05-14",
-  "context-management-2025-06-27",
-  "per-turn-control-2026-07-01",
-  "mid-conversation-tool-changes-2026-07-01",
-  "thinking-token-count-2026-05-13",
-  "advanced-tool-use-2025-11-20",
-  "effort-2025-11-24",
-  "thinking-display-updates-2026-08-18",
-  "extended-cache-ttl-2025-04-11"
-]);
-var OAUTH_BETA = "oauth-2025-04-20";
-function toUpstreamHeaders(from, header2, { key, auth }) {
+function toUpstreamHeaders(from, header2, { rules, key, auth }) {
   const headers = {};
   for (const [name, value] of Object.entries(from)) {
-    const known = HEADERS.has(name) || HEADER_FAMILIES.some((family) => name.startsWith(family));
+    const known = rules.names.has(name) || rules.families.some((family) => name.startsWith(family));
     if (known && typeof value === "string") headers[name] = value;
   }
-  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it) || auth === "oauth" && it === OAUTH_BETA);
-  if (betas.length > 0) headers["anthropic-beta"] = betas.join(",");
+  Object.assign(headers, rules.checked(from, auth));
   headers["accept-encoding"] = "identity";
   headers[header2] = header2 === "authorization" ? `Bearer ${key}` : key;
   return headers;
@@ -68172,132 +68514,16 @@ function same(a, b) {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-// action/src/gateway-request.ts
-var FIELDS = /* @__PURE__ */ new Set([
-  "model",
-  "messages",
-  "system",
-  "tools",
-  "tool_choice",
-  "max_tokens",
-  "stream",
-  "metadata",
-  "thinking",
-  "temperature",
-  "top_p",
-  "top_k",
-  "stop_sequences",
-  "output_config",
-  "output_format",
-  "context_management",
-  "cache_control"
-]);
-var BLOCKS = /* @__PURE__ */ new Set([
-  "text",
-  "image",
-  "document",
-  "tool_use",
-  "tool_result",
-  "thinking",
-  "redacted_thinking",
-  "tool_reference",
-  "search_result"
-]);
-var SOURCES = { image: ["base64"], document: ["text", "content"] };
-var EDITS = /* @__PURE__ */ new Set(["clear_thinking_20251015", "clear_tool_uses_20250919"]);
-var BYTES_PER_TOKEN = 3;
-var IMAGE_TOKENS = 4784;
-function parseModelCall(bytes, model) {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === void 0) return refuse2("invalid_request_error", "the body is not a JSON object");
-  if (body["model"] !== model) return refuse2("model_not_allowed", `this attempt may only use ${model}`);
-  for (const field of Object.keys(body)) {
-    if (!FIELDS.has(field)) return refuse2("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
-  }
-  if (!list(body["tools"]).every(isOwnTool)) return refuse2("not_allowed", "tools run by the provider are not allowed here");
-  if (!isOnlyClearing(body["context_management"]))
-    return refuse2("not_allowed", "only edits of the context that clear are allowed here");
-  const blocks = flatten([...list(body["system"]), ...list(body["messages"]).flatMap((it) => list(record2(it)?.["content"]))]);
-  const block = blocks.find((it) => !isOwnBlock(it));
-  if (block !== void 0) return refuse2("not_allowed", `a content block of this kind is not allowed here: ${kindOf(block)}`);
-  const text2 = JSON.stringify(body);
-  const images = blocks.filter((it) => kindOf(it) === "image").map((it) => textOf(record2(it["source"])?.["data"]).length);
-  const imageBytes = images.reduce((sum, it) => sum + it, 0);
-  const maxTokens = body["max_tokens"];
-  return ok({
-    body: text2,
-    inputTokens: Math.ceil((Buffer.byteLength(text2) - imageBytes) / BYTES_PER_TOKEN) + images.length * IMAGE_TOKENS,
-    maxTokens: typeof maxTokens === "number" && Number.isSafeInteger(maxTokens) && maxTokens > 0 ? maxTokens : 0,
-    // Inside a text the quotes would be escaped.
-    longCache: text2.includes('"ttl":"1h"')
-  });
-}
-function isOwnTool(value) {
-  const tool = record2(value);
-  return tool !== void 0 && (tool["type"] === void 0 || tool["type"] === null || tool["type"] === "custom");
-}
-function isOnlyClearing(management) {
-  const fields = record2(management) ?? {};
-  return Object.keys(fields).every((it) => it === "edits") && list(fields["edits"]).every((it) => EDITS.has(kindOf(it)));
-}
-function flatten(values, depth = 0) {
-  return values.flatMap((value) => {
-    const block = (depth > 4 ? void 0 : record2(value)) ?? {};
-    if (kindOf(block) === "tool_use") return [block];
-    return [block, ...flatten([...list(block["content"]), ...list(record2(block["source"])?.["content"])], depth + 1)];
-  });
-}
-function isOwnBlock(block) {
-  const kind = kindOf(block);
-  if (!BLOCKS.has(kind) || "file_id" in block) return false;
-  const source = record2(block["source"]);
-  const sources = SOURCES[kind];
-  if (source === void 0) return sources === void 0;
-  return sources?.includes(kindOf(source)) === true && !("file_id" in source);
-}
-function kindOf(value) {
-  return cut(textOf(record2(value)?.["type"]), 60);
-}
-function list(value) {
-  return Array.isArray(value) ? value : record2(value) === void 0 ? [] : [value];
-}
-function refuse2(type, message) {
-  return err({ type, message });
-}
-
 // action/src/meter.ts
 var MAX_LINE_CHARS = 4 * 1024 * 1024;
 var MAX_JSON_BYTES = 16 * 1024 * 1024;
-var CHARS_PER_TOKEN = 3;
-function makeSseMeter(maxTokens) {
+function makeSseMeter(reader) {
   const decoder = new TextDecoder();
   let pending = "";
   let skipping = false;
-  let figures;
-  let final = false;
-  let outputChars = 0;
-  let thinking = false;
-  let failure2 = "";
-  function readEvent(data) {
-    const event = parseRecord(data);
-    if (event === void 0) return;
-    if (event["type"] === "message_start") {
-      figures = grow(figures, record2(record2(event["message"])?.["usage"]));
-    } else if (event["type"] === "message_delta") {
-      const usage = record2(event["usage"]);
-      figures = grow(figures, usage);
-      final ||= typeof usage?.["output_tokens"] === "number";
-    } else if (event["type"] === "error") {
-      failure2 = data;
-    } else if (event["type"] === "content_block_start") {
-      thinking ||= textOf(record2(event["content_block"])?.["type"]).endsWith("thinking");
-    } else if (event["type"] === "content_block_delta") {
-      const delta = record2(event["delta"]);
-      for (const text2 of [delta?.["text"], delta?.["partial_json"]]) if (typeof text2 === "string") outputChars += text2.length;
-    }
-  }
   function readLine(line) {
-    if (line.startsWith("data:")) readEvent(line.slice(5));
+    const event = line.startsWith("data:") ? parseRecord(line.slice(5)) : void 0;
+    if (event !== void 0) reader.read(event);
   }
   return {
     read(chunk) {
@@ -68315,16 +68541,12 @@ function makeSseMeter(maxTokens) {
     },
     end() {
       if (!skipping) readLine(pending);
-      if (figures === void 0) return void 0;
-      const usage = toUsage(figures);
-      if (final) return { usage, estimated: false };
-      const outputTokens = Math.max(usage.outputTokens, thinking ? maxTokens : Math.ceil(outputChars / CHARS_PER_TOKEN));
-      return { usage: { ...usage, outputTokens }, estimated: true };
+      return reader.end();
     },
-    failure: () => failure2
+    failure: () => reader.failure()
   };
 }
-function makeJsonMeter() {
+function makeJsonMeter(usageOf3) {
   const chunks = [];
   let bytes = 0;
   return {
@@ -68334,37 +68556,16 @@ function makeJsonMeter() {
     },
     end() {
       if (bytes > MAX_JSON_BYTES) return void 0;
-      const figures = grow(void 0, record2(parseRecord(Buffer.concat(chunks).toString("utf8"))?.["usage"]));
-      return figures === void 0 ? void 0 : { usage: toUsage(figures), estimated: false };
+      const document = parseRecord(Buffer.concat(chunks).toString("utf8"));
+      const usage = document && usageOf3(document);
+      return usage === void 0 ? void 0 : { usage, estimated: false };
     },
-    failure: () => ""
+    failure: () => void 0
   };
-}
-function grow(seen, usage) {
-  if (usage === void 0) return seen;
-  return {
-    input: Math.max(seen?.input ?? 0, tokens2(usage["input_tokens"])),
-    output: Math.max(seen?.output ?? 0, tokens2(usage["output_tokens"])),
-    cacheRead: Math.max(seen?.cacheRead ?? 0, tokens2(usage["cache_read_input_tokens"])),
-    cacheWrite: Math.max(seen?.cacheWrite ?? 0, tokens2(usage["cache_creation_input_tokens"])),
-    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, tokens2(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]))
-  };
-}
-function toUsage(figures) {
-  return {
-    inputTokens: figures.input,
-    outputTokens: figures.output,
-    cacheReadTokens: figures.cacheRead,
-    cacheWriteTokens: Math.max(0, figures.cacheWrite - figures.cacheWrite1h),
-    cacheWrite1hTokens: figures.cacheWrite1h
-  };
-}
-function tokens2(value) {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
 // action/src/observer.ts
-import { performance as performance4 } from "node:perf_hooks";
+import { performance as performance5 } from "node:perf_hooks";
 
 // src/core/wire/limits.ts
 var CLAIMS = [
@@ -68464,7 +68665,7 @@ function hasKeyHeaders(header2) {
 }
 function readCodexHeaders(header2, seen) {
   const limit = header2("x-codex-active-limit");
-  return readCodex(limit, seen, (which2) => {
+  return readCodex2(limit, seen, (which2) => {
     const of = (name) => toNumber(header2(`x-codex-${which2}-${name}`));
     const at = of("reset-at");
     return {
@@ -68476,7 +68677,7 @@ function readCodexHeaders(header2, seen) {
   });
 }
 function readCodexLimits(limits2, seen) {
-  return readCodex(textOf(limits2["limit_id"]), seen, (which2) => {
+  return readCodex2(textOf(limits2["limit_id"]), seen, (which2) => {
     const told = record2(limits2[which2]) ?? {};
     return {
       percent: finite(told["used_percent"]),
@@ -68486,7 +68687,7 @@ function readCodexLimits(limits2, seen) {
     };
   });
 }
-function readCodex(limit, seen, read) {
+function readCodex2(limit, seen, read) {
   const scoped = /^codex[-_]./i.test(limit);
   if (scoped && seen.model === null) return [];
   const readings = ["primary", "secondary"].flatMap((which2) => {
@@ -68547,8 +68748,8 @@ function finite(value) {
 }
 
 // src/core/wire/signal.ts
-var OVERLOADED = /* @__PURE__ */ new Set(["overloaded_error", "server_is_overloaded"]);
-var USED_UP = /* @__PURE__ */ new Set([
+var OVERLOADED2 = /* @__PURE__ */ new Set(["overloaded_error", "server_is_overloaded"]);
+var USED_UP2 = /* @__PURE__ */ new Set([
   "usage_limit_reached",
   "insufficient_quota",
   "enforced_spend_limit_reached",
@@ -68556,7 +68757,7 @@ var USED_UP = /* @__PURE__ */ new Set([
   "project_spend_limit_exceeded",
   "organization_usage_limit_exceeded"
 ]);
-var UNPAID = /* @__PURE__ */ new Set([
+var UNPAID2 = /* @__PURE__ */ new Set([
   "billing_error",
   "credit_balance_exhausted",
   "billing_not_active",
@@ -68567,18 +68768,18 @@ var SPEND_LIMIT = /^you have reached your (?:specified )?(?:workspace )?api usag
 var NO_CREDIT = /^your credit balance is too low/i;
 var DISABLED = /^this organization has been disabled/i;
 var SAYS_USED_UP = /exhausted|usage limit|quota|limit reached|rate limit|too many requests/i;
-var NO_MODEL = /\bmodel\b.*\b(?:access|permission|available)|(?:access|permission) to (?:use )?(?:the |this )?model/i;
+var NO_MODEL2 = /\bmodel\b.*\b(?:access|permission|available)|(?:access|permission) to (?:use )?(?:the |this )?model/i;
 var SAYS_UNPAID = /credit balance|out of credits|insufficient (?:credits?|balance|funds)/i;
 function readSignal(failed) {
   const { status } = failed;
-  const said = readError(failed.body);
+  const said = readError2(failed.body);
   const is = (words) => said.words.some((word) => words.has(word));
-  if (status === 529 || status === 503 || is(OVERLOADED)) return { kind: "overload" };
+  if (status === 529 || status === 503 || is(OVERLOADED2)) return { kind: "overload" };
   if (status >= 500) return { kind: "unknown" };
   if (failed.rejection !== null) return toQuota(failed, failed.rejection);
   if (header(failed, "x-codex-rate-limit-reached-type").endsWith("credits_depleted")) return { kind: "billing" };
-  if (is(USED_UP) || SPEND_LIMIT.test(said.message)) return usedUp(failed, said);
-  if (status === 402 || is(UNPAID) || NO_CREDIT.test(said.message)) return { kind: "billing" };
+  if (is(USED_UP2) || SPEND_LIMIT.test(said.message)) return usedUp(failed, said);
+  if (status === 402 || is(UNPAID2) || NO_CREDIT.test(said.message)) return { kind: "billing" };
   if (status === 429 || said.words.includes("rate_limit_error")) return { kind: "throttle", retryAfterMs: retryAfter(failed) };
   if (status === 401 || status === 403) return readRefusedKey(failed, said);
   if (DISABLED.test(said.message) || said.words.includes("organization_on_hold")) return { kind: "auth" };
@@ -68587,7 +68788,7 @@ function readSignal(failed) {
 function readRefusedKey(failed, said) {
   if (SAYS_UNPAID.test(said.message)) return { kind: "billing" };
   if (SAYS_USED_UP.test(said.message)) return usedUp(failed, said);
-  if (failed.status === 403 && NO_MODEL.test(said.message)) return { kind: "unknown" };
+  if (failed.status === 403 && NO_MODEL2.test(said.message)) return { kind: "unknown" };
   return failed.status === 403 && !said.isError ? { kind: "unknown" } : { kind: "auth" };
 }
 function toQuota(failed, { window, model, resetsInMs }) {
@@ -68608,7 +68809,7 @@ function retryAfter({ header: header2, now }) {
   return spanTo(parseHttpDate(text2), now, MAX_SPAN_MS);
 }
 var REGAIN = /regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d) UTC)?/;
-function readError(body) {
+function readError2(body) {
   const root = parseRecord(body);
   const error63 = record2(root?.["error"]) ?? root;
   const words = [error63?.["type"], error63?.["code"], record2(error63?.["details"])?.["error_code"]].map(textOf).filter((it) => it !== "");
@@ -68689,7 +68890,7 @@ function toHeaders(given) {
 }
 
 // action/src/observer.ts
-var CLOCKS = { monotonic: () => performance4.now(), wall: () => Date.now() };
+var CLOCKS = { monotonic: () => performance5.now(), wall: () => Date.now() };
 var STALE_MS = 5 * MINUTE_MS;
 function makeObserver(model, { monotonic, wall } = CLOCKS) {
   const readings = /* @__PURE__ */ new Map();
@@ -68704,6 +68905,7 @@ function makeObserver(model, { monotonic, wall } = CLOCKS) {
       for (const reading2 of observed.readings) readings.set(readingKey(reading2), { reading: reading2, at, by: "answer" });
       seat ||= observed.readings.some((it) => it.window !== "tokens-minute");
       upstream = seat ? null : observed.upstream ?? upstream;
+      return observed.signal;
     },
     /**
      * Whatever the sandbox runs can write into the harness's output, so an event adds only what no answer tells: a window
@@ -68743,22 +68945,8 @@ function later(span2, ms) {
 // action/src/gateway.ts
 var HOST = "127.0.0.2";
 var MAX_RETRY_AFTER_S = 60;
-var HEADERS_TIMEOUT_MS = 6e5;
-var IDLE_TIMEOUT_MS = 3e5;
 var MAX_CONNECTIONS = 64;
 var MAX_IN_FLIGHT = 32;
-var DROPPED_RESPONSE_HEADERS = /* @__PURE__ */ new Set([
-  "connection",
-  "keep-alive",
-  "transfer-encoding",
-  "trailer",
-  "upgrade",
-  "content-length",
-  "content-encoding",
-  "set-cookie",
-  "retry-after",
-  "x-should-retry"
-]);
 async function startGateway(settings) {
   const allowance = makeAllowance(settings.budgetMicroUsd, settings.price);
   const state = {
@@ -68770,11 +68958,12 @@ async function startGateway(settings) {
     bufferedBytes: 0,
     refusedForBudget: false,
     refusedForTime: false,
-    lastError: null
+    lastError: null,
+    refusal: void 0
   };
   const server = createServer({ requestTimeout: 0, headersTimeout: 3e4 }, (request, response) => {
     answer(state, request, response).catch(() => {
-      if (!response.headersSent) refuse(response, 502, "gateway_error", "the gateway failed");
+      if (!response.headersSent) refuse(state, response, [502, "gateway_error", "the gateway failed"]);
       else response.destroy();
     });
   });
@@ -68802,158 +68991,130 @@ async function startGateway(settings) {
   };
 }
 async function answer(state, request, response) {
+  const { wire } = state;
   const [path = "/", asked] = (request.url ?? "/").split("?", 2);
   if (request.method === "GET" && path === "/healthz") return void response.writeHead(200).end("ok\n");
-  const counting = path === "/v1/messages/count_tokens";
-  if (request.method !== "POST" || !(counting || path === "/v1/messages"))
-    return refuse(response, 404, "not_found_error", "no such route");
+  const counting = path === wire.countingPath;
+  if (request.method !== "POST" || !(counting || path === wire.path))
+    return refuse(state, response, [404, "not_found_error", "no such route"]);
   const header2 = dummyHeader(request.headers, state);
-  if (header2 === void 0) return refuse(response, 401, "authentication_error", "not this run's key");
+  if (header2 === void 0) return refuse(state, response, [401, "authentication_error", "not this run's key"]);
+  const refuseAt = async (refusal) => {
+    await unread(request);
+    refuse(state, response, refusal);
+  };
   if (state.inFlight >= MAX_IN_FLIGHT)
-    return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
+    return refuseAt([429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
   const closed = whyClosed(state);
-  if (closed !== void 0) return refuseUnread(request, response, closed);
+  if (closed !== void 0) return refuseAt(closed);
   const body = { chunks: [], bytes: 0 };
   state.inFlight += 1;
-  let unread;
+  let tooLarge;
   try {
-    unread = await readBody(state, request, body);
-    if (unread === void 0)
+    tooLarge = await readBody(state, request, body);
+    if (tooLarge === void 0)
       return await answerCall(state, response, { request, path, asked, header: header2, counting, bytes: Buffer.concat(body.chunks) });
   } finally {
     state.inFlight -= 1;
     release(state, body);
   }
-  await refuseUnread(request, response, unread);
+  await refuseAt(tooLarge);
 }
 function whyClosed(state) {
   if (!state.open || state.stopping.aborted) return [403, "not_open", "no model calls in this phase"];
-  if (performance5.now() < state.deadline) return void 0;
+  if (performance6.now() < state.deadline) return void 0;
   state.refusedForTime = true;
   return [403, "deadline_passed", "the lease's time is over"];
 }
 async function answerCall(state, response, asked) {
   const { request, path, header: header2, counting } = asked;
+  const { wire } = state;
   const closed = whyClosed(state);
-  if (closed !== void 0) return refuse(response, ...closed);
+  if (closed !== void 0) return refuse(state, response, closed);
   if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
-    return refuse(response, 400, "invalid_request_error", "send the body unencoded");
-  const parsed = parseModelCall(asked.bytes, state.model);
-  if (!parsed.ok)
-    return refuse(response, parsed.error.type === "invalid_request_error" ? 400 : 403, parsed.error.type, parsed.error.message);
+    return refuse(state, response, [400, "invalid_request_error", "send the body unencoded"]);
+  const parsed = wire.parse(asked.bytes, state);
+  if (!parsed.ok) {
+    const { type, message } = parsed.error;
+    return refuse(state, response, [type === "invalid_request_error" ? 400 : 403, type, message]);
+  }
   const call = parsed.value;
-  if (!counting && call.maxTokens === 0) return refuse(response, 400, "invalid_request_error", "max_tokens is missing");
+  if (!counting && call.maxTokens === 0)
+    return refuse(state, response, [400, "invalid_request_error", "the call names no bound of its output"]);
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send2(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header2, state),
+    headers: toUpstreamHeaders(request.headers, header2, { ...state, rules: wire.headers }),
     body: call.body
   });
-  if (counting) return void await relay(response, await sending.answer(), void 0, makeHead());
-  await answerMetered(state, response, sending, worstCase(call, state.price));
+  if (counting) return relay(response, await sending.answer(), void 0);
+  await answerMetered(state, response, sending, call);
 }
-async function answerMetered(state, response, sending, worst) {
+async function answerMetered(state, response, sending, call) {
+  if (state.refusal !== void 0) return passRefusal(state, response, state.refusal);
+  const { wire } = state;
+  const worst = worstCase(call, state.price);
   if (!reserve(state.allowance, worst)) {
     state.refusedForBudget = true;
-    return refuse(response, 403, "budget_exhausted", "the attempt's budget doesn't cover another call");
+    return refuse(state, response, [403, "budget_exhausted", "the attempt's budget doesn't cover another call"]);
   }
   state.allowance.calls += 1;
   let meter;
-  let refused = false;
-  let upstream;
-  const said = makeHead();
+  let used;
   try {
-    upstream = await sending.answer();
-    refused = upstream.statusCode !== 200;
-    if (upstream.statusCode < 400) observe(state, upstream, "");
-    const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
-    if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
-    state.lastError = await relay(response, upstream, meter, said);
+    const answered = await answerOf(state, sending);
+    if ("said" in answered) {
+      used = "nothing";
+      return passRefusal(state, response, answered);
+    }
+    const streams = String(answered.headers["content-type"]).includes("text/event-stream");
+    meter = streams ? makeSseMeter(wire.readStream(call)) : makeJsonMeter(wire.usageOf);
+    state.lastError = null;
+    await relay(response, answered, meter);
+    const failure2 = meter.failure();
+    if (failure2 !== void 0) noteFailure(state, answered, failure2);
   } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
-    if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
+    if (!response.headersSent) refuse(state, response, [502, "connection_failed", "no answer from the provider"]);
     else response.destroy();
   } finally {
-    const error63 = said.text() || (meter?.failure() ?? "");
-    if (upstream !== void 0 && (upstream.statusCode >= 400 || error63 !== "")) observe(state, upstream, error63);
-    settle2(state.allowance, worst, refused || !sending.begun() ? "nothing" : meter?.end() ?? "unknown");
+    used ??= sending.begun() ? meter?.end() ?? "unknown" : "nothing";
+    settle2(state.allowance, worst, used);
   }
 }
-function observe({ observer }, { statusCode: status, headers }, body) {
-  observer.saw({ status, headers, body });
+function noteFailure(state, { statusCode: status, headers }, failure2) {
+  const said = JSON.stringify(failure2);
+  state.observer.saw({ status, headers, body: said });
+  state.lastError = toError(status, said);
 }
-function send2(state, response, { path, headers, body }) {
-  const aborter = new AbortController();
-  response.once("close", () => aborter.abort());
-  const bytes = Buffer.from(body);
-  let begun = false;
-  function* take() {
-    begun = true;
-    yield bytes;
-  }
-  return {
-    begun: () => begun,
-    answer: () => state.dispatcher.request({
-      origin: state.upstream.origin,
-      path,
-      method: "POST",
-      headers: { ...headers, "content-length": String(bytes.length) },
-      body: Readable.from(take(), { objectMode: false }),
-      signal: aborter.signal,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      bodyTimeout: IDLE_TIMEOUT_MS
-    })
-    // prettier-ignore
-  };
+var REPEATED = (status) => status >= 500 || status === 429 || status === 408 || status === 409;
+function passRefusal(state, response, { status, headers, said }) {
+  if (state.repeatsRefusals && REPEATED(status))
+    return refuse(state, response, [403, "provider_refused", "The provider refuses this call, and will again."]);
+  const seconds = Number(headers["retry-after"]);
+  const wait = seconds > 0 ? { "retry-after": String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S)) } : {};
+  response.writeHead(status, { ...passedOn(headers), ...wait, "x-should-retry": "false" });
+  response.end(said);
 }
-async function relay(response, upstream, meter, said) {
-  const headers = {};
-  for (const [name, value] of Object.entries(upstream.headers)) {
-    if (value !== void 0 && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
-  }
-  if (upstream.statusCode >= 400) {
-    headers["x-should-retry"] = "false";
-    const seconds = Number(upstream.headers["retry-after"]);
-    if (seconds > 0) headers["retry-after"] = String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S));
-  }
-  response.writeHead(upstream.statusCode, headers);
-  response.flushHeaders();
-  for await (const chunk of upstream.body) {
-    meter?.read(chunk);
-    if (upstream.statusCode >= 400) said.read(chunk);
-    if (!response.write(chunk)) await drained(response);
-  }
-  response.end();
-  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, said.text());
-}
-function toError(status, body) {
-  const error63 = record2(parseRecord(body)?.["error"]);
-  return { status, type: cut(textOf(error63?.["type"]), 100), message: cut(textOf(error63?.["message"]), 500) };
-}
-function drained(response) {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    if (response.destroyed) resolve();
-    else response.once("drain", done).once("close", done);
-  });
+var NEVER_AGAIN = { "x-should-retry": "false" };
+function refuse({ wire }, response, [status, type, message, retry = NEVER_AGAIN]) {
+  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
+  response.end(JSON.stringify(wire.refusal(type, message)));
 }
 
 // action/src/homes.ts
 import { randomBytes } from "node:crypto";
 import { chmod as chmod2, mkdir as mkdir3, rename as rename3 } from "node:fs/promises";
 import { join as join6 } from "node:path";
-import { performance as performance7 } from "node:perf_hooks";
+import { performance as performance8 } from "node:perf_hooks";
 
 // action/src/workspace.ts
-var import_undici4 = __toESM(require_undici2(), 1);
+var import_undici5 = __toESM(require_undici2(), 1);
 import { mkdir as mkdir2, mkdtemp, rm as rm4, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
 import { join as join5 } from "node:path";
-import { performance as performance6 } from "node:perf_hooks";
-import { setTimeout as sleep2 } from "node:timers/promises";
+import { performance as performance7 } from "node:perf_hooks";
+import { setTimeout as sleep3 } from "node:timers/promises";
 
 // action/src/inputs.ts
 import { access as access3, constants as constants4, stat as stat2 } from "node:fs/promises";
@@ -68962,9 +69123,9 @@ import { delimiter, dirname, isAbsolute, join as join4 } from "node:path";
 var Given = external_exports.object({
   attempt: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
   appUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
-  key: external_exports.string().max(1e4).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters"),
-  baseUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the provider's https address")
+  key: external_exports.string().max(1e4).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters")
 });
+var Address = external_exports.string().refine((it) => isSafeUrl(it), "must be the provider's https address");
 var NETWORK = /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
 function readInputs() {
   const key = getInput("key");
@@ -68973,17 +69134,23 @@ function readInputs() {
   const given = Given.safeParse({
     attempt: getInput("attempt"),
     appUrl: getInput("app-url").replace(/\/+$/, ""),
-    key,
-    baseUrl: getInput("base-url") || "https://api.anthropic.com"
+    key
   });
-  if (!given.success) {
-    const issue3 = given.error.issues[0];
-    return err(`The input \`${toInputName(issue3?.path)}\` ${issue3?.message ?? "is not valid"}.`);
+  if (!given.success) return err(describe3(toInputName(given.error.issues[0]?.path), given.error));
+  const upstreams = {};
+  for (const provider of PROVIDERS) {
+    const name = `${provider}-base-url`;
+    const address = Address.safeParse(getInput(name) || PROVIDER_URLS[provider]);
+    if (!address.success) return err(describe3(name, address.error));
+    upstreams[provider] = new URL(address.data);
   }
-  const baseUrl = new URL(given.data.baseUrl);
-  return ok({ ...given.data, baseUrl, surroundings: readSurroundings(process.env, baseUrl) });
+  const all = upstreams;
+  return ok({ ...given.data, upstreams: all, surroundings: readSurroundings(process.env, Object.values(all)) });
 }
-function readSurroundings(env, baseUrl, execPath = process.execPath) {
+function describe3(name, error63) {
+  return `The input \`${name}\` ${error63.issues[0]?.message ?? "is not valid"}.`;
+}
+function readSurroundings(env, upstreams, execPath = process.execPath) {
   const temp = env["RUNNER_TEMP"] || tmpdir();
   const network = {};
   for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
@@ -68997,8 +69164,8 @@ function readSurroundings(env, baseUrl, execPath = process.execPath) {
     hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
     githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
     network,
-    // Only together with a model on this machine: no real key or provider is ever used outside a sandbox.
-    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && isLoopback(baseUrl.hostname)
+    // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
+    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname: hostname3 }) => isLoopback(hostname3))
   };
 }
 function absolute(path) {
@@ -69049,7 +69216,7 @@ async function removeTree(folder) {
     await rm4(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
     const env = { PATH: SYSTEM_PATH };
-    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance6.now() + MINUTE_MS });
+    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance7.now() + MINUTE_MS });
     await rm4(folder, { recursive: true, force: true }).catch(() => {
     });
   }
@@ -69100,12 +69267,12 @@ async function fetchCommit(deps, workspace, checkout) {
     checkout.base
   ];
   for (let tries = 1; ; tries += 1) {
-    const until = Math.min(deps.until, performance6.now() + 10 * MINUTE_MS);
+    const until = Math.min(deps.until, performance7.now() + 10 * MINUTE_MS);
     const fetched = await runGit(git, { args, env, until, signal: deps.signal });
     if (fetched.exitCode === 0) return ok(git);
     if (tries === FETCH_TRIES || fetched.killed)
       return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${lastLine(fetched.stderr)}`));
-    await sleep2(tries * 2 * SECOND_MS);
+    await sleep3(tries * 2 * SECOND_MS);
   }
 }
 async function revokeToken(deps, token) {
@@ -69131,7 +69298,7 @@ async function revokeToken(deps, token) {
     } catch (cause) {
       message = messageOf(cause);
     }
-    if (tries < REVOKE_TRIES) await sleep2(tries * SECOND_MS);
+    if (tries < REVOKE_TRIES) await sleep3(tries * SECOND_MS);
   }
   return err(
     blocked(
@@ -69147,7 +69314,7 @@ async function writeGuides(git, workspace, base) {
   for (const name of GUIDES) {
     const shown = await runGit(git, {
       args: ["cat-file", "blob", `${base}:${name}`],
-      until: performance6.now() + MINUTE_MS,
+      until: performance7.now() + MINUTE_MS,
       keepBytes: 1024 * 1024
     });
     const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
@@ -69190,7 +69357,7 @@ async function seed(workspace, until) {
     args: ["-a", "--reflink=auto", "--", ofSetUp(workspace), workspace.home],
     cwd: workspace.hidden,
     env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
-    until: Math.min(until, performance7.now() + COPY_MS)
+    until: Math.min(until, performance8.now() + COPY_MS)
   });
   if (copied.exitCode === 0) return ok(void 0);
   await mkdir3(workspace.home, { recursive: true });
@@ -69260,7 +69427,7 @@ import { randomBytes as randomBytes2 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
 import { delimiter as delimiter2, dirname as dirname2, join as join7 } from "node:path";
-import { performance as performance8 } from "node:perf_hooks";
+import { performance as performance9 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
   "registry.yarnpkg.com",
@@ -69288,7 +69455,7 @@ function makeSandbox(deps, srt) {
     kind: "srt",
     async run(command) {
       const settings = join7(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
-      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 384 });
+      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 384 });
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
       return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
@@ -69325,7 +69492,7 @@ function baseEnv(deps, command) {
     ...command.env
   };
 }
-function toSettings(deps, srt, reach) {
+function toSettings(deps, srt, { reach, hides = [] }) {
   const { workspace, surroundings } = deps;
   const allowedDomains = reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
   const readable = [
@@ -69341,7 +69508,7 @@ function toSettings(deps, srt, reach) {
   return {
     network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
     filesystem: {
-      denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden])],
+      denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join7(workspace.repo, name))])],
       allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
       allowWrite: [workspace.repo, workspace.home, workspace.tmp],
       // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
@@ -69381,7 +69548,7 @@ async function proveSandbox(sandbox, deps) {
 ${PROBE}`,
       env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
       reach: { to: "gateway", address: allowed.address },
-      until: performance8.now() + 30 * SECOND_MS
+      until: performance9.now() + 30 * SECOND_MS
     });
     const seen = parseRecord(ended.stdout.toString("utf8").trim());
     if (seen === void 0) {
@@ -69481,11 +69648,11 @@ for (const change of changes) {
 `;
 
 // action/src/verify.ts
-import { performance as performance9 } from "node:perf_hooks";
+import { performance as performance10 } from "node:perf_hooks";
 var SETUP_LIMIT_MS = 15 * MINUTE_MS;
 var TAIL_CHARS = 6e3;
 async function runSetup(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance9.now() + SETUP_LIMIT_MS);
+  const until = Math.min(limits2.until, performance10.now() + SETUP_LIMIT_MS);
   for (const line of commands) {
     const ended = await place.sandbox.run({ line, reach: { to: "registries" }, ...limits2, until, keepBytes: 64 * 1024 });
     if (ended.exitCode === 0 && !ended.killed) continue;
@@ -69516,7 +69683,10 @@ ${ended.stderr}`.trim();
 // action/src/attempt.ts
 var RESERVE_MS = MINUTE_MS;
 var MIN_REPAIR_MS = MINUTE_MS;
-var DUMMY_OF = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
+function makeDummy(auth, provider) {
+  const begins = auth === "oauth" ? "sk-ant-oat01" : provider === "anthropic" ? "sk-ant-api03" : "sk";
+  return `${begins}-dummy-${randomBytes3(24).toString("base64url")}`;
+}
 function workUntil(claimedAt, deadlineMs) {
   return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
 }
@@ -69542,13 +69712,17 @@ async function runAttempt(deps) {
     const kept = claim3.commands.verify.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
     if (!kept.ok) return kept;
     log("set up", { commands: claim3.commands.setup.length });
-    const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes3(24).toString("base64url")}`;
+    const { auth, provider, wire, harness } = deps;
+    const dummy = makeDummy(auth, provider);
     const gateway = __using(_stack, await startGateway({
       key: inputs.key,
       dummy,
-      auth: deps.auth,
-      upstream: inputs.baseUrl,
+      auth,
+      wire,
+      upstream: inputs.upstreams[provider],
       model: claim3.route.model,
+      maxTokens: maxOutputTokens(claim3.budget),
+      repeatsRefusals: harness.repeatsRefusals,
       budgetMicroUsd: claim3.budget.microUsd,
       price: claim3.budget.price,
       deadline: claimedAt + claim3.deadlineMs,
@@ -69594,14 +69768,18 @@ function toOutcome(deps, done) {
     sandbox: deps.sandbox.kind,
     verification,
     changes,
-    ms: Math.round(performance10.now() - deps.claimedAt)
+    ms: Math.round(performance11.now() - deps.claimedAt)
   };
 }
 async function work(deps, git, gateway, settings) {
   const { claim: claim3, stopping } = deps;
-  const session = randomUUID2();
   const prompt = renderPrompt(claim3, makeFence());
-  const start2 = { ...settings, session, prompt, maxTurns: claim3.route.maxTurns };
+  const start2 = {
+    ...settings,
+    session: { kind: "first", id: randomUUID2() },
+    prompt,
+    maxTurns: claim3.route.maxTurns
+  };
   const { base } = claim3.checkout;
   const limits2 = { until: settings.until, signal: stopping };
   const begun = claim3.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim3.resume, limits2);
@@ -69609,18 +69787,18 @@ async function work(deps, git, gateway, settings) {
   if (claim3.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim3.resume.length });
   const first = await runRound(deps, git, gateway, start2, begun.value);
   if (!first.ok) return first;
-  const { ending, tree } = first.value;
+  const { ending, tree, session } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
   const verified = await verify(deps, gateway, settings.until);
   const turnsLeft = claim3.route.maxTurns - (ending.turns ?? 0);
-  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance10.now() + MIN_REPAIR_MS < settings.until;
+  const mayRepair = ending.kind === "completed" && session !== null && turnsLeft > 0 && performance11.now() + MIN_REPAIR_MS < settings.until;
   const failed = couldNotStart(verified.failure?.exitCode) ? void 0 : verified.failure;
   if (failed === void 0 || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
     return ok({ ending, tree, verification: verified.results });
   deps.log("repair round: the model is shown what failed", { turnsLeft });
   const repair = {
     ...start2,
-    resume: true,
+    session: { kind: "resume", id: session },
     prompt: renderRepair(failed.command, failed.output, makeFence()),
     maxTurns: turnsLeft
   };
@@ -69641,40 +69819,42 @@ async function runRound(deps, git, gateway, settings, onto) {
   const { workspace, claim: claim3 } = deps;
   const before = await takeSnapshot(git, workspace, claim3.checkout.base);
   if (!before.ok) return before;
-  const ending = await runHarness(deps, gateway, settings);
+  const ran = await runHarness(deps, gateway, settings);
   const after = await takeSnapshot(git, workspace, claim3.checkout.base);
   if (!after.ok) return after;
   const tree = await carryOver(git, workspace, { before: before.value, after: after.value, onto });
-  return tree.ok ? ok({ ending, tree: tree.value }) : tree;
+  return tree.ok ? ok({ ...ran, tree: tree.value }) : tree;
 }
 function makeFence() {
   return `=====${randomBytes3(12).toString("hex")}=====`;
 }
 async function runHarness(deps, gateway, settings) {
-  const { claim: claim3, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
+  const { claim: claim3, sandbox, workspace, harness, provider, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
     executable: tool.executable,
     gateway: gateway.address,
+    provider,
     auth,
     home: workspace.home,
     route: claim3.route,
-    budget: claim3.budget,
-    ...settings,
-    resume: settings.resume ?? false
+    maxTokens: maxOutputTokens(claim3.budget),
+    ...settings
   });
   gateway.setOpen(true);
   const ended = await sandbox.run({
     ...command,
     reach: { to: "gateway", address: gateway.address },
+    hides: harness.hides,
     until: settings.until,
     signal: stopping
   });
   gateway.setOpen(false);
-  const limits2 = harness.limits(ended);
+  const limits2 = harness.limits?.(ended);
   if (limits2 !== void 0) gateway.heard(limits2);
   const facts = gateway.facts();
-  const read = confirmEnding(toEnding(harness.read(ended)), facts);
+  const reading2 = harness.read(ended);
+  const read = confirmEnding(toEnding(reading2), facts);
   const ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
   log("harness ended", {
     ending: ending.kind,
@@ -69682,7 +69862,7 @@ async function runHarness(deps, gateway, settings) {
     modelCalls: facts.modelCalls,
     outputTokens: facts.usage.outputTokens
   });
-  return ending;
+  return { ending, session: reading2.sessionId };
 }
 function isWorthVerifying(ending) {
   return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
@@ -69700,11 +69880,11 @@ async function verify(deps, gateway, until) {
 }
 
 // action/src/log.ts
-import { performance as performance11 } from "node:perf_hooks";
+import { performance as performance12 } from "node:perf_hooks";
 function makeLog() {
-  const started = performance11.now();
+  const started = performance12.now();
   return (phase, facts = {}) => {
-    const seconds = ((performance11.now() - started) / 1e3).toFixed(1).padStart(7);
+    const seconds = ((performance12.now() - started) / 1e3).toFixed(1).padStart(7);
     const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
     info([`${seconds} s  ${phase}`, ...told].join("  "));
   };
@@ -69715,9 +69895,9 @@ import { createHash, randomBytes as randomBytes4 } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access as access4, constants as constants5, copyFile as copyFile2, mkdir as mkdir4, readdir as readdir5, readlink as readlink3, rename as rename4, rm as rm5 } from "node:fs/promises";
 import { dirname as dirname3, join as join8 } from "node:path";
-import { performance as performance12 } from "node:perf_hooks";
+import { performance as performance13 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
-import { setTimeout as sleep3 } from "node:timers/promises";
+import { setTimeout as sleep4 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 // action/src/pins.json
@@ -69750,9 +69930,9 @@ var PLATFORM = "linux-x64";
 var LOCKS = join8(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {
   const { version: version2, executable, tree } = TOOLS[id];
-  const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
+  const refuse2 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
   if (`${process.platform}-${process.arch}` !== PLATFORM)
-    return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
+    return refuse2(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
   const shelf = join8(surroundings.toolCache, "agent-pool");
   const folder = join8(shelf, `${id}-${version2}-${PLATFORM}`);
   const tool = { version: version2, folder, executable: join8(folder, executable) };
@@ -69762,20 +69942,20 @@ async function installTool(id, surroundings) {
     const fresh = join8(shelf, `.${id}-${randomBytes4(6).toString("hex")}`);
     try {
       const installed = await npmCi(id, fresh, surroundings);
-      if (!installed.ok) return refuse3(installed.error);
+      if (!installed.ok) return refuse2(installed.error);
       const found = await hashTree(fresh);
-      if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
+      if (found !== tree) return refuse2(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
       await replace(fresh, folder, tree);
     } finally {
       await rm5(fresh, { recursive: true, force: true });
     }
     for (let tries = 0; tries < 5; tries += 1) {
       if (await isIntact(folder, tree)) return ok(tool);
-      await sleep3(500);
+      await sleep4(500);
     }
-    return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
+    return refuse2(`${folder} does not hold what was installed there: another job is changing it.`);
   } catch (cause) {
-    return refuse3(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
+    return refuse2(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
   }
 }
 async function npmCi(id, folder, surroundings) {
@@ -69788,7 +69968,7 @@ async function npmCi(id, folder, surroundings) {
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
     cwd: folder,
     env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
-    until: performance12.now() + 10 * MINUTE_MS
+    until: performance13.now() + 10 * MINUTE_MS
   });
   await rm5(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(void 0);
@@ -69841,6 +70021,482 @@ async function hashTree(folder) {
   return hash2.digest("hex");
 }
 
+// action/src/wires/wire.ts
+var BYTES_PER_TOKEN = 3;
+function estimateOutput({ chars, thinking }, call) {
+  return thinking ? call.maxTokens : Math.ceil(chars / BYTES_PER_TOKEN);
+}
+function estimateInput(text2, images, tokensAnImage) {
+  const imageBytes = images.reduce((sum, it) => sum + it.length, 0);
+  return Math.ceil((Buffer.byteLength(text2) - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
+}
+function unknownField(body, known) {
+  return Object.keys(body).find((field) => !known.has(field));
+}
+function kindOf(value) {
+  return cut(textOf(record2(value)?.["type"]), 60);
+}
+function list(value) {
+  return Array.isArray(value) ? value : record2(value) === void 0 ? [] : [value];
+}
+function count2(value) {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+function refuseCall(type, message) {
+  return err({ type, message });
+}
+
+// action/src/wires/anthropic-messages.ts
+var anthropicMessages = {
+  path: "/v1/messages",
+  countingPath: "/v1/messages/count_tokens",
+  parse: parseMessages,
+  headers: {
+    names: /* @__PURE__ */ new Set([
+      "accept",
+      "content-type",
+      "user-agent",
+      "anthropic-version",
+      "anthropic-dangerous-direct-browser-access",
+      "x-app"
+    ]),
+    families: ["x-stainless-", "x-claude-code-"],
+    checked: betasOf
+  },
+  readStream,
+  usageOf: (document) => {
+    const figures = grow(void 0, record2(document["usage"]));
+    return figures === void 0 ? void 0 : toUsage(figures);
+  },
+  refusal: (type, message) => ({ type: "error", error: { type, message } })
+};
+var FIELDS = /* @__PURE__ */ new Set([
+  "model",
+  "messages",
+  "system",
+  "tools",
+  "tool_choice",
+  "max_tokens",
+  "stream",
+  "metadata",
+  "thinking",
+  "temperature",
+  "top_p",
+  "top_k",
+  "stop_sequences",
+  "output_config",
+  "output_format",
+  "context_management",
+  "cache_control"
+]);
+var BLOCKS = /* @__PURE__ */ new Set([
+  "text",
+  "image",
+  "document",
+  "tool_use",
+  "tool_result",
+  "thinking",
+  "redacted_thinking",
+  "tool_reference",
+  "search_result"
+]);
+var SOURCES = { image: ["base64"], document: ["text", "content"] };
+var EDITS = /* @__PURE__ */ new Set(["clear_thinking_20251015", "clear_tool_uses_20250919"]);
+var IMAGE_TOKENS = 4784;
+var BETAS = /* @__PURE__ */ new Set([
+  "claude-code-20250219",
+  "interleaved-thinking-2025-05-14",
+  "context-management-2025-06-27",
+  "per-turn-control-2026-07-01",
+  "mid-conversation-tool-changes-2026-07-01",
+  "thinking-token-count-2026-05-13",
+  "advanced-tool-use-2025-11-20",
+  "effort-2025-11-24",
+  "thinking-display-updates-2026-08-18",
+  "extended-cache-ttl-2025-04-11"
+]);
+var OAUTH_BETA = "oauth-2025-04-20";
+function parseMessages(bytes, { model }) {
+  const body = parseRecord(bytes.toString("utf8"));
+  if (body === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
+  const field = unknownField(body, FIELDS);
+  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
+  if (!list(body["tools"]).every(isOwnTool)) return refuseCall("not_allowed", "tools run by the provider are not allowed here");
+  if (!isOnlyClearing(body["context_management"]))
+    return refuseCall("not_allowed", "only edits of the context that clear are allowed here");
+  const blocks = flatten([...list(body["system"]), ...list(body["messages"]).flatMap((it) => list(record2(it)?.["content"]))]);
+  const block = blocks.find((it) => !isOwnBlock(it));
+  if (block !== void 0) return refuseCall("not_allowed", `a content block of this kind is not allowed here: ${kindOf(block)}`);
+  const text2 = JSON.stringify(body);
+  const images = blocks.filter((it) => kindOf(it) === "image").map((it) => textOf(record2(it["source"])?.["data"]));
+  return ok({
+    body: text2,
+    inputTokens: estimateInput(text2, images, IMAGE_TOKENS),
+    maxTokens: count2(body["max_tokens"]),
+    // Inside a text the quotes would be escaped.
+    longCache: text2.includes('"ttl":"1h"')
+  });
+}
+function isOwnTool(value) {
+  const tool = record2(value);
+  return tool !== void 0 && (tool["type"] === void 0 || tool["type"] === null || tool["type"] === "custom");
+}
+function isOnlyClearing(management) {
+  const fields = record2(management) ?? {};
+  return Object.keys(fields).every((it) => it === "edits") && list(fields["edits"]).every((it) => EDITS.has(kindOf(it)));
+}
+function flatten(values, depth = 0) {
+  return values.flatMap((value) => {
+    const block = (depth > 4 ? void 0 : record2(value)) ?? {};
+    if (kindOf(block) === "tool_use") return [block];
+    return [block, ...flatten([...list(block["content"]), ...list(record2(block["source"])?.["content"])], depth + 1)];
+  });
+}
+function isOwnBlock(block) {
+  const kind = kindOf(block);
+  if (!BLOCKS.has(kind) || "file_id" in block) return false;
+  const source = record2(block["source"]);
+  const sources = SOURCES[kind];
+  if (source === void 0) return sources === void 0;
+  return sources?.includes(kindOf(source)) === true && !("file_id" in source);
+}
+function betasOf(from, auth) {
+  const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it) || auth === "oauth" && it === OAUTH_BETA);
+  return betas.length > 0 ? { "anthropic-beta": betas.join(",") } : {};
+}
+function readStream(call) {
+  let figures;
+  let final = false;
+  let chars = 0;
+  let thinking = false;
+  let failure2;
+  return {
+    read(event) {
+      if (event["type"] === "message_start") {
+        figures = grow(figures, record2(record2(event["message"])?.["usage"]));
+      } else if (event["type"] === "message_delta") {
+        const usage = record2(event["usage"]);
+        figures = grow(figures, usage);
+        final ||= typeof usage?.["output_tokens"] === "number";
+      } else if (event["type"] === "error") {
+        failure2 = event;
+      } else if (event["type"] === "content_block_start") {
+        thinking ||= kindOf(event["content_block"]).endsWith("thinking");
+      } else if (event["type"] === "content_block_delta") {
+        const delta = record2(event["delta"]);
+        chars += textOf(delta?.["text"]).length + textOf(delta?.["partial_json"]).length;
+      }
+    },
+    end() {
+      if (figures === void 0) return void 0;
+      const usage = toUsage(figures);
+      if (final) return { usage, estimated: false };
+      return {
+        usage: { ...usage, outputTokens: Math.max(usage.outputTokens, estimateOutput({ chars, thinking }, call)) },
+        estimated: true
+      };
+    },
+    failure: () => failure2
+  };
+}
+function grow(seen, usage) {
+  if (usage === void 0) return seen;
+  return {
+    input: Math.max(seen?.input ?? 0, count2(usage["input_tokens"])),
+    output: Math.max(seen?.output ?? 0, count2(usage["output_tokens"])),
+    cacheRead: Math.max(seen?.cacheRead ?? 0, count2(usage["cache_read_input_tokens"])),
+    cacheWrite: Math.max(seen?.cacheWrite ?? 0, count2(usage["cache_creation_input_tokens"])),
+    cacheWrite1h: Math.max(seen?.cacheWrite1h ?? 0, count2(record2(usage["cache_creation"])?.["ephemeral_1h_input_tokens"])),
+    thinking: Math.max(seen?.thinking ?? 0, count2(record2(usage["output_tokens_details"])?.["thinking_tokens"]))
+  };
+}
+function toUsage(figures) {
+  return {
+    inputTokens: figures.input,
+    outputTokens: figures.output,
+    cacheReadTokens: figures.cacheRead,
+    cacheWriteTokens: Math.max(0, figures.cacheWrite - figures.cacheWrite1h),
+    cacheWrite1hTokens: figures.cacheWrite1h,
+    reasoningTokens: figures.thinking
+  };
+}
+
+// action/src/wires/openai-usage.ts
+function toUsage2(usage, names) {
+  if (usage === void 0 || typeof usage[names.input] !== "number") return void 0;
+  const input2 = count2(usage[names.input]);
+  const details = record2(usage[names.inputDetails]);
+  const read = Math.min(input2, count2(details?.["cached_tokens"]));
+  const write = Math.min(input2 - read, count2(details?.["cache_write_tokens"]));
+  return {
+    inputTokens: input2 - read - write,
+    outputTokens: count2(usage[names.output]),
+    cacheReadTokens: read,
+    cacheWriteTokens: write,
+    cacheWrite1hTokens: 0,
+    reasoningTokens: count2(record2(usage[names.outputDetails])?.["reasoning_tokens"])
+  };
+}
+
+// action/src/wires/openai-chat.ts
+var openaiChat = {
+  path: "/v1/chat/completions",
+  parse: parseChat,
+  headers: { names: /* @__PURE__ */ new Set(["accept", "content-type", "user-agent"]), families: [], checked: () => ({}) },
+  readStream: readStream2,
+  usageOf: (document) => usageOf(record2(document["usage"])),
+  refusal: (type, message) => ({ error: { type, code: type, message, param: null } })
+};
+var FIELDS2 = /* @__PURE__ */ new Set([
+  "model",
+  "messages",
+  "tools",
+  "tool_choice",
+  "parallel_tool_calls",
+  "max_tokens",
+  "max_completion_tokens",
+  "stream",
+  "stream_options",
+  "temperature",
+  "top_p",
+  "top_k",
+  "stop",
+  "seed",
+  "frequency_penalty",
+  "presence_penalty",
+  "reasoning_effort",
+  "response_format",
+  "prompt_cache_key",
+  "user",
+  "n"
+]);
+var ROLES = /* @__PURE__ */ new Set(["system", "developer", "user", "assistant", "tool"]);
+var PARTS = /* @__PURE__ */ new Set(["text", "refusal", "image_url"]);
+var IMAGE_TOKENS2 = 1e4;
+function parseChat(bytes, { model, maxTokens }) {
+  const body = parseRecord(bytes.toString("utf8"));
+  if (body === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
+  const field = unknownField(body, FIELDS2);
+  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
+  if ((body["n"] ?? 1) !== 1) return refuseCall("not_allowed", "one answer a call is allowed here");
+  if (!list(body["tools"]).every((tool) => kindOf(tool) === "function"))
+    return refuseCall("not_allowed", "tools run by the provider are not allowed here");
+  const messages = list(body["messages"]).map((it) => record2(it) ?? {});
+  if (!messages.every((it) => ROLES.has(textOf(it["role"]))))
+    return refuseCall("not_allowed", "a message of this role is not allowed here");
+  const parts = messages.flatMap((it) => list(it["content"]).map((part2) => record2(part2) ?? {}));
+  const part = parts.find((it) => !PARTS.has(kindOf(it)) || kindOf(it) === "image_url" && !isOwnImage(it));
+  if (part !== void 0) return refuseCall("not_allowed", `a content part of this kind is not allowed here: ${kindOf(part)}`);
+  const asked = Math.max(count2(body["max_tokens"]), count2(body["max_completion_tokens"]));
+  const bound = asked === 0 && maxTokens !== null ? { max_tokens: maxTokens } : {};
+  const figures = body["stream"] === true ? { stream_options: { include_usage: true } } : {};
+  const text2 = JSON.stringify({ ...body, ...bound, ...figures });
+  const images = parts.filter((it) => kindOf(it) === "image_url").map(imageOf);
+  return ok({
+    body: text2,
+    inputTokens: estimateInput(text2, images, IMAGE_TOKENS2),
+    maxTokens: asked === 0 ? maxTokens ?? 0 : asked,
+    longCache: false
+  });
+}
+function imageOf(part) {
+  return textOf(record2(part["image_url"])?.["url"]);
+}
+function isOwnImage(part) {
+  return imageOf(part).startsWith("data:image/");
+}
+function usageOf(usage) {
+  return toUsage2(usage, {
+    input: "prompt_tokens",
+    inputDetails: "prompt_tokens_details",
+    output: "completion_tokens",
+    outputDetails: "completion_tokens_details"
+  });
+}
+function readStream2(call) {
+  let begun = false;
+  let usage;
+  let chars = 0;
+  let thinking = false;
+  let failure2;
+  return {
+    read(chunk) {
+      begun = true;
+      usage = usageOf(record2(chunk["usage"])) ?? usage;
+      if (chunk["error"] !== void 0) failure2 = { error: chunk["error"] };
+      for (const choice of list(chunk["choices"])) {
+        const delta = record2(record2(choice)?.["delta"]);
+        const calls = list(delta?.["tool_calls"]).map((it) => textOf(record2(record2(it)?.["function"])?.["arguments"]));
+        chars += [textOf(delta?.["content"]), ...calls].reduce((sum, it) => sum + it.length, 0);
+        thinking ||= ["reasoning", "reasoning_content"].some((name) => textOf(delta?.[name]) !== "");
+      }
+    },
+    end() {
+      if (usage !== void 0) return { usage, estimated: false };
+      if (!begun) return void 0;
+      const outputTokens = estimateOutput({ chars, thinking }, call);
+      return { usage: { ...NO_USAGE, inputTokens: call.inputTokens, outputTokens }, estimated: true };
+    },
+    failure: () => failure2
+  };
+}
+
+// action/src/wires/openai-responses.ts
+var openaiResponses = {
+  path: "/v1/responses",
+  parse: parseResponses,
+  headers: {
+    names: /* @__PURE__ */ new Set(["accept", "content-type", "user-agent", "originator", "session-id", "thread-id", "x-client-request-id"]),
+    families: [],
+    checked: ({ "x-openai-internal-codex-responses-lite": lite }) => (
+      // Beside it the tools come as an item of the input (gpt-6 and later).
+      lite === "true" ? { "x-openai-internal-codex-responses-lite": lite } : {}
+    )
+  },
+  readStream: readStream3,
+  usageOf: (document) => usageOf2(record2(document["usage"])),
+  refusal: (type, message) => ({ error: { type, code: type, message, param: null } })
+};
+var FIELDS3 = /* @__PURE__ */ new Set([
+  "model",
+  "input",
+  "instructions",
+  "tools",
+  "tool_choice",
+  "parallel_tool_calls",
+  "reasoning",
+  "store",
+  "include",
+  "text",
+  "stream",
+  "stream_options",
+  "max_output_tokens",
+  "prompt_cache_key",
+  "client_metadata",
+  "metadata",
+  "temperature",
+  "top_p",
+  "truncation",
+  "user",
+  "safety_identifier"
+]);
+var TOOLS2 = /* @__PURE__ */ new Set(["function", "custom", "namespace", "tool_search"]);
+var ITEMS = /* @__PURE__ */ new Set([
+  "message",
+  "function_call",
+  "function_call_output",
+  "custom_tool_call",
+  "custom_tool_call_output",
+  "reasoning",
+  "additional_tools",
+  "tool_search_call",
+  "tool_search_output"
+]);
+var PARTS2 = /* @__PURE__ */ new Set([
+  "input_text",
+  "output_text",
+  "refusal",
+  "input_image",
+  "summary_text",
+  "reasoning_text",
+  "encrypted_content"
+]);
+var INCLUDED = /* @__PURE__ */ new Set(["reasoning.encrypted_content"]);
+var IMAGE_TOKENS3 = 1e4;
+function parseResponses(bytes, { model, maxTokens }) {
+  const body = parseRecord(bytes.toString("utf8"));
+  if (body === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
+  const field = unknownField(body, FIELDS3);
+  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
+  if (body["store"] !== false) return refuseCall("not_allowed", "nothing may be stored with the provider: send store as false");
+  if (!list(body["include"] ?? []).every((it) => typeof it === "string" && INCLUDED.has(it)))
+    return refuseCall("not_allowed", "only sealed reasoning may be included");
+  const input2 = typeof body["input"] === "string" ? [] : list(body["input"]);
+  const items = input2.map((it) => record2(it) ?? {});
+  const tools = [...list(body["tools"]), ...items.flatMap((it) => list(it["tools"]))];
+  if (!tools.every((tool) => isOwnTool2(tool))) return refuseCall("not_allowed", "tools run by the provider are not allowed here");
+  const item = items.find((it) => !isOwnItem(it));
+  if (item !== void 0) return refuseCall("not_allowed", `an item of this kind is not allowed here: ${kindOf(item)}`);
+  const parts = items.flatMap(partsOf);
+  const part = parts.find((it) => !isOwnPart(it));
+  if (part !== void 0) return refuseCall("not_allowed", `a content part of this kind is not allowed here: ${kindOf(part)}`);
+  const asked = count2(body["max_output_tokens"]);
+  const bounded = asked === 0 && maxTokens !== null ? { ...body, max_output_tokens: maxTokens } : body;
+  const text2 = JSON.stringify(bounded);
+  const images = parts.filter((it) => kindOf(it) === "input_image").map((it) => textOf(it["image_url"]));
+  return ok({
+    body: text2,
+    inputTokens: estimateInput(text2, images, IMAGE_TOKENS3),
+    maxTokens: asked === 0 ? maxTokens ?? 0 : asked,
+    longCache: false
+  });
+}
+function isOwnTool2(value, depth = 0) {
+  const tool = record2(value);
+  if (tool === void 0 || !TOOLS2.has(kindOf(tool)) || depth > 2) return false;
+  if (kindOf(tool) === "tool_search") return tool["execution"] === "client";
+  return list(tool["tools"]).every((it) => isOwnTool2(it, depth + 1));
+}
+function isOwnItem(item) {
+  return item["type"] === void 0 ? typeof item["role"] === "string" : ITEMS.has(kindOf(item));
+}
+function partsOf(item) {
+  return [item["content"], item["output"], item["summary"]].flatMap((value) => list(value).map((it) => record2(it) ?? {}));
+}
+function isOwnPart(part) {
+  if (!PARTS2.has(kindOf(part)) || "file_id" in part) return false;
+  return kindOf(part) !== "input_image" || textOf(part["image_url"]).startsWith("data:image/");
+}
+function usageOf2(usage) {
+  return toUsage2(usage, {
+    input: "input_tokens",
+    inputDetails: "input_tokens_details",
+    output: "output_tokens",
+    outputDetails: "output_tokens_details"
+  });
+}
+var LAST = /* @__PURE__ */ new Set(["response.completed", "response.incomplete", "response.failed"]);
+function readStream3(call) {
+  let begun = false;
+  let usage;
+  let chars = 0;
+  let thinking = false;
+  let failure2;
+  return {
+    read(event) {
+      const type = textOf(event["type"]);
+      begun = true;
+      if (LAST.has(type)) {
+        const response = record2(event["response"]);
+        usage = usageOf2(record2(response?.["usage"]));
+        if (type === "response.failed") failure2 = toFailure(record2(response?.["error"]));
+      } else if (type === "error") failure2 = toFailure(record2(event["error"]) ?? event);
+      else if (type === "response.output_item.added") thinking ||= kindOf(event["item"]) === "reasoning";
+      else if (type.endsWith(".delta")) chars += textOf(event["delta"]).length;
+    },
+    end() {
+      if (usage !== void 0) return { usage, estimated: false };
+      if (!begun) return void 0;
+      const outputTokens = estimateOutput({ chars, thinking }, call);
+      return { usage: { ...NO_USAGE, inputTokens: call.inputTokens, outputTokens }, estimated: true };
+    },
+    failure: () => failure2
+  };
+}
+function toFailure(error63) {
+  return { error: { type: textOf(error63?.["type"]) || textOf(error63?.["code"]), ...error63 } };
+}
+
+// action/src/wires/table.ts
+var WIRES = {
+  "anthropic-messages": anthropicMessages,
+  "openai-responses": openaiResponses,
+  "openai-chat": openaiChat
+};
+
 // action/src/prepare.ts
 async function prepare(inputs, workspace, log) {
   const { surroundings } = inputs;
@@ -69851,11 +70507,6 @@ async function prepare(inputs, workspace, log) {
         "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings."
       )
     );
-  }
-  const [only, another] = Object.values(HARNESS);
-  if (only !== void 0 && another === void 0) {
-    const installed = await installTool(only.tool, surroundings);
-    if (!installed.ok) return installed;
   }
   if (surroundings.unsandboxed) {
     log("NO SANDBOX: the playground's scripted model only");
@@ -69871,35 +70522,36 @@ async function prepare(inputs, workspace, log) {
 }
 async function equip(inputs, workspace, ready, { route, auth: word }, log) {
   const harness = findHarness(route.harness);
-  if (harness === void 0) {
-    const known = Object.keys(HARNESS).join(", ");
-    return err(
-      blocked(
-        "harnessUnavailable",
-        `The workflow's version of the Action doesn't know the harness \`${cut(route.harness, 50)}\`, only ${known}. Raise the commit of the Action in the workflow of the runner repository.`
-      )
-    );
-  }
+  if (harness === void 0) return unknown2("the harness", route.harness, Object.keys(HARNESS));
+  const provider = PROVIDERS.find((known) => known === route.provider);
+  if (provider === void 0) return unknown2("the provider", route.provider, PROVIDERS);
   const auth = AUTHS.find((known) => known === word);
-  if (auth === void 0) {
+  if (auth === void 0) return unknown2("credentials of the kind", word, AUTHS);
+  const { speaks, auths } = harness.info;
+  const wireId = speaks[provider];
+  if (wireId === void 0 || !auths.includes(auth))
     return err(
-      blocked(
-        "harnessUnavailable",
-        `The workflow's version of the Action doesn't know credentials of the kind \`${cut(word, 50)}\`, only ${AUTHS.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`
-      )
+      blocked("harnessUnavailable", `${route.harness} can't work with ${provider} by ${auth}. This is a defect of the app.`)
     );
-  }
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
   const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
   const sandbox = ready.srt === void 0 ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
-  return ok({ workspace, sandbox, harness, auth, tool: tool.value });
+  return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
+}
+function unknown2(what, word, known) {
+  return err(
+    blocked(
+      "harnessUnavailable",
+      `The workflow's version of the Action doesn't know ${what} \`${cut(word, 50)}\`, only ${known.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`
+    )
+  );
 }
 
 // action/src/report.ts
 import { readFile as readFile3, rename as rename5, rm as rm6, writeFile as writeFile5 } from "node:fs/promises";
-import { setTimeout as sleep4 } from "node:timers/promises";
+import { setTimeout as sleep5 } from "node:timers/promises";
 
 // src/core/wire/redact.ts
 var SHAPES = [
@@ -70067,7 +70719,7 @@ function startHeartbeats(client, runToken, everyMs, beat, onStop) {
           onStop(answer2.ok ? "the app said stop" : `the app refused the heartbeat: ${answer2.error.message}`);
         return;
       }
-      await sleep4(everyMs, void 0, { signal: ended.signal }).catch(() => {
+      await sleep5(everyMs, void 0, { signal: ended.signal }).catch(() => {
       });
     }
   };
@@ -70088,7 +70740,7 @@ async function main() {
     const log = makeLog();
     const inputs = readInputs();
     if (!inputs.ok) return setFailed(inputs.error);
-    const dispatcher = new import_undici6.EnvHttpProxyAgent();
+    const dispatcher = new import_undici7.EnvHttpProxyAgent();
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
     const claimed = await claim2(inputs.value, dispatcher);
@@ -70109,8 +70761,8 @@ async function claim2(inputs, dispatcher) {
     appUrl: inputs.appUrl,
     attempt: inputs.attempt,
     dispatcher,
-    sleep: sleep5,
-    now: () => performance13.now()
+    sleep: sleep6,
+    now: () => performance14.now()
   });
   let token;
   try {
@@ -70119,7 +70771,7 @@ async function claim2(inputs, dispatcher) {
     return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
   }
   const answer2 = await client.claim(token);
-  const claimedAt = performance13.now();
+  const claimedAt = performance14.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);
@@ -70133,7 +70785,7 @@ async function runClaimed(run2) {
   let gateway;
   const soFar = () => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance13.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance14.now() - claimedAt) };
   };
   const pending = () => ({
     appUrl: inputs.appUrl,

@@ -66036,15 +66036,16 @@ function storable(text2) {
 }
 
 // src/core/wire/contract.ts
-var CONTRACT_VERSION = 1;
+var CONTRACT_VERSION = 2;
+var Contract = external_exports.literal([CONTRACT_VERSION - 1, CONTRACT_VERSION]);
 var MAX_OUTCOME_BYTES = 8 * 1024 * 1024;
 var SIZES = ["xs", "s", "m", "l", "xl"];
 var Size = external_exports.enum(SIZES);
 var TIERS = ["light", "standard", "frontier"];
 var Tier = external_exports.enum(TIERS);
-var HARNESSES = ["claude-code"];
+var HARNESSES = ["claude-code", "codex", "opencode"];
 var Harness = external_exports.enum(HARNESSES);
-var PROVIDERS = ["anthropic"];
+var PROVIDERS = ["anthropic", "openai", "openrouter"];
 var Provider = external_exports.enum(PROVIDERS);
 var EFFORTS = ["low", "medium", "high"];
 var Effort = external_exports.enum(EFFORTS);
@@ -66054,11 +66055,11 @@ var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 var ClaimRequest = external_exports.strictObject({
-  contract: external_exports.literal(CONTRACT_VERSION),
+  contract: Contract,
   harnesses: external_exports.array(external_exports.string().max(50)).max(20)
 });
 var Claim = external_exports.object({
-  contract: external_exports.literal(CONTRACT_VERSION),
+  contract: Contract,
   /** Good for this attempt's heartbeat and outcome alone. */
   runToken: external_exports.string(),
   /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
@@ -66071,12 +66072,16 @@ var Claim = external_exports.object({
   route: external_exports.object({
     tier: external_exports.string(),
     harness: external_exports.string(),
+    /** Not in contract 1, which knew one. */
+    provider: external_exports.string().default("anthropic"),
     model: external_exports.string(),
     effort: external_exports.string().nullable(),
     maxTurns: count.min(1)
   }),
   /** Of `AUTHS`: what the key in the job's environment is. */
   auth: external_exports.string(),
+  /** Of `workload-identity`: what its provider must be told beside the job's own identity. */
+  identity: external_exports.record(external_exports.string(), external_exports.string()).nullable().default(null),
   budget: external_exports.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
@@ -66091,11 +66096,13 @@ var Usage = external_exports.strictObject({
   /** Written to the cache for five minutes. */
   cacheWriteTokens: tokens,
   /** Written to the cache for an hour, at another price. */
-  cacheWrite1hTokens: tokens
+  cacheWrite1hTokens: tokens,
+  /** The part of the output that nobody reads. */
+  reasoningTokens: tokens.default(0)
 });
 var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
-  contract: external_exports.literal(CONTRACT_VERSION),
+  contract: Contract,
   phase: external_exports.enum(PHASES),
   /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
@@ -66159,7 +66166,7 @@ var BLOCKED_REASONS = [
 var Outcome = external_exports.discriminatedUnion("kind", [
   external_exports.strictObject({
     kind: external_exports.literal("blocked"),
-    contract: external_exports.literal(CONTRACT_VERSION),
+    contract: Contract,
     reason: external_exports.enum(BLOCKED_REASONS),
     detail: text(2e3),
     usage: Usage,
@@ -66168,7 +66175,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
   }),
   external_exports.strictObject({
     kind: external_exports.literal("ran"),
-    contract: external_exports.literal(CONTRACT_VERSION),
+    contract: Contract,
     ending: Ending,
     /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
     usage: Usage,
@@ -66204,6 +66211,34 @@ function messageOf(cause) {
   return text2.split("\n", 1)[0] ?? "";
 }
 
+// src/core/wire/harnesses.ts
+var HARNESS_INFO = {
+  "claude-code": {
+    speaks: { anthropic: "anthropic-messages" },
+    auths: ["api-key", "oauth", "workload-identity"],
+    effort: true,
+    turnLimit: true,
+    resume: true,
+    structuredOutput: true
+  },
+  codex: {
+    speaks: { openai: "openai-responses" },
+    auths: ["api-key", "access-token", "workload-identity"],
+    effort: true,
+    turnLimit: false,
+    resume: true,
+    structuredOutput: true
+  },
+  opencode: {
+    speaks: { anthropic: "anthropic-messages", openai: "openai-responses", openrouter: "openai-chat" },
+    auths: ["api-key", "workload-identity"],
+    effort: true,
+    turnLimit: true,
+    resume: true,
+    structuredOutput: false
+  }
+};
+
 // src/core/wire/json.ts
 function parseRecord(text2) {
   try {
@@ -66220,6 +66255,14 @@ function textOf(value) {
 }
 
 // action/src/harness/harness.ts
+var BY_SIGNAL = {
+  quota: "quotaExhausted",
+  throttle: "rateLimited",
+  overload: "overloaded",
+  auth: "authFailed",
+  billing: "billing"
+};
+var OF_PROVIDER = /* @__PURE__ */ new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
 function quote(word) {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
@@ -66279,24 +66322,44 @@ function sumOf(values) {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
+var USED_UP = /usage_limit_reached|insufficient_quota|hit your .*limit|quota exceeded|exceeded your current quota/i;
+var UNPAID = /insufficient_credits|billing|credit balance is too low/i;
+var NO_MODEL = /model_not_found|\bmodel\b.*(?:not (?:exist|available|supported|found)|access)/i;
+var OVERLOADED = /overloaded|at capacity|high demand/i;
+var THROTTLED = /rate_limit|rate limit|too many requests/i;
+var REFUSED_KEY = /invalid_api_key|unauthorized|authentication/i;
+var BAD_REQUEST = /context_length|context window|maximum context|too long|invalid_request/i;
+function kindOfRefusal({ status, words, message }) {
+  const said = [...words, message].join("\n");
+  const of = (ending) => ({ ending, isBadRequest: false });
+  if (USED_UP.test(said)) return of("quotaExhausted");
+  if (status === 402 || UNPAID.test(words.join("\n")) || /credit balance is too low/i.test(message)) return of("billing");
+  if (status === 429) return of("rateLimited");
+  if (status === 401 || status === 403 && !NO_MODEL.test(said)) return of("authFailed");
+  if (status === 404 || (status === null || status === 400 || status === 403) && NO_MODEL.test(said))
+    return of("modelNotFound");
+  if (status === 529 || status === 503 || OVERLOADED.test(said)) return of("overloaded");
+  if (status === null && THROTTLED.test(said)) return of("rateLimited");
+  if (status === null && REFUSED_KEY.test(words.join("\n"))) return of("authFailed");
+  const isBadRequest = status === null ? BAD_REQUEST.test(said) : status >= 400 && status < 500 && status !== 408;
+  return { ending: "providerError", isBadRequest };
+}
 
 // action/src/harness/claude-code.ts
 var claudeCode = {
   tool: "claude-code",
-  wire: "anthropic-messages",
+  info: HARNESS_INFO["claude-code"],
   command: toCommand,
   read: readClaude,
-  limits
+  limits,
+  repeatsRefusals: false,
+  hides: []
 };
 var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
-var MAX_OUTPUT_TOKENS = 32e3;
-var MIN_OUTPUT_TOKENS = 4e3;
-var OUTPUT_SHARE = 4;
-var KEY_VARIABLE = {
-  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
-  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key })
-};
+function keyVariable({ auth, dummy }) {
+  return auth === "oauth" ? { CLAUDE_CODE_OAUTH_TOKEN: dummy } : { ANTHROPIC_API_KEY: dummy };
+}
 function toCommand(run) {
   const { route } = run;
   const args = [
@@ -66316,25 +66379,20 @@ function toCommand(run) {
     OUT_OF_REACH,
     ...route.effort === null ? [] : ["--effort", route.effort],
     ...run.guide === void 0 ? [] : ["--append-system-prompt-file", run.guide],
-    ...run.resume ? ["--resume", run.session] : ["--session-id", run.session]
+    ...run.session.kind === "resume" ? ["--resume", run.session.id] : ["--session-id", run.session.id]
   ];
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
-    ...KEY_VARIABLE[run.auth](run.dummy),
+    ...keyVariable(run),
     CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
-    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(run.maxTokens),
     DISABLE_AUTOUPDATER: "1",
     // The CLI refuses to skip permissions as root unless told that it is contained.
     ...process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}
   };
   return { line: `exec ${args.map(quote).join(" ")}`, env, input: run.prompt };
-}
-function maxOutputTokens(budget) {
-  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
-  const affordable = Math.floor(budget.microUsd * 1e6 / budget.price.output / OUTPUT_SHARE);
-  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
 }
 function readClaude(left) {
   let result;
@@ -66440,8 +66498,225 @@ function toKind(result, text2, hint) {
   return "providerError";
 }
 
+// action/src/harness/codex.ts
+var codex = {
+  tool: "codex",
+  info: HARNESS_INFO.codex,
+  command: toCommand2,
+  read: readCodex,
+  repeatsRefusals: false,
+  hides: []
+};
+function toCommand2(run) {
+  const { route, session } = run;
+  const home = `${run.home}/codex`;
+  const provider = {
+    name: "pool",
+    base_url: `http://${run.gateway}/v1`,
+    env_key: "RUN_KEY",
+    wire_api: "responses",
+    supports_websockets: false,
+    request_max_retries: 0,
+    stream_max_retries: 1
+  };
+  const settings = {
+    model_provider: "pool",
+    "model_providers.pool": provider,
+    web_search: "disabled",
+    project_doc_max_bytes: 0,
+    check_for_update_on_startup: false,
+    ...route.effort === null ? {} : { model_reasoning_effort: route.effort }
+  };
+  const args = [
+    run.executable,
+    "exec",
+    "--json",
+    "--ignore-user-config",
+    "--skip-git-repo-check",
+    "-m",
+    route.model,
+    "-s",
+    "danger-full-access",
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${toToml(value)}`]),
+    ...session.kind === "resume" ? ["resume", session.id, "-"] : ["-"]
+  ];
+  const guide = run.guide === void 0 ? "" : `cp -f ${quote(run.guide)} ${quote(`${home}/AGENTS.md`)} && `;
+  return {
+    line: `mkdir -p ${quote(home)} && ${guide}exec ${args.map(quote).join(" ")}`,
+    env: { CODEX_HOME: home, RUN_KEY: run.dummy },
+    input: run.prompt
+  };
+}
+function toToml(value) {
+  const table = record2(value);
+  if (table === void 0) return JSON.stringify(value);
+  return `{${Object.entries(table).map(([name, each]) => `${name}=${toToml(each)}`).join(",")}}`;
+}
+function readCodex(left) {
+  let sessionId = null;
+  let last;
+  let message = "";
+  for (const event of eventsOf(left.stdout, ['"thread.started"', '"turn.', '"agent_message"'])) {
+    if (event["type"] === "thread.started") sessionId ??= textOf(event["thread_id"]) || null;
+    else if (event["type"] === "turn.completed" || event["type"] === "turn.failed") last = event;
+    else if (event["type"] === "item.completed") {
+      const item = record2(event["item"]);
+      if (item?.["type"] === "agent_message") message = textOf(item["text"]);
+    }
+  }
+  const windows = readWindows(left.rollout ?? "");
+  if (last === void 0) return unfinished(left, sessionId, windows);
+  const told = { costUsd: null, turns: null, sessionId, windows };
+  if (last["type"] === "turn.completed")
+    return toReading({ ...told, ending: "completed", said: message, usage: toTokens2(record2(last["usage"])) });
+  const said = textOf(record2(last["error"])?.["message"]);
+  const status = /\b(?:unexpected|last) status:? (\d{3})\b/.exec(said)?.[1];
+  const failed = kindOfRefusal({ status: status === void 0 ? null : Number(status), words: [], message: said });
+  return toReading({ ...told, ...failed, said, usage: NO_TOKENS, resetsAt: resetOf(windows) });
+}
+function resetOf(windows) {
+  const full = windows.flatMap(({ utilization, resetsAt }) => (utilization ?? 0) >= 1 && resetsAt !== null ? [resetsAt] : []);
+  return full.length === 0 ? null : Math.max(...full);
+}
+function toTokens2(usage) {
+  const input2 = countOf(usage?.["input_tokens"]);
+  const read = countOf(usage?.["cached_input_tokens"]);
+  const write = countOf(usage?.["cache_write_input_tokens"]);
+  return {
+    inputTokens: input2 === null ? null : Math.max(0, input2 - (read ?? 0) - (write ?? 0)),
+    outputTokens: countOf(usage?.["output_tokens"]),
+    cacheReadTokens: read,
+    cacheWriteTokens: write,
+    reasoningTokens: countOf(usage?.["reasoning_output_tokens"])
+  };
+}
+var NAMES = { 300: "five_hour", 10080: "seven_day" };
+function readWindows(rollout) {
+  const told = [...eventsOf(rollout, ['"rate_limits"'])].flatMap((event) => {
+    const payload = record2(event["payload"]);
+    return payload?.["type"] === "token_count" ? record2(payload["rate_limits"]) ?? [] : [];
+  });
+  const last = record2(told.at(-1));
+  return [last?.["primary"], last?.["secondary"]].flatMap((window) => toWindow(record2(window)) ?? []);
+}
+function toWindow(window) {
+  const minutes = countOf(window?.["window_minutes"]);
+  const percent = window?.["used_percent"];
+  if (minutes === null || typeof percent !== "number") return void 0;
+  return { name: NAMES[minutes] ?? `${String(minutes)}m`, utilization: percent / 100, resetsAt: countOf(window?.["resets_at"]) };
+}
+
+// action/src/harness/opencode.ts
+var opencode = {
+  tool: "opencode",
+  info: HARNESS_INFO.opencode,
+  command: toCommand3,
+  read: readOpencode,
+  repeatsRefusals: true,
+  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same.
+  hides: [".opencode"]
+};
+var LIBRARY = {
+  anthropic: "@ai-sdk/anthropic",
+  openai: "@ai-sdk/openai",
+  openrouter: "@ai-sdk/openai-compatible"
+};
+var CONTEXT_TOKENS = 2e5;
+function toCommand3(run) {
+  const { route, session } = run;
+  const model = `pool/${route.model}`;
+  const config2 = {
+    autoupdate: false,
+    share: "disabled",
+    snapshot: false,
+    // Both would be downloaded.
+    lsp: false,
+    formatter: false,
+    provider: {
+      pool: {
+        npm: LIBRARY[run.provider],
+        options: { baseURL: `http://${run.gateway}/v1`, apiKey: "{env:RUN_KEY}" },
+        models: { [route.model]: { limit: { context: CONTEXT_TOKENS, output: run.maxTokens } } }
+      }
+    },
+    model,
+    small_model: model,
+    agent: { build: { steps: run.maxTurns }, title: { disable: true } },
+    permission: { "*": "allow", webfetch: "deny", websearch: "deny" },
+    ...run.guide === void 0 ? {} : { instructions: [run.guide] }
+  };
+  const args = [
+    run.executable,
+    "run",
+    "--format",
+    "json",
+    "-m",
+    model,
+    ...route.effort === null ? [] : ["--variant", route.effort],
+    ...session.kind === "resume" ? ["-s", session.id] : []
+  ];
+  const env = {
+    RUN_KEY: run.dummy,
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(config2),
+    OPENCODE_DISABLE_AUTOUPDATE: "1",
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    OPENCODE_DISABLE_PROJECT_CONFIG: "1"
+  };
+  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run.prompt };
+}
+function readOpencode(left) {
+  let sessionId = null;
+  let message = null;
+  let error63;
+  const steps = [];
+  for (const event of eventsOf(left.stdout, ['"sessionID"'])) {
+    sessionId ??= textOf(event["sessionID"]) || null;
+    const part = record2(event["part"]);
+    if (event["type"] === "error") error63 = record2(event["error"]);
+    else if (event["type"] === "step_finish" && part !== void 0) steps.push(part);
+    else if (event["type"] === "text") message = textOf(part?.["text"]);
+  }
+  const told = {
+    usage: toTokens3(steps),
+    costUsd: sumOf(steps.map(({ cost }) => typeof cost === "number" ? cost : null)),
+    turns: steps.length === 0 ? null : steps.length,
+    sessionId,
+    windows: []
+  };
+  if (error63 !== void 0) return toReading({ ...told, ...readError(error63) });
+  if (left.killed || left.exitCode !== 0 || steps.length === 0) return { ...unfinished(left, sessionId), ...told };
+  return { ...toReading({ ...told, ending: "completed", said: message ?? "" }), finalMessage: message };
+}
+function readError(error63) {
+  const data = record2(error63["data"]);
+  const message = textOf(data?.["message"]) || textOf(error63["message"]);
+  const answer = parseRecord(textOf(data?.["responseBody"]));
+  const refusal = record2(answer?.["error"]);
+  const words = [refusal?.["type"], refusal?.["code"], error63["name"]].map(textOf).filter((word) => word !== "");
+  const status = countOf(data?.["statusCode"]);
+  const reset = record2(data?.["responseHeaders"])?.["anthropic-ratelimit-unified-reset"];
+  return {
+    ...kindOfRefusal({ status, words, message }),
+    said: message,
+    resetsAt: countOf(refusal?.["resets_at"]) ?? countOf(typeof reset === "string" && reset !== "" ? Number(reset) : reset)
+  };
+}
+function toTokens3(steps) {
+  if (steps.length === 0) return NO_TOKENS;
+  const sum = (of) => sumOf(steps.map((step) => countOf(of(record2(step["tokens"])))));
+  const reasoning = sum((tokens2) => tokens2?.["reasoning"]);
+  const output2 = sum((tokens2) => tokens2?.["output"]);
+  return {
+    inputTokens: sum((tokens2) => tokens2?.["input"]),
+    outputTokens: output2 === null ? null : output2 + (reasoning ?? 0),
+    cacheReadTokens: sum((tokens2) => record2(tokens2?.["cache"])?.["read"]),
+    cacheWriteTokens: sum((tokens2) => record2(tokens2?.["cache"])?.["write"]),
+    reasoningTokens: reasoning
+  };
+}
+
 // action/src/harness/table.ts
-var HARNESS = { "claude-code": claudeCode };
+var HARNESS = { "claude-code": claudeCode, codex, opencode };
 
 // action/src/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;

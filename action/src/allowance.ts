@@ -1,8 +1,7 @@
 import { NO_USAGE, type Price, type Usage } from "#core/wire/contract.ts";
 import { costOf } from "#core/wire/cost.ts";
-import type { ModelCall } from "./gateway-request.ts";
-import type { Metered } from "./meter.ts";
 import { combine } from "./usage.ts";
+import type { Metered, ModelCall } from "./wires/wire.ts";
 
 /**
  * The attempt's money, kept by the gateway. Before a call its worst case is reserved, so that calls in parallel
@@ -19,6 +18,19 @@ export type Allowance = {
 
 export function makeAllowance(budgetMicroUsd: number, price: Price): Allowance {
   return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
+}
+
+/** A call could ask for 128,000 output tokens; the gateway must reserve them all, so a small budget buys small answers. */
+const MAX_OUTPUT_TOKENS = 32_000;
+const MIN_OUTPUT_TOKENS = 4_000;
+/** Of the budget, the share that one call's output may reserve. */
+const OUTPUT_SHARE = 4;
+
+/** Output tokens a call may ask for, so that one call reserves no more than a quarter of the budget. Pure. */
+export function maxOutputTokens({ microUsd, price }: { readonly microUsd: number; readonly price: Price }): number {
+  if (price.output === 0) return MAX_OUTPUT_TOKENS;
+  const affordable = Math.floor((microUsd * 1_000_000) / price.output / OUTPUT_SHARE);
+  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
 }
 
 /** The most one call may use: its input at the dearest price it can be billed at, all of `maxTokens` as output. Pure. */

@@ -10,15 +10,17 @@ import {
   NO_USAGE,
   type Outcome,
   type PHASES,
+  type Provider,
   type Verification,
 } from "#core/wire/contract.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
+import { maxOutputTokens } from "./allowance.ts";
 import { readChanges } from "./changes.ts";
 import { type Blocked } from "./failure.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
-import { confirmEnding, type Harness } from "./harness/harness.ts";
+import { confirmEnding, type Harness, type Session } from "./harness/harness.ts";
 import { toEnding } from "./harness/reading.ts";
 import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
@@ -29,6 +31,7 @@ import type { Sandbox } from "./sandbox.ts";
 import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Tool } from "./tools.ts";
 import { runSetup, runVerification, type VerificationRun } from "./verify.ts";
+import type { Wire } from "./wires/wire.ts";
 import { fetchBase, type Workspace, writeGuides } from "./workspace.ts";
 
 /** What an attempt works with. */
@@ -36,6 +39,8 @@ export type Prepared = {
   readonly workspace: Workspace;
   readonly sandbox: Sandbox;
   readonly harness: Harness;
+  readonly provider: Provider;
+  readonly wire: Wire;
   /** What the leased key is. */
   readonly auth: Auth;
   readonly tool: Tool;
@@ -58,8 +63,11 @@ const RESERVE_MS = MINUTE_MS;
 /** A repair round shorter than this would only cost. */
 const MIN_REPAIR_MS = MINUTE_MS;
 
-/** How Anthropic's keys and tokens begin: a CLI may look at that before it sends one. */
-const DUMMY_OF: Readonly<Record<Auth, string>> = { "api-key": "sk-ant-api03", oauth: "sk-ant-oat01" };
+/** How keys and tokens begin: a CLI may look at that before it sends one. */
+function makeDummy(auth: Auth, provider: Provider): string {
+  const begins = auth === "oauth" ? "sk-ant-oat01" : provider === "anthropic" ? "sk-ant-api03" : "sk";
+  return `${begins}-dummy-${randomBytes(24).toString("base64url")}`;
+}
 
 /** When harness and verification stop, so that the outcome still arrives within the lease. Pure. */
 export function workUntil(claimedAt: number, deadlineMs: number): number {
@@ -89,9 +97,11 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   if (!kept.ok) return kept;
   log("set up", { commands: claim.commands.setup.length });
 
-  const dummy = `${DUMMY_OF[deps.auth]}-dummy-${randomBytes(24).toString("base64url")}`;
+  const { auth, provider, wire, harness } = deps;
+  const dummy = makeDummy(auth, provider);
   await using gateway = await startGateway({
-    key: inputs.key, dummy, auth: deps.auth, upstream: inputs.baseUrl, model: claim.route.model, budgetMicroUsd: claim.budget.microUsd,
+    key: inputs.key, dummy, auth, wire, upstream: inputs.upstreams[provider], model: claim.route.model,
+    maxTokens: maxOutputTokens(claim.budget), repeatsRefusals: harness.repeatsRefusals, budgetMicroUsd: claim.budget.microUsd,
     price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
   const worked = await work(deps, git.value, gateway, { dummy, guide, until });
@@ -143,9 +153,13 @@ type WorkSettings = { readonly dummy: string; readonly guide: string | undefined
 /** Harness, verification, and at most one repair round. */
 async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: WorkSettings): Promise<Result<Worked, Blocked>> {
   const { claim, stopping } = deps;
-  const session = randomUUID();
   const prompt = renderPrompt(claim, makeFence());
-  const start = { ...settings, session, prompt, maxTurns: claim.route.maxTurns };
+  const start: HarnessSettings = {
+    ...settings,
+    session: { kind: "first", id: randomUUID() },
+    prompt,
+    maxTurns: claim.route.maxTurns,
+  };
   const { base } = claim.checkout;
   const limits = { until: settings.until, signal: stopping };
   const begun = claim.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim.resume, limits);
@@ -153,12 +167,13 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
   if (claim.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim.resume.length });
   const first = await runRound(deps, git, gateway, start, begun.value);
   if (!first.ok) return first;
-  const { ending, tree } = first.value;
+  const { ending, tree, session } = first.value;
   if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
   const verified = await verify(deps, gateway, settings.until);
 
   const turnsLeft = claim.route.maxTurns - (ending.turns ?? 0);
-  const mayRepair = ending.kind === "completed" && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
+  const mayRepair =
+    ending.kind === "completed" && session !== null && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
   // What can't be started there can't be after a repair either.
   const failed = couldNotStart(verified.failure?.exitCode) ? undefined : verified.failure;
   if (failed === undefined || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
@@ -167,7 +182,7 @@ async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: Wor
   // A fresh fence: the output comes from code that may have seen the first one.
   const repair = {
     ...start,
-    resume: true,
+    session: { kind: "resume", id: session } as const,
     prompt: renderRepair(failed.command, failed.output, makeFence()),
     maxTurns: turnsLeft,
   };
@@ -196,47 +211,51 @@ async function runRound(
   gateway: Gateway,
   settings: HarnessSettings,
   onto: Tree,
-): Promise<Result<{ readonly ending: Ending; readonly tree: Tree }, Blocked>> {
+): Promise<Result<Round & { readonly tree: Tree }, Blocked>> {
   const { workspace, claim } = deps;
   const before = await takeSnapshot(git, workspace, claim.checkout.base);
   if (!before.ok) return before;
-  const ending = await runHarness(deps, gateway, settings);
+  const ran = await runHarness(deps, gateway, settings);
   const after = await takeSnapshot(git, workspace, claim.checkout.base);
   if (!after.ok) return after;
   const tree = await carryOver(git, workspace, { before: before.value, after: after.value, onto });
-  return tree.ok ? ok({ ending, tree: tree.value }) : tree;
+  return tree.ok ? ok({ ...ran, tree: tree.value }) : tree;
 }
 
 function makeFence(): string {
   return `=====${randomBytes(12).toString("hex")}=====`;
 }
 
+/** `session`: to go on with, by the harness's own name for it; null where it has begun none. */
+type Round = { readonly ending: Ending; readonly session: string | null };
+
 type HarnessSettings = WorkSettings & {
-  readonly session: string;
-  readonly resume?: boolean;
+  readonly session: Session;
   readonly prompt: string;
   readonly maxTurns: number;
 };
 
-async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: HarnessSettings): Promise<Ending> {
-  const { claim, sandbox, workspace, harness, auth, tool, stopping, log } = deps;
+async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: HarnessSettings): Promise<Round> {
+  const { claim, sandbox, workspace, harness, provider, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
-    executable: tool.executable, gateway: gateway.address, auth, home: workspace.home, route: claim.route, budget: claim.budget,
-    ...settings, resume: settings.resume ?? false,
+    executable: tool.executable, gateway: gateway.address, provider, auth, home: workspace.home, route: claim.route,
+    maxTokens: maxOutputTokens(claim.budget), ...settings,
   }); // prettier-ignore
   gateway.setOpen(true);
   const ended = await sandbox.run({
     ...command,
     reach: { to: "gateway", address: gateway.address },
+    hides: harness.hides,
     until: settings.until,
     signal: stopping,
   });
   gateway.setOpen(false);
-  const limits = harness.limits(ended);
+  const limits = harness.limits?.(ended);
   if (limits !== undefined) gateway.heard(limits);
   const facts = gateway.facts();
-  const read = confirmEnding(toEnding(harness.read(ended)), facts);
+  const reading = harness.read(ended);
+  const read = confirmEnding(toEnding(reading), facts);
   const ending: Ending = stopping.aborted && read.kind !== "completed" ? { ...read, kind: "crashed", detail: STOPPED } : read;
   log("harness ended", {
     ending: ending.kind,
@@ -244,7 +263,7 @@ async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: Harness
     modelCalls: facts.modelCalls,
     outputTokens: facts.usage.outputTokens,
   });
-  return ending;
+  return { ending, session: reading.sessionId };
 }
 
 /** Work that was stopped by its limits may be good all the same; after a provider's failure there is nothing to judge. */

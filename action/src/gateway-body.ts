@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 
 /** Anthropic's own limit for a request (32 MB, docs "Errors", read 2026-09-30). */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -30,16 +30,15 @@ export function release(buffered: Buffered, body: Body): void {
 }
 
 /**
- * Refuses without keeping the body. What can be read of it is thrown away first: closing a socket with unread bytes
- * resets it, and the client never sees the answer.
+ * What can be read of a body that is refused is thrown away before it is: closing a socket with unread bytes resets it, and
+ * the client never sees the answer.
  */
-export async function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: Refusal): Promise<void> {
+export async function unread(request: IncomingMessage): Promise<void> {
   let bytes = 0;
   for await (const chunk of stay(request)) {
     bytes += chunk.length;
     if (bytes > MAX_BODY_BYTES) break;
   }
-  refuse(response, ...refusal);
 }
 
 /** The rest of a request; leaving the loop doesn't end the connection, which still needs an answer. */
@@ -50,28 +49,18 @@ function stay(request: IncomingMessage): AsyncIterable<Buffer> {
 /** Kept of a failed answer; an error of the provider's is under 2 kB. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** The first bytes of an answer. */
-export type Head = { read(chunk: Uint8Array): void; text(): string };
-
-export function makeHead(): Head {
+/** Reads a failed answer to its end, and keeps its beginning. */
+export async function readHead(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let left = MAX_ERROR_BYTES;
-  return {
-    read(chunk) {
-      if (left > 0) chunks.push(chunk.subarray(0, left));
-      left -= chunk.length;
-    },
-    text: () => Buffer.concat(chunks).toString("utf8"),
-  };
+  for await (const chunk of body) {
+    if (left > 0) chunks.push(chunk.subarray(0, left));
+    left -= chunk.length;
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
-const NEVER_AGAIN = { "x-should-retry": "false" };
 export const RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 
 export type Refusal = readonly [status: number, type: string, message: string, retry?: Readonly<Record<string, string>>];
 const TOO_LARGE: Refusal = [413, "request_too_large", "the body is too large"];
-
-export function refuse(response: ServerResponse, ...[status, type, message, retry = NEVER_AGAIN]: Refusal): void {
-  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
-  response.end(JSON.stringify({ type: "error", error: { type, message } }));
-}

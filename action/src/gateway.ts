@@ -1,29 +1,26 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
-import { Readable } from "node:stream";
 import { type Dispatcher } from "undici";
 import type { Auth, Price, Usage } from "#core/wire/contract.ts";
-import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import type { Observation } from "#core/wire/observation.ts";
-import { cut } from "#core/wire/text.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
+import { type Body, type Buffered, readBody, type Refusal, release, RETRY_SOON, unread } from "./gateway-body.ts";
 import {
-  type Body,
-  type Buffered,
-  type Head,
-  makeHead,
-  readBody,
-  refuse,
-  type Refusal,
-  refuseUnread,
-  release,
-  RETRY_SOON,
-} from "./gateway-body.ts";
+  answerOf,
+  passedOn,
+  type ProviderError,
+  type Refused,
+  relay,
+  send,
+  type Sending,
+  toError,
+  type Upstream,
+} from "./gateway-upstream.ts";
 import { dummyHeader, type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
-import { parseModelCall } from "./gateway-request.ts";
 import { makeJsonMeter, makeSseMeter, type Meter } from "./meter.ts";
-import { makeObserver, type Observer } from "./observer.ts";
+import { makeObserver } from "./observer.ts";
+import type { ModelCall, Wire } from "./wires/wire.ts";
 
 /**
  * The key gateway: a loopback reverse proxy in the Action's own process. The sandbox holds a dummy; only here does it
@@ -36,8 +33,13 @@ export type GatewaySettings = {
   /** What the sandbox presents instead; random per run. */
   readonly dummy: string;
   readonly auth: Auth;
+  readonly wire: Wire;
   readonly upstream: URL;
   readonly model: string;
+  /** The output that a call may ask for that names no bound itself. null: this credential's place takes no bound. */
+  readonly maxTokens: number | null;
+  /** See `Harness`. */
+  readonly repeatsRefusals: boolean;
   readonly budgetMicroUsd: number;
   readonly price: Price;
   /** By `performance.now()`: no one can move this clock. */
@@ -55,7 +57,7 @@ export type GatewayFacts = {
   readonly refusedForBudget: boolean;
   readonly refusedForTime: boolean;
   /** HTTP status and error type of the last model call, when it failed; null when it succeeded. */
-  readonly lastError: { readonly status: number; readonly type: string; readonly message: string } | null;
+  readonly lastError: ProviderError | null;
   /** What the provider's answers tell of the credential's limits; null before the first. */
   readonly observation: Observation | null;
 };
@@ -72,10 +74,6 @@ export type Gateway = AsyncDisposable & {
 
 const HOST = "127.0.0.2";
 const MAX_RETRY_AFTER_S = 60;
-/** The CLI's own limit for a call is 600 s; the gateway waits no shorter, so that the CLI decides. */
-const HEADERS_TIMEOUT_MS = 600_000;
-const IDLE_TIMEOUT_MS = 300_000;
-
 /**
  * Of one attempt: a CLI with every sub-agent busy stays below these, and a loop in the sandbox can't fill the runner's
  * memory. A call counts from its first byte to its end.
@@ -83,20 +81,14 @@ const IDLE_TIMEOUT_MS = 300_000;
 const MAX_CONNECTIONS = 64;
 const MAX_IN_FLIGHT = 32;
 
-const DROPPED_RESPONSE_HEADERS = new Set([
-  "connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "content-length", "content-encoding", "set-cookie",
-  "retry-after", "x-should-retry",
-]); // prettier-ignore
-
 type State = GatewaySettings &
-  Buffered & {
+  Buffered &
+  Upstream & {
     readonly allowance: Allowance;
-    readonly observer: Observer;
     open: boolean;
     inFlight: number;
     refusedForBudget: boolean;
     refusedForTime: boolean;
-    lastError: GatewayFacts["lastError"];
   };
 
 /** Starts listening. Effects: one loopback port until disposed. */
@@ -112,10 +104,11 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
     refusedForBudget: false,
     refusedForTime: false,
     lastError: null,
+    refusal: undefined,
   };
   const server = createServer({ requestTimeout: 0, headersTimeout: 30_000 }, (request, response) => {
     answer(state, request, response).catch(() => {
-      if (!response.headersSent) refuse(response, 502, "gateway_error", "the gateway failed");
+      if (!response.headersSent) refuse(state, response, [502, "gateway_error", "the gateway failed"]);
       else response.destroy();
     });
   });
@@ -144,29 +137,34 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
 }
 
 async function answer(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { wire } = state;
   const [path = "/", asked] = (request.url ?? "/").split("?", 2);
   if (request.method === "GET" && path === "/healthz") return void response.writeHead(200).end("ok\n");
-  const counting = path === "/v1/messages/count_tokens";
-  if (request.method !== "POST" || !(counting || path === "/v1/messages"))
-    return refuse(response, 404, "not_found_error", "no such route");
+  const counting = path === wire.countingPath;
+  if (request.method !== "POST" || !(counting || path === wire.path))
+    return refuse(state, response, [404, "not_found_error", "no such route"]);
   const header = dummyHeader(request.headers, state);
-  if (header === undefined) return refuse(response, 401, "authentication_error", "not this run's key");
+  if (header === undefined) return refuse(state, response, [401, "authentication_error", "not this run's key"]);
+  const refuseAt = async (refusal: Refusal) => {
+    await unread(request);
+    refuse(state, response, refusal);
+  };
   if (state.inFlight >= MAX_IN_FLIGHT)
-    return refuseUnread(request, response, [429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
+    return refuseAt([429, "rate_limit_error", `${MAX_IN_FLIGHT} calls are under way`, RETRY_SOON]);
   const closed = whyClosed(state);
-  if (closed !== undefined) return refuseUnread(request, response, closed);
+  if (closed !== undefined) return refuseAt(closed);
   const body: Body = { chunks: [], bytes: 0 };
   state.inFlight += 1;
-  let unread: Refusal | undefined;
+  let tooLarge: Refusal | undefined;
   try {
-    unread = await readBody(state, request, body);
-    if (unread === undefined)
+    tooLarge = await readBody(state, request, body);
+    if (tooLarge === undefined)
       return await answerCall(state, response, { request, path, asked, header, counting, bytes: Buffer.concat(body.chunks) });
   } finally {
     state.inFlight -= 1;
     release(state, body);
   }
-  await refuseUnread(request, response, unread);
+  await refuseAt(tooLarge);
 }
 
 /** Why no call may pass now. */
@@ -188,129 +186,97 @@ type Asked = {
 
 async function answerCall(state: State, response: ServerResponse, asked: Asked): Promise<void> {
   const { request, path, header, counting } = asked;
+  const { wire } = state;
   // Again: a body can take long enough for the phase or the lease to end.
   const closed = whyClosed(state);
-  if (closed !== undefined) return refuse(response, ...closed);
+  if (closed !== undefined) return refuse(state, response, closed);
   if (!["", "identity"].includes(request.headers["content-encoding"] ?? ""))
-    return refuse(response, 400, "invalid_request_error", "send the body unencoded");
-  const parsed = parseModelCall(asked.bytes, state.model);
-  if (!parsed.ok)
-    return refuse(response, parsed.error.type === "invalid_request_error" ? 400 : 403, parsed.error.type, parsed.error.message);
+    return refuse(state, response, [400, "invalid_request_error", "send the body unencoded"]);
+  const parsed = wire.parse(asked.bytes, state);
+  if (!parsed.ok) {
+    const { type, message } = parsed.error;
+    return refuse(state, response, [type === "invalid_request_error" ? 400 : 403, type, message]);
+  }
   const call = parsed.value;
-  if (!counting && call.maxTokens === 0) return refuse(response, 400, "invalid_request_error", "max_tokens is missing");
+  if (!counting && call.maxTokens === 0)
+    return refuse(state, response, [400, "invalid_request_error", "the call names no bound of its output"]);
 
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const sending = send(state, response, {
     path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header, state),
+    headers: toUpstreamHeaders(request.headers, header, { ...state, rules: wire.headers }),
     body: call.body,
   });
   // Counting costs nothing and proves nothing: neither its success nor its failure is the provider's word on the credential.
-  if (counting) return void (await relay(response, await sending.answer(), undefined, makeHead()));
-  await answerMetered(state, response, sending, worstCase(call, state.price));
+  if (counting) return relay(response, await sending.answer(), undefined);
+  await answerMetered(state, response, sending, call);
 }
 
-async function answerMetered(state: State, response: ServerResponse, sending: Sending, worst: Usage): Promise<void> {
+async function answerMetered(state: State, response: ServerResponse, sending: Sending, call: ModelCall): Promise<void> {
+  if (state.refusal !== undefined) return passRefusal(state, response, state.refusal);
+  const { wire } = state;
+  const worst = worstCase(call, state.price);
   if (!reserve(state.allowance, worst)) {
     state.refusedForBudget = true;
-    return refuse(response, 403, "budget_exhausted", "the attempt's budget doesn't cover another call");
+    return refuse(state, response, [403, "budget_exhausted", "the attempt's budget doesn't cover another call"]);
   }
   state.allowance.calls += 1;
   let meter: Meter | undefined;
-  let refused = false;
-  let upstream: Dispatcher.ResponseData | undefined;
-  const said = makeHead();
+  let used: Parameters<typeof settle>[2] | undefined;
   try {
-    upstream = await sending.answer();
-    refused = upstream.statusCode !== 200;
-    // A good answer may stream for minutes: what its headers tell is known by the next heartbeat.
-    if (upstream.statusCode < 400) observe(state, upstream, "");
-    const streams = String(upstream.headers["content-type"]).includes("text/event-stream");
-    if (!refused) meter = streams ? makeSseMeter(worst.outputTokens) : makeJsonMeter();
-    state.lastError = await relay(response, upstream, meter, said);
+    const answered = await answerOf(state, sending);
+    if ("said" in answered) {
+      used = "nothing";
+      return passRefusal(state, response, answered);
+    }
+    const streams = String(answered.headers["content-type"]).includes("text/event-stream");
+    meter = streams ? makeSseMeter(wire.readStream(call)) : makeJsonMeter(wire.usageOf);
+    state.lastError = null;
+    await relay(response, answered, meter);
+    const failure = meter.failure();
+    if (failure !== undefined) noteFailure(state, answered, failure);
   } catch {
     state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
-    if (!response.headersSent) refuse(response, 502, "connection_failed", "no answer from the provider");
+    if (!response.headersSent) refuse(state, response, [502, "connection_failed", "no answer from the provider"]);
     else response.destroy();
   } finally {
-    const error = said.text() || (meter?.failure() ?? "");
-    if (upstream !== undefined && (upstream.statusCode >= 400 || error !== "")) observe(state, upstream, error);
-    settle(state.allowance, worst, refused || !sending.begun() ? "nothing" : (meter?.end() ?? "unknown"));
+    used ??= sending.begun() ? (meter?.end() ?? "unknown") : "nothing";
+    settle(state.allowance, worst, used);
   }
 }
 
-function observe({ observer }: State, { statusCode: status, headers }: Dispatcher.ResponseData, body: string): void {
-  observer.saw({ status, headers, body });
+/** A stream that began well and broke off with an error of the provider's. */
+function noteFailure(
+  state: State,
+  { statusCode: status, headers }: Dispatcher.ResponseData,
+  failure: Record<string, unknown>,
+): void {
+  const said = JSON.stringify(failure);
+  state.observer.saw({ status, headers, body: said });
+  state.lastError = toError(status, said);
 }
 
-type Sending = {
-  answer(): Promise<Dispatcher.ResponseData>;
-  /** The provider may have the request: undici takes the body once it is connected and has written the headers. */
-  begun(): boolean;
-};
+/** Refusals that a client may take for passing. */
+const REPEATED = (status: number): boolean => status >= 500 || status === 429 || status === 408 || status === 409;
 
-type ToSend = { readonly path: string; readonly headers: Record<string, string>; readonly body: string };
-
-/** Ends with the client: a call nobody waits for any more is aborted. */
-function send(state: State, response: ServerResponse, { path, headers, body }: ToSend): Sending {
-  const aborter = new AbortController();
-  response.once("close", () => aborter.abort());
-  const bytes = Buffer.from(body);
-  let begun = false;
-  function* take(): Generator<Buffer> {
-    begun = true;
-    yield bytes;
-  }
-  return {
-    begun: () => begun,
-    answer: () =>
-      state.dispatcher.request({
-        origin: state.upstream.origin, path, method: "POST", headers: { ...headers, "content-length": String(bytes.length) },
-        body: Readable.from(take(), { objectMode: false }), signal: aborter.signal, headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
-      }), // prettier-ignore
-  };
+/** Passes a refusal on. Limit headers pass; further tries are told off: they were made here, and the app does the failover. */
+function passRefusal(state: State, response: ServerResponse, { status, headers, said }: Refused): void {
+  if (state.repeatsRefusals && REPEATED(status))
+    return refuse(state, response, [403, "provider_refused", "The provider refuses this call, and will again."]);
+  const seconds = Number(headers["retry-after"]);
+  const wait = seconds > 0 ? { "retry-after": String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S)) } : {};
+  response.writeHead(status, { ...passedOn(headers), ...wait, "x-should-retry": "false" });
+  response.end(said);
 }
 
-/** Passes the provider's answer on as it arrives. Rate-limit headers pass; retries are told off: the app does the failover. @returns what it refused. */
-async function relay(
+const NEVER_AGAIN = { "x-should-retry": "false" };
+
+/** The gateway's own refusal, in the format of the provider's. */
+function refuse(
+  { wire }: Pick<State, "wire">,
   response: ServerResponse,
-  upstream: Dispatcher.ResponseData,
-  meter: Meter | undefined,
-  said: Head,
-): Promise<GatewayFacts["lastError"]> {
-  const headers: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(upstream.headers)) {
-    if (value !== undefined && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
-  }
-  if (upstream.statusCode >= 400) {
-    headers["x-should-retry"] = "false";
-    const seconds = Number(upstream.headers["retry-after"]);
-    if (seconds > 0) headers["retry-after"] = String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S));
-  }
-  response.writeHead(upstream.statusCode, headers);
-  response.flushHeaders();
-  for await (const chunk of upstream.body as AsyncIterable<Uint8Array>) {
-    meter?.read(chunk);
-    if (upstream.statusCode >= 400) said.read(chunk);
-    if (!response.write(chunk)) await drained(response);
-  }
-  response.end();
-  return upstream.statusCode < 400 ? null : toError(upstream.statusCode, said.text());
-}
-
-function toError(status: number, body: string): GatewayFacts["lastError"] {
-  const error = record(parseRecord(body)?.["error"]);
-  return { status, type: cut(textOf(error?.["type"]), 100), message: cut(textOf(error?.["message"]), 500) };
-}
-
-/** Resolves on drain or close: a client that went away must not leave the loop waiting. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    if (response.destroyed) resolve();
-    else response.once("drain", done).once("close", done);
-  });
+  [status, type, message, retry = NEVER_AGAIN]: Refusal,
+): void {
+  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
+  response.end(JSON.stringify(wire.refusal(type, message)));
 }

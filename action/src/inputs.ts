@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import * as core from "@actions/core";
 import { z } from "zod";
+import { type Provider, PROVIDERS } from "#core/wire/contract.ts";
+import { PROVIDER_URLS } from "#core/wire/harnesses.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 
 /**
@@ -14,7 +16,8 @@ export type Inputs = {
   readonly appUrl: string;
   /** Empty when the environment has no `AGENT_POOL_KEY`: GitHub makes a missing environment, empty. */
   readonly key: string;
-  readonly baseUrl: URL;
+  /** Where each provider's calls, and so its keys, go. */
+  readonly upstreams: Readonly<Record<Provider, URL>>;
   readonly surroundings: Surroundings;
 };
 
@@ -37,8 +40,8 @@ const Given = z.object({
   attempt: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
   appUrl: z.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
   key: z.string().max(10_000).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters"),
-  baseUrl: z.string().refine((it) => isSafeUrl(it), "must be the provider's https address"),
 }); // prettier-ignore
+const Address = z.string().refine((it) => isSafeUrl(it), "must be the provider's https address");
 
 const NETWORK =
   /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
@@ -57,14 +60,21 @@ export function readInputs(): Result<Inputs, string> {
     attempt: core.getInput("attempt"),
     appUrl: core.getInput("app-url").replace(/\/+$/, ""),
     key,
-    baseUrl: core.getInput("base-url") || "https://api.anthropic.com",
   });
-  if (!given.success) {
-    const issue = given.error.issues[0];
-    return err(`The input \`${toInputName(issue?.path)}\` ${issue?.message ?? "is not valid"}.`);
+  if (!given.success) return err(describe(toInputName(given.error.issues[0]?.path), given.error));
+  const upstreams: Partial<Record<Provider, URL>> = {};
+  for (const provider of PROVIDERS) {
+    const name = `${provider}-base-url`;
+    const address = Address.safeParse(core.getInput(name) || PROVIDER_URLS[provider]);
+    if (!address.success) return err(describe(name, address.error));
+    upstreams[provider] = new URL(address.data);
   }
-  const baseUrl = new URL(given.data.baseUrl);
-  return ok({ ...given.data, baseUrl, surroundings: readSurroundings(process.env, baseUrl) });
+  const all = upstreams as Record<Provider, URL>;
+  return ok({ ...given.data, upstreams: all, surroundings: readSurroundings(process.env, Object.values(all)) });
+}
+
+function describe(name: string, error: z.ZodError): string {
+  return `The input \`${name}\` ${error.issues[0]?.message ?? "is not valid"}.`;
 }
 
 /**
@@ -72,7 +82,7 @@ export function readInputs(): Result<Inputs, string> {
  * and by `<root>/_work/_temp` where the work folder has its usual name.
  * Pure, but for the operating system's temporary folder.
  */
-export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL, execPath = process.execPath): Surroundings {
+export function readSurroundings(env: NodeJS.ProcessEnv, upstreams: readonly URL[], execPath = process.execPath): Surroundings {
   const temp = env["RUNNER_TEMP"] || tmpdir();
   const network: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && NETWORK.test(name)) network[name] = value;
@@ -86,8 +96,8 @@ export function readSurroundings(env: NodeJS.ProcessEnv, baseUrl: URL, execPath 
     hidden: hidden.filter((it): it is string => it !== undefined && it !== "" && it !== "/"),
     githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
     network,
-    // Only together with a model on this machine: no real key or provider is ever used outside a sandbox.
-    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && isLoopback(baseUrl.hostname),
+    // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
+    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname }) => isLoopback(hostname)),
   };
 }
 

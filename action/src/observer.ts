@@ -5,8 +5,8 @@ import { EpochMs, MINUTE_MS } from "#core/wire/units.ts";
 
 /** What one attempt has seen of its credential's limits: of each window the last word, and what the last answer means. */
 export type Observer = {
-  /** An answer of the provider to a model call. */
-  saw(answer: Omit<ProviderAnswer, "model" | "now">): void;
+  /** An answer of the provider to a model call. @returns what it means, where it is a refusal. */
+  saw(answer: Omit<ProviderAnswer, "model" | "now">): Signal | null;
   /** An event of the harness's own stream. */
   heard(event: Record<string, unknown>): void;
   /** Null until an answer was seen. */
@@ -34,6 +34,7 @@ export function makeObserver(model: string, { monotonic, wall }: Clocks = CLOCKS
       for (const reading of observed.readings) readings.set(readingKey(reading), { reading, at, by: "answer" });
       seat ||= observed.readings.some((it) => it.window !== "tokens-minute");
       upstream = seat ? null : (observed.upstream ?? upstream);
+      return observed.signal;
     },
     /**
      * Whatever the sandbox runs can write into the harness's output, so an event adds only what no answer tells: a window

@@ -8,7 +8,7 @@ if (folder === undefined) {
   process.stderr.write("usage: node action/src/prefetch.ts <folder>\n");
   process.exit(2);
 }
-const surroundings = { ...readSurroundings(process.env, new URL("https://api.anthropic.com")), toolCache: resolve(folder) };
+const surroundings = { ...readSurroundings(process.env, []), toolCache: resolve(folder) };
 for (const id of Object.keys(TOOLS) as ToolId[]) {
   const tool = await installTool(id, surroundings);
   process.stdout.write(`${tool.ok ? `${id} ${tool.value.version}: ${tool.value.executable}` : tool.error.detail}\n`);

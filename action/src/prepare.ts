@@ -1,14 +1,14 @@
-import { AUTHS, type Claim } from "#core/wire/contract.ts";
+import { AUTHS, type Claim, PROVIDERS } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import type { Prepared } from "./attempt.ts";
 import { blocked, type Blocked } from "./failure.ts";
-import type { Harness } from "./harness/harness.ts";
 import { findHarness, HARNESS } from "./harness/table.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { makeBareRunner, makeSandbox, proveSandbox } from "./sandbox.ts";
 import { installTool, type Tool } from "./tools.ts";
+import { WIRES } from "./wires/table.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What every route needs. `srt` is undefined where there is no sandbox (see `Surroundings.unsandboxed`). */
@@ -24,13 +24,6 @@ export async function prepare(inputs: Inputs, workspace: Workspace, log: Log): P
         "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings.",
       ),
     );
-  }
-  // While there is one harness it is the route's, so it is installed before the lease's clock runs. Of several only the
-  // claim says which is needed, and installing them all would cost each job some 400 MB a harness.
-  const [only, another] = Object.values<Harness>(HARNESS);
-  if (only !== undefined && another === undefined) {
-    const installed = await installTool(only.tool, surroundings);
-    if (!installed.ok) return installed;
   }
   if (surroundings.unsandboxed) {
     log("NO SANDBOX: the playground's scripted model only");
@@ -54,28 +47,31 @@ export async function equip(
   log: Log,
 ): Promise<Result<Prepared, Blocked>> {
   const harness = findHarness(route.harness);
-  if (harness === undefined) {
-    const known = Object.keys(HARNESS).join(", ");
-    return err(
-      blocked(
-        "harnessUnavailable",
-        `The workflow's version of the Action doesn't know the harness \`${cut(route.harness, 50)}\`, only ${known}. Raise the commit of the Action in the workflow of the runner repository.`,
-      ),
-    );
-  }
+  if (harness === undefined) return unknown("the harness", route.harness, Object.keys(HARNESS));
+  const provider = PROVIDERS.find((known) => known === route.provider);
+  if (provider === undefined) return unknown("the provider", route.provider, PROVIDERS);
   const auth = AUTHS.find((known) => known === word);
-  if (auth === undefined) {
+  if (auth === undefined) return unknown("credentials of the kind", word, AUTHS);
+  const { speaks, auths } = harness.info;
+  const wireId = speaks[provider];
+  if (wireId === undefined || !auths.includes(auth))
     return err(
-      blocked(
-        "harnessUnavailable",
-        `The workflow's version of the Action doesn't know credentials of the kind \`${cut(word, 50)}\`, only ${AUTHS.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`,
-      ),
+      blocked("harnessUnavailable", `${route.harness} can't work with ${provider} by ${auth}. This is a defect of the app.`),
     );
-  }
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
   const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
   const sandbox = ready.srt === undefined ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
-  return ok({ workspace, sandbox, harness, auth, tool: tool.value });
+  return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
+}
+
+/** A word of a later contract. */
+function unknown(what: string, word: string, known: readonly string[]): Result<never, Blocked> {
+  return err(
+    blocked(
+      "harnessUnavailable",
+      `The workflow's version of the Action doesn't know ${what} \`${cut(word, 50)}\`, only ${known.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`,
+    ),
+  );
 }

@@ -24,6 +24,8 @@ export type SandboxedCommand = {
   /** A shell command line. */
   readonly line: string;
   readonly reach: Reach;
+  /** Of the checkout, what it doesn't see. */
+  readonly hides?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly until: number;
@@ -59,7 +61,7 @@ export function makeSandbox(deps: SandboxDeps, srt: Tool): Sandbox {
     kind: "srt",
     async run(command) {
       const settings = join(workspace.hidden, `srt-${randomBytes(6).toString("hex")}.json`);
-      await writeFile(settings, JSON.stringify(toSettings(deps, srt, command.reach)), { mode: 0o600 });
+      await writeFile(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 0o600 });
       // srt's TMPDIR holds the sockets of its own bridge: hidden by denyRead, all networking fails silently (T1).
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
@@ -108,7 +110,7 @@ function baseEnv(deps: SandboxDeps, command: SandboxedCommand): Record<string, s
   };
 }
 
-function toSettings(deps: SandboxDeps, srt: Tool, reach: Reach): unknown {
+function toSettings(deps: SandboxDeps, srt: Tool, { reach, hides = [] }: SandboxedCommand): unknown {
   const { workspace, surroundings } = deps;
   const allowedDomains =
     reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
@@ -126,7 +128,7 @@ function toSettings(deps: SandboxDeps, srt: Tool, reach: Reach): unknown {
   return {
     network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
     filesystem: {
-      denyRead: [...new Set([...HIDDEN, ...surroundings.hidden])],
+      denyRead: [...new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join(workspace.repo, name))])],
       allowRead: [...new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
       allowWrite: [workspace.repo, workspace.home, workspace.tmp],
       // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).

@@ -8,5 +8,6 @@ export function combine(a: Usage, b: Usage, by: (a: number, b: number) => number
     cacheReadTokens: by(a.cacheReadTokens, b.cacheReadTokens),
     cacheWriteTokens: by(a.cacheWriteTokens, b.cacheWriteTokens),
     cacheWrite1hTokens: by(a.cacheWrite1hTokens, b.cacheWrite1hTokens),
+    reasoningTokens: by(a.reasoningTokens, b.reasoningTokens),
   };
 }

@@ -9,6 +9,7 @@ export function usageOfTurn(turn: number): Usage {
     inputTokens: 1_200 + 10 * turn,
     cacheWriteTokens: turn === 0 ? 9_000 : 400,
     cacheWrite1hTokens: 0,
+    reasoningTokens: 0,
     cacheReadTokens: turn === 0 ? 0 : 9_000 + 400 * (turn - 1),
     outputTokens: 150 + 25 * turn,
   };

@@ -1,13 +1,6 @@
 import { LEASE } from "#core/pool/lease.ts";
-import { AUTH_OF } from "#core/config/policy.ts";
-import {
-  CONTRACT_VERSION,
-  MAX_OUTCOME_BYTES,
-  type Change,
-  type Claim,
-  type ClaimRequest,
-  type Refusal,
-} from "#core/wire/contract.ts";
+import { authOf } from "#core/config/credential.ts";
+import { MAX_OUTCOME_BYTES, type Change, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
@@ -90,7 +83,7 @@ export async function claim(
   runtime.log.info({ task: task.id, lease: lease.id, run }, "lease claimed");
   const { plan, brief } = task;
   return ok({
-    contract: CONTRACT_VERSION,
+    contract: request.contract,
     runToken: token,
     deadlineMs: Math.max(0, held.deadlineInMs),
     heartbeatEveryMs: LEASE.heartbeatEveryMs,
@@ -104,11 +97,13 @@ export async function claim(
     route: {
       tier: route.tier,
       harness: route.harness,
+      provider: route.provider,
       model: route.model,
       effort: route.effort,
       maxTurns: route.maxTurns,
     },
-    auth: AUTH_OF[lease.kind],
+    auth: authOf(lease.kind),
+    identity: lease.identity,
     budget: { microUsd: left, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },

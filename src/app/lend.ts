@@ -1,7 +1,8 @@
 import { CredentialName, type DeliveryId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import { CONFIG_FILE, POLICY_REPOSITORY, type Credential } from "#core/config/policy.ts";
+import type { Credential } from "#core/config/credential.ts";
+import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { isOwner } from "#core/pool/consent.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { Command } from "#core/request/command.ts";

@@ -12,7 +12,8 @@ import type {
 } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
-import type { CredentialKind, Policy } from "#core/config/policy.ts";
+import type { CredentialKind } from "#core/config/credential.ts";
+import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
@@ -137,6 +138,8 @@ export type LeaseRow = {
   /** GitHub has said that its run ended. */
   readonly runEnded: boolean;
   readonly kind: CredentialKind;
+  /** What its provider was told to trust, where it is no key. */
+  readonly identity: Readonly<Record<string, string>> | null;
   /** Its use is paid for by use, not by a subscription. */
   readonly billed: boolean;
   /** What its runner costs a minute. */

@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { array, assert, constant, oneof, property, string } from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
+import { PROVIDERS } from "#core/wire/contract.ts";
+import { PROVIDER_URLS } from "#core/wire/harnesses.ts";
 import { containing } from "./kit/matchers.ts";
 import { parse } from "yaml";
 import { isSafeUrl, readInputs, readSurroundings } from "../../action/src/inputs.ts";
@@ -13,7 +15,7 @@ const GIVEN = {
   INPUT_ATTEMPT: "a-1",
   "INPUT_APP-URL": "https://pool.example/",
   INPUT_KEY: "sk-ant-api03-x",
-  "INPUT_BASE-URL": "",
+  "INPUT_ANTHROPIC-BASE-URL": "",
 };
 
 describe("the Action's file", () => {
@@ -29,10 +31,12 @@ describe("the Action's file", () => {
       runs: object;
     };
     const source = await readFile(`${ROOT}/action/src/inputs.ts`, "utf8");
-    const read = new Set([...source.matchAll(/getInput\("([a-z-]+)"\)/g)].map((it) => it[1]));
+    const plain = [...source.matchAll(/getInput\("([a-z-]+)"\)/g)].map((it) => it[1]);
+    const read = new Set([...plain, ...PROVIDERS.map((it) => `${it}-base-url`)]);
 
     expect(new Set(Object.keys(file.inputs))).toEqual(read);
     expect(Object.values(file.inputs).every((it) => it.description.length > 20)).toBe(true);
+    for (const it of PROVIDERS) expect(file.inputs[`${it}-base-url`]).toMatchObject({ default: PROVIDER_URLS[it] });
     expect(file.runs).toEqual({ using: "node24", main: "dist/main.mjs", post: "dist/post.mjs", "post-if": "always()" });
   });
 });
@@ -54,7 +58,7 @@ describe("the inputs", () => {
   test.each([
     [{ INPUT_ATTEMPT: "../../x" }, "`attempt`"],
     [{ "INPUT_APP-URL": "http://pool.example" }, "`app-url`"],
-    [{ "INPUT_BASE-URL": "https://user:pw@api.example" }, "`base-url`"],
+    [{ "INPUT_OPENAI-BASE-URL": "https://user:pw@api.example" }, "`openai-base-url`"],
   ])("are refused by name: %o", (change, name) => {
     Object.assign(process.env, GIVEN, change);
 
@@ -80,7 +84,7 @@ describe("the inputs", () => {
     ["its work folder's usual place", { RUNNER_TEMP: "/opt/runner/_work/_temp" }, "/usr/bin/node", "/opt/runner"],
     ["neither", { RUNNER_TEMP: "/data/work/_temp" }, "/usr/local/bin/node", undefined],
   ])("know a self-hosted runner's root by %s", (_name, env, execPath, root) => {
-    const { hidden } = readSurroundings(env, new URL("https://api.anthropic.com"), execPath);
+    const { hidden } = readSurroundings(env, [], execPath);
 
     expect(hidden).toEqual([env.RUNNER_TEMP, ...(root === undefined ? [] : [root])]);
   });
@@ -88,8 +92,9 @@ describe("the inputs", () => {
   test("never leave out the sandbox for a provider elsewhere", () => {
     const env = { AGENT_POOL_UNSANDBOXED: "playground" };
 
-    expect(readSurroundings(env, new URL("https://api.anthropic.com")).unsandboxed).toBe(false);
-    expect(readSurroundings(env, new URL("http://127.0.0.1:1")).unsandboxed).toBe(true);
+    const [here, elsewhere] = [new URL("http://127.0.0.1:1"), new URL("https://api.openai.com")];
+    expect(readSurroundings(env, [here, elsewhere]).unsandboxed).toBe(false);
+    expect(readSurroundings(env, [here, here]).unsandboxed).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
-import { makeAllowance, reserve, settle, worstCase } from "../../action/src/allowance.ts";
+import { makeAllowance, maxOutputTokens, reserve, settle, worstCase } from "../../action/src/allowance.ts";
 
 const PRICE = { input: 3, output: 15, cacheRead: 1, cacheWrite: 4, cacheWrite1h: 6 };
 const CALL = { inputTokens: 100, maxTokens: 10, longCache: false };
@@ -18,6 +18,16 @@ describe("the worst case of a call", () => {
     ],
   ])("%s", (_name, call, price, input) => {
     expect(worstCase({ ...CALL, ...call }, { ...PRICE, ...price })).toEqual({ ...NO_USAGE, outputTokens: 10, ...input });
+  });
+});
+
+describe("a call that names no bound of its output", () => {
+  test("may ask for as much as a quarter of the budget pays", () => {
+    const price = { input: 3_000_000, output: 15_000_000, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0 };
+
+    expect([100_000, 1_000_000, 50_000_000].map((microUsd) => maxOutputTokens({ microUsd, price }))).toEqual([
+      4_000, 16_666, 32_000,
+    ]);
   });
 });
 

@@ -52,11 +52,11 @@ describe("of the budget, the gateway", () => {
   test("frees what a refused call had reserved", async () => {
     await using set = await setUp(
       (response, _seen, nth) =>
-        nth === 0 ? sendError(response, 529, "overloaded_error") : sendStream(response, { text: "Done." }),
+        nth === 0 ? sendError(response, 400, "invalid_request_error") : sendStream(response, { text: "Done." }),
       { budgetMicroUsd: 2_500 },
     );
     const statuses = [(await post(set, CALL)).status, (await post(set, CALL)).status];
-    expect(statuses).toEqual([529, 200]);
+    expect(statuses).toEqual([400, 200]);
   });
 
   test("ends the provider's call when the client goes away, and charges an estimate", async () => {

@@ -101,10 +101,10 @@ describe("what the provider last said, to the gateway", () => {
   const count = "/v1/messages/count_tokens";
 
   test("is not changed by counting, whether that succeeds or fails", async () => {
-    const answers = [429, 200, 404].values();
+    const answers = [413, 200, 404].values();
     await using set = await setUp((response) => {
       const status = answers.next().value ?? 500;
-      if (status !== 200) return sendError(response, status, status === 429 ? "rate_limit_error" : "not_found_error");
+      if (status !== 200) return sendError(response, status, status === 413 ? "request_too_large" : "not_found_error");
       response.end(JSON.stringify({ input_tokens: 1 }));
     });
 
@@ -112,19 +112,19 @@ describe("what the provider last said, to the gateway", () => {
     const afterSuccess = set.gateway.facts().lastError;
     statuses.push((await post(set, CALL, undefined, count)).status);
 
-    expect(statuses).toEqual([429, 200, 404]);
-    expect([afterSuccess, set.gateway.facts().lastError]).toMatchObject([{ status: 429 }, { status: 429 }]);
+    expect(statuses).toEqual([413, 200, 404]);
+    expect([afterSuccess, set.gateway.facts().lastError]).toMatchObject([{ status: 413 }, { status: 413 }]);
   });
 
   test("is no failure any more after a call that succeeds", async () => {
     await using set = await setUp((response, _seen, nth) =>
-      nth === 0 ? sendError(response, 429, "rate_limit_error") : sendStream(response, { text: "Done." }),
+      nth === 0 ? sendError(response, 400, "invalid_request_error") : sendStream(response, { text: "Done." }),
     );
 
     await post(set, CALL);
     const failed = set.gateway.facts().lastError;
     await post(set, CALL);
 
-    expect([failed?.status, set.gateway.facts().lastError]).toEqual([429, null]);
+    expect([failed?.status, set.gateway.facts().lastError]).toEqual([400, null]);
   });
 });

@@ -7,8 +7,6 @@ import { findProgram, readSurroundings } from "../../action/src/inputs.ts";
 import { run } from "../../action/src/process.ts";
 import { checkOut, put } from "./kit/checkout.ts";
 
-const PROVIDER = new URL("https://api.anthropic.com");
-
 describe("git", () => {
   test.each([".", "", "bin"])("is not the checkout's own, though the runner's PATH begins with `%s`", async (entry) => {
     await using checkout = await checkOut({ "a.txt": "a\n" });
@@ -21,7 +19,7 @@ describe("git", () => {
     const given = `${entry}:/usr/bin:/bin`;
     const until = performance.now() + 10_000;
 
-    const { path } = readSurroundings({ PATH: given }, PROVIDER);
+    const { path } = readSurroundings({ PATH: given }, []);
     const program = (await findProgram(given, "git")) ?? "";
     const ended = await runGit({ program, path, workTree: repo, home: repo }, { args: ["status", "--short"], until });
     const ran = existsSync(marker);

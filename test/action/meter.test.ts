@@ -1,13 +1,16 @@
 import { array, assert, constantFrom, nat, property } from "fast-check";
 import { describe, expect, test } from "vitest";
+import { NO_USAGE } from "#core/wire/contract.ts";
 import { makeJsonMeter, makeSseMeter } from "../../action/src/meter.ts";
+import { anthropicMessages } from "../../action/src/wires/anthropic-messages.ts";
 import { toEvents } from "./kit/model.ts";
 
-const USAGE = { inputTokens: 100, outputTokens: 42, cacheReadTokens: 10, cacheWriteTokens: 5, cacheWrite1hTokens: 0 };
+const USAGE = { ...NO_USAGE, inputTokens: 100, outputTokens: 42, cacheReadTokens: 10, cacheWriteTokens: 5 };
+const CALL = { body: "", inputTokens: 90, maxTokens: 500, longCache: false };
 
 function meterInPieces(text: string, cuts: readonly number[]): ReturnType<ReturnType<typeof makeSseMeter>["end"]> {
   const bytes = Buffer.from(text);
-  const meter = makeSseMeter(500);
+  const meter = makeSseMeter(anthropicMessages.readStream(CALL));
   let from = 0;
   for (const cut of [...cuts.map((it) => it % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]) {
     meter.read(bytes.subarray(from, cut));
@@ -55,7 +58,7 @@ describe("the meter", () => {
   });
 
   test("knows no figures of an answer that was cut before it named any", () => {
-    const document = makeJsonMeter();
+    const document = makeJsonMeter(anthropicMessages.usageOf);
     document.read(Buffer.from('{"usage":{"input_tok'));
 
     expect(meterInPieces("", [])).toBeUndefined();
@@ -66,7 +69,7 @@ describe("the meter", () => {
     cache_creation_input_tokens: 900,
     cache_creation: { ephemeral_5m_input_tokens: 200, ephemeral_1h_input_tokens: 700 },
   };
-  const split = { inputTokens: 3, outputTokens: 42, cacheReadTokens: 0, cacheWriteTokens: 200, cacheWrite1hTokens: 700 };
+  const split = { ...NO_USAGE, inputTokens: 3, outputTokens: 42, cacheWriteTokens: 200, cacheWrite1hTokens: 700 };
 
   test("tells what is cached for an hour from the rest, which a stream's last figures no longer do", () => {
     const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`;
@@ -80,7 +83,7 @@ describe("the meter", () => {
   });
 
   test("tells what is cached for an hour in an answer that is one document", () => {
-    const meter = makeJsonMeter();
+    const meter = makeJsonMeter(anthropicMessages.usageOf);
 
     meter.read(Buffer.from(JSON.stringify({ usage: { input_tokens: 3, output_tokens: 42, ...cache } })));
 
@@ -88,13 +91,13 @@ describe("the meter", () => {
   });
 
   test("reads an answer that is one document", () => {
-    const meter = makeJsonMeter();
+    const meter = makeJsonMeter(anthropicMessages.usageOf);
 
     meter.read(Buffer.from('{"usage":{"input_tokens":7,"outpu'));
     meter.read(Buffer.from('t_tokens":3,"cache_read_input_tokens":null}}'));
 
     expect(meter.end()).toEqual({
-      usage: { inputTokens: 7, outputTokens: 3, cacheReadTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0 },
+      usage: { ...NO_USAGE, inputTokens: 7, outputTokens: 3 },
       estimated: false,
     });
   });

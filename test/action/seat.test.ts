@@ -72,6 +72,8 @@ describe("a job on a seat", () => {
     await using stage = await setStage({ auth: "federated", reply: stream });
     await stage.run();
     expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "harnessUnavailable" }]);
-    expect(JSON.stringify(stage.app.outcomes)).toContain("`federated`, only api-key, oauth. Raise the commit of the Action");
+    expect(JSON.stringify(stage.app.outcomes)).toContain(
+      "`federated`, only api-key, oauth, access-token, workload-identity. Raise the commit of the Action",
+    );
   });
 });

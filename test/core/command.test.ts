@@ -92,7 +92,8 @@ describe("command", () => {
       error: {
         reason: "command-unknown",
         word,
-        valid: "`light`, `standard`, `frontier`, `claude-code`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`",
+        valid:
+          "`light`, `standard`, `frontier`, `claude-code`, `codex`, `opencode`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`",
       },
     });
   });

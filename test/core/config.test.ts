@@ -102,9 +102,33 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
   [
     "a provider it doesn't know",
     SIX_LINES.replace("provider: anthropic", "provider: acme"),
-    ['pool.0.provider 4:5 `"acme"` → should be `anthropic`'],
+    ['pool.0.provider 4:5 `"acme"` → should be `anthropic` or `openai` or `openrouter`'],
   ],
-  ["a kind it doesn't know", entryWith("kind: license"), ['pool.0.kind 5:5 `"license"` → should be `api-key` or `seat`']],
+  [
+    "a kind it doesn't know",
+    entryWith("kind: license"),
+    ['pool.0.kind 5:5 `"license"` → should be one of api-key, access-token, workload-identity, seat'],
+  ],
+  [
+    "a kind that its provider doesn't give out",
+    entryWith("kind: access-token"),
+    ['pool.0.kind 5:5 `"access-token"` → is given out by openai alone'],
+  ],
+  [
+    "a workload identity of which the provider is told too little",
+    entryWith("kind: workload-identity", "identity: { rule: fdrl_1 }"),
+    ['pool.0.identity 6:5 `{"rule":"fdrl_1"}` → should name `organization`'],
+  ],
+  [
+    "an identity beside a key",
+    entryWith("identity: { rule: fdrl_1, organization: org_1 }"),
+    ['pool.0.identity 5:5 `{"rule":"fdrl_1","organization":"org_1"}` → is for `kind: workload-identity`'],
+  ],
+  [
+    "a harness that doesn't speak to its model's provider",
+    policyWith("tiers:\n  light:\n    - harness: codex\n      model: claude-haiku-5-5"),
+    ['tiers.light.0.model 10:7 `"claude-haiku-5-5"` → is a model of anthropic; codex works with those of openai'],
+  ],
   [
     "a seat that is nobody's",
     entryWith("kind: seat"),

@@ -14,7 +14,7 @@ function priceOf(model: string) {
 }
 
 function usage(inputTokens: number, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0): Usage {
-  return { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, cacheWrite1hTokens };
+  return { ...NO_USAGE, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, cacheWrite1hTokens };
 }
 
 /** Worked out by hand from the price lists: tokens × dollars per million. */
@@ -82,6 +82,7 @@ describe("cost", () => {
           cacheReadTokens: count,
           cacheWriteTokens: count,
           cacheWrite1hTokens: count,
+          reasoningTokens: fc.constant(0),
         }),
         price,
         (used, row) => {

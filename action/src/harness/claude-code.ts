@@ -1,4 +1,5 @@
-import type { Auth, EndingKind } from "#core/wire/contract.ts";
+import type { EndingKind } from "#core/wire/contract.ts";
+import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import type { Ended } from "../process.ts";
 import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
@@ -9,31 +10,26 @@ import { countOf, eventsOf, sumOf, toReading, unfinished, type Left, type Readin
  */
 export const claudeCode: Harness = {
   tool: "claude-code",
-  wire: "anthropic-messages",
+  info: HARNESS_INFO["claude-code"],
   command: toCommand,
   read: readClaude,
   limits,
+  repeatsRefusals: false,
+  hides: [],
 };
 
 /** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 /**
- * What the gateway refuses (gateway-request.ts): there it would end the session, here the model goes on without. The rule for
+ * What the gateway refuses (wires/anthropic-messages.ts): there it would end the session, here the model goes on without. The rule for
  * PDFs counts from the file system's root; the CLI knows one by its name alone, and attaches none that a prompt mentions
  * as `@x.pdf` (2.1.330, tried 2026-11-25).
  */
 const OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
-/** The CLI asks for up to 128,000 output tokens a call; the gateway must reserve them all, so a small budget buys small answers. */
-const MAX_OUTPUT_TOKENS = 32_000;
-const MIN_OUTPUT_TOKENS = 4_000;
-/** Of the budget, the share that one call's output may reserve. */
-const OUTPUT_SHARE = 4;
-
 /** One of them alone: where both are set, the CLI takes the API key (2.1.330). A token is what `claude setup-token` prints. */
-const KEY_VARIABLE: Readonly<Record<Auth, (key: string) => Record<string, string>>> = {
-  "api-key": (key) => ({ ANTHROPIC_API_KEY: key }),
-  oauth: (key) => ({ CLAUDE_CODE_OAUTH_TOKEN: key }),
-};
+function keyVariable({ auth, dummy }: HarnessRun): Record<string, string> {
+  return auth === "oauth" ? { CLAUDE_CODE_OAUTH_TOKEN: dummy } : { ANTHROPIC_API_KEY: dummy };
+}
 
 function toCommand(run: HarnessRun): HarnessCommand {
   const { route } = run;
@@ -44,27 +40,20 @@ function toCommand(run: HarnessRun): HarnessCommand {
     "--disallowedTools", OUT_OF_REACH,
     ...(route.effort === null ? [] : ["--effort", route.effort]),
     ...(run.guide === undefined ? [] : ["--append-system-prompt-file", run.guide]),
-    ...(run.resume ? ["--resume", run.session] : ["--session-id", run.session]),
+    ...(run.session.kind === "resume" ? ["--resume", run.session.id] : ["--session-id", run.session.id]),
   ]; // prettier-ignore
   const env = {
     ANTHROPIC_BASE_URL: `http://${run.gateway}`,
-    ...KEY_VARIABLE[run.auth](run.dummy),
+    ...keyVariable(run),
     CLAUDE_CONFIG_DIR: `${run.home}/claude`,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     CLAUDE_CODE_MAX_RETRIES: "2",
-    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxOutputTokens(run.budget)),
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(run.maxTokens),
     DISABLE_AUTOUPDATER: "1",
     // The CLI refuses to skip permissions as root unless told that it is contained.
     ...(process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {}),
   };
   return { line: `exec ${args.map(quote).join(" ")}`, env, input: run.prompt };
-}
-
-/** Output tokens a call may ask for, so that one call reserves no more than a quarter of the budget. */
-export function maxOutputTokens(budget: HarnessRun["budget"]): number {
-  if (budget.price.output === 0) return MAX_OUTPUT_TOKENS;
-  const affordable = Math.floor((budget.microUsd * 1_000_000) / budget.price.output / OUTPUT_SHARE);
-  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
 }
 
 /**

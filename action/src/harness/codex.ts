@@ -1,4 +1,6 @@
+import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { record, textOf } from "#core/wire/json.ts";
+import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 import {
   countOf,
   eventsOf,
@@ -12,7 +14,61 @@ import {
   type Window,
 } from "./reading.ts";
 
-/** Codex, `codex exec --json`. Stream and session file: notes/harness-clis.md, measured with 0.169.0. */
+/** Codex, `codex exec --json`. Command line, stream and session file: notes/harness-clis.md, measured with 0.169.0. */
+export const codex: Harness = {
+  tool: "codex",
+  info: HARNESS_INFO.codex,
+  command: toCommand,
+  read: readCodex,
+  repeatsRefusals: false,
+  hides: [],
+};
+
+/**
+ * `danger-full-access`: its own Linux sandbox needs namespaces within ours, which srt forbids. A checkout's `.codex/` is ignored
+ * where the folder isn't trusted, which in `exec` none is; its AGENTS.md by `project_doc_max_bytes=0`, since the guide holds
+ * base's. It retries nothing by itself but one broken stream: the gateway does.
+ */
+function toCommand(run: HarnessRun): HarnessCommand {
+  const { route, session } = run;
+  const home = `${run.home}/codex`;
+  const provider = {
+    name: "pool",
+    base_url: `http://${run.gateway}/v1`,
+    env_key: "RUN_KEY",
+    wire_api: "responses",
+    supports_websockets: false,
+    request_max_retries: 0,
+    stream_max_retries: 1,
+  };
+  const settings = {
+    model_provider: "pool",
+    "model_providers.pool": provider,
+    web_search: "disabled",
+    project_doc_max_bytes: 0,
+    check_for_update_on_startup: false,
+    ...(route.effort === null ? {} : { model_reasoning_effort: route.effort }),
+  };
+  const args = [
+    run.executable, "exec", "--json", "--ignore-user-config", "--skip-git-repo-check", "-m", route.model, "-s", "danger-full-access",
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${toToml(value)}`]),
+    ...(session.kind === "resume" ? ["resume", session.id, "-"] : ["-"]),
+  ]; // prettier-ignore
+  // What stands in its own home holds for every session; an argument could not be as long as a guide.
+  const guide = run.guide === undefined ? "" : `cp -f ${quote(run.guide)} ${quote(`${home}/AGENTS.md`)} && `;
+  return {
+    line: `mkdir -p ${quote(home)} && ${guide}exec ${args.map(quote).join(" ")}`,
+    env: { CODEX_HOME: home, RUN_KEY: run.dummy },
+    input: run.prompt,
+  };
+}
+
+/** A TOML value of these is JSON, but for tables. */
+function toToml(value: unknown): string {
+  const table = record(value);
+  if (table === undefined) return JSON.stringify(value);
+  return `{${Object.entries(table).map(([name, each]) => `${name}=${toToml(each)}`).join(",")}}`; // prettier-ignore
+}
 
 /**
  * How a run ended, by its stream, its exit and its session file. Only `turn.*` ends it: an `item` of type `error` is a warning,

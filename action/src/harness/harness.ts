@@ -1,84 +1,82 @@
-import type { Auth, Claim, Ending, EndingKind } from "#core/wire/contract.ts";
+import type { Auth, Claim, Ending, EndingKind, Provider } from "#core/wire/contract.ts";
+import type { HarnessInfo } from "#core/wire/harnesses.ts";
+import type { Signal } from "#core/wire/observation.ts";
 import type { Ended } from "../process.ts";
 import type { GatewayFacts } from "../gateway.ts";
 import type { ToolId } from "../tools.ts";
 import type { Left, Reading } from "./reading.ts";
 
-/** One coding agent's command-line program, as the Action drives it. Adding one: a file here, a row in table.ts, its pin in tools.ts. */
+/**
+ * One coding agent's command-line program, as the Action drives it. What it can is told in core/wire/harnesses.ts. Adding one: a
+ * file here and a row in table.ts, its pin in pins.json, its row there.
+ */
 export type Harness = {
   readonly tool: ToolId;
-  /** What it speaks to its model, and so what the gateway must read. */
-  readonly wire: "anthropic-messages";
+  readonly info: HarnessInfo;
   command(run: HarnessRun): HarnessCommand;
   read(left: Left): Reading;
   /** The last event of its stream that tells of the credential's limits, if any did. */
-  limits(ended: Ended): Record<string, unknown> | undefined;
+  limits?(ended: Ended): Record<string, unknown> | undefined;
+  /**
+   * It tries again whatever it is told, by a refusal's status and by its words: so the gateway tells it in words of its own
+   * (notes/harness-clis.md §4).
+   */
+  readonly repeatsRefusals: boolean;
+  /** What of a checkout would configure it, where no flag shuts that out: not shown to it. */
+  readonly hides: readonly string[];
 };
 
 export type HarnessRun = {
   readonly executable: string;
   /** `127.0.0.2:<port>` */
   readonly gateway: string;
+  readonly provider: Provider;
   /** What `dummy` stands for. */
   readonly auth: Auth;
   readonly dummy: string;
   readonly home: string;
   readonly route: Claim["route"];
-  readonly budget: Claim["budget"];
+  /** The most output that a call may ask for. */
+  readonly maxTokens: number;
   readonly maxTurns: number;
-  /** A UUID of this run's own. `resume` continues the session it named before. */
-  readonly session: string;
-  readonly resume: boolean;
+  readonly session: Session;
   /** A file of further instructions, or undefined. */
   readonly guide: string | undefined;
   readonly prompt: string;
 };
 
+/** `first`: a UUID for a harness that lets its session be named. `resume`: as the harness named it. */
+export type Session = { readonly kind: "first" | "resume"; readonly id: string };
+
 export type HarnessCommand = { readonly line: string; readonly env: Readonly<Record<string, string>>; readonly input: string };
 
-/** An HTTP status with the error type that Anthropic gives it, and how its message begins where these don't tell enough. */
-type Evidence = { readonly status: number; readonly type: string; readonly begins?: RegExp };
+/** What the provider's last refusal means for a run, by what the gateway made of it. */
+const BY_SIGNAL = {
+  quota: "quotaExhausted",
+  throttle: "rateLimited",
+  overload: "overloaded",
+  auth: "authFailed",
+  billing: "billing",
+} as const satisfies Record<Exclude<Signal["kind"], "unknown">, EndingKind>;
+
+/** Endings that a provider's refusal brings about. */
+const OF_PROVIDER: ReadonlySet<EndingKind> = new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
 
 /**
- * What the gateway must have seen, as the provider's last answer, for an ending to be believed (docs "Errors", read
- * 2026-09-30). The sandbox can provoke a 400 whenever it likes, by a call that is malformed, so one stands for an ending
- * by its message alone, and by how that begins: further on, it may quote the call.
- */
-const EVIDENCE: Partial<Record<EndingKind, readonly Evidence[]>> = {
-  authFailed: [{ status: 401, type: "authentication_error" }, { status: 403, type: "permission_error" }],
-  billing: [
-    { status: 402, type: "billing_error" },
-    { status: 403, type: "permission_error" },
-    { status: 400, type: "invalid_request_error", begins: /^your credit balance is too low/i },
-  ],
-  rateLimited: [{ status: 429, type: "rate_limit_error" }],
-  quotaExhausted: [{ status: 429, type: "rate_limit_error" }],
-  overloaded: [{ status: 529, type: "overloaded_error" }, { status: 503, type: "overloaded_error" }],
-  modelNotFound: [{ status: 404, type: "not_found_error" }, { status: 403, type: "permission_error" }],
-}; // prettier-ignore
-const KNOWN_TYPES = new Set([
-  "invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error", "request_too_large",
-  "rate_limit_error", "api_error", "timeout_error", "overloaded_error",
-]); // prettier-ignore
-
-/**
- * An ending as reported. What a harness prints can be forged by what it runs, and some endings cool a credential down:
- * those stand only where the gateway saw the provider say so. The gateway's own refusals are known to it alone.
+ * An ending as reported. What a harness prints can be forged by what it runs, and some endings cool a credential down: so of
+ * a provider's refusals the gateway's word counts, which saw them. Its own refusals are known to it alone.
  */
 export function confirmEnding(ending: Ending, facts: GatewayFacts): Ending {
   if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
-  const evidence = EVIDENCE[ending.kind];
-  if (evidence === undefined || evidence.some((it) => supports(it, facts.lastError))) return ending;
-  return { ...ending, kind: "providerError" };
-}
-
-/** A type that isn't Anthropic's own, as of a proxy before it, says nothing either way. */
-function supports(evidence: Evidence, seen: GatewayFacts["lastError"]): boolean {
-  if (seen === null || seen.status !== evidence.status) return false;
-  if (evidence.begins !== undefined) return evidence.begins.test(seen.message);
-  return seen.type === evidence.type || !KNOWN_TYPES.has(seen.type);
+  if (!OF_PROVIDER.has(ending.kind)) return ending;
+  const { lastError, observation } = facts;
+  const kind = (lastError !== null && observation?.signal?.kind) || "unknown";
+  if (kind !== "unknown") return { ...ending, kind: BY_SIGNAL[kind] };
+  // The sandbox can provoke a 400 whenever it likes, so one proves nothing.
+  const isOfModel = lastError?.status === 404 || (lastError?.status === 403 && ending.kind === "modelNotFound");
+  return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
 }
 
 /** A word of a shell command line. */

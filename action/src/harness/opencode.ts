@@ -1,4 +1,7 @@
+import type { Provider } from "#core/wire/contract.ts";
+import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
 import {
   countOf,
   eventsOf,
@@ -12,7 +15,63 @@ import {
   type Tokens,
 } from "./reading.ts";
 
-/** opencode, `opencode run --format json`. Stream: notes/harness-clis.md, measured with 1.18.33. */
+/** opencode, `opencode run --format json`. Command line and stream: notes/harness-clis.md, measured with 1.18.33. */
+export const opencode: Harness = {
+  tool: "opencode",
+  info: HARNESS_INFO.opencode,
+  command: toCommand,
+  read: readOpencode,
+  repeatsRefusals: true,
+  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same.
+  hides: [".opencode"],
+};
+
+/** The bundled library that speaks each provider's format (core/wire/harnesses.ts). */
+const LIBRARY: Readonly<Record<Provider, string>> = {
+  anthropic: "@ai-sdk/anthropic",
+  openai: "@ai-sdk/openai",
+  openrouter: "@ai-sdk/openai-compatible",
+};
+/** Where it begins to sum up what came before; it doesn't know its model. */
+const CONTEXT_TOKENS = 200_000;
+
+function toCommand(run: HarnessRun): HarnessCommand {
+  const { route, session } = run;
+  const model = `pool/${route.model}`;
+  const config = {
+    autoupdate: false,
+    share: "disabled",
+    snapshot: false,
+    // Both would be downloaded.
+    lsp: false,
+    formatter: false,
+    provider: {
+      pool: {
+        npm: LIBRARY[run.provider],
+        options: { baseURL: `http://${run.gateway}/v1`, apiKey: "{env:RUN_KEY}" },
+        models: { [route.model]: { limit: { context: CONTEXT_TOKENS, output: run.maxTokens } } },
+      },
+    },
+    model,
+    small_model: model,
+    agent: { build: { steps: run.maxTurns }, title: { disable: true } },
+    permission: { "*": "allow", webfetch: "deny", websearch: "deny" },
+    ...(run.guide === undefined ? {} : { instructions: [run.guide] }),
+  };
+  const args = [
+    run.executable, "run", "--format", "json", "-m", model,
+    ...(route.effort === null ? [] : ["--variant", route.effort]),
+    ...(session.kind === "resume" ? ["-s", session.id] : []),
+  ]; // prettier-ignore
+  const env = {
+    RUN_KEY: run.dummy,
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(config),
+    OPENCODE_DISABLE_AUTOUPDATE: "1",
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    OPENCODE_DISABLE_PROJECT_CONFIG: "1",
+  };
+  return { line: `exec ${args.map(quote).join(" ")}`, env, input: run.prompt };
+}
 
 /**
  * How a run ended. There is no last event: it ended well where it stopped by itself after a step and reported no error. An

@@ -23,7 +23,7 @@ export async function writeGrant(
   const { now, credentials, queue } = record.snapshot;
   const drawnOn = credentials.find(({ name }) => name === credential);
   const billed = drawnOn !== undefined && drawnOn.budgets.length > 0;
-  const kind = policy.pool.find(({ name }) => name === credential)?.kind ?? "api-key";
+  const { kind = "api-key", identity } = policy.pool.find(({ name }) => name === credential) ?? {};
   const charged = queue.find((queued) => queued.task === task)?.estimate.mean ?? 0;
   const passedOver = JSON.stringify(record.passedOver.map((each) => each.task));
   const { rows } = await sql<{ lease: string }>`
@@ -44,10 +44,10 @@ export async function writeGrant(
       ),
       attempt as (select id from last where state = 'open' union all select id from opened),
       lease as (
-        insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, kind, minute, billed, charged, weight)
+        insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, kind, identity, minute, billed, charged, weight)
         select ${randomUUID()}, ${owner}, moved.id, attempt.id,
           (select coalesce(max(fence), 0) + 1 from leases where attempt_id = attempt.id),
-          'offered', ${credential}, ${kind}, (plan #>> '{runner,minute}')::bigint, ${billed}::boolean, ${charged}::double precision, ${team.weight}::double precision
+          'offered', ${credential}, ${kind}, ${identity === undefined ? null : JSON.stringify(identity)}::jsonb, (plan #>> '{runner,minute}')::bigint, ${billed}::boolean, ${charged}::double precision, ${team.weight}::double precision
         from moved, attempt
         returning id
       ),

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration, type MigrationProvider } from "kysely/migration";
 import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
-import { CREDENTIAL_KINDS } from "#core/config/policy.ts";
+import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
 import type { Schema } from "./schema.ts";
 
@@ -111,7 +111,7 @@ const MIGRATIONS: Record<string, Migration> = {
           state text not null constraint leases_state check (state in (${words(LEASE_STATES)})),
           credential text not null,
           billed boolean not null, minute bigint not null check (minute >= 0),
-          kind text not null constraint leases_kind check (kind in (${words(CREDENTIAL_KINDS)})),
+          kind text not null constraint leases_kind check (kind in ('api-key', 'seat')),
           used bigint not null default 0 check (used >= 0),
           heard_at bigint, run_ended boolean not null default false,
           charged double precision not null, weight double precision not null,
@@ -238,6 +238,14 @@ const MIGRATIONS: Record<string, Migration> = {
           record bytea not null,
           at bigint not null default ${NOW}
         )`.execute(db);
+    },
+  },
+  "0002_more_credentials": {
+    async up(db) {
+      await sql`alter table leases drop constraint leases_kind`.execute(db);
+      await sql`
+        alter table leases add constraint leases_kind check (kind in (${words(CREDENTIAL_KINDS)})),
+          add column identity jsonb`.execute(db);
     },
   },
 };

@@ -1,7 +1,7 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import type { CredentialKind } from "#core/config/policy.ts";
+import type { CredentialKind } from "#core/config/credential.ts";
 import type { Fit } from "#core/pool/capacity.ts";
 import type { Waiting } from "#core/pool/decision.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
@@ -96,6 +96,7 @@ export type Schema = {
     state: LeaseState;
     credential: string;
     kind: CredentialKind;
+    identity: NullableJson<Readonly<Record<string, string>>>;
     /** Its use is billed; a subscription's isn't. */
     billed: boolean;
     /** What its runner costs a minute. */

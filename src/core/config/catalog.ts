@@ -62,10 +62,38 @@ const OURS: readonly ModelRow[] = [
     effective: "2026-09-22",
     source: "PromptFuel v1.0.21; Anthropic's lineup page agrees",
   },
+  {
+    model: "gpt-6.1-sol",
+    provider: "openai",
+    // Prompts over 272,000 tokens cost twice the input and half more of the output, as those of gpt-6-sol.
+    price: perMillion(4, 15, 5, 0.2),
+    effective: "2026-09-29",
+    source: "OpenAI's price list, long-context tariff",
+  },
+  {
+    model: "gpt-6.1-terra",
+    provider: "openai",
+    price: perMillion(2, 7.5, 2.5, 0.1),
+    effective: "2026-10-26",
+    source: "OpenAI's price list, long-context tariff",
+  },
 ];
 
+/**
+ * Of a provider's list, the models that a harness can work with: of OpenAI's those that Codex 0.169.0 knows; of OpenRouter's 555
+ * the current ones that are made for tools and code. Any other is one pattern away.
+ */
+const WORKS: Readonly<Record<Provider, RegExp>> = {
+  anthropic: /^claude-/,
+  openai: /^gpt-(?:5\.[56]|6)(?:-(?:astra|luna|sol|terra))?$/,
+  openrouter:
+    /^(?:deepseek\/deepseek-v4-|minimax\/minimax-m3|mistralai\/devstral-|moonshotai\/kimi-k2\.7|openai\/gpt-oss-120b|qwen\/qwen3-coder|z-ai\/glm-5\.)/,
+};
+
 const LISTED: readonly ModelRow[] = PROVIDERS.flatMap((provider) =>
-  (findProvider({ providerId: provider })?.models ?? []).flatMap((model) => toRow(provider, model)),
+  (findProvider({ providerId: provider })?.models ?? [])
+    .filter(({ id }) => WORKS[provider].test(id))
+    .flatMap((model) => toRow(provider, model)),
 );
 
 export const CATALOG: readonly ModelRow[] = [

@@ -1,73 +1,20 @@
 import { z } from "zod";
-import { Effort, Harness, Provider, Tier, TIERS, type Auth } from "../wire/contract.ts";
-import { EVERYONE, PERIODS, STRATEGIES } from "./terms.ts";
-import { CATALOG } from "./catalog.ts";
+import { Effort, Harness, TIERS } from "../wire/contract.ts";
+import { HARNESS_INFO } from "../wire/harnesses.ts";
+import { findModel } from "./catalog.ts";
+import { Credential } from "./credential.ts";
 import { minuteOf, RUNNER_PRICES } from "./runners.ts";
-import { MicroUsd } from "../wire/units.ts";
+import { Amount, dollars, Login, MODEL_SHAPE, MODELS, OwnRepository, RepositoryName, Spending, TeamName } from "./shapes.ts";
+import { EVERYONE, STRATEGIES } from "./terms.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
 export const CONFIG_FILE = ".github/agent-pool.yml";
 export const POLICY_REPOSITORY = ".github";
 
-const MODELS = CATALOG.map((row) => row.model);
-
-/** `$200/month`: dollars that may be spent in each calendar day, week or month (UTC). */
-const BUDGET_SHAPE = 'should be an amount a day, week or month, like "$200/month"';
-const Spending = z
-  .string({ error: BUDGET_SHAPE })
-  .regex(/^\$\d{1,7}(?:\.\d{1,2})?\/(?:day|week|month)$/, BUDGET_SHAPE)
-  .refine((text) => dollars(text.split("/")[0] ?? "") !== 0, 'should be more than nothing, like "$200/month"')
-  .transform((text) => {
-    const [amount = "", period] = text.split("/");
-    return { amount: dollars(amount), period: PERIODS.find((each) => each === period) ?? "month" };
-  });
-export type Spending = z.infer<typeof Spending>;
-
-const Amount = z
-  .string({ error: 'should be an amount in dollars, like "$15"' })
-  .regex(/^\$\d{1,5}(?:\.\d{1,2})?$/, 'should be an amount in dollars, like "$15"')
-  .refine((text) => dollars(text) > 0, 'should be more than nothing, like "$15"')
-  .transform((text) => dollars(text));
-
-/** `$15` → micro-dollars. */
-export function dollars(text: string): MicroUsd {
-  return MicroUsd(Math.round(Number.parseFloat(text.slice(1)) * 1_000_000));
-}
-
-/**
- * GitHub's rules for an environment's name allow 255 characters of almost anything; an alias that is also a path
- * segment and a label people type is kept to letters, digits, `.`, `_` and `-`.
- */
-export const ALIAS = /^[a-z0-9][a-z0-9._-]{0,62}$/;
-const CredentialAlias = z
-  .string({ error: "should be the name of the environment that holds AGENT_POOL_KEY" })
-  .regex(ALIAS, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
-
-const MODEL_SHAPE = `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`;
-
-const REPOSITORY_SHAPE = "should be a repository's name without its owner, like `web`";
-const OwnRepository = z.string({ error: REPOSITORY_SHAPE }).regex(/^[A-Za-z0-9._-]{1,100}$/, REPOSITORY_SHAPE);
-
-const Percent = z
-  .string({ error: 'should be a share, like "40%"' })
-  .regex(/^(?:\d|[1-9]\d|100)%$/, 'should be a share from 0% to 100%, like "40%"')
-  .transform((text) => Number.parseInt(text, 10) / 100);
-
-const Login = z
-  .string({ error: "should be a GitHub login" })
-  .regex(/^(?!-)[A-Za-z0-9-]{1,39}$/, "should be a GitHub login")
-  .transform((login) => login.toLowerCase());
-
-const TeamName = z
-  .string({ error: "should be a team's name as in its address, like `platform`" })
-  .regex(/^[a-z0-9][a-z0-9_-]{0,99}$/, "should be a team's name as in its address, like `platform`");
-
 const DeclaredTeam = TeamName.refine(
   (name) => name !== EVERYONE,
   "is what those are called who are in no team: it names none here",
 );
-
-const names = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(100).optional();
 
 const LOGINS = "should be a list of GitHub logins, like `[ada]`";
 const TEAMS = "should be a list of teams, like `[platform]`";
@@ -112,68 +59,23 @@ const Roles = z
     "should have `operator`, `requester` or both",
   );
 
-export const CREDENTIAL_KINDS = ["api-key", "seat"] as const;
-export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
-
-/** How the job of a credential shows it to its provider. */
-export const AUTH_OF = { "api-key": "api-key", seat: "oauth" } as const satisfies Record<CredentialKind, Auth>;
-
-const Credential = z
+const RouteChoice = z
   .strictObject({
-    name: CredentialAlias,
-    provider: Provider,
-    kind: z.enum(CREDENTIAL_KINDS, { error: "should be `api-key` or `seat`" }).default("api-key"),
-    /** Real money: of what its provider bills. A seat's subscription is paid already. */
-    budget: Spending.optional(),
-    /** Jobs at once. Default: 5, of a seat 1. */
-    jobs: z.number().int().min(1).max(100).optional(),
-    /** Credentials of one provider's account share its windows: give them one name. Default: the provider's own word for it. */
-    account: CredentialAlias.optional(),
-    /** A seat's plan, as people call it: a label, never a size. */
-    subscription: z.string().min(1).max(50).optional(),
-    owner: Login.optional(),
-    "keep-for-owner": Percent.refine(
-      (share) => share <= 0.95,
-      "leaves others nothing: should be 95% at most, or leave it out with `serves: owner`",
-    ).optional(),
-    serves: z.enum(["owner", "everyone"], { error: "should be `owner` or `everyone`" }).optional(),
-    only: z
-      .strictObject({
-        teams: names(TeamName),
-        repositories: names(OwnRepository),
-        tiers: names(Tier),
-        models: names(z.enum(MODELS, { error: MODEL_SHAPE })),
-        harnesses: names(Harness),
-      })
-      .optional(),
+    harness: Harness,
+    model: z.enum(MODELS, { error: MODEL_SHAPE }),
+    effort: Effort.optional(),
   })
-  .superRefine((entry, context) => {
-    const wrong = (path: string, message: string) => {
-      context.addIssue({ code: "custom", path: [path], message });
-    };
-    if (entry.kind === "seat") {
-      if (entry.owner === undefined) wrong("kind", "a seat needs its `owner`, the login of the person it is of");
-      if (entry.budget !== undefined) wrong("budget", "is for what is paid by use; a seat's windows limit it");
-      if ((entry.jobs ?? 1) > 1) wrong("jobs", "a seat does one job at a time");
-    } else
-      for (const setting of ["owner", "keep-for-owner", "serves", "subscription"] as const)
-        if (entry[setting] !== undefined) wrong(setting, "is for seats; say `kind: seat` if it is one");
+  .superRefine(({ harness, model }, context) => {
+    const provider = findModel(model)?.provider;
+    const { speaks } = HARNESS_INFO[harness];
+    if (provider === undefined || speaks[provider] !== undefined) return;
+    const message = `is a model of ${provider}; ${harness} works with those of ${Object.keys(speaks).join(" and ")}`;
+    context.addIssue({ code: "custom", path: ["model"], message });
   });
-export type Credential = z.infer<typeof Credential>;
-
-const RouteChoice = z.strictObject({
-  harness: Harness,
-  model: z.enum(MODELS, { error: MODEL_SHAPE }),
-  effort: Effort.optional(),
-});
 export type RouteChoice = z.infer<typeof RouteChoice>;
 
 /** Where a size starts. `ask`: nothing starts until a person has split the issue or sized it. */
 const Start = z.enum([...TIERS, "ask"], { error: `should be one of ${TIERS.join(", ")} or ask` });
-
-const RepositoryName = z
-  .string({ error: 'should be a repository, like "acme/agent-runner"' })
-  .regex(/^[A-Za-z0-9-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, 'should be a repository, like "acme/agent-runner"');
 
 const MINUTE_SHAPE = 'should be what a minute costs, like "$0.004", or "$0" for machines of your own';
 const RunnerSettings = z

@@ -1,6 +1,7 @@
 import { TIERS, type Effort, type Harness, type Provider, type Size, type Tier } from "../wire/contract.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 import type { Failure } from "../wire/failure.ts";
+import { harnessesFor } from "../config/credential.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Override } from "../request/command.ts";
 import { findModel } from "../config/catalog.ts";
@@ -45,10 +46,12 @@ export function routeOf(
     const value = use[what];
     if (value !== undefined) reasons.push({ fact: "asked-for", what, value });
   }
-  const providers = new Set(policy.pool.map((credential) => credential.provider));
   for (const choice of policy.tiers[tier]) {
     const row = findModel(choice.model);
-    if (row === undefined || !providers.has(row.provider)) continue;
+    const isServed = policy.pool.some(
+      ({ provider, kind }) => provider === row?.provider && harnessesFor(kind).includes(choice.harness),
+    );
+    if (row === undefined || !isServed) continue;
     if (use.harness !== undefined && choice.harness !== use.harness) continue;
     if (use.model !== undefined && choice.model !== use.model) continue;
     reasons.push({ fact: "first-servable", tier, provider: row.provider });

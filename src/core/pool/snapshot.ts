@@ -1,5 +1,6 @@
 import { EVERYONE } from "../config/terms.ts";
-import { type Policy } from "../config/policy.ts";
+import { harnessesFor } from "../config/credential.ts";
+import type { Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
 import { CredentialName, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
@@ -165,7 +166,7 @@ function toCredential(
       repositories: only?.repositories === undefined ? null : repositoriesNamed(only.repositories, stored),
       tiers: only?.tiers ?? null,
       models: only?.models ?? null,
-      harnesses: only?.harnesses ?? null,
+      harnesses: harnessesFor(entry.kind).filter((harness) => only?.harnesses?.includes(harness) !== false),
     },
     cooldowns: (cooldowns.get(upstream) ?? []).map(({ model, until }) => ({ model, until })),
     quarantined: (row?.refusals ?? 0) >= REFUSALS_TO_QUARANTINE,

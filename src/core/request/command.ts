@@ -1,5 +1,5 @@
 import { EFFORTS, HARNESSES, TIERS, type Effort, type Harness, type Tier } from "../wire/contract.ts";
-import { ALIAS } from "../config/policy.ts";
+import { ALIAS } from "../config/shapes.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 
 /** What a person asked to be used; what is not named is chosen by the router. */

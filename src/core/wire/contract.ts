@@ -18,10 +18,13 @@ import { storable } from "./text.ts";
  * Nothing the Action sends is a point in time: spans only, by its own monotonic clock.
  *
  * The Action is pinned by commit in workflows that the app's operator may update later than the app. So the app reads
- * requests strictly, by the version they announce, and the Action reads answers leniently: what it doesn't know it leaves
- * out, and a word it doesn't know (a new harness) is its own clear refusal, never a parse error.
+ * requests strictly, of this version and the one before, and answers in the version that was asked in; the Action reads
+ * answers leniently: what it doesn't know it leaves out, and a word it doesn't know (a new harness) is its own clear
+ * refusal, never a parse error.
  */
-export const CONTRACT_VERSION = 1;
+export const CONTRACT_VERSION = 2;
+/** What the version before lacks has a default here. */
+const Contract = z.literal([CONTRACT_VERSION - 1, CONTRACT_VERSION]);
 
 /** The largest outcome the app reads, in bytes of JSON. The Action refuses to build a larger one. */
 export const MAX_OUTCOME_BYTES = 8 * 1024 * 1024;
@@ -39,16 +42,19 @@ export const TIERS = ["light", "standard", "frontier"] as const;
 export const Tier = z.enum(TIERS);
 export type Tier = z.infer<typeof Tier>;
 
-export const HARNESSES = ["claude-code"] as const;
+export const HARNESSES = ["claude-code", "codex", "opencode"] as const;
 export const Harness = z.enum(HARNESSES);
 export type Harness = z.infer<typeof Harness>;
 
-export const PROVIDERS = ["anthropic"] as const;
+export const PROVIDERS = ["anthropic", "openai", "openrouter"] as const;
 export const Provider = z.enum(PROVIDERS);
 export type Provider = z.infer<typeof Provider>;
 
-/** How a provider is shown a credential: as an API key, or as the token of a person's subscription. */
-export const AUTHS = ["api-key", "oauth"] as const;
+/**
+ * How a provider is shown a credential: as an API key, as the token of a person's subscription, as a workspace's access
+ * token, or not at all: the job's own identity is exchanged for a token of some minutes.
+ */
+export const AUTHS = ["api-key", "oauth", "access-token", "workload-identity"] as const;
 export type Auth = (typeof AUTHS)[number];
 
 export const EFFORTS = ["low", "medium", "high"] as const;
@@ -74,13 +80,13 @@ export type Price = z.infer<typeof Price>;
 
 /** `harnesses`: those this Action can run, so that a lease isn't taken by a job that can't use it. */
 export const ClaimRequest = z.strictObject({
-  contract: z.literal(CONTRACT_VERSION),
+  contract: Contract,
   harnesses: z.array(z.string().max(50)).max(20),
 });
 export type ClaimRequest = z.infer<typeof ClaimRequest>;
 
 export const Claim = z.object({
-  contract: z.literal(CONTRACT_VERSION),
+  contract: Contract,
   /** Good for this attempt's heartbeat and outcome alone. */
   runToken: z.string(),
   /** Milliseconds from the receipt of this answer until the lease ends; the gateway refuses model calls after it. */
@@ -93,12 +99,16 @@ export const Claim = z.object({
   route: z.object({
     tier: z.string(),
     harness: z.string(),
+    /** Not in contract 1, which knew one. */
+    provider: z.string().default("anthropic"),
     model: z.string(),
     effort: z.string().nullable(),
     maxTurns: count.min(1),
   }),
   /** Of `AUTHS`: what the key in the job's environment is. */
   auth: z.string(),
+  /** Of `workload-identity`: what its provider must be told beside the job's own identity. */
+  identity: z.record(z.string(), z.string()).nullable().default(null),
   budget: z.object({ microUsd: count, price: Price }),
   /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
   commands: z.object({ setup: z.array(z.string()), verify: z.array(z.string()) }),
@@ -116,6 +126,8 @@ export const Usage = z.strictObject({
   cacheWriteTokens: tokens,
   /** Written to the cache for an hour, at another price. */
   cacheWrite1hTokens: tokens,
+  /** The part of the output that nobody reads. */
+  reasoningTokens: tokens.default(0),
 });
 export type Usage = z.infer<typeof Usage>;
 
@@ -125,11 +137,12 @@ export const NO_USAGE: Usage = {
   cacheReadTokens: 0,
   cacheWriteTokens: 0,
   cacheWrite1hTokens: 0,
+  reasoningTokens: 0,
 };
 
 export const PHASES = ["fetch", "setup", "harness", "verify", "report"] as const;
 export const Heartbeat = z.strictObject({
-  contract: z.literal(CONTRACT_VERSION),
+  contract: Contract,
   phase: z.enum(PHASES),
   /** Of the attempt so far, as `usage`: they only grow. */
   modelCalls: count,
@@ -221,7 +234,7 @@ export const BLOCKED_REASONS = [
 export const Outcome = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("blocked"),
-    contract: z.literal(CONTRACT_VERSION),
+    contract: Contract,
     reason: z.enum(BLOCKED_REASONS),
     detail: text(2_000),
     usage: Usage,
@@ -230,7 +243,7 @@ export const Outcome = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("ran"),
-    contract: z.literal(CONTRACT_VERSION),
+    contract: Contract,
     ending: Ending,
     /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
     usage: Usage,

@@ -1,5 +1,6 @@
 import { Agent, request } from "undici";
 import { type Gateway, type GatewaySettings, startGateway } from "../../../action/src/gateway.ts";
+import { anthropicMessages } from "../../../action/src/wires/anthropic-messages.ts";
 import { type Model, type Reply, startModel } from "./model.ts";
 
 export const KEY = "sk-ant-api03-the-real-key";
@@ -15,7 +16,7 @@ export async function setUp(reply: Reply, settings: Partial<GatewaySettings> = {
   const dispatcher = new Agent();
   const upstream = model.url;
   const gateway = await startGateway({
-    key: KEY, dummy: DUMMY, auth: "api-key", upstream, model: MODEL, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
+    key: KEY, dummy: DUMMY, auth: "api-key", wire: anthropicMessages, upstream, model: MODEL, maxTokens: 1_000, repeatsRefusals: false, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
     stopping: new AbortController().signal, dispatcher, ...settings,
   }); // prettier-ignore
   gateway.setOpen(true);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Change, CONTRACT_VERSION } from "#core/wire/contract.ts";
+import { type Change, CONTRACT_VERSION, PROVIDERS } from "#core/wire/contract.ts";
 import { type FakeApp, RUN_TOKEN, startApp } from "./app.ts";
 import { type Model, type Reply, startModel } from "./model.ts";
 import { TOOL_CACHE } from "./tool-cache.ts";
@@ -55,8 +55,16 @@ export async function setStage(given: Given): Promise<Stage> {
     heartbeatEveryMs: 200,
     brief: { repository: "acme/web", issue: 7, title: "Make a.txt new", body: "It says old. THE-ISSUE-TEXT" },
     checkout: { base: git("rev-parse", "HEAD") },
-    route: { tier: "standard", harness: given.harness ?? "claude-code", model: MODEL, effort: "low", maxTurns: 10 },
+    route: {
+      tier: "standard",
+      harness: given.harness ?? "claude-code",
+      provider: "anthropic",
+      model: MODEL,
+      effort: "low",
+      maxTurns: 10,
+    },
     auth: given.auth ?? "api-key",
+    identity: null,
     budget: {
       microUsd: given.microUsd ?? 5_000_000,
       price: { input: 3_000_000, output: 15_000_000, cacheRead: 300_000, cacheWrite: 3_750_000, cacheWrite1h: 6_000_000 },
@@ -69,7 +77,7 @@ export async function setStage(given: Given): Promise<Stage> {
   const env = {
     PATH: process.env["PATH"] ?? "", HOME: root, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: TOOL_CACHE, GITHUB_API_URL: app.url, GITHUB_TOKEN: "ghs_jobTokenThatMustStayOutside",
     ACTIONS_ID_TOKEN_REQUEST_URL: `${app.url}/oidc?x=1`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "oidc-request-token", GITHUB_STATE: join(temp, "state"),
-    INPUT_ATTEMPT: "attempt-1", "INPUT_APP-URL": `${app.url}/`, INPUT_KEY: given.key ?? KEY, "INPUT_BASE-URL": model.url.href,
+    INPUT_ATTEMPT: "attempt-1", "INPUT_APP-URL": `${app.url}/`, INPUT_KEY: given.key ?? KEY, ...Object.fromEntries(PROVIDERS.map((it) => [`INPUT_${it.toUpperCase()}-BASE-URL`, model.url.href])),
   }; // prettier-ignore
   return {
     app,

@@ -10,7 +10,7 @@ export const TOOL_CACHE = process.env["RUNNER_TOOL_CACHE"] ?? fileURLToPath(new 
 
 export function testSurroundings(): Surroundings {
   const temp = join(tmpdir(), `agent-pool-tests-${String(process.getuid?.())}`);
-  return readSurroundings({ ...process.env, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: TOOL_CACHE }, new URL("http://127.0.0.1"));
+  return readSurroundings({ ...process.env, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: TOOL_CACHE }, []);
 }
 
 export async function installed(id: ToolId): Promise<Tool> {
