@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Usage } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
-import { toClaudeTool } from "./claude-tools.ts";
 import { type Account, type Seat, SEAT_WINDOWS, type SeatWindow } from "./limits.ts";
-import type { Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
+import { pieces } from "./pieces.ts";
+import { toToolCall } from "./tool-calls.ts";
+import type { Particulars, Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
 
 const GivenBlock = z.object({ type: z.string(), text: z.string().optional() });
 const Content = z.union([z.string().transform((text) => [{ type: "text", text }]), z.array(GivenBlock)]);
@@ -36,7 +36,7 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
-/** Anthropic's Messages format, as Claude Code and the official SDK speak it. */
+/** Anthropic's Messages format, as Claude Code, opencode and the official SDK speak it. */
 export const anthropicWire: Wire = {
   name: "anthropic-messages",
 
@@ -69,21 +69,18 @@ export const anthropicWire: Wire = {
 
   keyOf,
 
-  reply(request, turn, usage, id) {
+  reply(request, turn, particulars) {
     const body = bodyOf(request);
     const content: Block[] = turn.say === undefined ? [] : [{ type: "text", text: turn.say }];
     if (turn.tool !== undefined) {
       const texts = [...textsOf(body.messages), ...(body.system ?? []).map((block) => block.text ?? "")];
-      const call = toClaudeTool(
-        turn.tool,
-        body.tools.map((tool) => tool.name),
-        texts,
-      );
+      const offered = body.tools.map(({ name }) => ({ name, custom: false }));
+      const call = toToolCall(turn.tool, offered, texts);
       if (!call.ok) return call;
-      content.push({ type: "tool_use", id: `toolu_${id}`, ...call.value });
+      content.push({ type: "tool_use", id: `toolu_${particulars.id}`, ...call.value });
     }
     const stopReason = turn.tool === undefined ? "end_turn" : "tool_use";
-    return ok(toReply(body.model, content, stopReason, usage, id));
+    return ok(toReply(body.model, content, stopReason, particulars));
   },
 
   errorBody: (status, message, requestId) => ({
@@ -92,11 +89,17 @@ export const anthropicWire: Wire = {
     request_id: requestId,
   }),
 
-  errorEvent: (type, message) => ({ event: "error", data: { type: "error", error: { type, message } } }),
+  errorEvent: (type, message) => event("error", { error: { type, message } }),
 
-  headers(account, now) {
+  usedUp: (_seat, _now, requestId) =>
+    anthropicWire.errorBody(429, "This request would exceed your account's rate limit. Please try again later.", requestId),
+
+  wrongKey: "invalid x-api-key",
+
+  headers(requestId, account, now) {
+    if (account === undefined) return { "request-id": requestId };
     const limits = account.seat === undefined ? keyHeaders(account, now) : seatHeaders(account.seat, now);
-    return { "anthropic-organization-id": account.organization, ...limits };
+    return { "request-id": requestId, "anthropic-organization-id": account.organization, ...limits };
   },
 };
 
@@ -172,12 +175,16 @@ type Block =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: unknown };
 
-function toReply(model: string, content: readonly Block[], stopReason: string, usage: Usage, id: string): Reply {
+function toReply(model: string, content: readonly Block[], stopReason: string, { id, usage }: Particulars): Reply {
   const input = {
     input_tokens: usage.inputTokens,
     // The sum, and its parts by how long they live.
     cache_creation_input_tokens: usage.cacheWriteTokens + usage.cacheWrite1hTokens,
     cache_read_input_tokens: usage.cacheReadTokens,
+  };
+  const output = {
+    output_tokens: usage.outputTokens,
+    output_tokens_details: { thinking_tokens: usage.reasoningTokens },
   };
   const parts = { ephemeral_5m_input_tokens: usage.cacheWriteTokens, ephemeral_1h_input_tokens: usage.cacheWrite1hTokens };
   const message = { id: `msg_${id}`, type: "message", role: "assistant", model, stop_sequence: null };
@@ -190,7 +197,7 @@ function toReply(model: string, content: readonly Block[], stopReason: string, u
     ...content.flatMap(blockEvents),
     event("message_delta", {
       delta: { stop_reason: stopReason, stop_sequence: null },
-      usage: { ...input, output_tokens: usage.outputTokens },
+      usage: { ...input, ...output },
     }),
     event("message_stop", {}),
   ];
@@ -198,7 +205,7 @@ function toReply(model: string, content: readonly Block[], stopReason: string, u
     ...message,
     content,
     stop_reason: stopReason,
-    usage: { ...input, cache_creation: parts, output_tokens: usage.outputTokens },
+    usage: { ...input, cache_creation: parts, ...output },
   };
   return { json, events };
 }
@@ -218,13 +225,8 @@ function blockEvents(block: Block, index: number): ServerSentEvent[] {
   ];
 }
 
-/** Splits on code points, so that no piece holds half a character. */
-function pieces(text: string): string[] {
-  return text.match(/[\s\S]{1,400}/gu) ?? [];
-}
-
 function event(type: string, data: object): ServerSentEvent {
-  return { event: type, data: { type, ...data } };
+  return { event: type, data: JSON.stringify({ type, ...data }) };
 }
 
 function textsOf(messages: MessagesRequest["messages"]): string[] {

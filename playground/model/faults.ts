@@ -8,8 +8,10 @@ export type FaultEffect =
       readonly body?: unknown;
       readonly message?: string;
     }
-  /** Never answers. */
-  | { readonly kind: "hang" }
+  /** Never answers, or sends so many events of a good stream and then nothing more. */
+  | { readonly kind: "hang"; readonly afterEvents?: number }
+  /** Sends each event of a good stream after a pause. */
+  | { readonly kind: "slow"; readonly pauseMs: number }
   /** Sends so many events of a good stream, then drops the connection. */
   | { readonly kind: "cut"; readonly afterEvents: number }
   /** Sends so many events, then an error event, as when a provider is overloaded in the middle. */

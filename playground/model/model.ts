@@ -1,17 +1,19 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Usage } from "#core/wire/contract.ts";
 import { listen } from "../runner/listen.ts";
+import { makeAnswer } from "./answer.ts";
 import { anthropicWire } from "./anthropic.ts";
-import { makeFaults, type Fault, type FaultEffect } from "./faults.ts";
-import { type Account, type Limits, makeLimits } from "./limits.ts";
+import { makeFaults, type Fault } from "./faults.ts";
+import { type Limits, makeLimits } from "./limits.ts";
+import { openAiChatWire } from "./openai-chat.ts";
+import { openAiResponsesWire } from "./openai-responses.ts";
 import { turnOf, type Script, type Turn } from "./script.ts";
-import { AUXILIARY_USAGE, usageOfTurn } from "./usage.ts";
-import type { Conversation, Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
+import { type AnswerUsage, AUXILIARY_USAGE, usageOfTurn } from "./usage.ts";
+import type { Conversation, Wire, WireRequest } from "./wire.ts";
 
 /** Add a provider's format here. */
-const WIRES: readonly Wire[] = [anthropicWire];
+const WIRES: readonly Wire[] = [openAiResponsesWire, openAiChatWire, anthropicWire];
 
 export type ModelOptions = {
   /** One script for all, or chosen by model and prompt. */
@@ -37,7 +39,7 @@ export type ModelRequest = {
   /** Undefined for what is not a turn of a script: aux requests, counts, refusals of the key. */
   readonly turn: number | undefined;
   /** What a whole answer charged; undefined when there was none, or it was cut. */
-  usage: Usage | undefined;
+  usage: AnswerUsage | undefined;
   /** 0 until answered. */
   status: number;
 };
@@ -87,28 +89,29 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     if (options.latencyMs !== undefined) await sleep(options.latencyMs);
     const known = keys === undefined || (key !== undefined && keys.includes(key));
     const account = known ? limits.read(key) : undefined;
-    const answer = makeAnswer(wire, response, record, { id, account });
+    const now = new Date();
+    const answer = makeAnswer(wire, response, record, { id, account, now });
 
     // Probes that the CLIs send before anything else, without a key.
     if (request.method === "HEAD" || request.path === "/api/hello") return answer.json(200, { message: "hello" });
-    if (!known) return answer.fail(401, "invalid x-api-key");
+    if (!known) return answer.fail(401, wire.wrongKey);
     if (asked === undefined) return answer.fail(404, `${request.method} ${request.path}`);
     if (asked.kind === "plain") return answer.json(asked.status, asked.body);
     if (asked.kind === "wrong") return answer.fail(400, asked.message);
 
     const { conversation: talk } = asked;
     const effect = faults.next({ key, model: talk.model });
-    if (effect?.kind === "hang") return;
+    if (effect?.kind === "hang" && effect.afterEvents === undefined) return;
     if (effect?.kind === "status") return answer.refuse(effect);
-    if (account?.seat?.rejects !== undefined) return answer.fail(429, "This request would exceed your account's rate limit. Please try again later."); // prettier-ignore
+    if (account?.seat?.rejects !== undefined) return answer.usedUp(account.seat);
     limits.count(key);
     const script = typeof options.script === "function" ? options.script(talk) : options.script;
     const turn = scripted ? turnOf(script, talk.turn) : AUXILIARY_TURN;
     const usage = scripted ? usageOfTurn(talk.turn) : AUXILIARY_USAGE;
     if (scripted) options.onTurn?.(describeTurn(turn));
-    const reply = wire.reply(request, turn, usage, id);
+    const reply = wire.reply(request, turn, { id, usage, now });
     if (!reply.ok) return answer.fail(400, reply.error);
-    answer.reply(reply.value, talk.stream, effect, usage);
+    await answer.reply(reply.value, talk.stream, effect, usage);
   }
 
   const server = createServer((incoming, response) => {
@@ -131,50 +134,6 @@ function describeTurn({ tool }: Turn): string {
   return tool.kind === "write" ? `writes ${tool.path}` : `runs ${tool.command.split("\n", 1)[0] ?? ""}`;
 }
 
-type Answering = { readonly id: string; readonly account: Account | undefined };
-
-function makeAnswer(wire: Wire, response: ServerResponse, record: ModelRequest, { id, account }: Answering) {
-  const requestId = `req_${id}`;
-  const usual = { "request-id": requestId, ...(account === undefined ? {} : wire.headers(account, new Date())) };
-
-  function send(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
-    record.status = status;
-    response.writeHead(status, { ...usual, "content-type": "application/json", ...headers });
-    response.end(JSON.stringify(body));
-  }
-
-  function reply(whole: Reply, stream: boolean, effect: FaultEffect | undefined, usage: Usage): void {
-    if (!stream && effect === undefined) {
-      record.usage = usage;
-      return send(200, whole.json);
-    }
-    // A fault in the middle of an answer that is no stream is an answer that never arrives.
-    if (!stream) return void response.destroy();
-    record.status = 200;
-    response.writeHead(200, { ...usual, "content-type": "text/event-stream", "cache-control": "no-cache" });
-    if (effect?.kind === "cut") {
-      response.write(whole.events.slice(0, effect.afterEvents).map(format).join(""), () => response.destroy());
-    } else if (effect?.kind === "errorEvent") {
-      const events = [...whole.events.slice(0, effect.afterEvents), wire.errorEvent(effect.type, effect.message)];
-      response.end(events.map(format).join(""));
-    } else {
-      record.usage = usage;
-      for (const event of whole.events) response.write(format(event));
-      response.end();
-    }
-  }
-
-  return {
-    json: (status: number, body: unknown) => send(status, body),
-    fail: (status: number, message: string) => send(status, wire.errorBody(status, message, requestId)),
-    refuse(effect: FaultEffect & { kind: "status" }) {
-      const body = effect.body ?? wire.errorBody(effect.status, effect.message ?? "a fault of the script", requestId);
-      send(effect.status, body, effect.headers);
-    },
-    reply,
-  };
-}
-
 async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -195,8 +154,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function format({ event, data }: ServerSentEvent): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

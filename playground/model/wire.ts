@@ -1,7 +1,7 @@
-import type { Usage } from "#core/wire/contract.ts";
 import type { Result } from "#core/wire/result.ts";
-import type { Account } from "./limits.ts";
+import type { Account, Seat } from "./limits.ts";
 import type { Turn } from "./script.ts";
+import type { AnswerUsage } from "./usage.ts";
 
 /** A request as it came in. `path` has no query. Header names are lower-case. */
 export type WireRequest = {
@@ -32,7 +32,11 @@ export type Asked =
 /** An answer in full: the JSON, and the same as server-sent events. */
 export type Reply = { readonly json: unknown; readonly events: readonly ServerSentEvent[] };
 
-export type ServerSentEvent = { readonly event: string; readonly data: unknown };
+/** `data` as it is sent: JSON, but for the word that ends a Chat stream, whose events have no names. */
+export type ServerSentEvent = { readonly event?: string; readonly data: string };
+
+/** What an answer says beside the script's turn. */
+export type Particulars = { readonly id: string; readonly usage: AnswerUsage; readonly now: Date };
 
 /** One provider's format: one file, and one row in WIRES (model.ts). */
 export type Wire = {
@@ -42,11 +46,15 @@ export type Wire = {
   /** The key it came with. */
   keyOf(request: WireRequest): string | undefined;
   /** Errors: the harness offers no tool for the step, or its request does not tell the folder. */
-  reply(request: WireRequest, turn: Turn, usage: Usage, id: string): Result<Reply, string>;
+  reply(request: WireRequest, turn: Turn, particulars: Particulars): Result<Reply, string>;
   /** An error body of this provider. */
   errorBody(status: number, message: string, requestId: string): unknown;
-  /** An error inside a stream that began well. */
-  errorEvent(type: string, message: string): ServerSentEvent;
-  /** Headers of every answer to a good key: whose account it is, and its limits. */
-  headers(account: Account, now: Date): Readonly<Record<string, string>>;
+  /** An error inside a stream that began well, after so many events. */
+  errorEvent(type: string, message: string, afterEvents: number): ServerSentEvent;
+  /** The body of a 429 to a seat that is used up. */
+  usedUp(seat: Seat, now: Date, requestId: string): unknown;
+  /** What it says to a key that it doesn't know. */
+  readonly wrongKey: string;
+  /** Headers of every answer: the request's id; to a good key also whose account it is, and its limits. */
+  headers(requestId: string, account: Account | undefined, now: Date): Readonly<Record<string, string>>;
 };
