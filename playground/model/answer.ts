@@ -2,11 +2,11 @@ import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultEffect } from "./faults.ts";
 import type { Account, Seat } from "./limits.ts";
-import type { AnswerUsage } from "./usage.ts";
+import type { Usage } from "#core/wire/contract.ts";
 import type { Reply, ServerSentEvent, Wire } from "./wire.ts";
 
 /** What is learned of a request by answering it. */
-type Answered = { usage: AnswerUsage | undefined; status: number };
+type Answered = { usage: Usage | undefined; status: number };
 
 type Answering = { readonly id: string; readonly account: Account | undefined; readonly now: Date };
 
@@ -21,7 +21,7 @@ export function makeAnswer(wire: Wire, response: ServerResponse, answered: Answe
     response.end(JSON.stringify(body));
   }
 
-  async function reply(whole: Reply, stream: boolean, effect: FaultEffect | undefined, usage: AnswerUsage): Promise<void> {
+  async function reply(whole: Reply, stream: boolean, effect: FaultEffect | undefined, usage: Usage): Promise<void> {
     if (stream) return sendStream(whole.events, effect, usage);
     if (effect?.kind === "hang") return;
     if (effect?.kind === "slow") await sleep(effect.pauseMs);
@@ -31,11 +31,7 @@ export function makeAnswer(wire: Wire, response: ServerResponse, answered: Answe
     send(200, whole.json);
   }
 
-  async function sendStream(
-    events: readonly ServerSentEvent[],
-    effect: FaultEffect | undefined,
-    usage: AnswerUsage,
-  ): Promise<void> {
+  async function sendStream(events: readonly ServerSentEvent[], effect: FaultEffect | undefined, usage: Usage): Promise<void> {
     answered.status = 200;
     response.writeHead(200, { ...usual, "content-type": "text/event-stream", "cache-control": "no-cache" });
     const begun = effect !== undefined && "afterEvents" in effect ? events.slice(0, effect.afterEvents).map(format).join("") : "";

@@ -9,7 +9,8 @@ import { type Limits, makeLimits } from "./limits.ts";
 import { openAiChatWire } from "./openai-chat.ts";
 import { openAiResponsesWire } from "./openai-responses.ts";
 import { turnOf, type Script, type Turn } from "./script.ts";
-import { type AnswerUsage, AUXILIARY_USAGE, usageOfTurn } from "./usage.ts";
+import type { Usage } from "#core/wire/contract.ts";
+import { AUXILIARY_USAGE, usageOfTurn } from "./usage.ts";
 import type { Conversation, Wire, WireRequest } from "./wire.ts";
 
 /** Add a provider's format here. */
@@ -39,7 +40,7 @@ export type ModelRequest = {
   /** Undefined for what is not a turn of a script: aux requests, counts, refusals of the key. */
   readonly turn: number | undefined;
   /** What a whole answer charged; undefined when there was none, or it was cut. */
-  usage: AnswerUsage | undefined;
+  usage: Usage | undefined;
   /** 0 until answered. */
   status: number;
 };

@@ -3,7 +3,7 @@ import { ok } from "#core/wire/result.ts";
 import { askForModels, openAiCommon, seconds } from "./openai.ts";
 import { pieces } from "./pieces.ts";
 import { toToolCall, type Tool, type ToolCall } from "./tool-calls.ts";
-import type { AnswerUsage } from "./usage.ts";
+import type { Usage } from "#core/wire/contract.ts";
 import type { Particulars, Reply, ServerSentEvent, Wire, WireRequest } from "./wire.ts";
 
 const Content = z.union([z.string().transform((text) => [{ text }]), z.array(z.object({ text: z.string().optional() }))]);
@@ -160,7 +160,7 @@ function toEvent(type: string, data: object, index: number): ServerSentEvent {
 }
 
 /** All input, with what of it was read from the cache and written to it; all output, with what of it was reasoning. */
-function toUsage(usage: AnswerUsage): object {
+function toUsage(usage: Usage): object {
   const input = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
   return {
     input_tokens: input,

@@ -1,7 +1,7 @@
 import type { Result } from "#core/wire/result.ts";
 import type { Account, Seat } from "./limits.ts";
 import type { Turn } from "./script.ts";
-import type { AnswerUsage } from "./usage.ts";
+import type { Usage } from "#core/wire/contract.ts";
 
 /** A request as it came in. `path` has no query. Header names are lower-case. */
 export type WireRequest = {
@@ -36,7 +36,7 @@ export type Reply = { readonly json: unknown; readonly events: readonly ServerSe
 export type ServerSentEvent = { readonly event?: string; readonly data: string };
 
 /** What an answer says beside the script's turn. */
-export type Particulars = { readonly id: string; readonly usage: AnswerUsage; readonly now: Date };
+export type Particulars = { readonly id: string; readonly usage: Usage; readonly now: Date };
 
 /** One provider's format: one file, and one row in WIRES (model.ts). */
 export type Wire = {
