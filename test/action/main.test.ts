@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CONTRACT_VERSION, HARNESSES, Heartbeat, Outcome } from "#core/wire/contract.ts";
-import { CHECKOUT_TOKEN, RUN_TOKEN } from "./kit/app.ts";
+import { CHECKOUT_TOKEN, RUN_TOKEN } from "#playground/stage/app.ts";
 import { containing, matching } from "./kit/matchers.ts";
 import { type Reply, type Seen, sendError, sendStream, turnOf } from "./kit/model.ts";
 import { KEY, setStage } from "./kit/stage.ts";

@@ -1,0 +1,38 @@
+import { parseArgs } from "node:util";
+import { CASES, HARNESSES } from "./cases.ts";
+import { type Cell, playCell } from "./cell.ts";
+
+/**
+ * `npm run harness:matrix`: every harness through every case, with the real CLIs. Exit code 1 when one ends otherwise than it
+ * should. `--only WORD` plays those whose harness or case holds it.
+ */
+const { values } = parseArgs({
+  options: { json: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] } },
+});
+
+const wanted = HARNESSES.flatMap((played) => CASES.map((what) => ({ played, what }))).filter(({ played, what }) =>
+  values.only.every((word) => `${played.harness} ${what.name}`.includes(word)),
+);
+if (wanted.length === 0) {
+  console.error(
+    `Nothing is called so. Harnesses: ${HARNESSES.map((it) => it.harness).join(", ")}. Cases: ${CASES.map((it) => it.name).join(", ")}.`,
+  );
+  process.exit(2);
+}
+
+const cells: Cell[] = [];
+for (const { played, what } of wanted) {
+  const cell = await playCell(played, what);
+  cells.push(cell);
+  console.error(describe(cell));
+}
+if (values.json) console.log(JSON.stringify({ cells }, null, 2));
+const failed = cells.filter(({ ok }) => !ok).length;
+console.error(`${String(cells.length - failed)} of ${String(cells.length)} cells are as they should be.`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function describe({ ok, harness, case: name, ending, expected, seconds, upstreamRequests, costUsd, wrong }: Cell): string {
+  const figures = `${seconds.toFixed(1)} s, ${String(upstreamRequests)} requests, $${costUsd.toFixed(4)}`;
+  const fault = [...(ending === expected ? [] : [`expected ${expected}`]), ...wrong].join("; ");
+  return `${ok ? "ok   " : "WRONG"} ${harness.padEnd(12)} ${name.padEnd(32)} ${ending.padEnd(16)} ${figures}${ok ? "" : `  ${fault}`}`;
+}
