@@ -36,6 +36,9 @@ export type JobEnvironment = {
   readonly variables: Readonly<Record<string, string>>;
 };
 
+/** `archive` is a zip. `retentionDays`: 0 where the workflow doesn't say. */
+export type NewArtifact = { readonly name: string; readonly archive: Buffer; readonly retentionDays: number };
+
 export type Conclusion = "success" | "failure" | "cancelled";
 
 /** What a runner needs from GitHub. Implemented by the emulated GitHub. */
@@ -49,6 +52,8 @@ export type RunnerHost = {
    * when the ref may not deploy to it.
    */
   enterEnvironment(runId: number, name: string): Promise<JobEnvironment | undefined>;
+  /** Keeps what a run uploaded, and answers its id; undefined when the run already has one of that name. */
+  storeArtifact(runId: number, artifact: NewArtifact): Promise<number | undefined>;
   /** Aborted when the run was cancelled through the API. */
   cancelled(runId: number): AbortSignal;
   /** Ends the run; sends `workflow_run.completed`. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { answer, badCredentials, type Answer } from "./answers.ts";
+import { answerDownload } from "./artifacts.ts";
 import { callerOf, type Caller } from "./credentials.ts";
 import type { HookAnswer, HookRequest } from "./emulated-github.ts";
 import { answerGit, parseGitRequest } from "./git-http.ts";
@@ -44,6 +45,8 @@ async function serve(github: GitHub, incoming: IncomingMessage, outgoing: Server
   };
   const page = await renderPage(github, method, url.pathname);
   if (page !== undefined) return void outgoing.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(page);
+  const download = answerDownload(github, method, url.pathname);
+  if (download !== undefined) return send(outgoing, download);
   const caller = await callerOf(github, incoming.headers.authorization);
   const git = parseGitRequest(method, url.pathname, url.searchParams);
   const match = git === undefined ? matchRoute(method, url.pathname) : undefined;

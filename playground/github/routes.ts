@@ -51,6 +51,11 @@ export const ROUTES = {
   "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": { by: "installation", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}": { by: "installation", needs: { actions: "read" } },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { by: "installation", needs: { actions: "write" } },
+  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": { by: "installation", needs: { actions: "read" } },
+  "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}": {
+    by: "installation",
+    needs: { actions: "read" },
+  },
   "GET /repos/{owner}/{repo}/environments/{environment_name}": { by: "installation", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies": {
     by: "installation",

@@ -1,4 +1,5 @@
 import type { JobEnvironment, QueuedRun, RunnerHost } from "../types.ts";
+import { storeArtifact } from "./artifacts.ts";
 import { completeRun, startRun } from "./actions.ts";
 import { cloneUrl } from "./shapes/urls.ts";
 import { nextId, nowOf, type Environment, type GitHub, type Repository, type Run } from "./state.ts";
@@ -12,6 +13,7 @@ export function makeRunnerHost(github: GitHub): RunnerHost {
       return Promise.resolve();
     },
     enterEnvironment: (runId, name) => Promise.resolve(enterEnvironment(github, runOf(github, runId), name)),
+    storeArtifact: (runId, artifact) => Promise.resolve(storeArtifact(github, runOf(github, runId), artifact)),
     cancelled: (runId) => runOf(github, runId).cancel.signal,
     completeRun(runId, conclusion) {
       completeRun(github, runOf(github, runId), conclusion);

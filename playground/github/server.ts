@@ -37,6 +37,7 @@ export async function startGitHub(options: GitHubOptions): Promise<EmulatedGitHu
     tokens: new Map(),
     runQueue: [],
     runWaiters: new Set(),
+    downloads: new Map(),
     deliveries: [],
     pendingDeliveries: new Set(),
     violations: [],

@@ -40,6 +40,8 @@ export type GitHub = {
   readonly tokens: Map<string, Token>;
   readonly runQueue: Run[];
   readonly runWaiters: Set<() => void>;
+  /** Artifacts on their way, by path. */
+  readonly downloads: Map<string, { readonly artifact: Artifact; readonly until: number }>;
   readonly deliveries: Delivery[];
   readonly pendingDeliveries: Set<Promise<void>>;
   readonly violations: string[];
@@ -127,6 +129,16 @@ export type Run = {
   readonly cancel: AbortController;
 };
 
+export type Artifact = {
+  readonly id: number;
+  readonly name: string;
+  readonly run: Run;
+  readonly archive: Buffer;
+  readonly digest: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+};
+
 export type Repository = {
   readonly id: number;
   readonly name: string;
@@ -147,6 +159,7 @@ export type Repository = {
   readonly environments: Map<string, Environment>;
   readonly workflows: Map<string, Workflow>;
   readonly runs: Map<number, Run>;
+  readonly artifacts: Map<number, Artifact>;
   /** Commits GitHub signed: made by an installation that sent no author, committer or signature. */
   readonly signedCommits: Set<string>;
 };

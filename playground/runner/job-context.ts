@@ -44,6 +44,8 @@ export type JobContext = {
   readonly trackingId: string;
   /** `ACTIONS_ID_TOKEN_REQUEST_URL` and `_TOKEN`, or empty. */
   readonly idTokenVariables: Readonly<Record<string, string>>;
+  /** What the steps that use an action see, and those that run a script don't. */
+  readonly actionVariables: Readonly<Record<string, string>>;
   readonly needs: Readonly<Record<string, { result: JobStatus | "skipped" }>>;
   readonly cancel: AbortSignal;
   readonly shutdown: AbortSignal;

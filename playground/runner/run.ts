@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { Conclusion, QueuedRun, RunnerHost } from "../types.ts";
 import type { JobIdentity } from "../oidc.ts";
 import { holds, recordOf, textOf, type JobStatus, type Scope } from "./expressions.ts";
+import type { Artifacts } from "./artifacts.ts";
 import type { IdTokens } from "./id-tokens.ts";
 import { githubContext, makeFolders, type RunnerSettings } from "./job-context.ts";
 import { runJob } from "./job.ts";
@@ -23,6 +24,7 @@ export type Fleet = {
   readonly onEvent: (event: RunnerEvent) => void;
   readonly settings: RunnerSettings;
   readonly idTokens: IdTokens;
+  readonly artifacts: Artifacts;
   readonly shutdown: AbortSignal;
   /** Check runs numbered so far. */
   checkRuns: number;
@@ -105,6 +107,8 @@ async function executeJob(underway: RunUnderway, job: WorkflowJob, needs: Needs)
   fleet.checkRuns += 1;
   using tokens = job.mayMintIdTokens ? fleet.idTokens.open(identityOf(underway, fleet.checkRuns, named)) : undefined;
   if (tokens !== undefined) log.mask(tokens.bearer);
+  using uploads = fleet.artifacts.open(run.id);
+  log.mask(uploads.bearer);
   const minutes = Number(textOf(job.timeoutMinutes, scope) || JOB_TIMEOUT_MINUTES);
   const timeout = AbortSignal.timeout(minutes * 60_000);
   const folders = makeFolders(join(fleet.tempDir, `${run.id}-${job.id}-${randomUUID().slice(0, 8)}`), run);
@@ -119,6 +123,7 @@ async function executeJob(underway: RunUnderway, job: WorkflowJob, needs: Needs)
     trackingId: `github_${randomUUID()}`,
     idTokenVariables:
       tokens === undefined ? {} : { ACTIONS_ID_TOKEN_REQUEST_URL: tokens.url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: tokens.bearer },
+    actionVariables: { ACTIONS_RESULTS_URL: uploads.url, ACTIONS_RUNTIME_TOKEN: uploads.bearer },
     needs,
     cancel: AbortSignal.any([cancelled, timeout]),
     shutdown: fleet.shutdown,

@@ -1,9 +1,14 @@
+import { join } from "node:path";
 import type { OidcIssuer } from "../oidc.ts";
 import type { RunnerHost } from "../types.ts";
+import { startArtifacts } from "./artifacts.ts";
 import { GITHUB_LADDER, type CancelLadder } from "./child.ts";
 import { startIdTokens } from "./id-tokens.ts";
 import { makeLog, type Log } from "./log.ts";
 import { executeRun, type Fleet, type RunnerEvent } from "./run.ts";
+
+/** Actions of GitHub's own that a workflow may use here. */
+const GITHUB_ACTIONS = { "actions/upload-artifact": join(import.meta.dirname, "upload-artifact") };
 
 export type RunnerOptions = {
   readonly host: RunnerHost;
@@ -45,7 +50,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     tempDir: options.tempDir,
     onEvent,
     settings: {
-      actions: options.actions,
+      actions: { ...GITHUB_ACTIONS, ...options.actions },
       serverUrl: options.serverUrl,
       apiUrl: options.apiUrl,
       toolCache: options.toolCache,
@@ -53,6 +58,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       ladder: options.cancelLadder ?? GITHUB_LADDER,
     },
     idTokens: await startIdTokens(options.oidc),
+    artifacts: await startArtifacts(options.host),
     shutdown: stop.signal,
     checkRuns: 0,
   };
@@ -79,6 +85,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       stop.abort();
       await Promise.allSettled(loops);
       await fleet.idTokens[Symbol.asyncDispose]();
+      await fleet.artifacts[Symbol.asyncDispose]();
     },
   };
 }

@@ -67,7 +67,7 @@ async function runWork(
   if (!action.ok) return failed(context, action.error);
   const inputs = inputsOf(action.value, recordOf(work.inputs, scope), (text) => interpolate(text, scope));
   const process = nodeProcess(context, action.value.main);
-  const ran = await runProcess(context, process, { ...env, ...inputVariables(inputs) }, signal);
+  const ran = await runProcess(context, process, { ...env, ...inputVariables(inputs), ...context.actionVariables }, signal);
   const state = ran.files.ok ? ran.files.value.state : {};
   const title = work.reference;
   return { ...toEnd(context, ran), post: { title, action: action.value, inputs, env, state } };
@@ -78,7 +78,7 @@ export async function runPost(context: JobContext, post: PostStep, cancel: Abort
   const { action } = post;
   if (action.post === undefined || !holds(action.postIf, jobScope(context, post.env))) return undefined;
   const state = Object.fromEntries(Object.entries(post.state).map(([name, value]) => [`STATE_${name}`, value]));
-  const env = { ...post.env, ...context.added, ...inputVariables(post.inputs), ...state };
+  const env = { ...post.env, ...context.added, ...inputVariables(post.inputs), ...context.actionVariables, ...state };
   context.log.write(`##[group]Post Run ${post.title}`);
   return toEnd(context, await runProcess(context, nodeProcess(context, action.post), env, cancel));
 }

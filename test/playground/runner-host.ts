@@ -35,6 +35,7 @@ export function makeHost(environments: Readonly<Record<string, Partial<JobEnviro
       const environment = environments[name] ?? {};
       return environment === "refused" ? undefined : { name, secrets: {}, variables: {}, ...environment };
     },
+    storeArtifact: () => Promise.reject(new Error("this GitHub keeps no artifacts")),
     cancelled: (id) => (controller(id) as AbortController).signal,
     async completeRun(id, conclusion) {
       ending(id).resolve(conclusion);

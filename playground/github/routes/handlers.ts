@@ -1,5 +1,6 @@
 import type { Route } from "../routes.ts";
 import * as actions from "./actions.ts";
+import * as artifacts from "./artifacts.ts";
 import * as app from "./app.ts";
 import * as data from "./git-data.ts";
 import * as refs from "./git-refs.ts";
@@ -58,6 +59,8 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": actions.listWorkflowRuns,
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}": actions.getRun,
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": actions.cancelWorkflowRun,
+  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": artifacts.listRunArtifacts,
+  "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}": artifacts.downloadArtifact,
   "GET /repos/{owner}/{repo}/environments/{environment_name}": actions.getEnvironment,
   "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies": actions.listBranchPolicies,
 };
