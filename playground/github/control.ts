@@ -7,6 +7,7 @@ import { makeRunnerHost } from "./runner-host.ts";
 import { toInstallation, toUser } from "./shapes/account.ts";
 import { isPull } from "./shapes/pull.ts";
 import { nodeId } from "./shapes/urls.ts";
+import { protectedBranches } from "./plans.ts";
 import { accountOf, fullName, installationOf, iso, nextId, nowOf, repositoryNamed, type Account, type GitHub } from "./state.ts";
 import { deliver, redeliver } from "./webhooks.ts";
 
@@ -21,6 +22,9 @@ export function makeControl(github: GitHub, privateKeyPem: string, close: () => 
     createOwner({ login, kind }) {
       const account = makeAccount(github, login, kind);
       return Promise.resolve({ id: account.id, login: account.login, kind });
+    },
+    setPlan(owner, plan) {
+      github.plans.set(known(github, owner).id, plan);
     },
     installApp: (owner) => Promise.resolve(installApp(github, known(github, owner))),
     createRepository: (wanted) => createRepository(github, wanted),
@@ -49,9 +53,6 @@ export function makeControl(github: GitHub, privateKeyPem: string, close: () => 
       const repository = named(name);
       const who = author === undefined ? repository.owner : known(github, author);
       return commitFiles(github, repository, branch, files, message, who);
-    },
-    refuseDrafts(name, refused = true) {
-      named(name).draftsRefused = refused;
     },
     ...inspection(github),
 
@@ -110,7 +111,7 @@ function inspection(github: GitHub): Inspection {
       const refs = await listRefs(repository.git, "refs/heads/");
       return refs.map(({ ref, sha }) => {
         const branch = ref.slice("refs/heads/".length);
-        return { name: branch, sha, protected: repository.protectedBranches.has(branch) };
+        return { name: branch, sha, protected: protectedBranches(github, repository).has(branch) };
       });
     },
     runs(name) {

@@ -1,4 +1,5 @@
 import type { Person, RunnerHost } from "../types.ts";
+import type { Plan } from "./plans.ts";
 import type { Route } from "./routes.ts";
 
 /** What `app.yml` says, as far as GitHub acts on it. */
@@ -167,6 +168,8 @@ export type EmulatedGitHub = AsyncDisposable & {
   readonly host: RunnerHost;
 
   createOwner(owner: { login: string; kind: "Organization" | "User" }): Promise<Owner>;
+  /** What an owner pays for from now on; `team` until set. */
+  setPlan(owner: string, plan: Plan): void;
   /** Answers the installation's id; sends `installation.created`. Repositories created later are covered too. */
   installApp(owner: string): Promise<number>;
   createRepository(repository: NewRepository): Promise<CreatedRepository>;
@@ -184,8 +187,6 @@ export type EmulatedGitHub = AsyncDisposable & {
     message: string,
     author?: string,
   ): Promise<string>;
-  /** Draft pull requests answer 422 there, as in private repositories of the Free plan. */
-  refuseDrafts(repository: string, refused?: boolean): void;
 
   comments(repository: string, issue: number): readonly CommentView[];
   pulls(repository: string): Promise<readonly PullView[]>;

@@ -102,16 +102,17 @@ async function toPushCommit(html: string, repository: Repository, sha: string): 
   };
 }
 
+export const WORKFLOWS = ".github/workflows";
+
 /**
  * Whether an App without the `workflows` permission may point a branch at a commit: its workflow files must be those
  * of some branch already there. Source: Mergifyio/mergify#5055, wildfly/wildfly.org#549.
  */
 export async function workflowsUnchanged(repository: Repository, sha: string): Promise<boolean> {
-  const folder = ".github/workflows";
-  const wanted = (await entryAt(repository.git, sha, folder))?.sha;
+  const wanted = (await entryAt(repository.git, sha, WORKFLOWS))?.sha;
   if (wanted === undefined) return true;
   for (const { sha: tip } of await listRefs(repository.git, "refs/heads/")) {
-    if ((await entryAt(repository.git, tip, folder))?.sha === wanted) return true;
+    if ((await entryAt(repository.git, tip, WORKFLOWS))?.sha === wanted) return true;
   }
   return false;
 }

@@ -38,7 +38,6 @@ export async function createRepository(github: GitHub, wanted: NewRepository): P
     pushedAt: now,
     git,
     lastNumber: 0,
-    draftsRefused: false,
     issues: new Map(),
     comments: new Map(),
     labels: new Map(),

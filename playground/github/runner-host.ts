@@ -1,6 +1,7 @@
 import type { JobEnvironment, QueuedRun, RunnerHost } from "../types.ts";
 import { storeArtifact } from "./artifacts.ts";
 import { completeRun, startRun } from "./actions.ts";
+import { findEnvironment, protectedBranches } from "./plans.ts";
 import { cloneUrl } from "./shapes/urls.ts";
 import { nextId, nowOf, type Environment, type GitHub, type Repository, type Run } from "./state.ts";
 
@@ -56,7 +57,7 @@ function toQueuedRun(github: GitHub, run: Run): QueuedRun {
     workflow: { path: run.workflow.path, text: run.workflowText },
     event: "workflow_dispatch",
     ref: `refs/heads/${run.branch}`,
-    refProtected: repository.protectedBranches.has(run.branch),
+    refProtected: protectedBranches(github, repository).has(run.branch),
     sha: run.sha,
     inputs: run.inputs,
     actor: { id: run.actor.id, login: run.actor.login },
@@ -65,8 +66,8 @@ function toQueuedRun(github: GitHub, run: Run): QueuedRun {
 
 function enterEnvironment(github: GitHub, run: Run, name: string): JobEnvironment | undefined {
   const { repository } = run;
-  const known = repository.environments.get(name.toLowerCase()) ?? makeEnvironment(github, repository, name);
-  if (!mayDeploy(repository, run.branch, known)) return undefined;
+  const known = findEnvironment(github, repository, name) ?? makeEnvironment(github, repository, name);
+  if (!mayDeploy(protectedBranches(github, repository), run.branch, known)) return undefined;
   return { name: known.name, secrets: known.secrets, variables: known.variables };
 }
 
@@ -78,9 +79,9 @@ function makeEnvironment(github: GitHub, repository: Repository, name: string): 
 }
 
 /** "Protected branches only" lets every branch deploy while the repository protects none (docs, "Deployments and environments"). */
-function mayDeploy(repository: Repository, branch: string, { branches }: Environment): boolean {
+function mayDeploy(guarded: ReadonlySet<string>, branch: string, { branches }: Environment): boolean {
   if (branches === "all") return true;
-  if (branches === "protected") return repository.protectedBranches.size === 0 || repository.protectedBranches.has(branch);
+  if (branches === "protected") return guarded.size === 0 || guarded.has(branch);
   return branches.some((pattern) => matches(pattern, branch));
 }
 

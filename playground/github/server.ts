@@ -31,6 +31,7 @@ export async function startGitHub(options: GitHubOptions): Promise<EmulatedGitHu
     clockOffsetMs: 0,
     lastId: bot.id,
     accounts: new Map([[bot.login.toLowerCase(), bot]]),
+    plans: new Map(),
     teams: new Map(),
     repositories: new Map(),
     installations: new Map(),

@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import type { Plan } from "./plans.ts";
 import type { GitRepository } from "./git-repository.ts";
 import type {
   AppManifest,
@@ -33,6 +34,8 @@ export type GitHub = {
   clockOffsetMs: number;
   lastId: number;
   readonly accounts: Map<string, Account>;
+  /** By owner's id; team where none is given. */
+  readonly plans: Map<number, Plan>;
   /** By `owner/slug`, of each member by login; all in lower case. */
   readonly teams: Map<string, ReadonlyMap<string, Membership>>;
   readonly repositories: Map<number, Repository>;
@@ -149,7 +152,6 @@ export type Repository = {
   pushedAt: number;
   readonly git: GitRepository;
   lastNumber: number;
-  draftsRefused: boolean;
   readonly issues: Map<number, Issue>;
   readonly comments: Map<number, Comment>;
   readonly labels: Map<string, Label>;

@@ -152,10 +152,35 @@ describe("git data", () => {
     expect(forced.status).toBe(200);
   });
 
-  it("refuses a branch with changed workflow files: the App has no workflows permission", async () => {
-    const { ref } = await branchWith([file(".github/workflows/ci.yml", "on: pull_request_target\n")]);
+  it("refuses a tree with a workflow file: the App has no workflows permission", async () => {
+    const main = await mainCommit();
 
-    expect(ref.status).toBe(403);
+    const tree = await call("POST", "/git/trees", {
+      base_tree: main.tree,
+      tree: [file(".github/workflows/ci.yml", "on: pull_request_target\n")],
+    });
+
+    expect([tree.status, tree.body["message"]]).toEqual([403, "Resource not accessible by integration"]);
+  });
+
+  it("refuses a branch whose workflow files are those of no branch, as when they have changed on its base", async () => {
+    await using own = await makeStage();
+    const key = await own.token();
+    const ask = (method: string, path: string, body: object): Promise<Reply> => own.call(method, `${WEB}/git${path}`, key, body);
+    const base = await own.github.push("acme/web", "main", { ".github/workflows/ci.yml": "on: push\njobs: {}\n" }, "one");
+    const tree = await ask("POST", "/trees", { base_tree: base, tree: [file("a.txt", "1")] });
+    const commit = await ask("POST", "/commits", { message: "a", tree: tree.body["sha"], parents: [base] });
+    const { sha } = commit.body;
+
+    const create = (name: string): Promise<Reply> => ask("POST", "/refs", { ref: `refs/heads/${name}`, sha });
+    const fresh = await create("fresh");
+    const tip = await own.github.push("acme/web", "main", { ".github/workflows/ci.yml": "on: push\njobs: {}\n#\n" }, "two");
+    await ask("PATCH", "/refs/heads/fresh", { sha: tip, force: true });
+    const stale = await create("stale");
+    const moved = await ask("PATCH", "/refs/heads/fresh", { sha, force: true });
+
+    expect([fresh.status, stale.status, moved.status]).toEqual([201, 403, 403]);
+    expect(stale.body["message"]).toBe("Resource not accessible by integration");
   });
 
   it("answers a deep ref and not a shorter one that only begins it", async () => {
@@ -226,18 +251,6 @@ describe("pull requests", () => {
 
     expect(at(after.body, "head", "sha")).toBe(sha);
     expect((await call("GET", `/pulls/${String(pull.body["number"])}`)).body["state"]).toBe("closed");
-  });
-
-  it("refuse drafts where the plan has none", async () => {
-    const { name } = await branchWith([file("draft.txt", "1")]);
-    stage.github.refuseDrafts("acme/web");
-
-    const draft = await open(name, { draft: true });
-    const plain = await open(name);
-    stage.github.refuseDrafts("acme/web", false);
-
-    expect([draft.status, draft.body["message"]]).toEqual([422, "Draft pull requests are not supported in this repository."]);
-    expect(plain.status).toBe(201);
   });
 });
 

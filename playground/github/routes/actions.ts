@@ -1,9 +1,10 @@
 import { answer, isRecord, notFound, page, refusal, textField, unprocessable, type RepositoryRequest } from "../answers.ts";
 import { cancelRun, findWorkflow, queueRun, readWorkflow, resolveInputs } from "../actions.ts";
 import { resolve } from "../git-repository.ts";
+import { findEnvironment } from "../plans.ts";
 import { toRun } from "../shapes/run.ts";
 import { nodeId, repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { iso, listed, type Environment, type Run } from "../state.ts";
+import { iso, listed, type Environment, type GitHub, type Run } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 
 /** Without `return_run_details` the answer is an empty 204 and the run must be looked for. Source: changelog of 2026-02-19. */
@@ -91,7 +92,7 @@ export const cancelWorkflowRun: RepositoryHandler = (github, request) => {
 };
 
 export const getEnvironment: RepositoryHandler = (github, request) => {
-  const environment = environmentOf(request);
+  const environment = environmentOf(github, request);
   if (environment === undefined) return notFound();
   const { repository } = request;
   const name = encodeURIComponent(environment.name);
@@ -116,7 +117,7 @@ export const getEnvironment: RepositoryHandler = (github, request) => {
 
 /** 404 unless the environment exists and lists branches of its own (safe-settings#746). */
 export const listBranchPolicies: RepositoryHandler = (github, request) => {
-  const environment = environmentOf(request);
+  const environment = environmentOf(github, request);
   if (environment === undefined || typeof environment.branches === "string") return notFound();
   const policies = environment.branches.map((name, index) => {
     const id = environment.id * 100 + index;
@@ -134,6 +135,6 @@ function runOf({ repository, params }: RepositoryRequest): Run | undefined {
   return repository.runs.get(Number(params["run_id"]));
 }
 
-function environmentOf({ repository, params }: RepositoryRequest): Environment | undefined {
-  return repository.environments.get((params["environment_name"] ?? "").toLowerCase());
+function environmentOf(github: GitHub, { repository, params }: RepositoryRequest): Environment | undefined {
+  return findEnvironment(github, repository, params["environment_name"] ?? "");
 }

@@ -1,4 +1,4 @@
-import { answer, invalid, isRecord, notFound, textField, unprocessable, type Answer } from "../answers.ts";
+import { answer, invalid, isRecord, notAccessible, notFound, textField, unprocessable, type Answer } from "../answers.ts";
 import {
   objectType,
   objectTypes,
@@ -12,6 +12,8 @@ import {
   type Identity,
   type TreeChange,
 } from "../git-repository.ts";
+import { holds } from "../permissions.ts";
+import { WORKFLOWS } from "../refs.ts";
 import { botIdentity, toGitCommit } from "../shapes/git.ts";
 import { nodeId, repositoryUrl } from "../shapes/urls.ts";
 import { iso, nowOf, type GitHub, type Repository } from "../state.ts";
@@ -47,13 +49,19 @@ export const getBlob: RepositoryHandler = async (github, { repository, params, a
 };
 
 /** `content` of an entry is taken literally as UTF-8, so base64 sent there becomes the file (octokit#1313). */
-export const createTree: RepositoryHandler = async (github, { repository, body }) => {
+/**
+ * A tree that names a workflow file is refused to an App without `workflows`: it never comes to a commit
+ * (googleapis/release-please-action#704, github/docs#4770).
+ */
+export const createTree: RepositoryHandler = async (github, { repository, token, body }) => {
   const base = body["base_tree"];
   const entries = body["tree"];
   if (!Array.isArray(entries) || entries.length === 0) return unprocessable("Invalid tree info");
   if (base !== undefined && (typeof base !== "string" || (await resolve(repository.git, base, "tree")) === undefined)) {
     return unprocessable(`base_tree ${typeof base === "string" ? base : ""} is not a valid tree oid`);
   }
+  const touchesWorkflows = entries.some((entry) => isRecord(entry) && textField(entry, "path")?.startsWith(`${WORKFLOWS}/`));
+  if (touchesWorkflows && !holds(token.permissions, "workflows", "write")) return notAccessible();
   const known = await objectTypes(
     repository.git,
     entries.flatMap((entry) => (isRecord(entry) && typeof entry["sha"] === "string" ? [entry["sha"]] : [])),

@@ -10,6 +10,7 @@ import {
 } from "../answers.ts";
 import { git, isAncestor, listRefs, moveRef, objectType } from "../git-repository.ts";
 import { holds } from "../permissions.ts";
+import { protectedBranches } from "../plans.ts";
 import { refMoved, workflowsUnchanged } from "../refs.ts";
 import { toRef } from "../shapes/git.ts";
 import type { GitHub, Repository } from "../state.ts";
@@ -27,7 +28,7 @@ export const createRef: RepositoryHandler = async (github, request) => {
   const sha = textField(body, "sha") ?? "";
   if (!(await isValidRef(repository, ref)))
     return unprocessable("Reference name is not valid. It must start with 'refs' and have at least two slashes.");
-  const refused = await refuseTarget(request, ref, sha);
+  const refused = await refuseTarget(github, request, ref, sha);
   if (refused !== undefined) return refused;
   // git itself decides a race: only one creation of a name succeeds. `refs/heads/a` beside `refs/heads/a/b` fails there too.
   if (!(await moveRef(repository.git, ref, null, sha))) return unprocessable("Reference already exists");
@@ -40,7 +41,7 @@ export const updateRef: RepositoryHandler = async (github, request) => {
   const before = await shaOf(repository, ref);
   if (before === undefined) return unprocessable("Reference does not exist");
   const sha = textField(body, "sha") ?? "";
-  const refused = await refuseTarget(request, ref, sha);
+  const refused = await refuseTarget(github, request, ref, sha);
   if (refused !== undefined) return refused;
   if (body["force"] !== true && !(await isAncestor(repository.git, before, sha)))
     return unprocessable("Update is not a fast forward");
@@ -52,7 +53,7 @@ export const deleteRef: RepositoryHandler = async (github, { repository, params 
   const ref = `refs/${params["ref"] ?? ""}`;
   const before = await shaOf(repository, ref);
   if (before === undefined) return unprocessable("Reference does not exist");
-  if (isProtected(repository, ref)) return unprocessable("Cannot delete a protected branch");
+  if (isProtected(github, repository, ref)) return unprocessable("Cannot delete a protected branch");
   await moveRef(repository.git, ref, before, null);
   refMoved(github, repository, { ref, before, after: null }, github.app.bot);
   return answer(204);
@@ -68,18 +69,23 @@ function moved(
   return answer(status, toRef(github, repository, move.ref, move.after));
 }
 
-async function refuseTarget({ repository, token }: RepositoryRequest, ref: string, sha: string): Promise<Answer | undefined> {
+async function refuseTarget(
+  github: GitHub,
+  { repository, token }: RepositoryRequest,
+  ref: string,
+  sha: string,
+): Promise<Answer | undefined> {
   if (!/^[0-9a-f]{40}$/.test(sha))
     return unprocessable("The sha parameter must be exactly 40 characters and contain only [0-9a-f].");
   if ((await objectType(repository.git, sha)) !== "commit") return unprocessable("Object does not exist");
-  if (isProtected(repository, ref))
+  if (isProtected(github, repository, ref))
     return refusal(422, "Protected branch update failed for refs: changes must be made through a pull request.");
   const mayWorkflows = holds(token.permissions, "workflows", "write");
   return mayWorkflows || (await workflowsUnchanged(repository, sha)) ? undefined : notAccessible();
 }
 
-function isProtected(repository: Repository, ref: string): boolean {
-  return ref.startsWith("refs/heads/") && repository.protectedBranches.has(ref.slice("refs/heads/".length));
+function isProtected(github: GitHub, repository: Repository, ref: string): boolean {
+  return ref.startsWith("refs/heads/") && protectedBranches(github, repository).has(ref.slice("refs/heads/".length));
 }
 
 async function isValidRef(repository: Repository, ref: string): Promise<boolean> {

@@ -1,7 +1,8 @@
-import { answer, invalid, notFound, page, refusal, textField, type Answer, type RepositoryRequest } from "../answers.ts";
+import { answer, invalid, notFound, page, textField, unprocessable, type Answer, type RepositoryRequest } from "../answers.ts";
 import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
 import { resolve } from "../git-repository.ts";
 import { makeIssue } from "../issues.ts";
+import { hasAll } from "../plans.ts";
 import { isPull, toPull, toPullSimple, toWebhookPull, type PullIssue } from "../shapes/pull.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
 import { listed, nextId, nowOf, type GitHub, type Repository } from "../state.ts";
@@ -34,10 +35,7 @@ export const createPull: RepositoryHandler = async (github, request) => {
       message: `A pull request already exists for ${repository.owner.login}:${head}.`,
     });
   const draft = body["draft"] === true;
-  if (draft && repository.draftsRefused) {
-    const message = "Draft pull requests are not supported in this repository.";
-    return refusal(422, message, { errors: [{ resource: "PullRequest", code: "custom", message }] });
-  }
+  if (draft && !hasAll(github, repository)) return unprocessable("Draft pull requests are not supported in this repository.");
   const pull = { id: nextId(github), head, base, headSha, baseSha, draft };
   const issue = makeIssue(github, repository, github.app.bot, title, textField(body, "body") ?? null, pull);
   if (!isPull(issue)) return notFound();

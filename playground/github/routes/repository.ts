@@ -1,5 +1,6 @@
 import { answer, notFound, type Answer } from "../answers.ts";
 import { entryAt, readBlob, readCommit, readTree, resolve, type TreeEntry } from "../git-repository.ts";
+import { protectedBranches } from "../plans.ts";
 import { toUser } from "../shapes/account.ts";
 import { toBranchCommit } from "../shapes/git.ts";
 import { toFullRepository } from "../shapes/repository.ts";
@@ -19,7 +20,7 @@ export const getBranch: RepositoryHandler = async (github, { repository, params 
       body: { message: "Branch not found", documentation_url: "https://docs.github.com/rest", status: "404" },
     };
   const url = `${repositoryUrl(github, repository)}/branches/${encodeURIComponent(name)}`;
-  const enabled = repository.protectedBranches.has(name);
+  const enabled = protectedBranches(github, repository).has(name);
   return answer(200, {
     name,
     commit: toBranchCommit(github, repository, await readCommit(repository.git, sha)),
