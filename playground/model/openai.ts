@@ -72,7 +72,10 @@ const CODEX_WINDOWS: readonly (readonly [SeatWindow, name: string, minutes: numb
   ["week", "secondary", 10_080],
 ];
 
-/** As recorded from answers to Codex (none are documented). */
+/**
+ * As recorded from answers to Codex (none are documented), but for `x-codex-active-limit: premium`: at a refusal that has it, Codex
+ * 0.169 forgets the windows (tried 2026-11-25).
+ */
 function seatHeaders({ windows }: Seat, now: Date): Record<string, string> {
   const each = CODEX_WINDOWS.flatMap(([window, name, minutes]): [string, string][] => {
     const state = windows[window];
@@ -84,7 +87,7 @@ function seatHeaders({ windows }: Seat, now: Date): Record<string, string> {
       [`x-codex-${name}-reset-after-seconds`, String(seconds(Math.max(0, state.resetsAt - now.getTime())))],
     ];
   });
-  return { "x-codex-plan-type": PLAN, "x-codex-active-limit": "premium", ...Object.fromEntries(each) };
+  return { "x-codex-plan-type": PLAN, ...Object.fromEntries(each) };
 }
 
 export function seconds(ms: number): number {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,7 +67,9 @@ async function playCodex(name: string): Promise<Reading> {
   const settings = config.flatMap((line) => ["-c", line]);
   const args = ["exec", "--json", "--ignore-user-config", "--skip-git-repo-check", "-m", name, "-s", "danger-full-access", ...settings, "-"]; // prettier-ignore
   await mkdir(join(home, "codex"));
-  return readCodex(await play({ file, args, env: { CODEX_HOME: join(home, "codex") } }));
+  const left = await play({ file, args, env: { CODEX_HOME: join(home, "codex") } });
+  const [session = ""] = globSync(join(home, "codex/sessions/**/rollout-*.jsonl"));
+  return readCodex({ ...left, rollout: await readFile(session, "utf8") });
 }
 
 async function playOpencode(name: string): Promise<Reading> {
@@ -110,5 +113,20 @@ describe("the scripted model, played by a real CLI,", () => {
       cacheWriteTokens: cacheWriteTokens - blind,
       ...others,
     });
+  });
+
+  it("tells Codex the windows of a seat, and when the one that is used up begins anew", async () => {
+    const resetsAt = Math.ceil(Date.now() / 1_000) + 7_200;
+    const fiveHour = { share: 0.5, resetsAt: resetsAt * 1_000 };
+    model.setLimits("good", { seat: { fiveHour, week: { share: 0.41 } }, goodCalls: 2 });
+
+    const reading = await playCodex("gpt-5.5");
+
+    expect(model.requests().map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(reading).toMatchObject({ ending: "quotaExhausted", resetsAt });
+    expect(reading.windows).toMatchObject([
+      { name: "five_hour", utilization: 1, resetsAt },
+      { name: "seven_day", utilization: 0.41 },
+    ]);
   });
 });
