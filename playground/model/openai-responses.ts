@@ -85,19 +85,21 @@ export const openAiResponsesWire: Wire = {
   },
 };
 
-type Item = { readonly id: string; readonly type: string } & (
-  | { readonly type: "message"; readonly content: readonly [{ readonly text: string }] }
-  | { readonly type: "function_call"; readonly arguments: string }
-  | { readonly type: "custom_tool_call"; readonly input: string }
+/** An item of the output, whole. */
+type Item = { readonly id: string; readonly status: "completed" } & (
+  | { readonly type: "message"; readonly role: "assistant"; readonly content: readonly [Part] }
+  | { readonly type: "function_call"; readonly call_id: string; readonly name: string; readonly arguments: string }
+  | { readonly type: "custom_tool_call"; readonly call_id: string; readonly name: string; readonly input: string }
 );
+type Part = { readonly type: "output_text"; readonly text: string; readonly annotations: []; readonly logprobs: [] };
 
 function toMessage(text: string, id: string): Item {
-  const content = [{ type: "output_text", text, annotations: [], logprobs: [] }] as const;
-  return { id: `msg_${id}`, type: "message", status: "completed", role: "assistant", content } as Item;
+  const part: Part = { type: "output_text", text, annotations: [], logprobs: [] };
+  return { id: `msg_${id}`, type: "message", status: "completed", role: "assistant", content: [part] };
 }
 
 function toCall({ name, input }: ToolCall, id: string): Item {
-  const known = { status: "completed", call_id: `call_${id}`, name };
+  const known = { status: "completed", call_id: `call_${id}`, name } as const;
   return typeof input === "string"
     ? { id: `ctc_${id}`, type: "custom_tool_call", ...known, input }
     : { id: `fc_${id}`, type: "function_call", ...known, arguments: JSON.stringify(input) };
@@ -127,15 +129,17 @@ type Told = readonly [type: string, data: Readonly<Record<string, unknown>>];
 
 function toItemEvents(item: Item, index: number): Told[] {
   const at = { item_id: item.id, output_index: index };
-  const whole = (shown: object): Told[] => [
-    ["response.output_item.added", { output_index: index, item: { ...item, status: "in_progress", ...shown } }],
+  /** As it is announced, still empty. */
+  const added = (empty: object): Told => [
+    "response.output_item.added",
+    { output_index: index, item: { ...item, status: "in_progress", ...empty } },
   ];
   const done: Told = ["response.output_item.done", { output_index: index, item }];
   if (item.type === "message") {
     const [part] = item.content;
     const within = { ...at, content_index: 0 };
     return [
-      ...whole({ content: [] }),
+      added({ content: [] }),
       ["response.content_part.added", { ...within, part: { ...part, text: "" } }],
       ...pieces(part.text).map((delta): Told => ["response.output_text.delta", { ...within, delta, logprobs: [] }]),
       ["response.output_text.done", { ...within, text: part.text, logprobs: [] }],
@@ -148,7 +152,7 @@ function toItemEvents(item: Item, index: number): Told[] {
       ? ["response.function_call_arguments", "arguments", item.arguments]
       : ["response.custom_tool_call_input", "input", item.input];
   return [
-    ...whole({ [field]: "" }),
+    added({ [field]: "" }),
     ...pieces(text).map((delta): Told => [`${name}.delta`, { ...at, delta }]),
     [`${name}.done`, { ...at, [field]: text }],
     done,
