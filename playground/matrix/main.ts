@@ -14,7 +14,7 @@ const wanted = HARNESSES.flatMap((played) => CASES.map((what) => ({ played, what
   values.only.every((word) => `${played.harness} ${what.name}`.includes(word)),
 );
 if (wanted.length === 0) {
-  console.error(
+  say(
     `Nothing is called so. Harnesses: ${HARNESSES.map((it) => it.harness).join(", ")}. Cases: ${CASES.map((it) => it.name).join(", ")}.`,
   );
   process.exit(2);
@@ -24,15 +24,20 @@ const cells: Cell[] = [];
 for (const { played, what } of wanted) {
   const cell = await playCell(played, what);
   cells.push(cell);
-  console.error(describe(cell));
+  say(describe(cell));
 }
-if (values.json) console.log(JSON.stringify({ cells }, null, 2));
+if (values.json) process.stdout.write(`${JSON.stringify({ cells }, null, 2)}\n`);
 const failed = cells.filter(({ ok }) => !ok).length;
-console.error(`${String(cells.length - failed)} of ${String(cells.length)} cells are as they should be.`);
+say(`${String(cells.length - failed)} of ${String(cells.length)} cells are as they should be.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function describe({ ok, harness, case: name, ending, expected, seconds, upstreamRequests, costUsd, wrong }: Cell): string {
   const figures = `${seconds.toFixed(1)} s, ${String(upstreamRequests)} requests, $${costUsd.toFixed(4)}`;
   const fault = [...(ending === expected ? [] : [`expected ${expected}`]), ...wrong].join("; ");
   return `${ok ? "ok   " : "WRONG"} ${harness.padEnd(12)} ${name.padEnd(32)} ${ending.padEnd(16)} ${figures}${ok ? "" : `  ${fault}`}`;
+}
+
+/** Beside the answer, so that it can be piped. */
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
