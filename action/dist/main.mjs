@@ -67616,7 +67616,11 @@ function toCommand3(run2) {
     OPENCODE_CONFIG_CONTENT: JSON.stringify(config2),
     OPENCODE_DISABLE_AUTOUPDATE: "1",
     OPENCODE_DISABLE_MODELS_FETCH: "1",
-    OPENCODE_DISABLE_PROJECT_CONFIG: "1"
+    OPENCODE_DISABLE_PROJECT_CONFIG: "1",
+    OPENCODE_PURE: "1",
+    OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER: "1",
+    // At each start it would have npm fetch plugins, which without a network takes npm's own retries to give up.
+    npm_config_offline: "true"
   };
   return { line: `exec ${args.map(quote).join(" ")}`, env, input: run2.prompt };
 }
