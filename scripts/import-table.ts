@@ -22,7 +22,7 @@ export type Room = {
 };
 
 export const ROOMS: readonly Room[] = [
-  { name: "bench", paths: ["bench"], rooms: ["store", "ports", "core", "wire"], packages: ["*"], node: ["*"] },
+  { name: "bench", paths: ["bench"], rooms: ["store", "ports", "core", "action", "wire"], packages: ["*"], node: ["*"] },
   {
     name: "demo",
     paths: ["playground/demo"],
@@ -101,7 +101,7 @@ function resolve(file: string, specifier: string): Target {
   if (specifier.startsWith(".")) return { kind: "file", path: relative(ROOT, join(ROOT, dirname(file), specifier)) };
   if (specifier.startsWith("#")) {
     const [head = "", ...rest] = specifier.slice(1).split("/");
-    const folder = head === "playground" ? "playground" : `src/${head}`;
+    const folder = { playground: "playground", action: "action/src" }[head] ?? `src/${head}`;
     return { kind: "file", path: [folder, ...rest].join("/") };
   }
   const name = specifier.replace(/^node:/, "");

@@ -17,6 +17,7 @@ const ALIASES: Record<string, string> = {
   runtime: "#adapters/runtime/**",
   ports: "#ports/**",
   playground: "#playground/**",
+  action: "#action/**",
 };
 
 function overrideOf(room: Room) {

@@ -1,0 +1,20 @@
+import { EnvHttpProxyAgent } from "undici";
+import { startGateway } from "#action/gateway.ts";
+import { DUMMY, MODEL } from "./traffic.ts";
+
+/** Our gateway as a job starts it, with a budget that lasts. */
+const gateway = await startGateway({
+  key: "sk-ant-api03-the-real-key",
+  dummy: DUMMY,
+  auth: "api-key",
+  upstream: new URL(`http://${process.argv[2] ?? ""}`),
+  model: MODEL,
+  budgetMicroUsd: Number.MAX_SAFE_INTEGER,
+  price: { input: 1, output: 1, cacheRead: 1, cacheWrite: 1, cacheWrite1h: 1 },
+  deadline: Infinity,
+  stopping: new AbortController().signal,
+  dispatcher: new EnvHttpProxyAgent(),
+});
+gateway.setOpen(true);
+process.send?.({ address: gateway.address });
+process.once("disconnect", () => process.exit());
