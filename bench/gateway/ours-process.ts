@@ -1,5 +1,6 @@
 import { EnvHttpProxyAgent } from "undici";
 import { startGateway } from "#action/gateway.ts";
+import { anthropicMessages } from "#action/wires/anthropic-messages.ts";
 import { DUMMY, MODEL } from "./traffic.ts";
 
 /** Our gateway as a job starts it, with a budget that lasts. */
@@ -7,6 +8,9 @@ const gateway = await startGateway({
   key: "sk-ant-api03-the-real-key",
   dummy: DUMMY,
   auth: "api-key",
+  wire: anthropicMessages,
+  maxTokens: 32_000,
+  repeatsRefusals: false,
   upstream: new URL(`http://${process.argv[2] ?? ""}`),
   model: MODEL,
   budgetMicroUsd: Number.MAX_SAFE_INTEGER,
