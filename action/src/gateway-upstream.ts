@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { performance } from "node:perf_hooks";
-import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Dispatcher } from "undici";
 import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import type { Signal } from "#core/wire/observation.ts";
 import { cut } from "#core/wire/text.ts";
 import { readHead } from "./gateway-body.ts";
+import { type Answered, call } from "./gateway-call.ts";
 import type { Meter } from "./meter.ts";
 import type { Observer } from "./observer.ts";
 
@@ -22,7 +22,7 @@ const DROPPED_RESPONSE_HEADERS = new Set([
 ]); // prettier-ignore
 
 /** An answer that is none, read to its end. */
-export type Refused = { readonly status: number; readonly headers: Dispatcher.ResponseData["headers"]; readonly said: string };
+export type Refused = { readonly status: number; readonly headers: Answered["headers"]; readonly said: string };
 
 /** What the provider last refused, as the gateway saw it. */
 export type ProviderError = { readonly status: number; readonly type: string; readonly message: string };
@@ -41,8 +41,8 @@ export type Upstream = {
 };
 
 export type Sending = {
-  answer(): Promise<Dispatcher.ResponseData>;
-  /** The provider may have the request: undici takes the body once it is connected and has written the headers. */
+  answer(): Promise<Answered>;
+  /** The provider may have the request. */
   begun(): boolean;
   /** Nobody waits for the answer any more. */
   readonly gone: AbortSignal;
@@ -53,21 +53,19 @@ type ToSend = { readonly path: string; readonly headers: Record<string, string>;
 /** Ends with the client: a call nobody waits for any more is aborted. */
 export function send(to: Upstream, response: ServerResponse, { path, headers, body }: ToSend): Sending {
   const aborter = new AbortController();
-  response.once("close", () => aborter.abort());
-  const bytes = Buffer.from(body);
+  response.once("close", () => {
+    if (!response.writableFinished) aborter.abort();
+  });
+  const { signal: gone } = aborter;
   let begun = false;
-  function* take(): Generator<Buffer> {
-    begun = true;
-    yield bytes;
-  }
   return {
     begun: () => begun,
-    gone: aborter.signal,
+    gone,
     answer() {
       begun = false;
-      return to.dispatcher.request({
-        origin: to.upstream.origin, path, method: "POST", headers: { ...headers, "content-length": String(bytes.length) },
-        body: Readable.from(take(), { objectMode: false }), signal: aborter.signal, headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
+      return call(to.dispatcher, {
+        origin: to.upstream.origin, path, method: "POST", headers, body: Buffer.from(body), gone, onBegun: () => void (begun = true),
+        headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
       }); // prettier-ignore
     },
   };
@@ -81,7 +79,7 @@ const PAUSES_MS: readonly number[] = [1_000, 4_000];
 const LONGEST_PAUSE_MS = 30_000;
 
 /** The provider's answer: a good one with its body still to come, or its refusal, once another try makes no sense. Throws where there was none. */
-export async function answerOf(state: Upstream, sending: Sending): Promise<Dispatcher.ResponseData | Refused> {
+export async function answerOf(state: Upstream, sending: Sending): Promise<Answered | Refused> {
   for (let tries = 0; ; tries += 1) {
     const answered = await sending.answer();
     const { statusCode: status, headers } = answered;
@@ -90,7 +88,7 @@ export async function answerOf(state: Upstream, sending: Sending): Promise<Dispa
       state.observer.saw({ status, headers, body: "" });
       return answered;
     }
-    const said = await readHead(answered.body);
+    const said = await readHead(answered);
     const signal = state.observer.saw({ status, headers, body: said });
     state.lastError = toError(status, said);
     const refused = { status, headers, said };
@@ -122,36 +120,28 @@ export function toError(status: number, body: string): ProviderError {
 }
 
 /** Passes a good answer on as it arrives. */
-export async function relay(
-  response: ServerResponse,
-  upstream: Dispatcher.ResponseData,
-  meter: Meter | undefined,
-): Promise<void> {
-  response.writeHead(upstream.statusCode, passedOn(upstream.headers));
-  response.flushHeaders();
-  for await (const chunk of upstream.body as AsyncIterable<Uint8Array>) {
+export async function relay(response: ServerResponse, upstream: Answered, meter: Meter | undefined): Promise<void> {
+  const { "content-length": length } = upstream.headers;
+  response.writeHead(upstream.statusCode, {
+    ...passedOn(upstream.headers),
+    ...(length !== undefined && { "content-length": length }),
+  });
+  const ended = upstream.read((chunk) => {
     meter?.read(chunk);
-    if (!response.write(chunk)) await drained(response);
-  }
+    if (response.write(chunk)) return;
+    upstream.pause();
+    response.once("drain", () => upstream.resume());
+  });
+  // After what is here by now, which so leaves with the headers, in one write. A stream's headers wait for nothing else.
+  response.flushHeaders();
+  await ended;
   response.end();
 }
 
-export function passedOn(from: Dispatcher.ResponseData["headers"]): Record<string, string | string[]> {
+export function passedOn(from: Answered["headers"]): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(from)) {
     if (value !== undefined && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
   }
   return headers;
-}
-
-/** Resolves on drain or close: a client that went away must not leave the loop waiting. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    if (response.destroyed) resolve();
-    else response.once("drain", done).once("close", done);
-  });
 }

@@ -6,6 +6,7 @@ import type { Auth, Price, Usage } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
 import { type Body, type Buffered, readBody, type Refusal, release, RETRY_SOON, unread } from "./gateway-body.ts";
+import type { Answered } from "./gateway-call.ts";
 import {
   answerOf,
   passedOn,
@@ -75,11 +76,13 @@ export type Gateway = AsyncDisposable & {
 const HOST = "127.0.0.2";
 const MAX_RETRY_AFTER_S = 60;
 /**
- * Of one attempt: a CLI with every sub-agent busy stays below these, and a loop in the sandbox can't fill the runner's
- * memory. A call counts from its first byte to its end.
+ * Of one attempt: 500 streams at once, and the connections that are kept between them. What bounds the memory is the bytes
+ * held of bodies (64 MB, gateway-body.ts) and the budget, of which each call reserves its worst case. These two bound what a
+ * call takes beside: 500 streams took 50 MB. 32 and 64 were refusing what many sub-agents may well do, and bounded nothing
+ * that a runner would notice. A call counts from its first byte to its end.
  */
-const MAX_CONNECTIONS = 64;
-const MAX_IN_FLIGHT = 32;
+const MAX_CONNECTIONS = 1_024;
+const MAX_IN_FLIGHT = 512;
 
 type State = GatewaySettings &
   Buffered &
@@ -246,11 +249,7 @@ async function answerMetered(state: State, response: ServerResponse, sending: Se
 }
 
 /** A stream that began well and broke off with an error of the provider's. */
-function noteFailure(
-  state: State,
-  { statusCode: status, headers }: Dispatcher.ResponseData,
-  failure: Record<string, unknown>,
-): void {
+function noteFailure(state: State, { statusCode: status, headers }: Answered, failure: Record<string, unknown>): void {
   const said = JSON.stringify(failure);
   state.observer.saw({ status, headers, body: said });
   state.lastError = toError(status, said);
