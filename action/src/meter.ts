@@ -22,7 +22,10 @@ export function makeSseMeter(reader: StreamReader): Meter {
   let skipping = false;
 
   function readLine(line: string): void {
-    const event = line.startsWith("data:") ? parseRecord(line.slice(5)) : undefined;
+    if (!line.startsWith("data:")) return;
+    const data = line.slice(5);
+    if (reader.count?.(data) === true) return;
+    const event = parseRecord(data);
     if (event !== undefined) reader.read(event);
   }
 
@@ -30,7 +33,7 @@ export function makeSseMeter(reader: StreamReader): Meter {
     read(chunk) {
       pending += decoder.decode(chunk, { stream: true });
       // A "\r\n" cut in two gives one empty line more, which says nothing.
-      const lines = pending.split(/\r\n|\n|\r/);
+      const lines = pending.includes("\r") ? pending.split(/\r\n|\n|\r/) : pending.split("\n");
       pending = lines.pop() ?? "";
       for (const line of lines) {
         if (skipping) skipping = false;

@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, nat, property } from "fast-check";
+import { array, assert, constantFrom, nat, oneof, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_USAGE } from "#core/wire/contract.ts";
 import { makeJsonMeter, makeSseMeter } from "../../action/src/meter.ts";
@@ -47,6 +47,21 @@ describe("the meter", () => {
       .join("");
 
     expect(meterInPieces(text, [])).toEqual({ usage: { ...USAGE, outputTokens: 100 }, estimated: true });
+  });
+
+  test("counts every text by its length, however it is written in the stream", () => {
+    const text = oneof(
+      string({ minLength: 4 }),
+      string({ unit: "binary", minLength: 4 }),
+      constantFrom('say "no"', "a\nb\\c", "✅ Grüße"),
+    );
+
+    assert(
+      property(text, (it) => {
+        const cut = toEvents({ text: it }).slice(0, 3).join("");
+        expect(meterInPieces(cut, [])?.usage.outputTokens).toBe(Math.ceil(it.toWellFormed().length / 3));
+      }),
+    );
   });
 
   test("assumes all the output that was asked for when the stream was cut after the model had begun to think", () => {

@@ -169,6 +169,11 @@ function readStream(call: ModelCall): StreamReader {
   let thinking = false;
   let failure: Record<string, unknown> | undefined;
   return {
+    count(data) {
+      const text = PLAIN_DELTA.exec(data)?.[1];
+      chars += text?.length ?? 0;
+      return text !== undefined;
+    },
     read(event) {
       if (event["type"] === "message_start") {
         figures = grow(figures, record(record(event["message"])?.["usage"]));
@@ -197,6 +202,13 @@ function readStream(call: ModelCall): StreamReader {
     failure: () => failure,
   };
 }
+
+/**
+ * A piece of the answer's text as the provider writes it, without an escape in it, so that its length is the text's: to parse
+ * these took a sixth of the gateway's time for a stream of 200. All else is parsed.
+ */
+const PLAIN_DELTA =
+  /^ ?\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"([^"\\\p{Cc}]*)"\} *\} *$/u;
 
 /** The provider's own figures, as large as they were ever seen. */
 type Figures = Readonly<Record<"input" | "output" | "cacheRead" | "cacheWrite" | "cacheWrite1h" | "thinking", number>>;
