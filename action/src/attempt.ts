@@ -17,6 +17,7 @@ import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { maxOutputTokens } from "./allowance.ts";
 import { readChanges } from "./changes.ts";
+import { makeCredential } from "./credential.ts";
 import { type Blocked } from "./failure.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
@@ -52,6 +53,8 @@ export type AttemptDeps = Prepared & {
   /** When the claim was answered, by `performance.now()`. */
   readonly claimedAt: number;
   readonly dispatcher: Dispatcher;
+  /** A token of GitHub's that says who this job is, for one use. */
+  readonly idToken: (audience: string) => Promise<string>;
   readonly log: Log;
   /** Aborted when the job is cancelled or the app says stop. What there is by then is still reported. */
   readonly stopping: AbortSignal;
@@ -100,8 +103,11 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   const { auth, provider, wire, harness } = deps;
   const dummy = makeDummy(auth, provider);
   await using gateway = await startGateway({
-    key: inputs.key, dummy, auth, wire, upstream: inputs.upstreams[provider], model: claim.route.model,
-    maxTokens: maxOutputTokens(claim.budget), repeatsRefusals: harness.repeatsRefusals, budgetMicroUsd: claim.budget.microUsd,
+    credential: makeCredential({
+      auth, provider, key: inputs.key, identity: claim.identity, upstream: inputs.upstreams[provider], dispatcher: deps.dispatcher, idToken: deps.idToken,
+    }),
+    dummy, auth, wire, model: claim.route.model,
+    maxTokens: auth === "access-token" ? null : maxOutputTokens(claim.budget), repeatsRefusals: harness.repeatsRefusals, budgetMicroUsd: claim.budget.microUsd,
     price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
   const worked = await work(deps, git.value, gateway, { dummy, guide, until });

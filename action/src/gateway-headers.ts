@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Auth } from "#core/wire/contract.ts";
+import type { Shown } from "./credential.ts";
 import type { HeaderRules } from "./wires/wire.ts";
 
 export type KeyHeader = "x-api-key" | "authorization";
@@ -9,7 +10,7 @@ export type KeyHeader = "x-api-key" | "authorization";
 export function toUpstreamHeaders(
   from: IncomingHttpHeaders,
   header: KeyHeader,
-  { rules, key, auth }: { readonly rules: HeaderRules; readonly key: string; readonly auth: Auth },
+  { rules, auth, ...shown }: Shown & { readonly rules: HeaderRules; readonly auth: Auth },
 ): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(from)) {
@@ -18,7 +19,10 @@ export function toUpstreamHeaders(
   }
   Object.assign(headers, rules.checked(from, auth));
   headers["accept-encoding"] = "identity";
-  headers[header] = header === "authorization" ? `Bearer ${key}` : key;
+  // An API key goes as the client sent its dummy; a token is a bearer's.
+  if (auth === "api-key" && header === "x-api-key") headers[header] = shown.key;
+  else headers["authorization"] = `Bearer ${shown.key}`;
+  Object.assign(headers, shown.headers);
   return headers;
 }
 
@@ -31,7 +35,7 @@ export function dummyHeader(
   { dummy, auth }: { readonly dummy: string; readonly auth: Auth },
 ): KeyHeader | undefined {
   const key = headers["x-api-key"];
-  if (auth === "api-key" && typeof key === "string" && same(key, dummy)) return "x-api-key";
+  if (auth !== "oauth" && typeof key === "string" && same(key, dummy)) return "x-api-key";
   if (same(headers.authorization ?? "", `Bearer ${dummy}`)) return "authorization";
   return undefined;
 }

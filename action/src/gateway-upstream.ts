@@ -6,6 +6,7 @@ import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import type { Signal } from "#core/wire/observation.ts";
 import { cut } from "#core/wire/text.ts";
 import { readHead } from "./gateway-body.ts";
+import type { Credential } from "./credential.ts";
 import { type Answered, call } from "./gateway-call.ts";
 import type { Meter } from "./meter.ts";
 import type { Observer } from "./observer.ts";
@@ -30,7 +31,6 @@ export type ProviderError = { readonly status: number; readonly type: string; re
 /** What this side needs of the gateway, and what it keeps there. */
 export type Upstream = {
   readonly dispatcher: Dispatcher;
-  readonly upstream: URL;
   readonly observer: Observer;
   readonly deadline: number;
   readonly stopping: AbortSignal;
@@ -48,10 +48,14 @@ export type Sending = {
   readonly gone: AbortSignal;
 };
 
-type ToSend = { readonly path: string; readonly headers: Record<string, string>; readonly body: string };
+type ToSend = {
+  readonly place: ReturnType<Credential["place"]>;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+};
 
 /** Ends with the client: a call nobody waits for any more is aborted. */
-export function send(to: Upstream, response: ServerResponse, { path, headers, body }: ToSend): Sending {
+export function send(to: Upstream, response: ServerResponse, { place, headers, body }: ToSend): Sending {
   const aborter = new AbortController();
   response.once("close", () => {
     if (!response.writableFinished) aborter.abort();
@@ -64,7 +68,7 @@ export function send(to: Upstream, response: ServerResponse, { path, headers, bo
     answer() {
       begun = false;
       return call(to.dispatcher, {
-        origin: to.upstream.origin, path, method: "POST", headers, body: Buffer.from(body), gone, onBegun: () => void (begun = true),
+        ...place, method: "POST", headers, body: Buffer.from(body), gone, onBegun: () => void (begun = true),
         headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
       }); // prettier-ignore
     },

@@ -18,6 +18,7 @@ import {
   toError,
   type Upstream,
 } from "./gateway-upstream.ts";
+import type { Credential } from "./credential.ts";
 import { dummyHeader, type KeyHeader, toUpstreamHeaders } from "./gateway-headers.ts";
 import { makeJsonMeter, makeSseMeter, type Meter } from "./meter.ts";
 import { makeObserver } from "./observer.ts";
@@ -29,13 +30,12 @@ import type { ModelCall, Wire } from "./wires/wire.ts";
  * was used.
  */
 export type GatewaySettings = {
-  /** The real key. Never logged, never in an answer. */
-  readonly key: string;
+  /** Never logged, never in an answer. */
+  readonly credential: Credential;
   /** What the sandbox presents instead; random per run. */
   readonly dummy: string;
   readonly auth: Auth;
   readonly wire: Wire;
-  readonly upstream: URL;
   readonly model: string;
   /** The output that a call may ask for that names no bound itself. null: this credential's place takes no bound. */
   readonly maxTokens: number | null;
@@ -205,9 +205,17 @@ async function answerCall(state: State, response: ServerResponse, asked: Asked):
     return refuse(state, response, [400, "invalid_request_error", "the call names no bound of its output"]);
 
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
+  const shown = await state.credential.show();
+  if (!shown.ok) {
+    state.lastError = toError(shown.error.status, shown.error.said);
+    state.observer.saw({ ...shown.error, body: shown.error.said });
+    return passRefusal(state, response, shown.error);
+  }
+  const { auth, credential } = state;
+  const place = credential.place(path);
   const sending = send(state, response, {
-    path: `${state.upstream.pathname.replace(/\/$/, "")}${path}${query}`,
-    headers: toUpstreamHeaders(request.headers, header, { ...state, rules: wire.headers }),
+    place: { ...place, path: `${place.path}${query}` },
+    headers: toUpstreamHeaders(request.headers, header, { ...shown.value, rules: wire.headers, auth }),
     body: call.body,
   });
   // Counting costs nothing and proves nothing: neither its success nor its failure is the provider's word on the credential.

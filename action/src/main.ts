@@ -129,7 +129,14 @@ async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
     // The fetch revokes its token; without one it would live on for an hour.
     if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run.dispatcher }, answer.checkout.token);
     const ran = equipped.ok
-      ? await runAttempt({ ...run, ...equipped.value, claim: answer, stopping: stopping.signal, onPhase })
+      ? await runAttempt({
+          ...run,
+          ...equipped.value,
+          claim: answer,
+          idToken: (audience) => core.getIDToken(audience),
+          stopping: stopping.signal,
+          onPhase,
+        })
       : equipped;
     outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
       inputs.key,

@@ -17,14 +17,6 @@ export type Ready = { readonly srt: Tool | undefined };
 /** Before the claim, so that a runner that can't do the work spends nothing. A fault is told to the app after the claim. */
 export async function prepare(inputs: Inputs, workspace: Workspace, log: Log): Promise<Result<Ready, Blocked>> {
   const { surroundings } = inputs;
-  if (inputs.key === "") {
-    return err(
-      blocked(
-        "keyMissing",
-        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings.",
-      ),
-    );
-  }
   if (surroundings.unsandboxed) {
     log("NO SANDBOX: the playground's scripted model only");
     return ok({ srt: undefined });
@@ -58,6 +50,14 @@ export async function equip(
     return err(
       blocked("harnessUnavailable", `${route.harness} can't work with ${provider} by ${auth}. This is a defect of the app.`),
     );
+  if (auth !== "workload-identity" && inputs.key === "") {
+    return err(
+      blocked(
+        "keyMissing",
+        "The environment of this job has no secret AGENT_POOL_KEY. Add it to the environment that is named like the credential, in the runner repository's settings.",
+      ),
+    );
+  }
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });

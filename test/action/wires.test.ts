@@ -68,7 +68,7 @@ describe("of a call of Responses, the gateway", () => {
     const unbounded = openaiResponses.parse(Buffer.from(JSON.stringify(RESPONSES)), { ...ASKED, maxTokens: null });
     const own = openaiResponses.parse(Buffer.from(JSON.stringify({ ...RESPONSES, max_output_tokens: 70 })), ASKED);
 
-    expect([bounded, unbounded, own].map((it) => it.ok && [it.value.maxTokens, "max_output_tokens" in JSON.parse(it.value.body)])).toEqual([[8_000, true], [0, false], [70, true]]); // prettier-ignore
+    expect([bounded, unbounded, own].map((it) => it.ok && [it.value.maxTokens, "max_output_tokens" in JSON.parse(it.value.body)])).toEqual([[8_000, true], [128_000, false], [70, true]]); // prettier-ignore
   });
 
   test("counts a picture as the most it can cost, whatever its bytes", () => {

@@ -91,7 +91,10 @@ const BETAS = new Set([
   "effort-2025-11-24", "thinking-display-updates-2026-08-18", "extended-cache-ttl-2025-04-11",
 ]); // prettier-ignore
 
-/** Says that the bearer's token is a subscription's. The CLI adds it to a seat's requests itself; nothing here does. */
+/**
+ * Says that the bearer's token is no API key. The CLI adds it to a seat's requests itself; to those of a job's own identity, of
+ * which the CLI doesn't know, it is added here as the official SDK does (1.12.0).
+ */
 const OAUTH_BETA = "oauth-2025-04-20";
 
 function parseMessages(bytes: Buffer, { model }: Asked): Result<ModelCall, CallRefusal> {
@@ -150,6 +153,7 @@ function isOwnBlock(block: Block): boolean {
 
 function betasOf(from: IncomingHttpHeaders, auth: Auth): Record<string, string> {
   const betas = String(from["anthropic-beta"] ?? "").split(",").map((it) => it.trim()).filter((it) => BETAS.has(it) || (auth === "oauth" && it === OAUTH_BETA)); // prettier-ignore
+  if (auth === "workload-identity") betas.push(OAUTH_BETA);
   return betas.length > 0 ? { "anthropic-beta": betas.join(",") } : {};
 }
 

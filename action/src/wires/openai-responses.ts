@@ -74,6 +74,9 @@ const INCLUDED = new Set(["reasoning.encrypted_content"]);
 /** The largest picture is cut to 10,000 patches (Codex 0.169.0, openai/codex#19865, for `detail: original`). */
 const IMAGE_TOKENS = 10_000;
 
+/** ChatGPT's own place takes no bound; this is what its models write at the most (GPT-5.5 and 6, model pages, 2026-11-25). */
+const MOST_OUTPUT_TOKENS = 128_000;
+
 function parseResponses(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall, CallRefusal> {
   const body = parseRecord(bytes.toString("utf8"));
   if (body === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
@@ -99,7 +102,7 @@ function parseResponses(bytes: Buffer, { model, maxTokens }: Asked): Result<Mode
   return ok({
     body: text,
     inputTokens: estimateInput(text, images, IMAGE_TOKENS),
-    maxTokens: asked === 0 ? (maxTokens ?? 0) : asked,
+    maxTokens: asked === 0 ? (maxTokens ?? MOST_OUTPUT_TOKENS) : asked,
     longCache: false,
   });
 }

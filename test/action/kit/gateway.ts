@@ -1,5 +1,6 @@
 import { Agent, request } from "undici";
 import { type Gateway, type GatewaySettings, startGateway } from "../../../action/src/gateway.ts";
+import { type CredentialSettings, makeCredential } from "../../../action/src/credential.ts";
 import { anthropicMessages } from "../../../action/src/wires/anthropic-messages.ts";
 import { type Model, type Reply, startModel } from "./model.ts";
 
@@ -11,12 +12,20 @@ export const CALL = { model: MODEL, max_tokens: 100, messages: [{ role: "user", 
 
 type GatewaySet = AsyncDisposable & { readonly model: Model; readonly gateway: Gateway };
 
-export async function setUp(reply: Reply, settings: Partial<GatewaySettings> = {}): Promise<GatewaySet> {
+/** What is shown upstream, and where: one API key where nothing else is said. */
+export type Given = Partial<GatewaySettings> &
+  Partial<Pick<CredentialSettings, "provider" | "identity" | "upstream" | "idToken">>;
+
+export async function setUp(
+  reply: Reply,
+  { provider = "anthropic", identity = null, upstream, idToken, ...settings }: Given = {},
+): Promise<GatewaySet> {
   const model = await startModel(reply);
   const dispatcher = new Agent();
-  const upstream = model.url;
+  const auth = settings.auth ?? "api-key";
   const gateway = await startGateway({
-    key: KEY, dummy: DUMMY, auth: "api-key", wire: anthropicMessages, upstream, model: MODEL, maxTokens: 1_000, repeatsRefusals: false, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
+    credential: makeCredential({ auth, provider, key: KEY, identity, upstream: upstream ?? model.url, dispatcher, idToken: idToken ?? (() => Promise.reject(new Error("a key needs none"))) }),
+    dummy: DUMMY, auth, wire: anthropicMessages, model: MODEL, maxTokens: 1_000, repeatsRefusals: false, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
     stopping: new AbortController().signal, dispatcher, ...settings,
   }); // prettier-ignore
   gateway.setOpen(true);
