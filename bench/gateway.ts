@@ -9,6 +9,7 @@ import {
   startUpstream,
 } from "./gateway/processes.ts";
 import type { Measured } from "./gateway/load-process.ts";
+import { median, round } from "./median.ts";
 import type { Answer } from "./gateway/traffic.ts";
 
 /**
@@ -42,19 +43,9 @@ const NAMES: readonly Name[] = [...GATEWAYS, "direct"];
 type Figures = Record<Name, number[]>;
 const noFigures = (): Figures => ({ ours: [], pipe: [], "http-proxy": [], portkey: [], direct: [] });
 
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
-}
-
-function round(value: number, digits = 2): number {
-  return Number(value.toFixed(digits));
-}
-
 /** Each gateway's figure, and its ratio to the pipe's of the same round. */
 function sum(figures: Figures): Record<Name, number> & { readonly ratio: number; readonly ratios: Record<Name, number> } {
-  const each = (of: (name: Name) => number): Record<Name, number> => Object.fromEntries(NAMES.map((name) => [name, round(of(name))])) as Record<Name, number>; // prettier-ignore
+  const each = (of: (name: Name) => number): Record<Name, number> => Object.fromEntries(NAMES.map((name) => [name, round(of(name), 2)])) as Record<Name, number>; // prettier-ignore
   const ratios = each((name) => median(figures[name].map((figure, at) => figure / (figures.pipe[at] ?? Number.NaN))));
   return { ...each((name) => median(figures[name])), ratio: ratios.ours, ratios };
 }
@@ -103,11 +94,11 @@ callers.end();
 
 const cells = figures.filter((it) => it.cell !== LONG).map((it) => ({ cell: it.cell.cell, ...sum(it.figures) }));
 const streams500 = sum(figures.find((it) => it.cell === LONG)?.figures ?? noFigures());
-const geomean = round(Math.exp(cells.reduce((all, it) => all + Math.log(it.ratio), 0) / cells.length));
+const geomean = round(Math.exp(cells.reduce((all, it) => all + Math.log(it.ratio), 0) / cells.length), 2);
 const starts = Object.fromEntries(GATEWAYS.map((name) => [name, Math.round(median(startMs[name]))]));
 const machine = {
   processors: availableParallelism(),
-  load: loadavg().map((it) => round(it)),
+  load: loadavg().map((it) => round(it, 2)),
   seconds: Math.round((performance.now() - began) / 1_000),
 };
 const report = { cells, geomean, streams500, startMs: starts["ours"], starts, rounds: ROUNDS, machine };

@@ -22,7 +22,13 @@ export type Room = {
 };
 
 export const ROOMS: readonly Room[] = [
-  { name: "bench", paths: ["bench"], rooms: ["store", "ports", "core", "action", "wire"], packages: ["*"], node: ["*"] },
+  {
+    name: "bench",
+    paths: ["bench"],
+    rooms: ["playground", "store", "ports", "core", "action", "wire"],
+    packages: ["*"],
+    node: ["*"],
+  },
   {
     name: "demo",
     paths: ["playground/demo"],
