@@ -1,6 +1,6 @@
 import { LEASE } from "#core/pool/lease.ts";
 import { authOf } from "#core/config/credential.ts";
-import { MAX_OUTCOME_BYTES, type Change, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import { MAX_OUTCOME_BYTES, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
@@ -107,16 +107,17 @@ export async function claim(
     budget: { microUsd: left, price },
     commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
-    resume: [...(await earlierWork(deps, lease, plan))],
+    ...(await earlierWork(deps, lease, plan)),
   });
 }
 
 /** What this attempt's last run had changed when a limit ended it, as far as it could be published: else it begins anew. */
-async function earlierWork({ store }: Deps, lease: LeaseRow, plan: Plan): Promise<readonly Change[]> {
+async function earlierWork({ store }: Deps, lease: LeaseRow, plan: Plan): Promise<Pick<Claim, "resume" | "session">> {
   const last = (await reportedRuns(store, lease)).at(-1);
-  if (last === undefined) return [];
+  if (last === undefined) return { resume: [] };
   const checked = checkChanges(await store.readChanges(last.id), plan.guards);
-  return checked.ok ? checked.value : [];
+  // Without its changes a conversation would speak of files that aren't there.
+  return checked.ok ? { resume: [...checked.value], session: await store.readSession(last.id) } : { resume: [] };
 }
 
 /**

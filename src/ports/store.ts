@@ -1,4 +1,4 @@
-import type { Change, Heartbeat, Outcome, Price } from "#core/wire/contract.ts";
+import type { Change, Heartbeat, Outcome, Price, Session } from "#core/wire/contract.ts";
 import type {
   ActorId,
   AttemptId,
@@ -163,8 +163,8 @@ export type LeaseRow = {
   };
 };
 
-/** An outcome without its changes, which can be megabytes. */
-export type Report = Extract<Outcome, { kind: "blocked" }> | Omit<Extract<Outcome, { kind: "ran" }>, "changes">;
+/** An outcome without its changes and its conversation, which can be megabytes. */
+export type Report = Extract<Outcome, { kind: "blocked" }> | Omit<Extract<Outcome, { kind: "ran" }>, "changes" | "session">;
 
 /** What may change together with a task's state. */
 export type TaskPatch = {
@@ -296,6 +296,8 @@ export type Store = {
   settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, settlement: Settlement): Promise<boolean>;
   /** What a settled lease's job changed. Kept until its task has ended. */
   readChanges(lease: LeaseId): Promise<readonly Change[]>;
+  /** Its harness's conversation, kept as long. */
+  readSession(lease: LeaseId): Promise<Session | undefined>;
 
   /** Owners whose policy is known, with the login they had last. */
   readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;

@@ -9,6 +9,7 @@ import { countOf, eventsOf, sumOf, toReading, unfinished, type Left, type Readin
  * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
  */
 export const claudeCode: Harness = {
+  id: "claude-code",
   tool: "claude-code",
   info: HARNESS_INFO["claude-code"],
   command: toCommand,
@@ -16,6 +17,12 @@ export const claudeCode: Harness = {
   limits,
   repeatsRefusals: false,
   hides: [],
+  session: {
+    root: "claude/projects",
+    fileEnding: (id) => `/${id}.jsonl`,
+    // In a folder that is named like the checkout's, each other sign a dash.
+    moved: (path, repo) => `${repo.replaceAll(/[^A-Za-z0-9]/g, "-")}/${path.slice(path.lastIndexOf("/") + 1)}`,
+  },
 };
 
 /** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */

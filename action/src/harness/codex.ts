@@ -16,12 +16,14 @@ import {
 
 /** Codex, `codex exec --json`. Command line, stream and session file: notes/harness-clis.md, measured with 0.169.0. */
 export const codex: Harness = {
+  id: "codex",
   tool: "codex",
   info: HARNESS_INFO.codex,
   command: toCommand,
   read: readCodex,
   repeatsRefusals: false,
   hides: [],
+  session: { root: "codex/sessions", fileEnding: (id) => `-${id}.jsonl`, moved: (path) => path },
 };
 
 /**

@@ -1,4 +1,4 @@
-import type { Auth, Claim, Ending, EndingKind, Provider } from "#core/wire/contract.ts";
+import type { Auth, Claim, Ending, EndingKind, Harness as HarnessId, Provider } from "#core/wire/contract.ts";
 import type { HarnessInfo } from "#core/wire/harnesses.ts";
 import type { Signal } from "#core/wire/observation.ts";
 import type { Ended } from "../process.ts";
@@ -11,6 +11,7 @@ import type { Left, Reading } from "./reading.ts";
  * file here and a row in table.ts, its pin in pins.json, its row there.
  */
 export type Harness = {
+  readonly id: HarnessId;
   readonly tool: ToolId;
   readonly info: HarnessInfo;
   command(run: HarnessRun): HarnessCommand;
@@ -22,8 +23,19 @@ export type Harness = {
    * (notes/harness-clis.md §4).
    */
   readonly repeatsRefusals: boolean;
+  /** How it keeps a conversation, where another job can go on with one. */
+  readonly session?: KeptSession;
   /** What of a checkout would configure it, where no flag shuts that out: not shown to it. */
   readonly hides: readonly string[];
+};
+
+export type KeptSession = {
+  /** The folder of all of them, below HOME. */
+  readonly root: string;
+  /** How the path of one's file ends. */
+  readonly fileEnding: (id: string) => string;
+  /** Where a file must stand, below `root`, for a checkout in another folder. */
+  readonly moved: (path: string, repo: string) => string;
 };
 
 export type HarnessRun = {

@@ -17,6 +17,7 @@ import {
 
 /** opencode, `opencode run --format json`. Command line and stream: notes/harness-clis.md, measured with 1.18.33. */
 export const opencode: Harness = {
+  id: "opencode",
   tool: "opencode",
   info: HARNESS_INFO.opencode,
   command: toCommand,

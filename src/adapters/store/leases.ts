@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import type { Change } from "#core/wire/contract.ts";
+import type { Change, Session } from "#core/wire/contract.ts";
 import { AttemptId, CredentialName, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { LEASE } from "#core/pool/lease.ts";
@@ -228,7 +228,17 @@ export async function readChanges(db: Kysely<Schema>, lease: LeaseId): Promise<r
   return row?.changes ?? [];
 }
 
+export async function readSession(db: Kysely<Schema>, lease: LeaseId): Promise<Session | undefined> {
+  const row = await db.selectFrom("leases").select("session").where("id", "=", lease).executeTakeFirst();
+  return row?.session ?? undefined;
+}
+
 /** What an ended task changed is in its pull request, or refused: private source is not kept beside it. */
 export async function dropChanges(tx: Kysely<Schema>, task: TaskId): Promise<void> {
-  await tx.updateTable("leases").set({ changes: null }).where("task_id", "=", task).where("changes", "is not", null).execute();
+  await tx
+    .updateTable("leases")
+    .set({ changes: null, session: null })
+    .where("task_id", "=", task)
+    .where((is) => is.or([is("changes", "is not", null), is("session", "is not", null)]))
+    .execute();
 }

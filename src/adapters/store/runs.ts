@@ -137,7 +137,7 @@ export async function settle(
   outcomeHash: string,
   { entries, fault, isTypical }: Settlement,
 ): Promise<boolean> {
-  const { changes, ...report } = outcome.kind === "ran" ? outcome : { ...outcome, changes: null };
+  const { changes, session, ...report } = outcome.kind === "ran" ? outcome : { ...outcome, changes: null, session: undefined };
   return db.transaction().execute(async (tx) => {
     await lockTaskOf(tx, lease);
     const row = await stepLeaseRow(tx, lease, "report");
@@ -148,6 +148,7 @@ export async function settle(
         report: JSON.stringify(report),
         outcome_hash: outcomeHash,
         changes: changes === null ? null : JSON.stringify(changes),
+        session: session === undefined ? null : JSON.stringify(session),
       })
       .where("id", "=", lease)
       .execute();

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
-import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
+import type { Change, Heartbeat, Price, Session } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { CredentialKind } from "#core/config/credential.ts";
 import type { Fit } from "#core/pool/capacity.ts";
@@ -121,6 +121,7 @@ export type Schema = {
     outcome_hash: string | null;
     report: NullableJson<Report>;
     changes: NullableJson<readonly Change[]>;
+    session: NullableJson<Session>;
     created_at: Generated<number>;
   };
   /** What live leases reserve, by window (core/pool/windows.ts). */

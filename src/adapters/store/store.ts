@@ -80,6 +80,7 @@ export function bindStore({ db, close }: Connection): Store {
     recordHeartbeat: (lease, heartbeat, listed) => runs.recordHeartbeat(db, lease, heartbeat, listed),
     settle: (lease, outcome, hash, settlement) => runs.settle(db, lease, outcome, hash, settlement),
     readChanges: (lease) => leases.readChanges(db, lease),
+    readSession: (lease) => leases.readSession(db, lease),
     readOwners: () => reports.readOwners(db),
     readPool: (owner) => reports.readPool(db, owner),
     findTask: (reference) => reports.findTask(db, reference),

@@ -78,6 +78,24 @@ const text = (max: number) => z.string().max(max).transform(storable);
 export const Price = z.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 export type Price = z.infer<typeof Price>;
 
+/**
+ * A harness's own record of its conversation, for another job of the same attempt to go on from. The app keeps it and hands it
+ * on: what it holds is the sandbox's.
+ */
+export const Session = z.strictObject({
+  harness: z.string().max(50),
+  /** By the harness's own name for it. */
+  id: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
+  /** Of its file, below the folder where that harness keeps them. */
+  path: z
+    .string()
+    .regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/)
+    .max(500),
+  /** Packed with gzip, as base64. */
+  content: z.base64().max(2_100_000),
+});
+export type Session = z.infer<typeof Session>;
+
 /** `harnesses`: those this Action can run, so that a lease isn't taken by a job that can't use it. */
 export const ClaimRequest = z.strictObject({
   contract: Contract,
@@ -115,6 +133,8 @@ export const Claim = z.object({
   limits: z.object({ maxFiles: count, maxBytes: count }),
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: z.array(z.lazy(() => Change)).default([]),
+  /** That run's conversation, where it could be kept. */
+  session: Session.optional(),
 });
 export type Claim = z.infer<typeof Claim>;
 
@@ -256,6 +276,8 @@ export const Outcome = z.discriminatedUnion("kind", [
     sandbox: z.enum(["srt", "none"]),
     verification: z.array(Verification).max(20),
     changes: z.array(Change).max(2_000),
+    /** Where its credential's limit ended it and another may go on. */
+    session: Session.optional(),
     ms: count,
   }),
 ]);
