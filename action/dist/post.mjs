@@ -39739,6 +39739,17 @@ var count = external_exports.number().int().nonnegative();
 var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
+var Session = external_exports.strictObject({
+  harness: external_exports.string().max(50),
+  /** By the harness's own name for it. */
+  id: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
+  /** Of its file, below the folder where that harness keeps them. */
+  path: external_exports.string().regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/).max(500),
+  /** Where the checkout was that it speaks of. */
+  checkout: external_exports.string().regex(/^\/[\x21-\x7e]+$/).max(1e3),
+  /** Packed with gzip, as base64. */
+  content: external_exports.base64().max(21e5)
+});
 var ClaimRequest = external_exports.strictObject({
   contract: Contract,
   harnesses: external_exports.array(external_exports.string().max(50)).max(20)
@@ -39768,11 +39779,18 @@ var Claim = external_exports.object({
   /** Of `workload-identity`: what its provider must be told beside the job's own identity. */
   identity: external_exports.record(external_exports.string(), external_exports.string()).nullable().default(null),
   budget: external_exports.object({ microUsd: count, price: Price }),
-  /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
-  commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.array(external_exports.string()) }),
+  /**
+   * Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. Instead of
+   * a list `verify` may say `detect`: what the checkout itself shows how to run; any other word: nothing runs in the job.
+   */
+  commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.union([external_exports.array(external_exports.string()), external_exports.string()]) }),
+  /** How often the harness may be shown a check that fails after its work. */
+  repairs: count,
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
-  resume: external_exports.array(external_exports.lazy(() => Change)).default([])
+  resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
+  /** That run's conversation, where it could be kept. */
+  session: Session.optional()
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -39831,13 +39849,25 @@ var Change = external_exports.discriminatedUnion("status", [
   }),
   external_exports.strictObject({ status: external_exports.literal("deleted"), path: Path })
 ]);
+var MAX_CHECK_OUTPUT = 4e3;
 var Verification = external_exports.strictObject({
   command: text(1e3),
-  /** null when it was killed at the deadline. */
+  /** null when it was killed at a limit. */
   exitCode: external_exports.number().int().nullable(),
-  /** The end of what it printed; empty where it passed. */
-  output: text(4e3),
-  ms: count
+  /** What matters of what it printed; empty where it passed at once. */
+  output: text(MAX_CHECK_OUTPUT),
+  ms: count,
+  /**
+   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, in the same way.
+   * `failedOtherwise`: it fails now, and failed there with another exit code or other failures. `unknown`: it did not end there.
+   */
+  before: external_exports.enum(["passed", "failed", "failedOtherwise", "unknown"]),
+  /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
+  flaky: external_exports.boolean()
+});
+var Checks = external_exports.strictObject({
+  source: external_exports.enum(["settings", "detected", "ci"]),
+  commands: external_exports.array(text(1e3)).max(20)
 });
 var BLOCKED_REASONS = [
   "keyMissing",
@@ -39871,8 +39901,11 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: external_exports.enum(["srt", "none"]),
+    checks: Checks,
     verification: external_exports.array(Verification).max(20),
     changes: external_exports.array(Change).max(2e3),
+    /** Where its credential's limit ended it and another may go on. */
+    session: Session.optional(),
     ms: count
   })
 ]);
@@ -40032,13 +40065,20 @@ function kindOfRefusal({ status, words, message }) {
 
 // action/src/harness/claude-code.ts
 var claudeCode = {
+  id: "claude-code",
   tool: "claude-code",
   info: HARNESS_INFO["claude-code"],
   command: toCommand,
   read: readClaude,
   limits,
   repeatsRefusals: false,
-  hides: []
+  hides: [],
+  session: {
+    root: "claude/projects",
+    fileEnding: (id) => `/${id}.jsonl`,
+    // In a folder that is named like the checkout's, each other sign a dash.
+    moved: (path, repo) => `${repo.replaceAll(/[^A-Za-z0-9]/g, "-")}/${path.slice(path.lastIndexOf("/") + 1)}`
+  }
 };
 var IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 var OUT_OF_REACH = "WebSearch,WebFetch,Read(//**/*.[pP][dD][fF])";
@@ -40185,12 +40225,14 @@ function toKind(result, text2, hint) {
 
 // action/src/harness/codex.ts
 var codex = {
+  id: "codex",
   tool: "codex",
   info: HARNESS_INFO.codex,
   command: toCommand2,
   read: readCodex,
   repeatsRefusals: false,
-  hides: []
+  hides: [],
+  session: { root: "codex/sessions", fileEnding: (id) => `-${id}.jsonl`, moved: (path) => path }
 };
 function toCommand2(run) {
   const { route, session } = run;
@@ -40293,6 +40335,7 @@ function toWindow(window) {
 
 // action/src/harness/opencode.ts
 var opencode = {
+  id: "opencode",
   tool: "opencode",
   info: HARNESS_INFO.opencode,
   command: toCommand3,

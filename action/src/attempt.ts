@@ -5,7 +5,6 @@ import {
   type Auth,
   type Claim,
   CONTRACT_VERSION,
-  couldNotStart,
   type Ending,
   NO_USAGE,
   type Outcome,
@@ -16,6 +15,7 @@ import {
 import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { maxOutputTokens } from "./allowance.ts";
+import { expectedOf, findChecks, type Known, learnBaseline, NO_CHECKS } from "./checks.ts";
 import { readChanges } from "./changes.ts";
 import { makeCredential } from "./credential.ts";
 import { type Blocked } from "./failure.ts";
@@ -26,12 +26,14 @@ import { toEnding } from "./harness/reading.ts";
 import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
-import { renderPrompt, renderRepair } from "./prompt.ts";
+import { type Round, type Steps, workAndRepair, type Worked } from "./repair.ts";
+import { renderGoOn, renderPrompt, renderRepair } from "./prompt.ts";
 import { resumeWork } from "./resume.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { restoreSession, saveSession } from "./session.ts";
 import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Tool } from "./tools.ts";
-import { runSetup, runVerification, type VerificationRun } from "./verify.ts";
+import { runSetup, runVerification } from "./verify.ts";
 import type { Wire } from "./wires/wire.ts";
 import { fetchBase, type Workspace, writeGuides } from "./workspace.ts";
 
@@ -63,8 +65,6 @@ export type AttemptDeps = Prepared & {
 
 /** Of the lease, what is kept for verification's end, reading the change and reporting it. */
 const RESERVE_MS = MINUTE_MS;
-/** A repair round shorter than this would only cost. */
-const MIN_REPAIR_MS = MINUTE_MS;
 
 /** How keys and tokens begin: a CLI may look at that before it sends one. */
 function makeDummy(auth: Auth, provider: Provider): string {
@@ -96,9 +96,12 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   const setUp = await runSetup(deps, claim.commands.setup, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!setUp.ok) return setUp;
-  const kept = claim.commands.verify.length === 0 ? ok(undefined) : await keepHomeOfSetUp(workspace, until);
-  if (!kept.ok) return kept;
   log("set up", { commands: claim.commands.setup.length });
+  const checks = await findChecks({ ...deps, git: git.value }, claim);
+  const kept = checks.commands.length === 0 ? ok(undefined) : await keepHomeOfSetUp(workspace, until);
+  if (!kept.ok) return kept;
+  const known = await learnBaseline({ ...deps, git: git.value }, checks, { until, signal: stopping });
+  if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
 
   const { auth, provider, wire, harness } = deps;
   const dummy = makeDummy(auth, provider);
@@ -110,19 +113,25 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
     maxTokens: auth === "access-token" ? null : maxOutputTokens(claim.budget), repeatsRefusals: harness.repeatsRefusals, budgetMicroUsd: claim.budget.microUsd,
     price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
-  const worked = await work(deps, git.value, gateway, { dummy, guide, until });
+  const worked = await work(deps, git.value, gateway, known, { dummy, guide, until });
   if (!worked.ok) return worked;
   deps.onPhase("report", gateway);
   const trees = { base: claim.checkout.base, tree: worked.value.tree };
   const changes = await readChanges(git.value, workspace, trees, claim.limits);
   if (!changes.ok) return changes;
   log("change read", { files: changes.value.length });
-  return ok(toOutcome(deps, { ...worked.value, ...gateway.facts(), changes: changes.value }));
+  const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
+  const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : undefined;
+  const facts = { ...worked.value, ...gateway.facts(), checks: known.checks, changes: changes.value };
+  return ok({ ...toOutcome(deps, facts), ...(session === undefined ? {} : { session }) });
 }
+
+/** After these another credential may go on with the conversation. */
+const MOVES: ReadonlySet<Ending["kind"]> = new Set(["rateLimited", "quotaExhausted", "authFailed", "billing"]);
 
 const STOPPED = "The job was stopped from outside.";
 type Ran = Extract<Outcome, { kind: "ran" }>;
-type Done = Pick<Ran, "ending" | "usage" | "modelCalls" | "estimated" | "observation" | "verification" | "changes">;
+type Done = Pick<Ran, "ending" | "usage" | "modelCalls" | "estimated" | "observation" | "checks" | "verification" | "changes">;
 
 /** Stopped before the harness was started. */
 const NOTHING_DONE: Done = {
@@ -131,12 +140,13 @@ const NOTHING_DONE: Done = {
   modelCalls: 0,
   estimated: false,
   observation: null,
+  checks: NO_CHECKS,
   verification: [],
   changes: [],
 };
 
-function toOutcome(deps: AttemptDeps, done: Done): Outcome {
-  const { ending, usage, modelCalls, estimated, observation, verification, changes } = done;
+function toOutcome(deps: AttemptDeps, done: Done): Ran {
+  const { ending, usage, modelCalls, estimated, observation, checks, verification, changes } = done;
   return {
     kind: "ran",
     contract: CONTRACT_VERSION,
@@ -147,63 +157,67 @@ function toOutcome(deps: AttemptDeps, done: Done): Outcome {
     observation,
     harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
     sandbox: deps.sandbox.kind,
+    checks,
     verification,
     changes,
     ms: Math.round(performance.now() - deps.claimedAt),
   };
 }
 
-type Worked = { readonly ending: Ending; readonly verification: Verification[]; readonly tree: Tree };
 type WorkSettings = { readonly dummy: string; readonly guide: string | undefined; readonly until: number };
 
-/** Harness, verification, and at most one repair round. */
-async function work(deps: AttemptDeps, git: Git, gateway: Gateway, settings: WorkSettings): Promise<Result<Worked, Blocked>> {
-  const { claim, stopping } = deps;
-  const prompt = renderPrompt(claim, makeFence());
-  const start: HarnessSettings = {
-    ...settings,
-    session: { kind: "first", id: randomUUID() },
-    prompt,
-    maxTurns: claim.route.maxTurns,
-  };
+/** The harness in one session, from where an interrupted run of the attempt has left off, and the checks that judge it. */
+async function work(
+  deps: AttemptDeps,
+  git: Git,
+  gateway: Gateway,
+  known: Known,
+  settings: WorkSettings,
+): Promise<Result<Worked, Blocked>> {
+  const { claim, harness, stopping, workspace, log } = deps;
+  const { until } = settings;
+  const limits = { until, signal: stopping };
   const { base } = claim.checkout;
-  const limits = { until: settings.until, signal: stopping };
   const begun = claim.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim.resume, limits);
   if (!begun.ok) return begun;
-  if (claim.resume.length > 0) deps.log("goes on from an interrupted run's work", { files: claim.resume.length });
-  const first = await runRound(deps, git, gateway, start, begun.value);
-  if (!first.ok) return first;
-  const { ending, tree, session } = first.value;
-  if (!isWorthVerifying(ending) || stopping.aborted) return ok({ ending, tree, verification: [] });
-  const verified = await verify(deps, gateway, settings.until);
-
-  const turnsLeft = claim.route.maxTurns - (ending.turns ?? 0);
-  const mayRepair =
-    ending.kind === "completed" && session !== null && turnsLeft > 0 && performance.now() + MIN_REPAIR_MS < settings.until;
-  // What can't be started there can't be after a repair either.
-  const failed = couldNotStart(verified.failure?.exitCode) ? undefined : verified.failure;
-  if (failed === undefined || !mayRepair || stopping.aborted || gateway.facts().refusedForBudget)
-    return ok({ ending, tree, verification: verified.results });
-  deps.log("repair round: the model is shown what failed", { turnsLeft });
-  // A fresh fence: the output comes from code that may have seen the first one.
-  const repair = {
-    ...start,
-    session: { kind: "resume", id: session } as const,
-    prompt: renderRepair(failed.command, failed.output, makeFence()),
-    maxTurns: turnsLeft,
+  if (claim.resume.length > 0) log("goes on from an interrupted run's work", { files: claim.resume.length });
+  const handed = claim.session !== undefined && (await restoreSession(deps, harness, claim.session, limits));
+  let session: Session = { kind: handed ? "resume" : "first", id: (handed && claim.session?.id) || randomUUID() };
+  const { commands } = known.checks;
+  const runOnce = async (failed: Verification | undefined, maxTurns: number, onto: Tree) => {
+    // A fresh fence each time: the output comes from code that may have seen an earlier one.
+    const fence = makeFence();
+    const goesOn = session.kind === "resume";
+    const first = goesOn ? renderGoOn() : renderPrompt(claim, expectedOf(known), fence);
+    const prompt = failed === undefined ? first : renderRepair(failed, fence);
+    const round = await runRound(deps, git, gateway, { ...settings, session, prompt, maxTurns }, onto);
+    if (round.ok && round.value.session !== null) session = { kind: "resume", id: round.value.session };
+    return round;
   };
-  const second = await runRound(deps, git, gateway, repair, tree);
-  if (!second.ok) return second;
-  const repaired = {
-    tree: second.value.tree,
-    ending: {
-      ...second.value.ending,
-      turns: (ending.turns ?? 0) + (second.value.ending.turns ?? 0),
-      finalMessage: second.value.ending.finalMessage ?? ending.finalMessage,
+  const steps: Steps = {
+    async run(failed, maxTurns, onto) {
+      const calls = gateway.facts().modelCalls;
+      const round = await runOnce(failed, maxTurns, onto);
+      const isRefused = round.ok && round.value.ending.kind === "crashed" && gateway.facts().modelCalls === calls;
+      if (!handed || failed !== undefined || !isRefused || stopping.aborted) return round;
+      log("the interrupted run's conversation can't be gone on with: a new one begins");
+      session = { kind: "first", id: randomUUID() };
+      return runOnce(failed, maxTurns, onto);
     },
+    async verify() {
+      const [first] = commands;
+      if (first === undefined) return { results: [], failure: undefined };
+      deps.onPhase("verify", gateway);
+      const ran = await inFreshHome(workspace, until, () => runVerification(deps, commands, known.baseline, limits));
+      log("ran the repository's checks", { commands: ran.ok ? ran.value.results.length : 0, passed: ran.ok && ran.value.failure === undefined }); // prettier-ignore
+      if (ran.ok) return ran.value;
+      // The work is none the worse for it, so it is still reported, as unverified; and there is nothing to repair.
+      const unverified = { exitCode: null, output: ran.error.detail, ms: 0, before: "unknown", flaky: false } as const;
+      return { results: [{ ...unverified, command: first }], failure: undefined };
+    },
+    isBudgetSpent: () => gateway.facts().refusedForBudget,
   };
-  if (stopping.aborted) return ok({ ...repaired, verification: verified.results });
-  return ok({ ...repaired, verification: (await verify(deps, gateway, settings.until)).results });
+  return workAndRepair(steps, begun.value, { ...limits, maxTurns: claim.route.maxTurns, repairs: claim.repairs }, log);
 }
 
 /**
@@ -217,7 +231,7 @@ async function runRound(
   gateway: Gateway,
   settings: HarnessSettings,
   onto: Tree,
-): Promise<Result<Round & { readonly tree: Tree }, Blocked>> {
+): Promise<Result<Round & { readonly session: string | null }, Blocked>> {
   const { workspace, claim } = deps;
   const before = await takeSnapshot(git, workspace, claim.checkout.base);
   if (!before.ok) return before;
@@ -233,7 +247,7 @@ function makeFence(): string {
 }
 
 /** `session`: to go on with, by the harness's own name for it; null where it has begun none. */
-type Round = { readonly ending: Ending; readonly session: string | null };
+type Ended = { readonly ending: Ending; readonly session: string | null };
 
 type HarnessSettings = WorkSettings & {
   readonly session: Session;
@@ -241,7 +255,7 @@ type HarnessSettings = WorkSettings & {
   readonly maxTurns: number;
 };
 
-async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: HarnessSettings): Promise<Round> {
+async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: HarnessSettings): Promise<Ended> {
   const { claim, sandbox, workspace, harness, provider, auth, tool, stopping, log } = deps;
   deps.onPhase("harness", gateway);
   const command = harness.command({
@@ -270,22 +284,4 @@ async function runHarness(deps: AttemptDeps, gateway: Gateway, settings: Harness
     outputTokens: facts.usage.outputTokens,
   });
   return { ending, session: reading.sessionId };
-}
-
-/** Work that was stopped by its limits may be good all the same; after a provider's failure there is nothing to judge. */
-function isWorthVerifying(ending: Ending): boolean {
-  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
-}
-
-async function verify(deps: AttemptDeps, gateway: Gateway, until: number): Promise<VerificationRun> {
-  const { claim, workspace, stopping, log } = deps;
-  const { verify: commands } = claim.commands;
-  const [first] = commands;
-  if (first === undefined) return { results: [], failure: undefined };
-  deps.onPhase("verify", gateway);
-  const verified = await inFreshHome(workspace, until, () => runVerification(deps, commands, { until, signal: stopping }));
-  log("ran the repository's checks", { commands: verified.ok ? verified.value.results.length : 0, passed: verified.ok && verified.value.failure === undefined }); // prettier-ignore
-  if (verified.ok) return verified.value;
-  // The work is none the worse for it, so it is still reported, as unverified; and there is nothing to repair.
-  return { results: [{ command: first, exitCode: null, output: verified.error.detail, ms: 0 }], failure: undefined };
 }

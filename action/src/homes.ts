@@ -18,8 +18,8 @@ import { removeTree, SYSTEM_PATH, type Workspace } from "./workspace.ts";
  * write beside what they only want to read. 1 GB in 50,000 files took 2.1 to 4.3 s (2 noisy
  * cores, ext4, 2026-11-25).
  */
-type Own = (typeof OWN)[number];
 const OWN = ["home", "tmp"] as const;
+type Own = (typeof OWN)[number] | "repo";
 const COPY_MS = 5 * MINUTE_MS;
 
 /** After set-up. Effects: its HOME is put away where nothing sandboxed reaches it; a copy stands in its place. Errors: setupFailed. */
@@ -42,26 +42,45 @@ export async function inFreshHome<T>(workspace: Workspace, until: number, work: 
   return done;
 }
 
+/**
+ * Does work with HOME as set-up left it and the checkout as it stands, and undoes what it does to either: a check may write
+ * anywhere, and the harness is to begin where set-up ended. Errors: setupFailed, with both as they were.
+ */
+export async function inCopies<T>(workspace: Workspace, until: number, work: () => Promise<T>): Promise<Result<T, Blocked>> {
+  const kept = join(workspace.hidden, "checkout");
+  const copied = await copy(workspace, workspace.repo, kept, until);
+  if (!copied.ok) {
+    await removeTree(kept);
+    return copied;
+  }
+  const done = await inFreshHome(workspace, until, work);
+  await drop(workspace, "repo");
+  await move(kept, workspace.repo);
+  return done;
+}
+
 function ofSetUp(workspace: Workspace): string {
   return join(workspace.hidden, "set-up-home");
 }
 
 async function seed(workspace: Workspace, until: number): Promise<Result<void, Blocked>> {
   await mkdir(workspace.tmp, { mode: 0o700 });
+  const copied = await copy(workspace, ofSetUp(workspace), workspace.home, until);
+  if (!copied.ok) await mkdir(workspace.home, { recursive: true });
+  return copied;
+}
+
+async function copy(workspace: Workspace, from: string, to: string, until: number): Promise<Result<void, Blocked>> {
   const copied = await run({
     file: "cp",
-    args: ["-a", "--reflink=auto", "--", ofSetUp(workspace), workspace.home],
+    args: ["-a", "--reflink=auto", "--", from, to],
     cwd: workspace.hidden,
     env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
     until: Math.min(until, performance.now() + COPY_MS),
   });
   if (copied.exitCode === 0) return ok(undefined);
-  await mkdir(workspace.home, { recursive: true });
   return err(
-    blocked(
-      "setupFailed",
-      `What set-up left in its HOME can't be copied: ${copied.killed ? "out of time" : lastLine(copied.stderr)}.`,
-    ),
+    blocked("setupFailed", `What set-up left can't be copied: ${copied.killed ? "out of time" : lastLine(copied.stderr)}.`),
   );
 }
 

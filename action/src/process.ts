@@ -1,8 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "./failure.ts";
+import { descendants, isSame, type Most, outgrows } from "./family.ts";
 
 /** One child process: its whole environment is given, nothing is inherited. */
 export type Command = {
@@ -16,12 +16,14 @@ export type Command = {
   readonly signal?: AbortSignal | undefined;
   /** The most kept of stdout and of stderr; of more, the end is kept. */
   readonly keepBytes?: number;
+  /** What it and all processes below it may use together; it is ended when it uses more. */
+  readonly most?: Most | undefined;
 };
 
 export type Ended = {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** We ended it: at its time limit, or because the job stops. */
+  /** We ended it: at its time limit, because it used more than it may, or because the job stops. */
   readonly killed: boolean;
   readonly stdout: Buffer;
   readonly stderr: string;
@@ -43,7 +45,7 @@ export async function run(command: Command): Promise<Ended> {
   const child = start(command);
   if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
-  const stderr = makeTail(Math.min(command.keepBytes ?? KEEP_BYTES, 64 * 1024));
+  const stderr = makeTail(command.keepBytes ?? 64 * 1024);
   child.stdout.on("data", stdout.add);
   child.stderr.on("data", stderr.add);
   child.stdin.on("error", () => {}); // it may end without reading its input
@@ -58,6 +60,9 @@ export async function run(command: Command): Promise<Ended> {
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
 
+  const watch = new AbortController();
+  if (command.most !== undefined && child.pid !== undefined) void watchOver(child.pid, command.most, stop, watch.signal);
+
   const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once("error", (error) => {
       stderr.add(Buffer.from(error.message));
@@ -68,6 +73,7 @@ export async function run(command: Command): Promise<Ended> {
     child.once("exit", (code, signal) => setTimeout(() => resolve({ code, signal }), 2 * GRACE_MS).unref());
   });
   clearTimeout(timer);
+  watch.abort();
   command.signal?.removeEventListener("abort", stop);
   await killing;
   const ms = Math.round(performance.now() - started);
@@ -83,6 +89,14 @@ function start({ file, args, cwd, env }: Command): ChildProcessWithoutNullStream
   }
 }
 
+/** Half a second is what a process needs to fill some 1 to 2 GB: the limit leaves a quarter of the machine's memory for that. */
+const WATCH_MS = 500;
+
+async function watchOver(pid: number, most: Most, stop: () => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !(await outgrows(pid, most))) await sleep(WATCH_MS, undefined, { signal }).catch(() => {});
+  if (!signal.aborted) stop();
+}
+
 /** SIGTERM, five seconds, then the sandboxes by pid (`--die-with-parent` takes what is inside), then the rest. */
 async function endTree(pid: number, ended: () => boolean): Promise<void> {
   const family = await descendants(pid);
@@ -92,38 +106,6 @@ async function endTree(pid: number, ended: () => boolean): Promise<void> {
   for (const child of [...family, ...later]) if (await isSame(child)) kill(child.pid, "SIGKILL");
   kill(pid, "SIGKILL");
   kill(-pid, "SIGKILL");
-}
-
-type Relative = { readonly pid: number; readonly start: string };
-
-/** All processes below one, from /proc. The start time guards against a pid used again meanwhile. */
-async function descendants(root: number): Promise<Relative[]> {
-  const parents = new Map<number, number>();
-  const starts = new Map<number, string>();
-  for (const name of await readdir("/proc").catch(() => [])) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readStat(Number(name));
-    if (stat === undefined) continue;
-    parents.set(Number(name), stat.parent);
-    starts.set(Number(name), stat.start);
-  }
-  const isBelow = (pid: number): boolean => {
-    for (let at = parents.get(pid), hops = 0; at !== undefined && at > 1 && hops < 1_000; at = parents.get(at), hops += 1)
-      if (at === root) return true;
-    return false;
-  };
-  return [...parents.keys()].filter(isBelow).map((pid) => ({ pid, start: starts.get(pid) ?? "" }));
-}
-
-async function isSame(relative: Relative): Promise<boolean> {
-  return (await readStat(relative.pid))?.start === relative.start;
-}
-
-/** `pid (name) state ppid … starttime`: the name may hold spaces and parentheses, so fields count from the last ")". */
-async function readStat(pid: number): Promise<{ parent: number; start: string } | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return fields.length < 20 ? undefined : { parent: Number(fields[1]), start: fields[19] ?? "" };
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

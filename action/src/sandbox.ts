@@ -9,6 +9,7 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import { blocked, type Blocked } from "./failure.ts";
+import type { Most } from "./family.ts";
 import { findProgram, type Surroundings } from "./inputs.ts";
 import { type Ended, run } from "./process.ts";
 import type { Tool } from "./tools.ts";
@@ -31,6 +32,7 @@ export type SandboxedCommand = {
   readonly until: number;
   readonly signal?: AbortSignal | undefined;
   readonly keepBytes?: number;
+  readonly most?: Most;
 };
 
 /** What the command may talk to: the gateway alone, package registries alone, or nothing. */
@@ -86,9 +88,9 @@ export function makeBareRunner(deps: SandboxDeps): Sandbox {
   };
 }
 
-function toRun(command: SandboxedCommand): Pick<Parameters<typeof run>[0], "until" | "signal" | "input" | "keepBytes"> {
-  const { until, signal, input, keepBytes } = command;
-  return { until, signal, ...(input === undefined ? {} : { input }), ...(keepBytes === undefined ? {} : { keepBytes }) };
+function toRun(command: SandboxedCommand): Pick<Parameters<typeof run>[0], "until" | "signal" | "input" | "keepBytes" | "most"> {
+  const { until, signal, input, keepBytes, most } = command;
+  return { until, signal, most, ...(input === undefined ? {} : { input }), ...(keepBytes === undefined ? {} : { keepBytes }) };
 }
 
 /** The whole environment of a sandboxed command: nothing is inherited, and no value here is a secret. */

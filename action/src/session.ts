@@ -35,7 +35,7 @@ export async function saveSession(
   });
   const found = read.exitCode === 0 ? parseRecord(read.stdout.toString("utf8")) : undefined;
   const [path, content] = [textOf(found?.["path"]), textOf(found?.["content"])];
-  return path === "" || content === "" ? undefined : { harness, id, path, content };
+  return path === "" || content === "" ? undefined : { harness, id, path, checkout: workspace.repo, content };
 }
 
 /** @returns whether it stands where the harness looks for it. */
@@ -46,7 +46,8 @@ export async function restoreSession(
   limits: Limits,
 ): Promise<boolean> {
   if (session === undefined || kept.harness !== harness) return false;
-  const given = { path: `${workspace.home}/${session.root}/${session.moved(kept.path, workspace.repo)}`, content: kept.content };
+  const path = `${workspace.home}/${session.root}/${session.moved(kept.path, workspace.repo)}`;
+  const given = { path, content: kept.content, from: kept.checkout, to: workspace.repo };
   const input = `const given = ${JSON.stringify(given)};\n${WRITER}`;
   const written = await sandbox.run({ line: NODE_PROGRAM, input, reach: { to: "nothing" }, ...limits, keepBytes: 16 * 1024 });
   return written.exitCode === 0;
@@ -68,5 +69,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
 await mkdir(dirname(given.path), { recursive: true });
-await writeFile(given.path, gunzipSync(Buffer.from(given.content, "base64"), { maxOutputLength: 64 * 1024 * 1024 }));
+const text = gunzipSync(Buffer.from(given.content, "base64"), { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8");
+// Else the model would go on with paths of a folder that was another job's.
+await writeFile(given.path, text.replaceAll(given.from, given.to));
 `;

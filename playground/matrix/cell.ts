@@ -35,14 +35,16 @@ export async function playCell(played: Played, what: Case): Promise<Cell> {
     key: [FIRST_KEY, SECOND_KEY],
   });
   const started = performance.now();
-  const first = await playJob(played, what, { model, key: FIRST_KEY, resume: [] });
+  const first = await playJob(played, what, { model, key: FIRST_KEY });
   const moved = what.move === true && first.kind === "ran";
-  const outcome = moved ? await playJob(played, what, { model, key: SECOND_KEY, resume: first.changes }) : first;
+  const outcome = moved ? await playJob(played, what, { model, key: SECOND_KEY, before: first }) : first;
   const seconds = Math.round((performance.now() - started) / 100) / 10;
   const upstreamRequests = model.requests().filter(({ model: asked }) => asked !== undefined).length;
   const wrong = [
     ...(moved && first.ending.kind !== "quotaExhausted" ? [`the first job ended ${first.ending.kind}`] : []),
-    ...(outcome.kind === "ran" ? what.check({ outcome, upstreamRequests, files: filesOf(outcome.changes) }) : [outcome.detail]),
+    ...(outcome.kind === "ran"
+      ? what.check({ harness: played.harness, outcome, upstreamRequests, files: filesOf(outcome.changes) })
+      : [outcome.detail]),
     ...(seconds > LONGEST_S ? [`took longer than ${String(LONGEST_S)} s`] : []),
   ];
   const ending = outcome.kind === "ran" ? outcome.ending.kind : (`blocked: ${outcome.reason}` as const);
@@ -60,15 +62,16 @@ export async function playCell(played: Played, what: Case): Promise<Cell> {
   };
 }
 
-type Job = { readonly model: Model; readonly key: string; readonly resume: readonly Change[] };
+type Job = { readonly model: Model; readonly key: string; readonly before?: Extract<Outcome, { kind: "ran" }> };
 
-async function playJob({ harness, provider, model: name }: Played, what: Case, { model, key, resume }: Job): Promise<Outcome> {
+async function playJob({ harness, provider, model: name }: Played, what: Case, { model, key, before }: Job): Promise<Outcome> {
   await using stage = await setStage({
     modelUrl: model.url,
     key,
     files: { "a.txt": "old\n" },
     route: { tier: "standard", harness, provider, model: name, effort: "low", maxTurns: 80 },
-    resume,
+    resume: before?.changes ?? [],
+    session: before?.session,
     ...(what.verify === undefined ? {} : { verify: what.verify }),
     ...(what.microUsd === undefined ? {} : { microUsd: what.microUsd }),
     ...(what.deadlineMs === undefined ? {} : { deadlineMs: what.deadlineMs }),

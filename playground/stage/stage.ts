@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Change, type Claim, CONTRACT_VERSION, PROVIDERS } from "#core/wire/contract.ts";
+import { type Change, type Claim, CONTRACT_VERSION, PROVIDERS, type Session } from "#core/wire/contract.ts";
 import { ROOT, TOOL_CACHE } from "../world.ts";
 import { type FakeApp, RUN_TOKEN, startApp } from "./app.ts";
 
@@ -23,10 +23,12 @@ export type StageSettings = {
   readonly route: Claim["route"];
   readonly auth?: string;
   readonly setup?: readonly string[];
-  readonly verify?: readonly string[];
+  readonly verify?: readonly string[] | "detect";
   readonly microUsd?: number;
   readonly deadlineMs?: number;
+  readonly repairs?: number;
   readonly resume?: readonly Change[];
+  readonly session?: Session | undefined;
 };
 
 const DIST = join(ROOT, "action/dist");
@@ -49,9 +51,11 @@ export async function setStage(given: StageSettings): Promise<Stage> {
     auth: given.auth ?? "api-key",
     identity: null,
     budget: { microUsd: given.microUsd ?? 5_000_000, price: PRICE },
-    commands: { setup: [...(given.setup ?? [])], verify: [...(given.verify ?? [])] },
+    commands: { setup: [...(given.setup ?? [])], verify: given.verify === "detect" ? "detect" : [...(given.verify ?? [])] },
     limits: { maxFiles: 50, maxBytes: 500_000 },
+    repairs: given.repairs ?? 2,
     resume: [...(given.resume ?? [])],
+    session: given.session,
   });
   const env = {
     PATH: process.env["PATH"] ?? "", HOME: root, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: process.env["RUNNER_TOOL_CACHE"] ?? TOOL_CACHE,

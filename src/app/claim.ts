@@ -82,6 +82,7 @@ export async function claim(
   if (!fetchToken.ok) return err(LATER);
   runtime.log.info({ task: task.id, lease: lease.id, run }, "lease claimed");
   const { plan, brief } = task;
+  const { verify } = plan.commands;
   return ok({
     contract: request.contract,
     runToken: token,
@@ -105,7 +106,8 @@ export async function claim(
     auth: authOf(lease.kind),
     identity: lease.identity,
     budget: { microUsd: left, price },
-    commands: { setup: [...plan.commands.setup], verify: [...plan.commands.verify] },
+    commands: { setup: [...plan.commands.setup], verify: typeof verify === "string" ? verify : [...verify] },
+    repairs: plan.repairs,
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
     ...(await earlierWork(deps, lease, plan)),
   });

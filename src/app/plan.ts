@@ -136,7 +136,8 @@ export function makePlan(
       urgent: operator && brief.issue.labels.some((label) => label.toLowerCase() === URGENT_LABEL),
       repository: { id: brief.repository.id, name: brief.repository.name },
     },
-    commands: { setup: settings.setup, verify: settings.verify },
+    commands: { setup: settings.setup, verify: settings.verify ?? "detect" },
+    repairs: settings.repairs,
     guards: {
       maxFiles: settings.guards["max-files"],
       maxBytes: settings.guards["max-kb"] * 1024,

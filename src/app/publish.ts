@@ -1,5 +1,6 @@
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
 import { MicroUsd } from "#core/wire/units.ts";
+import { isProved } from "#core/task/checks.ts";
 import { drawnOf } from "#core/pool/ledger.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
@@ -50,13 +51,13 @@ export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Prom
     body: pullRequestBody(finished),
     head,
     base: plan.base.branch,
-    draft: plan.draft,
+    draft: plan.draft || !isProved(plan.commands.verify, finished),
   };
   const opened = await github.openPullRequest(brief, pull);
   if (opened.ok) return { go: "open", patch: { pullRequest: opened.value } };
   // Private repositories of some plans have no drafts, and no call tells. Source: OpenHands#6560, SWE-agent#179.
   if (
-    plan.draft &&
+    pull.draft &&
     opened.error.reason === "github-refused" &&
     /draft pull requests are not supported/i.test(opened.error.message)
   ) {
@@ -77,6 +78,7 @@ function finish(task: ClaimedTask, lease: LeaseRow): { plan: Finished["plan"]; f
     brief,
     plan,
     finalMessage: report.ending.finalMessage,
+    checks: report.checks,
     verification: report.verification,
     modelCost: lease.costs.model ?? MicroUsd(0),
     drawn: drawnOf(lease),

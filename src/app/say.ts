@@ -81,6 +81,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
         verdict: last ? attempt.verdict : null,
         why: last ? attempt.why : null,
         movedBy: !last && report?.kind === "ran" ? report.ending.kind : null,
+        checks: report?.kind === "ran" ? report.checks : null,
         verification: report?.kind === "ran" ? report.verification : [],
         modelCost: lease.costs.model,
         drawn: drawnOf(lease),

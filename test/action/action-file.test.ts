@@ -9,6 +9,7 @@ import { containing } from "./kit/matchers.ts";
 import { parse } from "yaml";
 import { isSafeUrl, readInputs, readSurroundings } from "../../action/src/inputs.ts";
 import { renderPrompt, renderRepair } from "../../action/src/prompt.ts";
+import { checked } from "../kit/outcomes.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const GIVEN = {
@@ -108,12 +109,13 @@ describe("the prompt", () => {
         array(part).map((it) => it.join("")),
         (body) => {
           const lines = renderPrompt(
-            { brief: { repository: "a/b", issue: 1, title: body, body }, commands: { setup: [], verify: [] }, resume: [] },
+            { brief: { repository: "a/b", issue: 1, title: body, body }, resume: [] },
+            { mustPass: [], failing: [] },
             fence,
           )
             .split("\n")
             .filter((it) => it === fence);
-          const repair = renderRepair("npm test", body, fence)
+          const repair = renderRepair(checked("npm test", { exitCode: 1, output: body }), fence)
             .split("\n")
             .filter((it) => it === fence);
 

@@ -109,7 +109,10 @@ describe("the job", { timeout: 90_000 }, () => {
         : [bash("echo new > a.txt"), { text: "Made it." }];
       sendStream(response, steps[turnOf(body)] ?? { text: "Done." });
     };
-    await using stage = await setStage({ reply, verify: ["echo formatted > a.txt; echo found > report.txt; test -e b.txt"] });
+    await using stage = await setStage({
+      reply,
+      verify: ["grep -q old a.txt || { echo formatted > a.txt; echo found > report.txt; test -e b.txt; }"],
+    });
 
     await stage.run();
 
@@ -186,7 +189,7 @@ describe("the job", { timeout: 90_000 }, () => {
         : [bash("echo wrong > a.txt"), { text: "Made it." }];
       sendStream(response, steps[turnOf(body)] ?? { text: "Done." });
     };
-    await using stage = await setStage({ reply, verify: ["grep -q better a.txt || { echo it says wrong; exit 4; }"] });
+    await using stage = await setStage({ reply, verify: ["grep -q -e old -e better a.txt || { echo it says wrong; exit 4; }"] });
 
     const job = await stage.run();
 

@@ -17,7 +17,8 @@ function ran(said: string, command = "npm test"): Outcome {
     observation: null,
     harnessVersion: "claude-code 2.1.330",
     sandbox: "srt",
-    verification: [{ command, exitCode: 1, output: said.slice(-4_000), ms: 1 }],
+    checks: { source: "settings", commands: [command] },
+    verification: [{ command, exitCode: 1, output: said.slice(-4_000), ms: 1, before: "passed", flaky: false }],
     changes: [],
     ms: 1,
   };

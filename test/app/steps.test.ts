@@ -16,7 +16,7 @@ import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
-import { beat, ran } from "../kit/outcomes.ts";
+import { beat, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
@@ -673,7 +673,7 @@ describe("the worker's steps", () => {
       },
     });
     await ask(github);
-    const verification = [{ command: "npm test", exitCode: 0, output: "", ms: 1 }];
+    const verification = [checked("npm test")];
     await report(depsOf(github), await start(), { ...cutShort("quotaExhausted"), changes: CHANGED.changes, verification });
     await settle(github);
 

@@ -106,6 +106,7 @@ export function ran(changes: readonly Change[] = [added(`notes/${randomUUID()}.m
     observation: null,
     harnessVersion: "2.1.330",
     sandbox: "srt",
+    checks: { source: "ci", commands: [] },
     verification: [],
     changes: [...changes],
     ms: 60_000,

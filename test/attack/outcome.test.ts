@@ -6,6 +6,7 @@ import { git } from "#playground/independent.ts";
 import { PRODUCT, RUNNER } from "#playground/world.ts";
 import { besiege, ROOMY, type Siege } from "./kit.ts";
 import { added, beatAs, claimedJob, dispatchedJob, ran, reportAs, type Job } from "./job.ts";
+import { checked } from "../kit/outcomes.ts";
 
 type Claimed = Job & { runToken: string; claim: Claim };
 type Ran = Extract<Outcome, { kind: "ran" }>;
@@ -311,6 +312,7 @@ describe("a hostile text from issue and model", () => {
     ["a reference definition", /^\[ref\]:/m],
   ];
 
+  const COMMAND = `echo '${SAID.split("\n").join(" ")}'`;
   let siege: Siege;
   let published: Record<"title" | "body" | "commit" | "comment", string>;
   beforeAll(async () => {
@@ -318,7 +320,8 @@ describe("a hostile text from issue and model", () => {
     const job = await claimedJob(siege, { title: TITLE, body: SAID });
     const outcome: Ran = ran([added("a.md")], {
       ending: { kind: "completed", detail: null, turns: 1, finalMessage: SAID },
-      verification: [{ command: `echo '${SAID.split("\n").join(" ")}'`, exitCode: 0, output: SAID, ms: 1 }],
+      checks: { source: "detected", commands: [COMMAND] },
+      verification: [checked(COMMAND, { output: SAID, flaky: true })],
     });
     await reportAs(siege.world, job.attempt, job.runToken, outcome);
     const comment = await bodyOf(siege, job);

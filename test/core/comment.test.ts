@@ -9,10 +9,12 @@ import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { Plan } from "#core/plan/plan.ts";
+import type { Checks } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
+import { checked } from "../kit/outcomes.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/core/comment.test.ts` writes the files; read them before they are committed. */
 const GOLDEN = join(import.meta.dirname, "golden");
@@ -57,6 +59,7 @@ function lease(overrides: Partial<LeaseView> = {}): LeaseView {
     verdict: null,
     why: null,
     movedBy: null,
+    checks: null,
     verification: [],
     modelCost: null,
     drawn: null,
@@ -72,6 +75,8 @@ const RUN = {
   runnerCost: MicroUsd(12_000),
   sandbox: "srt",
 } as const;
+
+const NPM_TEST = { source: "settings", commands: ["npm test"] } as const satisfies Checks;
 
 function view(overrides: Partial<TaskView>, notice: Notice | null = null): CommentView {
   const task = { task: TASK, state: "queued", failure: null, waiting: null, plan: null, leases: [], pullRequest: null } as const;
@@ -217,7 +222,36 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   solved: view({
     state: "solved",
     plan: checking("npm test"),
-    leases: [lease({ ...RUN, verdict: "solved", verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }] })],
+    leases: [lease({ ...RUN, verdict: "solved", checks: NPM_TEST, verification: [checked("npm test")] })],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "solved-by-detected-checks": view({
+    state: "solved",
+    plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
+    leases: [
+      lease({
+        ...RUN,
+        verdict: "solved",
+        checks: { source: "detected", commands: ["npm test", "go test ./...", "pytest"] },
+        verification: [
+          checked("npm test", { flaky: true, output: "1 failed" }),
+          checked("go test ./...", { exitCode: 1, before: "failed", output: "--- FAIL: TestOld" }),
+          checked("pytest"),
+        ],
+      }),
+    ],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "solved-without-checks": view({
+    state: "solved",
+    plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
+    leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "solved-and-left-to-ci": view({
+    state: "solved",
+    plan: PLAN,
+    leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
     pullRequest: { number: 13, draft: true },
   }),
   "solved-in-the-demo": view({
@@ -271,7 +305,8 @@ function finished(overrides: Partial<Finished> = {}): Finished {
     brief: makeBrief(12),
     plan: checking("npm test"),
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
-    verification: [{ command: "npm test", exitCode: 0, output: "", ms: 1 }],
+    checks: NPM_TEST,
+    verification: [checked("npm test")],
     modelCost: MicroUsd(123_400),
     drawn: null,
     credential: "platform-api",
@@ -290,14 +325,26 @@ const PULLS: Readonly<Record<string, Finished>> = {
     modelCost: MicroUsd(0),
     drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
   }),
-  "pull-request-without-checks": finished({ plan: checking(), verification: [], finalMessage: null }),
+  "pull-request-without-checks": finished({
+    plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
+    checks: { source: "ci", commands: [] },
+    verification: [],
+    finalMessage: null,
+  }),
+  "pull-request-left-to-ci": finished({ plan: PLAN, checks: { source: "ci", commands: [] }, verification: [] }),
+  "pull-request-with-detected-checks": finished({
+    plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
+    checks: { source: "detected", commands: ["npm test", "go test ./...", "pytest"] },
+    verification: [
+      checked("npm test", { flaky: true, output: "1 failed" }),
+      checked("go test ./...", { exitCode: 1, before: "failed", output: "--- FAIL: TestOld" }),
+      checked("pytest"),
+    ],
+  }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-with-a-killed-check": finished({
     plan: checking("npm test", "npm run `lint`", "/usr/bin/true"),
-    verification: [
-      { command: "npm test", exitCode: null, output: "", ms: 1 },
-      { command: "npm run `lint`", exitCode: 2, output: "", ms: 1 },
-    ],
+    verification: [checked("npm test", { exitCode: null }), checked("npm run `lint`", { exitCode: 2 })],
   }),
 };
 
@@ -432,7 +479,7 @@ const hostile = fc
 const MENTION = /(?:^|[^A-Za-z0-9])@[A-Za-z0-9]/m;
 
 /** A command of the settings in inline code, with nothing but our own words before it: nothing in it acts. */
-const CODE = /^(- (?:passed: |\*\*failed\*\* \([^)`]*\): |\*\*not run\*\*: )?)`[^`]*`/gm;
+const CODE = /^(- (?:passed: |\*\*(?:failed|failed as before|not run|unreliable)\*\*: )?)`[^`]*`/gm;
 
 function expectHarmless(published: string): void {
   const text = published.replace(CODE, "$1");
@@ -510,9 +557,10 @@ describe("foreign text", () => {
         const brief = makeBrief(12);
         const done = finished({
           brief: { ...brief, issue: { ...brief.issue, title } },
-          plan: checking(command),
+          plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
+          checks: { source: "detected", commands: [command] },
           finalMessage,
-          verification: [{ command, exitCode: 1, output: "", ms: 1 }],
+          verification: [checked(command, { exitCode: 1 })],
         });
 
         const body = pullRequestBody(done);

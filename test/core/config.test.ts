@@ -412,7 +412,7 @@ describe("settings", () => {
 
     expect(parsed).toEqual({
       ok: true,
-      value: { version: 1, setup: [], verify: [], guards: { "max-files": 50, "max-kb": 500, protected: [] }, draft: true },
+      value: { version: 1, setup: [], repairs: 2, guards: { "max-files": 50, "max-kb": 500, protected: [] }, draft: true },
     });
     expect(parsed).toEqual({ ok: true, value: DEFAULT_SETTINGS });
   });
@@ -434,6 +434,7 @@ ci: auto
         version: 1,
         setup: ["npm ci --ignore-scripts"],
         verify: ["npm test"],
+        repairs: 2,
         guards: { "max-files": 50, "max-kb": 500, protected: ["migrations/**"] },
         draft: true,
         ci: "auto",
@@ -445,6 +446,10 @@ ci: auto
     const parsed = parseConfig("settings", "version: 1\nguards: { max-files: 3 }\n", Settings);
 
     expect(parsed).toMatchObject({ ok: true, value: { guards: { "max-files": 3, "max-kb": 500, protected: [] } } });
+  });
+
+  it.each(["ci", "[]", "[npm test, make lint]"])("take `verify: %s`", (verify) => {
+    expect(parseConfig("settings", `version: 1\nverify: ${verify}\n`, Settings)).toMatchObject({ ok: true });
   });
 
   it.each(SETTINGS_BROKEN)("with %s are refused", (_name, text, problems) => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { gitBlobId } from "#core/change/guards.ts";
 import { judge, type FailedCheck, type Judgement } from "#core/task/judge.ts";
-import { ran } from "../kit/outcomes.ts";
+import type { Verify } from "#core/plan/plan.ts";
+import { checked, ran } from "../kit/outcomes.ts";
 import {
   BLOCKED_REASONS,
   ENDINGS,
@@ -21,9 +22,9 @@ function write(path: string): Change {
 
 const GOOD = [write("src/a.ts")];
 const BAD = [write(".github/workflows/ci.yml")];
-const PASS: Verification = { command: "npm test", exitCode: 0, output: "", ms: 1 };
-const FAIL: Verification = { command: "npm run lint", exitCode: 1, output: "2 errors", ms: 1 };
-const KILLED: Verification = { command: "npm run e2e", exitCode: null, output: "", ms: 1 };
+const PASS: Verification = checked("npm test");
+const FAIL: Verification = checked("npm run lint", { exitCode: 1, output: "2 errors" });
+const KILLED: Verification = checked("npm run e2e", { exitCode: null });
 
 function ended(
   ending: EndingKind,
@@ -41,8 +42,8 @@ function ended(
 const solved: Judgement = { verdict: "solved", changes: GOOD };
 const noChange: Judgement = { verdict: "noChange", why: { why: "no-change" } };
 const failing = (...failed: FailedCheck[]): Judgement => ({ verdict: "failed", why: { why: "checks-failed", failed } });
-const LINT: FailedCheck = { command: "npm run lint", exitCode: 1, output: "2 errors" };
-const E2E: FailedCheck = { command: "npm run e2e", exitCode: null, output: "" };
+const LINT: FailedCheck = { command: "npm run lint", exitCode: 1, output: "2 errors", before: "passed" };
+const E2E: FailedCheck = { command: "npm run e2e", exitCode: null, output: "", before: "passed" };
 const never = (command: string): FailedCheck => ({ command, output: "" });
 const cut = (ending: EndingKind): Judgement => ({ verdict: "failed", why: { why: "ending", ending, detail: null } });
 const guarded: Judgement = {
@@ -67,7 +68,7 @@ const COMPLETED: readonly [string, readonly Change[], readonly Verification[], J
 /** What was planned is what the outcome says was run, unless a test plans more. */
 function judged(
   outcome: Outcome,
-  verify = outcome.kind === "ran" ? outcome.verification.map((check) => check.command) : [],
+  verify: Verify = outcome.kind === "ran" ? outcome.verification.map((check) => check.command) : [],
 ): Judgement {
   return judge(outcome, { guards: GUARDS, verify, mayBeUnsandboxed: false });
 }
@@ -101,6 +102,33 @@ describe("judge", () => {
     ];
 
     expect(judgements).toEqual([solved, cut(ending), cut(ending), cut(ending), cut(ending), cut(ending), guarded]);
+  });
+
+  const LINT_BEFORE = checked("npm run lint", { exitCode: 1, before: "failed" });
+  it.each([
+    ["fails as before", LINT_BEFORE, solved],
+    ["fails otherwise than before", { ...FAIL, before: "failedOtherwise" }, failing({ ...LINT, before: "failedOtherwise" })],
+    ["fails, and how it ended before is unknown", { ...FAIL, before: "unknown" }, failing({ ...LINT, before: "unknown" })],
+    ["is flaky", checked("npm run lint", { flaky: true, output: "1 failed" }), solved],
+    [
+      "could not be started, before or after",
+      { ...LINT_BEFORE, exitCode: 127 },
+      failing({ command: "npm run lint", exitCode: 127, output: "", before: "failed" }),
+    ],
+  ] as const)("a check that %s", (_name, check, expected) => {
+    expect(judged(ended("completed", GOOD, [check]))).toEqual(expected);
+  });
+
+  it("takes no check that fails as before for proof of work that was cut short", () => {
+    expect(judged(ended("turnLimit", GOOD, [PASS, LINT_BEFORE]))).toEqual(cut("turnLimit"));
+  });
+
+  it("believes the job which checks there are only where it was to look for them", () => {
+    const outcome = ran({ changes: GOOD, verification: [FAIL], checks: { source: "detected", commands: [FAIL.command] } });
+
+    const verdicts = [judged(outcome, "detect"), judged(outcome, "ci"), judged(outcome, ["npm test"])];
+
+    expect(verdicts).toEqual([failing(LINT), solved, failing(never("npm test"))]);
   });
 
   it("throws away what was made without a sandbox, but in the demo", () => {

@@ -1,4 +1,4 @@
-import { NO_USAGE, type Heartbeat, type Outcome } from "#core/wire/contract.ts";
+import { NO_USAGE, type Heartbeat, type Outcome, type Verification } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { DAY_MS } from "#core/wire/units.ts";
 
@@ -6,6 +6,11 @@ import { DAY_MS } from "#core/wire/units.ts";
 
 export type Ran = Extract<Outcome, { kind: "ran" }>;
 export type Blocked = Extract<Outcome, { kind: "blocked" }>;
+
+/** A check that passes, as it did before the work. */
+export function checked(command: string, overrides: Partial<Verification> = {}): Verification {
+  return { command, exitCode: 0, output: "", ms: 1, before: "passed", flaky: false, ...overrides };
+}
 
 /** A run that ended well, and changed nothing. */
 export function ran(overrides: Partial<Ran> = {}): Ran {
@@ -19,6 +24,7 @@ export function ran(overrides: Partial<Ran> = {}): Ran {
     observation: null,
     harnessVersion: "1",
     sandbox: "srt",
+    checks: { source: "ci", commands: [] },
     verification: [],
     changes: [],
     ms: 1,

@@ -21,8 +21,13 @@ export const Settings = z.strictObject({
   version: z.literal(1, { error: "should be 1" }),
   /** Run once with package registries reachable, before any model is called. */
   setup: z.array(Command, { error: "should be a list of shell commands" }).max(10).default([]),
-  /** What must pass for the work to count as verified. No network. */
-  verify: z.array(Command, { error: "should be a list of shell commands" }).max(10).default([]),
+  /**
+   * What must pass for the work to count as verified. No network. `ci`, or an empty list: nothing runs in the job, and the
+   * repository's own checks on the draft are the verifier. Without it: what the repository's files show how to run.
+   */
+  verify: z.union([z.array(Command).max(10), z.literal("ci")], { error: "should be a list of shell commands, or ci" }).optional(),
+  /** How often the model is shown a check that fails after its work. */
+  repairs: z.number({ error: "should be 0 to 3" }).int().min(0).max(3).default(2),
   guards: z
     .strictObject({
       "max-files": z.number().int().min(1).max(500).default(50),

@@ -14,6 +14,9 @@ export type Asker = {
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 
+/** The commands of the repository's settings; those that its files show how to run; or its own checks on the draft. */
+export type Verify = readonly string[] | "detect" | "ci";
+
 /** What was decided before anything was spent: frozen before dispatch, never changed after. */
 export type Plan = {
   readonly size: Size;
@@ -36,7 +39,9 @@ export type Plan = {
   readonly policyCommit: string;
   /** Who asks, for fairness and budgets. */
   readonly asker: Asker;
-  readonly commands: { readonly setup: readonly string[]; readonly verify: readonly string[] };
+  readonly commands: { readonly setup: readonly string[]; readonly verify: Verify };
+  /** How often the harness is shown a check that fails after its work. */
+  readonly repairs: number;
   readonly guards: { readonly maxFiles: number; readonly maxBytes: number; readonly protected: readonly string[] };
   readonly draft: boolean;
   readonly ci: "approved" | "auto";

@@ -1,5 +1,5 @@
 import type { Waiting } from "../pool/decision.ts";
-import { couldNotStart, type EndingKind, type Tier, type Verification } from "../wire/contract.ts";
+import type { Checks, EndingKind, Tier, Verification } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -12,6 +12,8 @@ import type { SizeReason } from "../plan/size.ts";
 import { describeViolation } from "../change/guards.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
+import { describeBefore, describeEnd, describeSource, describeStanding } from "./check-words.ts";
+import { checksOf, standings } from "./checks.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
@@ -27,7 +29,9 @@ export type LeaseView = {
   readonly why: JudgedReason | null;
   /** The limit that interrupted it, where the attempt went on with another credential. */
   readonly movedBy: EndingKind | null;
-  readonly verification: readonly Verification[];
+  /** null before a run has reported. */
+  readonly checks: Checks | null;
+  readonly verification: Verification[];
   readonly modelCost: MicroUsd | null;
   /** What a subscription has paid; null where the model was paid by use. */
   readonly drawn: Drawn | null;
@@ -74,7 +78,9 @@ function taskSections(view: TaskView): string[] {
   if (view.failure !== null) sections.push(noticeText(view.failure));
   if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
-  if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan?.commands.verify.length ?? 0));
+  if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
+  const last = view.leases.at(-1);
+  if (view.plan !== null && last !== undefined) sections.push(...checkNotes(last, view.plan));
   sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
   if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
@@ -146,13 +152,12 @@ function planTable(plan: Plan): string {
   ].join("\n");
 }
 
-function leaseTable(leases: readonly LeaseView[], planned: number): string {
+function leaseTable(leases: readonly LeaseView[], plan: Plan | null): string {
   return [
     "| attempt | credential | verdict | checks | model cost | runner | run |",
     "| --- | --- | --- | --- | --- | --- | --- |",
     ...leases.map((lease) => {
-      const passed = lease.verification.filter((check) => check.exitCode === 0).length;
-      const checks = lease.verification.length === 0 ? "none" : `${String(passed)} of ${String(planned)} pass`;
+      const checks = plan === null ? "none" : countPassed(lease, plan);
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
       const model = lease.drawn === null ? money(lease.modelCost) : paidBySubscription(lease.drawn);
@@ -160,6 +165,24 @@ function leaseTable(leases: readonly LeaseView[], planned: number): string {
       return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
+}
+
+function countPassed({ checks, verification }: LeaseView, plan: Plan): string {
+  if (checks === null || verification.length === 0) return "none";
+  const all = standings(plan.commands.verify, { checks, verification });
+  return `${String(all.filter(({ how }) => how === "passed" || how === "flaky").length)} of ${String(all.length)} pass`;
+}
+
+/** Of a result that was judged: where its checks come from, and which of them say less than they seem to. */
+function checkNotes({ verdict, checks, verification }: LeaseView, plan: Plan): string[] {
+  if (verdict === null || checks === null) return [];
+  const { verify } = plan.commands;
+  const { source } = checksOf(verify, checks);
+  const told = standings(verify, { checks, verification }).filter(
+    ({ how }) => source === "detected" || how === "flaky" || how === "failedBefore",
+  );
+  const text = [describeSource(source, verify), ...told.map(describeStanding)].filter((line) => line !== null).join("\n");
+  return text === "" ? [] : [text];
 }
 
 /** How many lines of a failed check's output stand in the comment: its end, where the error is. */
@@ -172,15 +195,11 @@ const BESIDE_THE_ERROR = [
   /^[^\p{L}\p{N}]*$/u,
 ];
 
-function failedCheck({ command, exitCode, output }: FailedCheck): string[] {
+function failedCheck({ command, exitCode, output, before }: FailedCheck): string[] {
   const how =
     exitCode === undefined
       ? "did not run"
-      : exitCode === null
-        ? "was stopped at its time limit"
-        : couldNotStart(exitCode)
-          ? `could not be started there (${String(exitCode)}); see “What your checks can use” in the README`
-          : `ended with ${String(exitCode)}`;
+      : `${describeEnd(exitCode)}${before === undefined ? "" : describeBefore({ exitCode, before })}`;
   const lines = output.split("\n").filter((line) => !BESIDE_THE_ERROR.some((form) => form.test(line)));
   return [
     `- ${inlineCode(command)} ${how}`,

@@ -1,5 +1,7 @@
-import type { Change, EndingKind, Outcome } from "../wire/contract.ts";
+import type { Verify } from "../plan/plan.ts";
+import type { Change, EndingKind, Outcome, Verification } from "../wire/contract.ts";
 import { checkChanges, type Guards, type Violation } from "../change/guards.ts";
+import { isProved, standings } from "./checks.ts";
 import type { Verdict } from "./lifecycle.ts";
 
 /** Why an ended attempt was judged as it was. */
@@ -16,8 +18,13 @@ export type JudgedReason =
   | { readonly why: "silent" }
   | { readonly why: "deadline" };
 
-/** A planned check that has not passed. `exitCode` null: killed at its time; undefined: it never ran. */
-export type FailedCheck = { readonly command: string; readonly exitCode?: number | null; readonly output: string };
+/** A check that should have passed. `exitCode` null: killed at a limit; undefined, like `before`: it never ran. */
+export type FailedCheck = {
+  readonly command: string;
+  readonly exitCode?: number | null;
+  readonly output: string;
+  readonly before?: Verification["before"];
+};
 
 export type Judgement =
   | { readonly verdict: "solved"; readonly changes: readonly Change[] }
@@ -25,7 +32,7 @@ export type Judgement =
 
 export type Planned = {
   readonly guards: Guards;
-  readonly verify: readonly string[];
+  readonly verify: Verify;
   /** Only where GitHub itself is a stand-in on this machine. */
   readonly mayBeUnsandboxed: boolean;
 };
@@ -39,19 +46,19 @@ export function judge(outcome: Outcome, planned: Planned): Judgement {
     return { verdict: "failed", why: { why: "blocked", reason: outcome.reason, detail: outcome.detail } };
   }
   if (outcome.sandbox === "none" && !planned.mayBeUnsandboxed) return { verdict: "refused", why: { why: "unsandboxed" } };
-  const { ending, verification } = outcome;
-  // Every planned command must have run and passed: one that is missing has proved nothing.
-  const failed = planned.verify.flatMap((command): FailedCheck[] => {
-    const ran = verification.filter((check) => check.command === command);
-    if (ran.some((check) => check.exitCode === 0)) return [];
-    const last = ran.at(-1);
-    return [last === undefined ? { command, output: "" } : { command, exitCode: last.exitCode, output: last.output }];
-  });
+  const { ending } = outcome;
   const cutShort = ending.kind !== "completed";
-  if (cutShort && (outcome.changes.length === 0 || planned.verify.length === 0 || failed.length > 0)) {
+  if (cutShort && (outcome.changes.length === 0 || !isProved(planned.verify, outcome))) {
     return { verdict: "failed", why: { why: "ending", ending: ending.kind, detail: ending.detail } };
   }
   if (outcome.changes.length === 0) return { verdict: "noChange", why: { why: "no-change" } };
+  const failed = standings(planned.verify, outcome).flatMap((standing): FailedCheck[] => {
+    const { command } = standing;
+    if (standing.how === "notRun") return [{ command, output: "" }];
+    if (standing.how !== "failed") return [];
+    const { exitCode, output, before } = standing.ran;
+    return [{ command, exitCode, output, before }];
+  });
   if (failed.length > 0) return { verdict: "failed", why: { why: "checks-failed", failed } };
   const checked = checkChanges(outcome.changes, planned.guards);
   return checked.ok

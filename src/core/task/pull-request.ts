@@ -1,17 +1,19 @@
-import type { Verification } from "../wire/contract.ts";
+import type { Checks, Verification } from "../wire/contract.ts";
 import { redact } from "../wire/redact.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import type { Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
-import { inlineCode } from "../change/inline-code.ts";
 import { commitText, oneLine } from "../change/publishable.ts";
+import { describeSource, describeStanding } from "./check-words.ts";
+import { checksOf, standings } from "./checks.ts";
 
 export type Finished = {
   readonly brief: Brief;
   readonly plan: Plan;
   readonly finalMessage: string | null;
-  readonly verification: readonly Verification[];
+  readonly checks: Checks;
+  readonly verification: Verification[];
   readonly modelCost: MicroUsd;
   /** What a subscription has paid; null where the model was paid by use. */
   readonly drawn: Drawn | null;
@@ -42,20 +44,11 @@ const MAX_SAID = 10_000;
 
 export function pullRequestBody(finished: Finished): string {
   const { brief, plan } = finished;
+  const { verify } = plan.commands;
   // Quoted line by line: a code block or heading the model leaves open ends with the quotation, not with our own words.
   const said = commitText(redact(finished.finalMessage ?? "").slice(0, MAX_SAID)).replace(/^.*$/gm, (line) =>
     `> ${line}`.trimEnd(),
   );
-  // The commands as they were planned: what a job reports of them is only how they ended.
-  const checks = plan.commands.verify.map((command) => {
-    const ran = finished.verification.filter((check) => check.command === command);
-    const how = ran.some((check) => check.exitCode === 0)
-      ? "passed"
-      : ran.length === 0
-        ? "**not run**"
-        : `**failed** (${String(ran.at(-1)?.exitCode ?? "killed")})`;
-    return `- ${how}: ${inlineCode(command, 120)}`;
-  });
   const ci =
     plan.ci === "approved"
       ? "CI waits: workflows for `push` and `pull_request` skip this commit, those for other events don't. Read the changes, then push an empty commit to the branch to start it."
@@ -64,9 +57,8 @@ export function pullRequestBody(finished: Finished): string {
     `Closes #${String(brief.issue.number)}.`,
     said === ">" ? null : said,
     "### Checks",
-    checks.length > 0
-      ? checks.join("\n")
-      : "No check is configured (`verify` in `.github/agent-pool.yml`): nothing but the harness's word stands behind this.",
+    describeSource(checksOf(verify, finished.checks).source, verify),
+    standings(verify, finished).map(describeStanding).join("\n"),
     ci,
     `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}. A model wrote this from the issue's text: review it as you would a stranger's.`,
   ]

@@ -91,6 +91,11 @@ export const Session = z.strictObject({
     .string()
     .regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/)
     .max(500),
+  /** Where the checkout was that it speaks of. */
+  checkout: z
+    .string()
+    .regex(/^\/[\x21-\x7e]+$/)
+    .max(1_000),
   /** Packed with gzip, as base64. */
   content: z.base64().max(2_100_000),
 });
@@ -128,8 +133,13 @@ export const Claim = z.object({
   /** Of `workload-identity`: what its provider must be told beside the job's own identity. */
   identity: z.record(z.string(), z.string()).nullable().default(null),
   budget: z.object({ microUsd: count, price: Price }),
-  /** Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. */
-  commands: z.object({ setup: z.array(z.string()), verify: z.array(z.string()) }),
+  /**
+   * Shell commands of the repository's settings. `setup` may reach package registries; `verify` reaches nothing. Instead of
+   * a list `verify` may say `detect`: what the checkout itself shows how to run; any other word: nothing runs in the job.
+   */
+  commands: z.object({ setup: z.array(z.string()), verify: z.union([z.array(z.string()), z.string()]) }),
+  /** How often the harness may be shown a check that fails after its work. */
+  repairs: count,
   limits: z.object({ maxFiles: count, maxBytes: count }),
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: z.array(z.lazy(() => Change)).default([]),
@@ -225,15 +235,35 @@ export const Change = z.discriminatedUnion("status", [
 ]);
 export type Change = z.infer<typeof Change>;
 
+/** What is kept of a failed check's output, in UTF-16 units. */
+export const MAX_CHECK_OUTPUT = 4_000;
+
 export const Verification = z.strictObject({
   command: text(1_000),
-  /** null when it was killed at the deadline. */
+  /** null when it was killed at a limit. */
   exitCode: z.number().int().nullable(),
-  /** The end of what it printed; empty where it passed. */
-  output: text(4_000),
+  /** What matters of what it printed; empty where it passed at once. */
+  output: text(MAX_CHECK_OUTPUT),
   ms: count,
+  /**
+   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, in the same way.
+   * `failedOtherwise`: it fails now, and failed there with another exit code or other failures. `unknown`: it did not end there.
+   */
+  before: z.enum(["passed", "failed", "failedOtherwise", "unknown"]),
+  /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
+  flaky: z.boolean(),
 });
 export type Verification = z.infer<typeof Verification>;
+
+/**
+ * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or its
+ * own checks on the draft (`ci`), with none in the job.
+ */
+export const Checks = z.strictObject({
+  source: z.enum(["settings", "detected", "ci"]),
+  commands: z.array(text(1_000)).max(20),
+});
+export type Checks = z.infer<typeof Checks>;
 
 /** A shell's word, 126 or 127, for a program that it can't execute or doesn't find: a fault of the place, not of the work. */
 export function couldNotStart(exitCode: number | null | undefined): boolean {
@@ -274,6 +304,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     harnessVersion: text(100),
     /** "none" only where the demo runs the scripted model without bubblewrap. */
     sandbox: z.enum(["srt", "none"]),
+    checks: Checks,
     verification: z.array(Verification).max(20),
     changes: z.array(Change).max(2_000),
     /** Where its credential's limit ended it and another may go on. */

@@ -10,7 +10,9 @@ export type Stage = PlaygroundStage & { readonly model: Model };
 type Given = {
   readonly reply: Reply;
   readonly setup?: string[];
-  readonly verify?: string[];
+  /** None by default: nothing runs in the job. */
+  readonly verify?: string[] | "detect";
+  readonly repairs?: number;
   readonly microUsd?: number;
   readonly deadlineMs?: number;
   readonly harness?: string;

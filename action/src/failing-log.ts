@@ -1,0 +1,69 @@
+import { stripVTControlCharacters } from "node:util";
+import { cut, cutFront } from "#core/wire/text.ts";
+
+/**
+ * What matters of a failed check's output. A test runner says what failed first and where somewhere in the middle, and ends
+ * with a summary; what stands between are tests that passed. Forms are those of vitest 5, jest 30, node:test, pytest 9,
+ * go 1.26 and cargo 1.95, and of compilers and linters that write `file:line: error`.
+ */
+
+/** A test that failed: the first group names it, without what changes from run to run. */
+const FAILED_TEST: readonly RegExp[] = [
+  /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
+  /^\s*● (.+)$/,
+  /^\s*[✖✗×]\s+(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
+  /^\s*not ok \d+\s*-?\s*(.*)$/,
+  /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/,
+  /^\s*--- FAIL: (\S+)/,
+  /^test (\S+) \.\.\. FAILED$/,
+  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?:? (?:fatal )?(error\b.*)$/i,
+];
+/** What else begins the account of a failure. */
+const FAILURE: readonly RegExp[] = [
+  /\bpanicked at\b/,
+  /^(?:E {2,}|Traceback \(most recent call last\))/,
+  /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
+  /^error(?:\[E\d+\])?: /,
+  /^npm (?:error|ERR!) /,
+  /^\s+\S+_test\.go:\d+: /,
+  /^panic: /,
+];
+
+const STARTS = [...FAILED_TEST, ...FAILURE];
+
+const LINES_BEFORE = 2;
+const LINES_AFTER = 12;
+const GAP = "\n[…]\n";
+
+/**
+ * At most `max` UTF-16 units: the whole log where it fits, else what stands around its first failures, and its end, which
+ * has a third of the room. Pure.
+ */
+export function relevantPart(log: string, max: number): string {
+  const text = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  if (text.length <= max) return text;
+  const tail = cutFront(text, Math.floor(max / 3));
+  const room = max - tail.length - 2 * GAP.length;
+  const lines = text.slice(0, -tail.length).split("\n");
+  let first = "";
+  let shown = 0;
+  for (const [at, line] of lines.entries()) {
+    if (at < shown || !STARTS.some((form) => form.test(line))) continue;
+    const from = Math.max(shown, at - LINES_BEFORE);
+    const part = lines.slice(from, at + 1 + LINES_AFTER).join("\n");
+    first += from === 0 ? part : `${from > shown ? GAP : "\n"}${part}`;
+    shown = at + 1 + LINES_AFTER;
+    if (first.length >= room) break;
+  }
+  return first === "" ? cutFront(text, max) : `${cut(first, room)}${GAP}${tail}`;
+}
+
+/** The names of the tests, or the errors by file, that a log says have failed, whatever their order, lines and times. Pure. */
+export function failuresIn(log: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const line of stripVTControlCharacters(log).split(/\r?\n/)) {
+    const groups = FAILED_TEST.map((form) => form.exec(line)).find((match) => match !== null);
+    if (groups !== undefined) names.add(groups.slice(1).join(" ").trim());
+  }
+  return names;
+}

@@ -1,0 +1,60 @@
+import { inlineCode } from "../change/inline-code.ts";
+import { couldNotStart, type Checks, type Verification } from "../wire/contract.ts";
+import { unreachable } from "../wire/result.ts";
+import type { Verify } from "../plan/plan.ts";
+import type { Standing } from "./checks.ts";
+
+/** What comment and pull request say of checks, for people who don't write code. */
+
+/** Where the checks come from, in a sentence before their list; null where the repository's settings list them, which needs no word. */
+export function describeSource(source: Checks["source"], asked: Verify): string | null {
+  switch (source) {
+    case "settings":
+      return null;
+    case "detected":
+      return "The repository's settings list no checks; these were found in its files:";
+    case "ci":
+      return asked === "detect"
+        ? "Nothing was tested yet: no check was found that could run in the job. The repository's own checks on the draft decide; to have some run before, list them under `verify` in `.github/agent-pool.yml`."
+        : "Nothing was tested yet: the repository's settings leave that to its own checks on the draft.";
+    default:
+      return unreachable(source);
+  }
+}
+
+/** How a check stands, as a line of a list. */
+export function describeStanding(standing: Standing): string {
+  const command = inlineCode(standing.command, 120);
+  switch (standing.how) {
+    case "passed":
+      return `- passed: ${command}`;
+    case "flaky":
+      return `- **unreliable**: ${command} failed, then passed when it was run again on the same files`;
+    case "failedBefore":
+      return `- **failed as before**: ${command} fails in the same way without this change, so it says nothing about it`;
+    case "failed":
+      return `- **failed**: ${command} ${describeEnd(standing.ran.exitCode)}${describeBefore(standing.ran)}`;
+    case "notRun":
+      return `- **not run**: ${command}`;
+    default:
+      return unreachable(standing);
+  }
+}
+
+export function describeEnd(exitCode: number | null): string {
+  if (exitCode === null) return "was stopped at a limit of time, memory or processes";
+  return couldNotStart(exitCode)
+    ? `could not be started there (${String(exitCode)}); see “What your checks can use” in the README`
+    : `ended with ${String(exitCode)}`;
+}
+
+/** What is known of a failed check from before the work. */
+export function describeBefore({ exitCode, before }: Pick<Verification, "exitCode" | "before">): string {
+  if (couldNotStart(exitCode)) return "";
+  return {
+    passed: "; it passed before",
+    failed: "",
+    failedOtherwise: "; it failed before as well, in another way",
+    unknown: "; how it ended before is not known",
+  }[before];
+}
