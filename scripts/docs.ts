@@ -10,7 +10,7 @@ import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
 import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
-import { SETUP_LIMIT_MS } from "../action/src/verify.ts";
+import { BASELINE_LIMIT_MS, SETUP_LIMIT_MS, VERIFY_LIMIT_MS } from "../action/src/verify.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**
@@ -72,12 +72,14 @@ function renderLimits(): string {
   const minutes = (ms: number) => `${String(ms / MINUTE_MS)} minutes`;
   const rows = [
     ["`setup`, all commands together", minutes(SETUP_LIMIT_MS)],
+    ["the checks before the first model call", minutes(BASELINE_LIMIT_MS)],
+    ["`verify`, all commands together, each time", minutes(VERIFY_LIMIT_MS)],
     ["`setup`, model and `verify` together, from the start of the job's work", minutes(LEASE.termMs)],
     ["the job as a whole: `timeout-minutes` of its workflow", minutes(LEASE.jobMs)],
     ["what a dispatched run may wait for a runner, before it is offered anew", minutes(LEASE.offerMs)],
     ["an owner's dispatched runs that wait for a runner at once", String(MAX_UNCLAIMED)],
     [
-      "turns of the harness, a repair round included",
+      "turns of the harness, repairs included",
       Object.entries(MAX_TURNS)
         .map(([tier, turns]) => `${tier} ${String(turns)}`)
         .join(", "),

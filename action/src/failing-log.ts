@@ -4,19 +4,19 @@ import { cut, cutFront } from "#core/wire/text.ts";
 /**
  * What matters of a failed check's output. A test runner says what failed first and where somewhere in the middle, and ends
  * with a summary; what stands between are tests that passed. Forms are those of vitest 5, jest 30, node:test, pytest 9,
- * go 1.26 and cargo 1.95, and of compilers and linters that write `file:line: error`.
+ * go 1.19 and cargo 1.95, and of compilers and linters that write `file:line: error`.
  */
 
 /** A test that failed: the first group names it, without what changes from run to run. */
 const FAILED_TEST: readonly RegExp[] = [
   /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
   /^\s*● (.+)$/,
-  /^\s*[✖✗×]\s+(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
+  /^\s*[✖✗×]\s+(?!failing tests:$)(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
   /^\s*not ok \d+\s*-?\s*(.*)$/,
   /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/,
   /^\s*--- FAIL: (\S+)/,
   /^test (\S+) \.\.\. FAILED$/,
-  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?:? (?:fatal )?(error\b.*)$/i,
+  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i,
 ];
 /** What else begins the account of a failure. */
 const FAILURE: readonly RegExp[] = [
@@ -25,8 +25,17 @@ const FAILURE: readonly RegExp[] = [
   /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
   /^error(?:\[E\d+\])?: /,
   /^npm (?:error|ERR!) /,
-  /^\s+\S+_test\.go:\d+: /,
   /^panic: /,
+];
+
+/** Of a test that passed. With a verbose reporter they are most of a log, and hide the rest. */
+const PASSED_TEST: readonly RegExp[] = [
+  /^\s*[✓✔√] /,
+  /^\s*ok \d+ /,
+  / PASSED\s+\[ *\d+%\]$/,
+  /^\s*--- PASS: /,
+  /^=== (?:RUN|PAUSE|CONT) /,
+  /^test \S+ \.\.\. ok$/,
 ];
 
 const STARTS = [...FAILED_TEST, ...FAILURE];
@@ -36,11 +45,16 @@ const LINES_AFTER = 12;
 const GAP = "\n[…]\n";
 
 /**
- * At most `max` UTF-16 units: the whole log where it fits, else what stands around its first failures, and its end, which
- * has a third of the room. Pure.
+ * At most `max` UTF-16 units: the whole log where it fits, with or without its passed tests, else what stands around its first
+ * failures, and its end, which has a third of the room. Pure.
  */
 export function relevantPart(log: string, max: number): string {
-  const text = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  const whole = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  if (whole.length <= max) return whole;
+  const text = whole
+    .split("\n")
+    .filter((line) => !PASSED_TEST.some((form) => form.test(line)))
+    .join("\n");
   if (text.length <= max) return text;
   const tail = cutFront(text, Math.floor(max / 3));
   const room = max - tail.length - 2 * GAP.length;

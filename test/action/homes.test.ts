@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { inFreshHome, keepHomeOfSetUp } from "../../action/src/homes.ts";
+import { inCopies, inFreshHome, keepHomeOfSetUp } from "../../action/src/homes.ts";
 import { makeBareRunner, type Sandbox } from "../../action/src/sandbox.ts";
 import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
 import { containing } from "./kit/matchers.ts";
@@ -88,5 +88,32 @@ describe("the HOME of a verification", () => {
 
     expect(verified).toMatchObject({ ok: false, error: { reason: "setupFailed", detail: containing("can't be copied") } });
     expect(await readdir(workspace.home)).toEqual(["session"]);
+  });
+});
+
+describe("a run before the work", () => {
+  test("leaves checkout and HOME as they were, whatever it does to them", async () => {
+    await put(workspace.repo, "a.txt", "old");
+    await put(workspace.repo, "dist/b.txt", "made by set-up");
+    await put(workspace.home, "tool", "installed");
+    await keepHomeOfSetUp(workspace, soon());
+    const destroy = "rm -rf a.txt dist ~/*; mkdir -m 0 a.txt; echo x > new.txt; echo x > ~/new.txt; chmod 0 . ~";
+    const state = "cat a.txt dist/b.txt ~/tool && test ! -e new.txt && test ! -e ~/new.txt";
+
+    const before = await inCopies(workspace, soon(), () => exitCode(`${state} && { ${destroy}; exit 9; }`));
+
+    expect(before).toEqual({ ok: true, value: 9 });
+    expect(await exitCode(state)).toBe(0);
+  });
+
+  test("doesn't take place where the checkout can't be copied", async () => {
+    await put(workspace.repo, "a.txt", "old");
+    await keepHomeOfSetUp(workspace, soon());
+    await put(workspace.hidden, "checkout", "in the way");
+
+    const before = await inCopies(workspace, soon(), () => exitCode("rm a.txt"));
+
+    expect(before).toMatchObject({ ok: false, error: { reason: "setupFailed", detail: containing("can't be copied: cp: ") } });
+    expect(await exitCode("test -e a.txt")).toBe(0);
   });
 });

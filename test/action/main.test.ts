@@ -200,6 +200,47 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(job.log).toMatch(/passed=false.*repair round.*passed=true/s);
   });
 
+  test.each([
+    [2, "better", 0, 6],
+    [1, "bad", 1, 4],
+    [0, "wrong", 1, 2],
+  ])("shows the model what fails %i times at most", async (repairs, published, exitCode, modelCalls) => {
+    const writes = ["wrong", "bad", "better"];
+    const reply: Reply = (response, _seen, nth) =>
+      sendStream(response, nth % 2 === 0 ? bash(`echo ${writes[nth / 2] ?? "more"} > a.txt`) : { text: "Wrote it." });
+    await using stage = await setStage({ reply, repairs, verify: ["grep -q -e old -e better a.txt"] });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ verification: [{ exitCode, before: "passed" }], modelCalls });
+    expect(toTexts(outcome)).toEqual({ "a.txt": `${published}\n` });
+  });
+
+  test("finds the checks of a repository that names none, and asks for no repair of what failed before", async () => {
+    const script = "echo x >> runs.txt; touch a.txt; echo not ok 1 - the old test; exit 7";
+    await using stage = await setStage({
+      reply: edit,
+      verify: "detect",
+      files: { "package.json": JSON.stringify({ scripts: { test: script } }) },
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(Outcome.parse(outcome)).toMatchObject({
+      checks: { source: "detected", commands: ["npm test"] },
+      verification: [{ command: "npm test", exitCode: 7, before: "failed", flaky: false }],
+      modelCalls: 2,
+    });
+    expect(Object.keys(toTexts(outcome))).toEqual(["a.txt", "b.md"]);
+    const told = JSON.stringify(stage.model.seen[0]?.body);
+    expect(told).toContain(
+      "These fail already, without any change of yours. Don't mend them unless the issue asks for it: `npm test`",
+    );
+    expect(told).not.toContain("these must succeed");
+  });
+
   test("shows the model no check that can't be started on this runner", async () => {
     await using stage = await setStage({ reply: edit, verify: ["no-such-linter"] });
 

@@ -1,11 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { run } from "../../action/src/process.ts";
+import type { Most } from "../../action/src/family.ts";
+import { type Ended, run } from "../../action/src/process.ts";
 
 const HERE = { file: "/bin/bash", cwd: "/", env: { PATH: "/usr/bin:/bin" } };
 
 function isRunning(args: string): boolean {
   return execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n").includes(args);
+}
+
+function runLine(line: string, most: Most): Promise<Ended> {
+  return run({ ...HERE, args: ["-c", line], most, until: performance.now() + 60_000 });
 }
 
 describe("a child process", () => {
@@ -27,6 +32,21 @@ describe("a child process", () => {
 
     expect(ended.killed).toBe(true);
     expect(isRunning(`sleep ${seconds}`)).toBe(false);
+  });
+
+  const ROOMY = { processes: 1_000, bytes: 8 * 1024 ** 3 };
+  test.each([
+    ["processes", { ...ROOMY, processes: 20 }, "for i in $(seq 40); do sleep 4 & done; wait"],
+    [
+      "memory, all together,",
+      { ...ROOMY, bytes: 150 * 1024 ** 2 },
+      `for i in 1 2 3; do '${process.execPath}' -e 'globalThis.all = Buffer.alloc(80e6, 1); setTimeout(() => {}, 4_000)' & done; wait`,
+    ],
+  ])("is ended once it has more %s than it may", async (_name, most, line) => {
+    const [bounded, free] = [await runLine(line, most), await runLine(line, ROOMY)];
+
+    expect([bounded.killed, free.killed]).toEqual([true, false]);
+    expect(bounded.ms).toBeLessThan(free.ms);
   });
 
   test.each([

@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
+import { assert, nat, property, string } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { failuresIn, relevantPart } from "../../action/src/failing-log.ts";
+
+/** What each runner really printed, by its verbose reporter, of 60 or 120 tests that pass and one or two that don't. */
+const readLog = (name: string): string => readFileSync(new URL(`../fixtures/failing-logs/${name}.txt`, import.meta.url), "utf8");
+const FITTING = 1_000;
+
+const LOGS: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+  ["vitest", ["FAIL  pages.test.js > pages > the last page counts", "expected 3 to be 4"], ["pages.test.js > pages > the last page counts"]],
+  ["jest", ["● pages › the last page counts", "Expected: 4", "Received: 3"], ["./pages.test.js", "pages › the last page counts"]],
+  ["node", ["✖ the last page counts", "Expected values to be strictly equal", "3 !== 4"], ["the last page counts"]],
+  ["pytest", ["E       assert 3 == 4", "E       ZeroDivisionError"], ["test_pages.py::test_the_last_page_counts", "test_pages.py::test_no_items"]],
+  ["go", ["Last(10, 3) = 3, want 4", "--- FAIL: TestLastPage"], ["TestLastPage", "TestNoItems", "TestNoItems/of_size_0", "example.com/pages"]],
+  ["cargo", ["panicked at src/lib.rs:127:33", "left: 3", "right: 4"], ["tests::the_last_page_counts"]],
+]; // prettier-ignore
+
+describe("the relevant part of a log", () => {
+  test.each(LOGS)("of %s holds what failed first and why, and the summary", (name, failures) => {
+    const log = readLog(name);
+    const part = relevantPart(log, FITTING);
+
+    expect(log.length).toBeGreaterThan(3 * FITTING);
+    expect(part.length).toBeLessThanOrEqual(FITTING);
+    for (const failure of failures) expect(part).toContain(failure);
+    expect(part.endsWith(stripVTControlCharacters(log).trim().split("\n").at(-1) ?? "none")).toBe(true);
+  });
+
+  test("is found where the end of the log says nothing of it", () => {
+    const noise = "[webpack] still watching\n".repeat(10_000);
+    const log = `${noise}src/pages.ts(3,14): error TS2322: Type 'string' is not assignable to type 'number'.\n${noise}`;
+
+    expect(relevantPart(log, 4_000)).toContain("error TS2322");
+    expect(log.slice(-4_000)).not.toContain("error TS2322");
+  });
+
+  test("is all of a short log, without its colours, and the end of one that names nothing", () => {
+    expect(relevantPart("\u001B[31m1 failed\u001B[39m\r\nsee above\n", 100)).toBe("1 failed\nsee above");
+    expect(relevantPart(`${"x".repeat(200)}the end`, 100)).toMatch(/^x+the end$/);
+  });
+
+  test("is never longer than asked, nor ends in half a character", () => {
+    assert(
+      property(string({ unit: "grapheme", maxLength: 400 }), nat(300), (text, max) => {
+        const part = relevantPart(`FAIL a\n${text}\nError: b\n${text}`, 60 + max);
+
+        expect(part.length).toBeLessThanOrEqual(60 + max);
+        expect(part.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("the failures that a log names", () => {
+  test.each(LOGS)("of %s are its failed tests", (name, _part, names) => {
+    expect([...failuresIn(readLog(name))]).toEqual(names);
+  });
+
+  test.each([
+    ["not ok 3 - adds two numbers", "adds two numbers"],
+    ["src/a.ts:10:3 - error TS2304: Cannot find name 'b'.", "src/a.ts error TS2304: Cannot find name 'b'."],
+    ["src/a.ts(99,1): error TS2304: Cannot find name 'b'.", "src/a.ts error TS2304: Cannot find name 'b'."],
+    ["main.c:3:5: error: expected ';'", "main.c error: expected ';'"],
+    ["FAIL\texample.com/pages [build failed]", "example.com/pages [build failed]"],
+    ["ERROR tests/test_a.py - ModuleNotFoundError: No module named 'b'", "tests/test_a.py"],
+  ])("take %j for one, wherever in its file and however long it took", (line, name) => {
+    expect([...failuresIn(line)]).toEqual([name]);
+  });
+
+  test.each(["✓ a ✖ b", "ok 3 - not ok 4 - x", "0 errors", "FAIL", "no error: all is well"])("don't take %j for one", (line) => {
+    expect([...failuresIn(line)]).toEqual([]);
+  });
+});
