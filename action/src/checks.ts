@@ -20,7 +20,7 @@ export const NO_CHECKS: Checks = { source: "ci", commands: [] };
 export async function findChecks(place: Omit<Place, "sandbox">, claim: Claim): Promise<Checks> {
   const { verify } = claim.commands;
   if (verify === "detect") {
-    const commands = [...detectChecks(await readShown(place.git, place.workspace, claim.checkout.base))];
+    const commands = detectChecks(await readShown(place.git, place.workspace, claim.checkout.base));
     return commands.length === 0 ? NO_CHECKS : { source: "detected", commands };
   }
   return typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify };

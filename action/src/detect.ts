@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import type { Detectable } from "#core/wire/contract.ts";
 import { parseRecord } from "#core/wire/json.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { type Git, runGit } from "./git.ts";
@@ -29,7 +30,7 @@ const INSTALLED = ["node_modules", ".venv/bin/pytest", "vendor", "~/go/pkg/mod",
  * tests, else `make test`. Only what can run there: its tool is on the PATH, and dependencies that it declares are installed.
  * Pure.
  */
-export function detectChecks(shown: Shown): readonly string[] {
+export function detectChecks(shown: Shown): Detectable[] {
   const found = [ofNode(shown), ofPython(shown), ofGo(shown), ofRust(shown)].filter((it) => it !== undefined);
   return found.length > 0 ? found : ofMake(shown);
 }
@@ -37,7 +38,7 @@ export function detectChecks(shown: Shown): readonly string[] {
 /** npm writes this script into every new package.json; its words since 2012: `echo "Error: no test specified" && exit 1`. */
 const PLACEHOLDER = /no test specified/;
 
-function ofNode({ names, texts, tools, installed }: Shown): string | undefined {
+function ofNode({ names, texts, tools, installed }: Shown): Detectable | undefined {
   const manifest = parseRecord(texts["package.json"] ?? "");
   const scripts = manifest?.["scripts"];
   const script = typeof scripts === "object" && scripts !== null && "test" in scripts ? scripts.test : undefined;
@@ -55,28 +56,28 @@ function ofNode({ names, texts, tools, installed }: Shown): string | undefined {
   return manager === "bun" ? "bun run test" : `${manager} test`;
 }
 
-function ofPython({ texts, tools, installed }: Shown): string | undefined {
+function ofPython({ texts, tools, installed }: Shown): Detectable | undefined {
   const files = ["pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini"];
   if (!files.some((file) => /\bpytest\b/.test(texts[file] ?? ""))) return undefined;
   if (installed.has(".venv/bin/pytest")) return ".venv/bin/pytest";
   return tools.has("pytest") ? "pytest" : undefined;
 }
 
-function ofGo({ texts, tools, installed }: Shown): string | undefined {
+function ofGo({ texts, tools, installed }: Shown): Detectable | undefined {
   const text = texts["go.mod"];
   if (text === undefined || !tools.has("go")) return undefined;
   const canRun = !/^require\b/m.test(text) || installed.has("vendor") || installed.has("~/go/pkg/mod");
   return canRun ? "go test ./..." : undefined;
 }
 
-function ofRust({ texts, tools, installed }: Shown): string | undefined {
+function ofRust({ texts, tools, installed }: Shown): Detectable | undefined {
   const text = texts["Cargo.toml"];
   if (text === undefined || !tools.has("cargo")) return undefined;
   const needs = /^\[(?:[\w.'"()=, -]+\.)?(?:dev-|build-)?dependencies\b/m.test(text);
   return !needs || installed.has("vendor") || installed.has("~/.cargo/registry") ? "cargo test" : undefined;
 }
 
-function ofMake({ texts, tools }: Shown): readonly string[] {
+function ofMake({ texts, tools }: Shown): Detectable[] {
   return tools.has("make") && /^test\s*:(?!=)/m.test(texts["Makefile"] ?? "") ? ["make test"] : [];
 }
 

@@ -84,7 +84,11 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
     // Its end, cut after what is secret has gone: half of a secret no longer looks like one.
     output: cutFront(clean(it.output, it.output.length), 4_000),
   }));
-  const reportable: Outcome = { ...outcome, ending, verification };
+  const checks =
+    outcome.checks.source === "settings"
+      ? { ...outcome.checks, commands: outcome.checks.commands.map((it) => clean(it, 1_000)) }
+      : outcome.checks;
+  const reportable: Outcome = { ...outcome, ending, checks, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;

@@ -48,6 +48,13 @@ describe("what is reported", () => {
     expect(ending.finalMessage).not.toContain(KEY);
   });
 
+  test("holds no secret in the name of a check", () => {
+    const outcome = reported(ran("said", `curl -H 'x-api-key: ${KEY}' localhost`));
+
+    expect(outcome.checks.commands).toEqual([outcome.verification[0]?.command]);
+    expect(JSON.stringify(outcome)).not.toContain(KEY);
+  });
+
   test("is of the contract, however long a command or a message is", () => {
     const outcome = reported(ran("😀".repeat(20_000), `x${"😀".repeat(1_000)}`));
 

@@ -320,8 +320,8 @@ describe("a hostile text from issue and model", () => {
     const job = await claimedJob(siege, { title: TITLE, body: SAID });
     const outcome: Ran = ran([added("a.md")], {
       ending: { kind: "completed", detail: null, turns: 1, finalMessage: SAID },
-      checks: { source: "detected", commands: [COMMAND] },
-      verification: [checked(COMMAND, { output: SAID, flaky: true })],
+      checks: { source: "detected", commands: ["npm test"] },
+      verification: [checked("npm test", { output: SAID, flaky: true }), checked(COMMAND, { output: SAID })],
     });
     await reportAs(siege.world, job.attempt, job.runToken, outcome);
     const comment = await bodyOf(siege, job);

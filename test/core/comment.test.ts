@@ -557,8 +557,7 @@ describe("foreign text", () => {
         const brief = makeBrief(12);
         const done = finished({
           brief: { ...brief, issue: { ...brief.issue, title } },
-          plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
-          checks: { source: "detected", commands: [command] },
+          plan: checking(command),
           finalMessage,
           verification: [checked(command, { exitCode: 1 })],
         });

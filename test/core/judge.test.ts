@@ -9,7 +9,7 @@ import {
   NO_USAGE,
   type Change,
   type EndingKind,
-  type Outcome,
+  Outcome,
   type Verification,
 } from "#core/wire/contract.ts";
 
@@ -124,11 +124,21 @@ describe("judge", () => {
   });
 
   it("believes the job which checks there are only where it was to look for them", () => {
-    const outcome = ran({ changes: GOOD, verification: [FAIL], checks: { source: "detected", commands: [FAIL.command] } });
+    const failed = checked("npm test", { exitCode: 1 });
+    const outcome = ran({ changes: GOOD, verification: [failed], checks: { source: "detected", commands: ["npm test"] } });
 
-    const verdicts = [judged(outcome, "detect"), judged(outcome, "ci"), judged(outcome, ["npm test"])];
+    const verdicts = [judged(outcome, "detect"), judged(outcome, "ci"), judged(outcome, ["npm run e2e"])];
 
-    expect(verdicts).toEqual([failing(LINT), solved, failing(never("npm test"))]);
+    const ofTest: FailedCheck = { command: "npm test", exitCode: 1, output: "", before: "passed" };
+    expect(verdicts).toEqual([failing(ofTest), solved, failing(never("npm run e2e"))]);
+  });
+
+  it("reads of a job no check in words of its own, nor any where it found none", () => {
+    const parse = (checks: unknown): boolean => Outcome.safeParse({ ...ran(), checks }).success;
+
+    expect(parse({ source: "detected", commands: ["npm test"] })).toBe(true);
+    expect(parse({ source: "detected", commands: ["npm test; echo @all"] })).toBe(false);
+    expect(parse({ source: "ci", commands: ["npm test"] })).toBe(false);
   });
 
   it("throws away what was made without a sandbox, but in the demo", () => {

@@ -255,14 +255,29 @@ export const Verification = z.strictObject({
 });
 export type Verification = z.infer<typeof Verification>;
 
+/** All that a job may find in a checkout: what it says of it is published, so it has no words of its own. */
+export const DETECTABLE = [
+  "npm test",
+  "pnpm test",
+  "yarn test",
+  "bun run test",
+  "pytest",
+  ".venv/bin/pytest",
+  "go test ./...",
+  "cargo test",
+  "make test",
+] as const;
+export type Detectable = (typeof DETECTABLE)[number];
+
 /**
  * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or its
  * own checks on the draft (`ci`), with none in the job.
  */
-export const Checks = z.strictObject({
-  source: z.enum(["settings", "detected", "ci"]),
-  commands: z.array(text(1_000)).max(20),
-});
+export const Checks = z.discriminatedUnion("source", [
+  z.strictObject({ source: z.literal("settings"), commands: z.array(text(1_000)).min(1).max(20) }),
+  z.strictObject({ source: z.literal("detected"), commands: z.array(z.enum(DETECTABLE)).min(1).max(20) }),
+  z.strictObject({ source: z.literal("ci"), commands: z.tuple([]) }),
+]);
 export type Checks = z.infer<typeof Checks>;
 
 /** A shell's word, 126 or 127, for a program that it can't execute or doesn't find: a fault of the place, not of the work. */
