@@ -417,6 +417,29 @@ describe("the worker's steps", () => {
     ]);
   });
 
+  it.each([
+    ["that the job's checks have passed as the settings say", [checked("npm test")], false],
+    [
+      "that no check in the job has passed as a draft, whatever they say",
+      [checked("npm test", { exitCode: 1, before: "failed" })],
+      true,
+    ],
+  ])("open work %s", async (_name, verification, draft) => {
+    const read = policy(pooled(["one"]));
+    const github = fakeGitHub({
+      readSetUp: async (place) => {
+        const setUp = await read(place);
+        return setUp.ok ? ok({ ...setUp.value, settings: { text: "version: 1\nverify: [npm test]\ndraft: false\n" } }) : setUp;
+      },
+    });
+    await ask(github);
+
+    await report(depsOf(github), await start(), { ...CHANGED, verification });
+    await settle(github);
+
+    expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { draft } });
+  });
+
   it("wait as long as GitHub asks, and no task waits for a comment", async () => {
     const github = fakeGitHub({ createComment: () => Promise.resolve(unavailable(120_000)) });
 
