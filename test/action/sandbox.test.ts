@@ -143,6 +143,20 @@ describe("the sandbox", () => {
     expect(left.trim()).toBe("?? new.txt");
   });
 
+  test("ends everything inside once it has more processes or memory than it may", async () => {
+    const until = performance.now() + 60_000;
+    const most = { processes: 60, bytes: 300 * 1024 ** 2 };
+    const forking = "for i in $(seq 100); do setsid sleep 63 & done; sleep 63";
+    const filling = `'${process.execPath}' -e 'globalThis.all = Buffer.alloc(500e6, 1); setTimeout(() => {}, 63_000)'`;
+
+    const ended = [];
+    for (const line of [forking, filling, "sleep 2"]) ended.push(await sandbox.run({ line, reach: NOTHING, until, most }));
+
+    expect(ended.map(({ killed }) => killed)).toEqual([true, true, false]);
+    for (const { ms } of ended) expect(ms).toBeLessThan(25_000);
+    expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n")).not.toContain("sleep 63");
+  });
+
   test("ends everything inside at its time limit, also what left its process group", async () => {
     const mark = `31${process.pid}`;
 
