@@ -40621,6 +40621,19 @@ function readingKey({ window, model }) {
   return model === null ? window : `${window}:${model}`;
 }
 
+// src/core/wire/session.ts
+var Session = external_exports.strictObject({
+  harness: external_exports.string().max(50),
+  /** By the harness's own name for it. */
+  id: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
+  /** Of its file, below the folder where that harness keeps them. */
+  path: external_exports.string().regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/).max(500),
+  /** Where the checkout was that it speaks of. */
+  checkout: external_exports.string().regex(/^\/[\x21-\x7e]+$/).max(1e3),
+  /** Packed with gzip, as base64. */
+  content: external_exports.base64().max(21e5)
+});
+
 // src/core/wire/text.ts
 function cut(text2, max) {
   if (text2.length <= max) return text2;
@@ -40656,17 +40669,6 @@ var count = external_exports.number().int().nonnegative();
 var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
-var Session = external_exports.strictObject({
-  harness: external_exports.string().max(50),
-  /** By the harness's own name for it. */
-  id: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
-  /** Of its file, below the folder where that harness keeps them. */
-  path: external_exports.string().regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/).max(500),
-  /** Where the checkout was that it speaks of. */
-  checkout: external_exports.string().regex(/^\/[\x21-\x7e]+$/).max(1e3),
-  /** Packed with gzip, as base64. */
-  content: external_exports.base64().max(21e5)
-});
 var ClaimRequest = external_exports.strictObject({
   contract: Contract,
   harnesses: external_exports.array(external_exports.string().max(50)).max(20)
@@ -40790,10 +40792,22 @@ var Verification = external_exports.strictObject({
   /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
   flaky: external_exports.boolean()
 });
-var Checks = external_exports.strictObject({
-  source: external_exports.enum(["settings", "detected", "ci"]),
-  commands: external_exports.array(text(1e3)).max(20)
-});
+var DETECTABLE = [
+  "npm test",
+  "pnpm test",
+  "yarn test",
+  "bun run test",
+  "pytest",
+  ".venv/bin/pytest",
+  "go test ./...",
+  "cargo test",
+  "make test"
+];
+var Checks = external_exports.discriminatedUnion("source", [
+  external_exports.strictObject({ source: external_exports.literal("settings"), commands: external_exports.array(text(1e3)).min(1).max(20) }),
+  external_exports.strictObject({ source: external_exports.literal("detected"), commands: external_exports.array(external_exports.enum(DETECTABLE)).min(1).max(20) }),
+  external_exports.strictObject({ source: external_exports.literal("ci"), commands: external_exports.tuple([]) })
+]);
 function couldNotStart(exitCode) {
   return exitCode === 126 || exitCode === 127;
 }
@@ -42120,12 +42134,12 @@ import { stripVTControlCharacters } from "node:util";
 var FAILED_TEST = [
   /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
   /^\s*● (.+)$/,
-  /^\s*[✖✗×]\s+(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
+  /^\s*[✖✗×]\s+(?!failing tests:$)(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
   /^\s*not ok \d+\s*-?\s*(.*)$/,
   /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/,
   /^\s*--- FAIL: (\S+)/,
   /^test (\S+) \.\.\. FAILED$/,
-  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?:? (?:fatal )?(error\b.*)$/i
+  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i
 ];
 var FAILURE = [
   /\bpanicked at\b/,
@@ -42133,15 +42147,24 @@ var FAILURE = [
   /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
   /^error(?:\[E\d+\])?: /,
   /^npm (?:error|ERR!) /,
-  /^\s+\S+_test\.go:\d+: /,
   /^panic: /
+];
+var PASSED_TEST = [
+  /^\s*[✓✔√] /,
+  /^\s*ok \d+ /,
+  / PASSED\s+\[ *\d+%\]$/,
+  /^\s*--- PASS: /,
+  /^=== (?:RUN|PAUSE|CONT) /,
+  /^test \S+ \.\.\. ok$/
 ];
 var STARTS = [...FAILED_TEST, ...FAILURE];
 var LINES_BEFORE = 2;
 var LINES_AFTER = 12;
 var GAP = "\n[…]\n";
 function relevantPart(log, max) {
-  const text2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  const whole = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  if (whole.length <= max) return whole;
+  const text2 = whole.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
   if (text2.length <= max) return text2;
   const tail = cutFront(text2, Math.floor(max / 3));
   const room = max - tail.length - 2 * GAP.length;
@@ -42248,7 +42271,7 @@ var NO_CHECKS = { source: "ci", commands: [] };
 async function findChecks(place, claim3) {
   const { verify } = claim3.commands;
   if (verify === "detect") {
-    const commands = [...detectChecks(await readShown(place.git, place.workspace, claim3.checkout.base))];
+    const commands = detectChecks(await readShown(place.git, place.workspace, claim3.checkout.base));
     return commands.length === 0 ? NO_CHECKS : { source: "detected", commands };
   }
   return typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify };
@@ -44937,7 +44960,8 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`;
     // Its end, cut after what is secret has gone: half of a secret no longer looks like one.
     output: cutFront(clean(it.output, it.output.length), 4e3)
   }));
-  const reportable = { ...outcome, ending, verification };
+  const checks = outcome.checks.source === "settings" ? { ...outcome.checks, commands: outcome.checks.commands.map((it) => clean(it, 1e3)) } : outcome.checks;
+  const reportable = { ...outcome, ending, checks, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;

@@ -39705,6 +39705,19 @@ var Observation = external_exports.strictObject({
   ageMs: external_exports.number().int().min(0).max(MAX_SPAN_MS)
 });
 
+// src/core/wire/session.ts
+var Session = external_exports.strictObject({
+  harness: external_exports.string().max(50),
+  /** By the harness's own name for it. */
+  id: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
+  /** Of its file, below the folder where that harness keeps them. */
+  path: external_exports.string().regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/).max(500),
+  /** Where the checkout was that it speaks of. */
+  checkout: external_exports.string().regex(/^\/[\x21-\x7e]+$/).max(1e3),
+  /** Packed with gzip, as base64. */
+  content: external_exports.base64().max(21e5)
+});
+
 // src/core/wire/text.ts
 function cut(text2, max) {
   if (text2.length <= max) return text2;
@@ -39739,17 +39752,6 @@ var count = external_exports.number().int().nonnegative();
 var tokens = count.max(1e9);
 var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
-var Session = external_exports.strictObject({
-  harness: external_exports.string().max(50),
-  /** By the harness's own name for it. */
-  id: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
-  /** Of its file, below the folder where that harness keeps them. */
-  path: external_exports.string().regex(/^(?!.*\.\.)[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/).max(500),
-  /** Where the checkout was that it speaks of. */
-  checkout: external_exports.string().regex(/^\/[\x21-\x7e]+$/).max(1e3),
-  /** Packed with gzip, as base64. */
-  content: external_exports.base64().max(21e5)
-});
 var ClaimRequest = external_exports.strictObject({
   contract: Contract,
   harnesses: external_exports.array(external_exports.string().max(50)).max(20)
@@ -39865,10 +39867,22 @@ var Verification = external_exports.strictObject({
   /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
   flaky: external_exports.boolean()
 });
-var Checks = external_exports.strictObject({
-  source: external_exports.enum(["settings", "detected", "ci"]),
-  commands: external_exports.array(text(1e3)).max(20)
-});
+var DETECTABLE = [
+  "npm test",
+  "pnpm test",
+  "yarn test",
+  "bun run test",
+  "pytest",
+  ".venv/bin/pytest",
+  "go test ./...",
+  "cargo test",
+  "make test"
+];
+var Checks = external_exports.discriminatedUnion("source", [
+  external_exports.strictObject({ source: external_exports.literal("settings"), commands: external_exports.array(text(1e3)).min(1).max(20) }),
+  external_exports.strictObject({ source: external_exports.literal("detected"), commands: external_exports.array(external_exports.enum(DETECTABLE)).min(1).max(20) }),
+  external_exports.strictObject({ source: external_exports.literal("ci"), commands: external_exports.tuple([]) })
+]);
 var BLOCKED_REASONS = [
   "keyMissing",
   "harnessUnavailable",

@@ -1,4 +1,4 @@
-import type { Session } from "#core/wire/contract.ts";
+import type { Session } from "#core/wire/session.ts";
 import { parseRecord, textOf } from "#core/wire/json.ts";
 import type { Harness } from "./harness/harness.ts";
 import { NODE_PROGRAM, type Sandbox } from "./sandbox.ts";

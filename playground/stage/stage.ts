@@ -2,7 +2,8 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Change, type Claim, CONTRACT_VERSION, PROVIDERS, type Session } from "#core/wire/contract.ts";
+import { type Change, type Claim, CONTRACT_VERSION, PROVIDERS } from "#core/wire/contract.ts";
+import type { Session } from "#core/wire/session.ts";
 import { ROOT, TOOL_CACHE } from "../world.ts";
 import { type FakeApp, RUN_TOKEN, startApp } from "./app.ts";
 

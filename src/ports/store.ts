@@ -1,4 +1,5 @@
-import type { Change, Heartbeat, Outcome, Price, Session } from "#core/wire/contract.ts";
+import type { Change, Heartbeat, Outcome, Price } from "#core/wire/contract.ts";
+import type { Session } from "#core/wire/session.ts";
 import type {
   ActorId,
   AttemptId,

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import type { Change, Session } from "#core/wire/contract.ts";
+import type { Change } from "#core/wire/contract.ts";
+import type { Session } from "#core/wire/session.ts";
 import { AttemptId, CredentialName, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { LEASE } from "#core/pool/lease.ts";

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from "kysely";
-import type { Change, Heartbeat, Price, Session } from "#core/wire/contract.ts";
+import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
+import type { Session } from "#core/wire/session.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { CredentialKind } from "#core/config/credential.ts";
 import type { Fit } from "#core/pool/capacity.ts";
