@@ -6,8 +6,7 @@ import { fileURLToPath } from "node:url";
 import { prepareApp, type AppProcess } from "./app-process.ts";
 import type { EmulatedGitHub, NewRepository } from "./github/emulated-github.ts";
 import { startGitHub } from "./github/server.ts";
-import { startModel, type Model } from "./model/model.ts";
-import type { Script } from "./model/script.ts";
+import { startModel, type Model, type ModelOptions } from "./model/model.ts";
 import { startOidcIssuer, type OidcIssuer } from "./oidc.ts";
 import { startRunner, type Runner } from "./runner/runner.ts";
 import type { Person, WorldEvent } from "./types.ts";
@@ -29,7 +28,7 @@ export type WorldOptions = {
   /** The product repository, `acme/web` where not said otherwise; private. */
   readonly product: Pick<NewRepository, "files" | "fromGit" | "defaultBranch"> & { readonly private?: boolean };
   readonly policy?: string | null;
-  readonly script: Script;
+  readonly script: ModelOptions["script"];
   /** What the policy's pool draws on, in the policy's words. Default: the six lines' one API key. */
   readonly pool?: readonly PoolEntry[];
   /** A real provider instead of the scripted model. */
@@ -42,6 +41,8 @@ export type WorldOptions = {
   /** Added to what the job's steps see; a control for tests that look for leaks. */
   readonly jobEnv?: Readonly<Record<string, string>>;
   readonly sandboxed?: boolean;
+  /** The folder that stands for the Action. Default: the one checked in. */
+  readonly action?: string;
 };
 
 /** A credential that has an environment with its key in the runner repository. */
@@ -144,7 +145,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           await startRunner({
             host: github.host,
             oidc,
-            actions: { "agent-pool/agent-pool/action": join(ROOT, "action") },
+            actions: { "agent-pool/agent-pool/action": options.action ?? join(ROOT, "action") },
             serverUrl: github.url,
             apiUrl: github.url,
             tempDir: join(dataDir, "jobs"),

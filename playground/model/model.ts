@@ -132,7 +132,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
 
 function describeTurn({ tool }: Turn): string {
   if (tool === undefined) return "says it is done";
-  return tool.kind === "write" ? `writes ${tool.path}` : `runs ${tool.command.split("\n", 1)[0] ?? ""}`;
+  return tool.kind === "run" ? `runs ${tool.command.split("\n", 1)[0] ?? ""}` : `${tool.kind}s ${tool.path}`;
 }
 
 async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {

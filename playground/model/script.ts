@@ -14,14 +14,15 @@ const Step = z.union(
   [
     z.strictObject({ write: z.strictObject({ path: Path, content: z.string() }) }),
     z.strictObject({ run: z.string().min(1, "should be a command") }),
+    z.strictObject({ read: z.string().min(1, "should be a path") }),
     z.strictObject({ say: z.string().min(1, "should be some words") }),
   ],
-  { error: 'a step is {"write":{"path","content"}}, {"run":"…"} or {"say":"…"}' },
+  { error: 'a step is {"write":{"path","content"}}, {"run":"…"}, {"read":"…"} or {"say":"…"}' },
 );
 
 /**
- * What a scripted model does, in words of no harness. `path` is relative to the folder the harness works in.
- * Each `write` and `run` is one turn; a `say` is spoken with the step after it, or closes the conversation.
+ * What a scripted model does, in words of no harness. `path` is relative to the folder the harness works in; `read` opens a
+ * file with the harness's own tool, from anywhere. Each `write`, `run` and `read` is one turn; a `say` is spoken with the step after it, or closes the conversation.
  */
 export const Script = z.array(Step, { error: `should be a list of steps, like ${EXAMPLE}` });
 export type Script = z.infer<typeof Script>;
@@ -41,10 +42,16 @@ export function parseScript(text: string): Result<Script, string> {
 
 export type ToolStep =
   | { readonly kind: "write"; readonly path: string; readonly content: string }
-  | { readonly kind: "run"; readonly command: string };
+  | { readonly kind: "run"; readonly command: string }
+  | { readonly kind: "read"; readonly path: string };
 
 /** One answer of the model: words, and the tool it calls; without a tool the conversation ends. */
 export type Turn = { readonly say: string | undefined; readonly tool: ToolStep | undefined };
+
+function toolOf(step: Exclude<Script[number], { say: string }>): ToolStep {
+  if ("run" in step) return { kind: "run", command: step.run };
+  return "read" in step ? { kind: "read", path: step.read } : { kind: "write", ...step.write };
+}
 
 const CLOSING = "Done. I made the change and checked it.";
 
@@ -55,8 +62,7 @@ export function turnOf(script: Script, turn: number): Turn {
   for (const step of script) {
     if ("say" in step) spoken.push(step.say);
     else {
-      const tool: ToolStep = "run" in step ? { kind: "run", command: step.run } : { kind: "write", ...step.write };
-      turns.push({ say: spoken.length > 0 ? spoken.join("\n\n") : undefined, tool });
+      turns.push({ say: spoken.length > 0 ? spoken.join("\n\n") : undefined, tool: toolOf(step) });
       spoken = [];
     }
   }

@@ -10,6 +10,7 @@ export type ToolCall = { readonly name: string; readonly input: string | Readonl
 
 type Write = ToolStep & { readonly kind: "write" };
 type Run = ToolStep & { readonly kind: "run" };
+type Read = ToolStep & { readonly kind: "read" };
 type Row<Step> = Tool & { readonly input: (step: Step) => ToolCall["input"] };
 
 const DESCRIPTION = "Run a command of the script";
@@ -40,6 +41,12 @@ const RUNS: readonly Row<Run>[] = [
   { name: "exec", custom: true, input: (step) => `text(await tools.exec_command(${JSON.stringify(toExecCommand(step))}));` },
 ];
 
+/** Codex has no such tool: a command reads for it. */
+const READS: readonly Row<Read>[] = [
+  { name: "Read", custom: false, input: ({ path }) => ({ file_path: path }) },
+  { name: "read", custom: false, input: ({ path }) => ({ filePath: path }) },
+];
+
 /**
  * A script's step as a call of a tool that the request offers, whatever harness it is of.
  * Errors: no tool for the step is offered, or one wants an absolute path and no folder is named.
@@ -49,6 +56,13 @@ export function toToolCall(step: ToolStep, offered: readonly Tool[], texts: read
   if (step.kind === "run") {
     const row = RUNS.find(isOffered);
     return row === undefined ? err(noToolOf(RUNS, offered)) : ok({ name: row.name, input: row.input(step) });
+  }
+  if (step.kind === "read") {
+    const row = READS.find(isOffered);
+    if (row === undefined) return toToolCall({ kind: "run", command: `cat ${quote(step.path)}` }, offered, texts);
+    const folder = workingFolder(texts);
+    if (folder === undefined) return err("the request does not tell the working directory");
+    return ok({ name: row.name, input: row.input({ ...step, path: posix.resolve(folder, step.path) }) });
   }
   const row = WRITES.find(isOffered);
   if (row === undefined) return err(noToolOf(WRITES, offered));
@@ -77,8 +91,12 @@ function isPatchable({ content }: Write): boolean {
 }
 
 function toCommand({ path, content }: Write): Run {
-  const [folder, file, text] = [posix.dirname(path), path, content].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
+  const [folder, file, text] = [posix.dirname(path), path, content].map(quote);
   return { kind: "run", command: `mkdir -p ${folder} && printf %s ${text} > ${file}` };
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function toExecCommand({ command }: Run): Readonly<Record<string, unknown>> {
