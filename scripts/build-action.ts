@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build, type BuildOptions, type Plugin } from "esbuild";
 
 /**
  * Bundles the Action into action/dist, which is checked in because GitHub runs an Action from its repository as it is.
@@ -9,8 +9,6 @@ import { build, type Plugin } from "esbuild";
  */
 const MAX_BYTES = 2_000_000;
 const root = fileURLToPath(new URL("..", import.meta.url));
-const banner = 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);';
-
 /** Of zod's 50 languages, 300 kB, the one it uses by itself: they come along as a namespace, which can't be shaken off. */
 const english: Plugin = {
   name: "english",
@@ -19,22 +17,8 @@ const english: Plugin = {
   },
 };
 
-const built = await build({
-  absWorkingDir: root,
-  entryPoints: { main: "action/src/main.ts", post: "action/src/post.ts" },
-  outdir: "action/dist",
-  outExtension: { ".js": ".mjs" },
-  bundle: true,
-  platform: "node",
-  target: "node24",
-  format: "esm",
-  banner: { js: banner },
-  plugins: [english],
-  legalComments: "inline",
-  charset: "utf8",
-  write: false,
-  logLevel: "warning",
-});
+const options = JSON.parse(await readFile(`${root}action/bundle.json`, "utf8")) as BuildOptions;
+const built = await build({ ...options, absWorkingDir: root, plugins: [english], write: false });
 
 const stale: string[] = [];
 for (const file of built.outputFiles) {
