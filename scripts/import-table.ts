@@ -36,6 +36,7 @@ export const ROOMS: readonly Room[] = [
     packages: ["yaml", "zod"],
     node: ["*"],
   },
+  { name: "attack", paths: ["attack"], rooms: ["playground", "wire"], packages: ["yaml", "zod", "esbuild"], node: ["*"] },
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
@@ -77,7 +78,7 @@ type Target =
 
 /** Every source file of the house, relative to the root. */
 export function sourceFiles(): string[] {
-  return ["src", "action/src", "playground", "bench"].flatMap((folder) =>
+  return ["src", "action/src", "playground", "bench", "attack"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
       .map((name) => join(folder, name))
@@ -107,7 +108,7 @@ function resolve(file: string, specifier: string): Target {
   if (specifier.startsWith(".")) return { kind: "file", path: relative(ROOT, join(ROOT, dirname(file), specifier)) };
   if (specifier.startsWith("#")) {
     const [head = "", ...rest] = specifier.slice(1).split("/");
-    const folder = { playground: "playground", action: "action/src" }[head] ?? `src/${head}`;
+    const folder = { playground: "playground", attack: "attack", action: "action/src" }[head] ?? `src/${head}`;
     return { kind: "file", path: [folder, ...rest].join("/") };
   }
   const name = specifier.replace(/^node:/, "");

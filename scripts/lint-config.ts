@@ -18,6 +18,7 @@ const ALIASES: Record<string, string> = {
   ports: "#ports/**",
   playground: "#playground/**",
   action: "#action/**",
+  attack: "#attack/**",
 };
 
 function overrideOf(room: Room) {

@@ -8,7 +8,7 @@ import type { Script } from "#playground/model/script.ts";
 import { waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { freshDatabase } from "../kit/stores.ts";
-import { allFiles, allObjects, findLeaks, tap, type Tap } from "./leaks.ts";
+import { allFiles, allObjects, findLeaks, tap, type Tap } from "#attack/leaks.ts";
 
 /** The shapes of this world's key, run token and one-fetch token: what the hunt prints, and nothing else it reads. */
 const SHAPES = "sk-ant-api03-[0-9a-f]{48}|aprun_[A-Za-z0-9_-]{43}|ghs_[A-Za-z0-9_.-]{20,}";
