@@ -34,7 +34,17 @@ const TASKS = 2;
 const GROUP = 12;
 
 /** Where an attack is known by its own word, whatever else its task did. */
-const OWN_PLACES: readonly Place[] = ["conversation", "provider", "tcp", "udp", "socket", "github-api", "app-api", "log"];
+const OWN_PLACES: readonly Place[] = [
+  "conversation",
+  "provider",
+  "tcp",
+  "udp",
+  "socket",
+  "outside",
+  "github-api",
+  "app-api",
+  "log",
+];
 
 /**
  * Attacks that are nothing but commands, and show in places where each is known by its own word, share a task: a third of
@@ -95,7 +105,9 @@ export async function runAttacks(
               const leaks = defence === undefined ? leaksOf(seen, attack.leak) : ownLeaks(seen, attack.leak);
               if (leaks.length > 0) record(play, { result: "leaked", why: [...new Set(leaks)].join("; ") });
               else if (seen.unproven !== undefined) record(play, { result: "error", why: seen.unproven });
-              else record(play, { result: defence === undefined ? "blocked" : "held", why: "" });
+              else if (defence === undefined) record(play, { result: "blocked", why: "" });
+              else
+                record(play, { result: "held", why: `the app said: ${seen.places.comment.replace(/\s+/g, " ").slice(0, 600)}` });
             }
           } catch (error) {
             for (const play of group) record(play, { result: "error", why: messageOf(error) });
@@ -116,7 +128,7 @@ export async function runAttacks(
         harness: play.harness.name,
         result,
         control: control.result,
-        why: why === "" ? control.why : why,
+        why: result === "blocked" ? control.why : why,
       };
     }),
   );
