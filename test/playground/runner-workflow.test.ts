@@ -67,7 +67,7 @@ describe("workflow template", () => {
         "platform-api": { secrets: { AGENT_POOL_KEY: "sk-ant-api03-secret" }, variables: {} },
       },
       main: `const { env } = process;
-console.log([env.INPUT_ATTEMPT, env["INPUT_APP-URL"], env.INPUT_KEY, "[" + env["INPUT_BASE-URL"] + "]"].join(" "));
+console.log([env.INPUT_ATTEMPT, env["INPUT_APP-URL"], env.INPUT_KEY, "[" + env["INPUT_ANTHROPIC-BASE-URL"] + "]"].join(" "));
 console.log(env.INPUT_KEY.length, Boolean(env.ACTIONS_ID_TOKEN_REQUEST_TOKEN));`,
     });
 
