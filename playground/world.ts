@@ -145,7 +145,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           await startRunner({
             host: github.host,
             oidc,
-            actions: { "agent-pool/agent-pool/action": options.action ?? join(ROOT, "action") },
+            actions: {
+              "agent-pool/agent-pool/action": options.action ?? join(ROOT, "action"),
+              "actions/upload-artifact": join(ROOT, "playground/runner/upload-artifact"),
+            },
             serverUrl: github.url,
             apiUrl: github.url,
             tempDir: join(dataDir, "jobs"),

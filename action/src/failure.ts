@@ -1,4 +1,5 @@
-import type { BLOCKED_REASONS } from "#core/wire/contract.ts";
+import { type BLOCKED_REASONS, CONTRACT_VERSION, type Outcome, type Usage } from "#core/wire/contract.ts";
+import type { Observation } from "#core/wire/observation.ts";
 import { err, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 
@@ -7,6 +8,21 @@ export type Blocked = { readonly reason: (typeof BLOCKED_REASONS)[number]; reado
 
 export function blocked(reason: Blocked["reason"], detail: string): Blocked {
   return { reason, detail };
+}
+
+/** What was used and seen until then. */
+export type SoFar = { readonly usage: Usage; readonly observation: Observation | null; readonly ms: number };
+
+export function toBlocked(fault: Blocked, { usage, observation, ms }: SoFar): Outcome {
+  return {
+    kind: "blocked",
+    contract: CONTRACT_VERSION,
+    reason: fault.reason,
+    detail: cut(fault.detail, 2_000),
+    usage,
+    observation,
+    ms: Math.round(ms),
+  };
 }
 
 export function unreadable(detail: string): Result<never, Blocked> {

@@ -1,32 +1,34 @@
-import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import * as core from "@actions/core";
 import { EnvHttpProxyAgent } from "undici";
-import { makeAppClient } from "./app-client.ts";
-import { blocked, messageOf } from "./failure.ts";
-import { describeUndelivered, readPending, report, toBlocked } from "./report.ts";
+import { SECOND_MS } from "#core/wire/units.ts";
+import { connectApp } from "./app-client.ts";
+import { messageOf } from "./failure.ts";
+import { clearKept, readKept } from "./outbox.ts";
+import { describeUndelivered, isOver, report } from "./report.ts";
+import { renderFailure, writeSummary } from "./summary.ts";
+
+/** Where the app has the outcome in the run's artifact as well, a job that costs by the minute doesn't wait for it. */
+const PATIENCE_MS = 20 * SECOND_MS;
 
 /**
  * The post step: runs even when the main step was killed, and sends what that could not: its outcome, or that it never
  * came to one. After a job that has reported there is no file, and nothing to do.
  */
 async function post(): Promise<void> {
-  const path = core.getState("pending");
-  const pending = path === "" ? undefined : await readPending(path);
-  if (pending === undefined) return;
-  core.setSecret(pending.runToken);
-  const { appUrl, attempt } = pending;
-  const client = makeAppClient({ appUrl, attempt, dispatcher: new EnvHttpProxyAgent(), sleep, now: () => performance.now() });
-  const fault = blocked(
-    "internal",
-    "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more.",
-  );
-  // What was seen of limits, the heartbeats have told.
-  const outcome = pending.outcome ?? toBlocked(fault, { ...pending, observation: null });
-  const sent = await report(client, path, { ...pending, outcome });
-  if (sent.ok) core.info("The outcome was delivered by the post step.");
-  else if (sent.error.reason === "refused") core.setFailed(describeUndelivered(sent.error));
-  else core.setFailed(`The outcome could not be delivered: ${sent.error.message}. The app ends the attempt at its lease's end.`);
+  const path = core.getState("kept");
+  const kept = path === "" ? undefined : await readKept(path);
+  if (kept === undefined) return;
+  core.setSecret(kept.runToken);
+  const until = kept.sealed === undefined ? undefined : AbortSignal.timeout(PATIENCE_MS);
+  const sent = await report(connectApp(kept, new EnvHttpProxyAgent()), kept.runToken, kept.outcome, until);
+  if (isOver(sent)) await clearKept(path, kept.sealed);
+  if (sent.ok) return core.info("The outcome was delivered by the post step.");
+  const reason =
+    sent.error.reason === "refused"
+      ? describeUndelivered(sent.error)
+      : `The outcome could not be delivered: ${sent.error.message}. The app takes it from this run's artifact, or ends the attempt at its lease's end.`;
+  core.setFailed(reason);
+  await writeSummary(renderFailure(reason));
 }
 
 try {

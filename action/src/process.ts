@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "./failure.ts";
-import { descendants, isSame, type Most, outgrows } from "./family.ts";
+import { descendants, isSame, type Relative, type Most, outgrows } from "./family.ts";
 
 /** One child process: its whole environment is given, nothing is inherited. */
 export type Command = {
@@ -31,8 +31,14 @@ export type Ended = {
 };
 
 const KEEP_BYTES = 32 * 1024 * 1024;
-/** srt removes its mount points on SIGTERM; killed sooner it leaves its sandbox running (notes: runner-sandbox T5). */
-const GRACE_MS = 5_000;
+/**
+ * srt removes its mount points on SIGTERM, within a second; killed sooner it leaves its sandbox running. Not longer: the job
+ * that is cancelled has 7.5 s, and what is in the sandbox is killed with it, whatever it thinks of signals.
+ */
+const GRACE_MS = 2_000;
+
+/** What runs now, each the first of a process group. */
+const running = new Set<number>();
 
 /**
  * Runs a command to its end. Never throws: a program that can't be started ends with exit code 127, and one that would
@@ -44,6 +50,8 @@ export async function run(command: Command): Promise<Ended> {
   const started = performance.now();
   const child = start(command);
   if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
+  const { pid } = child;
+  if (pid !== undefined) running.add(pid);
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
   const stderr = makeTail(command.keepBytes ?? 64 * 1024);
   child.stdout.on("data", stdout.add);
@@ -55,7 +63,7 @@ export async function run(command: Command): Promise<Ended> {
   let killing: Promise<void> | undefined;
   const stop = (): void => {
     killed = true;
-    if (child.pid !== undefined) killing ??= endTree(child.pid, () => child.exitCode !== null || child.signalCode !== null);
+    if (pid !== undefined) killing ??= endTree(pid, () => child.exitCode !== null || child.signalCode !== null);
   };
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
@@ -76,6 +84,7 @@ export async function run(command: Command): Promise<Ended> {
   watch.abort();
   command.signal?.removeEventListener("abort", stop);
   await killing;
+  if (pid !== undefined) running.delete(pid);
   const ms = Math.round(performance.now() - started);
   return { exitCode: end.code, signal: end.signal, killed, stdout: stdout.read(), stderr: stderr.read().toString("utf8"), ms };
 }
@@ -97,13 +106,22 @@ async function watchOver(pid: number, most: Most, stop: () => void, signal: Abor
   if (!signal.aborted) stop();
 }
 
-/** SIGTERM, five seconds, then the sandboxes by pid (`--die-with-parent` takes what is inside), then the rest. */
+/** Before this process ends: nothing that it started outlives it. */
+export async function killAll(): Promise<void> {
+  for (const pid of running) await killTree(pid, await descendants(pid));
+}
+
+/** SIGTERM, two seconds, then the sandboxes by pid (`--die-with-parent` takes what is inside), then the rest. */
 async function endTree(pid: number, ended: () => boolean): Promise<void> {
   const family = await descendants(pid);
   kill(pid, "SIGTERM");
   for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
   const later = ended() ? [] : await descendants(pid);
-  for (const child of [...family, ...later]) if (await isSame(child)) kill(child.pid, "SIGKILL");
+  await killTree(pid, [...family, ...later]);
+}
+
+async function killTree(pid: number, family: readonly Relative[]): Promise<void> {
+  for (const child of family) if (await isSame(child)) kill(child.pid, "SIGKILL");
   kill(pid, "SIGKILL");
   kill(-pid, "SIGKILL");
 }

@@ -1,61 +1,10 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
-import {
-  CONTRACT_VERSION,
-  type Heartbeat,
-  MAX_OUTCOME_BYTES,
-  Outcome,
-  type Usage,
-  Usage as UsageSchema,
-} from "#core/wire/contract.ts";
-import type { Observation } from "#core/wire/observation.ts";
+import { type Heartbeat, MAX_OUTCOME_BYTES, type Outcome } from "#core/wire/contract.ts";
 import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
 import { cut, cutFront, storable } from "#core/wire/text.ts";
 import type { AppClient, AppFailure } from "./app-client.ts";
-import { blocked, type Blocked } from "./failure.ts";
-
-/** What the post step needs when the main step ended without reporting. Kept in a file that only this user can read. */
-export const Pending = z.strictObject({
-  appUrl: z.string(),
-  attempt: z.string(),
-  runToken: z.string(),
-  usage: UsageSchema,
-  ms: z.number(),
-  outcome: Outcome.nullable(),
-});
-export type Pending = z.infer<typeof Pending>;
-
-/** Effects: replaces the file in one step, so that a killed job leaves the old one or the new one. */
-export async function savePending(path: string, pending: Pending): Promise<void> {
-  const fresh = `${path}.new`;
-  await writeFile(fresh, JSON.stringify(pending), { mode: 0o600 });
-  await rename(fresh, path);
-}
-
-/** Undefined when there is none, which is how a job that has reported leaves it. */
-export async function readPending(path: string): Promise<Pending | undefined> {
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = Pending.safeParse(JSON.parse(text));
-  return parsed.success ? parsed.data : undefined;
-}
-
-/** What was used and seen until then. */
-export type SoFar = { readonly usage: Usage; readonly observation: Observation | null; readonly ms: number };
-
-export function toBlocked(fault: Blocked, { usage, observation, ms }: SoFar): Outcome {
-  return {
-    kind: "blocked",
-    contract: CONTRACT_VERSION,
-    reason: fault.reason,
-    detail: cut(fault.detail, 2_000),
-    usage,
-    observation,
-    ms: Math.round(ms),
-  };
-}
+import { blocked, toBlocked } from "./failure.ts";
 
 /** An outcome as it may leave the machine: texts storable and without known secrets, and no larger than the app reads. Pure. */
 export function toReportable(outcome: Outcome, secrets: readonly string[]): Outcome {
@@ -96,19 +45,16 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
 }
 
 /**
- * Sends an outcome; the app takes the same one twice without harm. The file goes only once it was taken, or never will be.
+ * Sends an outcome; the app takes the same one twice without harm.
  * Errors: the app's refusal, or no answer within its client's patience.
  */
 export async function report(
   client: AppClient,
-  path: string,
-  pending: Pending & { outcome: Outcome },
+  runToken: string,
+  outcome: Outcome,
   signal?: AbortSignal,
 ): Promise<Result<void, AppFailure>> {
-  const { runToken, outcome } = pending;
-  await savePending(path, pending);
   const answer = await client.outcome(runToken, outcome, signal);
-  if (answer.ok || answer.error.reason === "refused") await rm(path, { force: true });
   if (answer.ok) return ok(undefined);
   // The app still waits, and would until the lease's end: it is told in a form that it surely reads.
   if (outcome.kind === "ran" && isUnreadable(answer.error)) {
@@ -118,6 +64,11 @@ export async function report(
   return err(answer.error);
 }
 
+/** The app has it, or never will: nothing needs to be kept for a later try. */
+export function isOver(sent: Result<void, AppFailure>): boolean {
+  return sent.ok || sent.error.reason === "refused";
+}
+
 function isUnreadable(failure: AppFailure): boolean {
   return failure.status === 400 || failure.status === 413;
 }
@@ -125,7 +76,8 @@ function isUnreadable(failure: AppFailure): boolean {
 /** Why an outcome did not arrive, and what to do, for people. Pure. */
 export function describeUndelivered(failure: AppFailure): string {
   const said = `The outcome could not be delivered: ${failure.message}.`.replace(/\.\.$/, ".");
-  if (failure.reason === "unreachable") return `${said} The post step of this job tries once more.`;
+  if (failure.reason === "unreachable")
+    return `${said} It is kept: the post step of this job tries once more, and the app takes the run's artifact.`;
   if (failure.status === 413)
     return `${said} Let the app, and a proxy before it, take bodies of ${MAX_OUTCOME_BYTES} bytes, then start the issue again: its changes are not kept.`;
   if (failure.status === 400)
@@ -138,7 +90,7 @@ export type Heartbeats = AsyncDisposable;
 
 /**
  * Tells the app every `everyMs` that the job lives, until disposed. A `stop` or a refusal (409: the lease is lost)
- * calls `onStop` once; an unreachable app is left alone, the deadline bounds it.
+ * calls `onStop` once; an unreachable app is left alone, the deadline bounds it. Disposed, it waits for no answer.
  */
 export function startHeartbeats(
   client: AppClient,
@@ -150,7 +102,7 @@ export function startHeartbeats(
   const ended = new AbortController();
   const loop = async (): Promise<void> => {
     while (!ended.signal.aborted) {
-      const answer = await client.heartbeat(runToken, beat());
+      const answer = await client.heartbeat(runToken, beat(), ended.signal);
       if (answer.ok ? answer.value.stop : answer.error.reason === "refused") {
         if (!ended.signal.aborted)
           onStop(answer.ok ? "the app said stop" : `the app refused the heartbeat: ${answer.error.message}`);

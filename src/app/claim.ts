@@ -75,8 +75,10 @@ export async function claim(
 
   const run = RunId(Number(identity.runId));
   const { token, hash } = runtime.newRunToken();
+  const keys = runtime.newKeyPair();
   const held = await store.claimLease(lease.id, run, identity.checkRunId, hash);
   if (held === undefined) return err(TAKEN);
+  await store.keepSealing({ lease: lease.id, tokenHash: hash, keys });
   // Only for the one job that holds the lease; where GitHub can't be reached, that job claims again.
   const fetchToken = await github.mintFetchToken(task.brief);
   if (!fetchToken.ok) return err(LATER);
@@ -109,6 +111,7 @@ export async function claim(
     commands: { setup: [...plan.commands.setup], verify: typeof verify === "string" ? verify : [...verify] },
     repairs: plan.repairs,
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
+    outcomeKey: keys.publicKey,
     ...(await earlierWork(deps, lease, plan)),
   });
 }

@@ -3,6 +3,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { takeUploaded } from "./uploaded.ts";
 
 /** How soon GitHub is asked again about a run that it said has ended, and says that it works. */
 const LOOK_AGAIN_MS = 2 * MINUTE_MS;
@@ -11,7 +12,8 @@ const MAX_OFFERS = 3;
 
 /**
  * awaiting or running, and due: the offer or the lease has run out, or GitHub said that the run ended. What GitHub says
- * of the run now decides; a run that reported in the meantime has moved the task on already.
+ * of the run now decides; a run that reported in the meantime has moved the task on already, and what it uploaded because it
+ * couldn't report is taken first.
  */
 export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { github } = deps;
@@ -36,8 +38,12 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
         : await github.readRun(brief.installation, runner.value, lease.run);
 
   if (task.state === "running") {
-    if (read?.ok === true && read.value?.status === "completed")
+    if (read?.ok === true && read.value?.status === "completed") {
+      const looked = runner.ok && runner.value !== undefined ? await takeUploaded(deps, task, lease, runner.value) : "nothing";
+      if (looked === "taken") return { restMs: null };
+      if (looked !== "nothing") return looked;
       return end({ why: "run-ended", conclusion: read.value.conclusion ?? "unknown" });
+    }
     // A silent one is stopped, which frees nothing: what it holds stays held until GitHub says that it has ended, or its
     // deadline. A job that GitHub tells nothing of, but that is heard, goes on.
     if (isSilent && lease.note === null) await deps.store.noteLease(lease.id, { why: "silent" });

@@ -46,6 +46,12 @@ export type WorkflowRun = {
   readonly conclusion: string | null;
 };
 
+/** By the artifact's name and the file's in it, and how long it may be. */
+export type WantedFile = { readonly artifact: string; readonly file: string; readonly maxBytes: number };
+export type ArtifactFile =
+  | { readonly bytes: Uint8Array }
+  | { readonly unfit: "expired" | "too-large" | "no-archive" | "not-the-file" };
+
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
@@ -91,6 +97,13 @@ export type GitHub = {
     inputs: { readonly attempt: LeaseId; readonly credential: string },
   ): Answer<{ readonly id: RunId; readonly url: string } | undefined>;
   cancelRun(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<void>;
+  /** A file that a run uploaded. undefined: it uploaded no artifact of this name, or GitHub doesn't list it yet. */
+  readArtifactFile(
+    installation: InstallationId,
+    runner: RunnerRepository,
+    run: RunId,
+    wanted: WantedFile,
+  ): Answer<ArtifactFile | undefined>;
 
   createCommit(
     place: Place,

@@ -1,4 +1,5 @@
 import type { Result } from "#core/wire/result.ts";
+import type { KeyPair } from "#core/wire/sealed.ts";
 
 /** Messages are static; what varies is in the fields. Never a secret, never issue or model text. */
 export type Log = {
@@ -30,6 +31,9 @@ export type Runtime = {
   newId(): string;
   /** A random token for one run, and the hash by which it is stored. */
   newRunToken(): { readonly token: string; readonly hash: string };
+  /** For one lease's outcome (core/wire/sealed.ts). */
+  newKeyPair(): KeyPair;
+  /** SHA-256, hexadecimal. */
   hash(text: string): string;
   verifyIdentity(token: string): Promise<Result<RunIdentity, "invalid" | "unavailable">>;
 };

@@ -12,6 +12,7 @@ import type {
   TaskId,
 } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
+import type { KeyPair, SealedFor } from "#core/wire/sealed.ts";
 import type { EpochMs, MicroUsd } from "#core/wire/units.ts";
 import type { CredentialKind } from "#core/config/credential.ts";
 import type { Policy } from "#core/config/policy.ts";
@@ -164,6 +165,9 @@ export type LeaseRow = {
   };
 };
 
+/** What opens the file that a job may leave its outcome in. */
+export type Sealing = SealedFor & { readonly lease: LeaseId; readonly keys: KeyPair };
+
 /** An outcome without its changes and its conversation, which can be megabytes. */
 export type Report = Extract<Outcome, { kind: "blocked" }> | Omit<Extract<Outcome, { kind: "ran" }>, "changes" | "session">;
 
@@ -287,6 +291,10 @@ export type Store = {
    * heartbeat, each time with a new token. undefined when it may not (any more).
    */
   claimLease(lease: LeaseId, run: RunId, checkRun: string, runTokenHash: string): Promise<{ deadlineInMs: number } | undefined>;
+  /** Kept until the lease ends, unless it has been claimed again since, with another token. */
+  keepSealing(sealing: Sealing): Promise<void>;
+  /** undefined for a lease that isn't held. */
+  readSealing(lease: LeaseId): Promise<Sealing | undefined>;
   /** The lease whose run token this is, in whatever state. */
   findByRunToken(lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined>;
   /** `listed`: what its job has used so far, at list price. */

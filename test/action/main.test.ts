@@ -49,7 +49,7 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(Heartbeat.parse(stage.app.heartbeats.at(-1)).observation).toMatchObject({ signal: null });
     expect(stage.model.seen.every((it) => it.headers["x-api-key"] === KEY)).toBe(true);
     expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Write British English.");
-    expect(await readdir(stage.temp)).toEqual(["state"]);
+    expect(await readdir(stage.temp)).toEqual([]);
     expect(job.post).toBe("");
   });
 

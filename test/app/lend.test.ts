@@ -70,6 +70,7 @@ describe("a seat's owner", () => {
       playground: false,
       newId: randomUUID,
       newRunToken: () => ({ token: "t", hash: "h" }),
+      newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
       hash: (text: string) => text,
       verifyIdentity: () => Promise.reject(new Error("not asked")),
     };

@@ -98,6 +98,7 @@ describe("roles", () => {
         playground: false,
         newId: () => randomUUID(),
         newRunToken: () => ({ token: "t", hash: "h" }),
+        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
         hash: (text) => text,
         verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
       },

@@ -67,6 +67,7 @@ describe("the worker's steps", () => {
         playground: false,
         newId: () => randomUUID(),
         newRunToken: () => ({ token: "t", hash: "h" }),
+        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
         hash: (text) => text,
         verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
       },

@@ -48,6 +48,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),
     dispatchRun: () => Promise.resolve(told("dispatchRun", ok({ id: RunId((runs += 1)), url: "https://x/run" }))),
     cancelRun: () => Promise.resolve(told("cancelRun", ok(undefined))),
+    readArtifactFile: () => Promise.resolve(told("readArtifactFile", ok(undefined))),
     createCommit: () => Promise.resolve(told("createCommit", ok("d".repeat(40)))),
     findBranch: () => Promise.resolve(told("findBranch", ok(undefined))),
     createBranch: () => Promise.resolve(told("createBranch", ok(undefined))),

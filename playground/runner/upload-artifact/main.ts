@@ -14,7 +14,8 @@ async function main(): Promise<void> {
   if (first === undefined) return tellNothingFound(core.getInput("path"));
   const root = found.length === 1 && paths[0] === first ? dirname(first) : commonFolder(paths);
   const files = await Promise.all(found.map(async (file) => [relative(root, file), await readFile(file)] as const));
-  await upload(zipSync(Object.fromEntries(files)), found.length);
+  const level = Number(core.getInput("compression-level")) as 0 | 6;
+  await upload(zipSync(Object.fromEntries(files), { level }), found.length);
 }
 
 async function filesBelow(path: string): Promise<string[]> {

@@ -7,6 +7,7 @@ import { mayWrite } from "#core/request/role.ts";
 import { parseCommentMarker, runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
+import { readArtifactFile } from "./artifact.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
@@ -230,6 +231,10 @@ export function createGitHub(app: GitHubApp): GitHub {
         client.request(EFFECTS.cancelRun, { ...ofRunner(runner), run_id: run, request: timeout() }),
       );
       return done.ok ? ok(undefined) : done;
+    },
+
+    async readArtifactFile(installation, runner, run, wanted) {
+      return under(runnerPurpose(installation, runner.name), (client) => readArtifactFile(client, runner, run, wanted));
     },
 
     async createCommit(place, commit) {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import type { Log, Runtime } from "#ports/runtime.ts";
 import { createVerifier } from "./identity.ts";
 
@@ -11,6 +11,10 @@ export function createRuntime(options: { log: Log; oidcIssuer: string; publicUrl
     newRunToken() {
       const token = `aprun_${randomBytes(32).toString("base64url")}`;
       return { token, hash: hash(token) };
+    },
+    newKeyPair() {
+      const { x = "", d = "" } = generateKeyPairSync("x25519").privateKey.export({ format: "jwk" });
+      return { publicKey: x, privateKey: d };
     },
     hash,
     verifyIdentity: createVerifier(options.oidcIssuer, options.publicUrl),

@@ -7,7 +7,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import { conservativeCharge, listedOf, type LedgerEntry } from "#core/pool/ledger.ts";
 import { stepAttempt, stepLease, type LeaseEvent, type Verdict } from "#core/task/lifecycle.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
-import type { ExpectedRun, LeasePatch, LeaseRow } from "#ports/store.ts";
+import type { ExpectedRun, LeasePatch, LeaseRow, Sealing } from "#ports/store.ts";
 import { writeLedger } from "./ledger.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./lock.ts";
@@ -28,6 +28,27 @@ export async function readLeases(db: Kysely<Schema>, task: TaskId): Promise<read
 export async function findByRunToken(db: Kysely<Schema>, lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined> {
   const row = await leases(db).where("leases.id", "=", lease).where("run_token_hash", "=", runTokenHash).executeTakeFirst();
   return row === undefined ? undefined : toLease(row);
+}
+
+export async function keepSealing(db: Kysely<Schema>, { keys, lease, tokenHash }: Sealing): Promise<void> {
+  await db
+    .updateTable("leases")
+    .set({ outcome_keys: JSON.stringify(keys) })
+    .where("id", "=", lease)
+    .where("run_token_hash", "=", tokenHash)
+    .where("state", "=", "held")
+    .execute();
+}
+
+export async function readSealing(db: Kysely<Schema>, lease: LeaseId): Promise<Sealing | undefined> {
+  const row = await db
+    .selectFrom("leases")
+    .select(["outcome_keys", "run_token_hash"])
+    .where("id", "=", lease)
+    .where("state", "=", "held")
+    .executeTakeFirst();
+  if (row?.outcome_keys == null || row.run_token_hash === null) return undefined;
+  return { lease, tokenHash: row.run_token_hash, keys: row.outcome_keys };
 }
 
 /** Of its attempt's budget, what the runs before it have left a lease. */
@@ -185,6 +206,7 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
   if (before === undefined) return;
   const of = { owner: OwnerId(before.owner_id), credential: CredentialName(before.credential) };
   const now = await lockPool(tx, of.owner);
+  await tx.updateTable("leases").set({ outcome_keys: null }).where("id", "=", lease).execute();
   const plan = await planOf(tx, before.task_id);
   const sinceClaimMs = before.deadline_in === null ? null : Math.max(0, LEASE.termMs - before.deadline_in);
   const { left } = await tx

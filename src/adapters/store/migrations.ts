@@ -245,7 +245,7 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`alter table leases drop constraint leases_kind`.execute(db);
       await sql`
         alter table leases add constraint leases_kind check (kind in (${words(CREDENTIAL_KINDS)})),
-          add column identity jsonb, add column session jsonb`.execute(db);
+          add column identity jsonb, add column session jsonb, add column outcome_keys jsonb`.execute(db);
     },
   },
 };

@@ -147,6 +147,7 @@ export async function settle(
       .set({
         report: JSON.stringify(report),
         outcome_hash: outcomeHash,
+        outcome_keys: null,
         changes: changes === null ? null : JSON.stringify(changes),
         session: session === undefined ? null : JSON.stringify(session),
       })

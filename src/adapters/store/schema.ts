@@ -13,6 +13,7 @@ import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
+import type { KeyPair } from "#core/wire/sealed.ts";
 import type { Place } from "#ports/github.ts";
 import type { DeliveryEvent, ExpectedRun, Report } from "#ports/store.ts";
 
@@ -116,6 +117,8 @@ export type Schema = {
     run_url: string | null;
     check_run: string | null;
     run_token_hash: string | null;
+    /** For the outcome's file; gone with the lease's end. */
+    outcome_keys: NullableJson<KeyPair>;
     heartbeat: NullableJson<Heartbeat>;
     deadline_at: number | null;
     note: NullableJson<JudgedReason>;

@@ -76,6 +76,8 @@ export function bindStore({ db, close }: Connection): Store {
     expectRun: (lease, expected) => leases.expectRun(db, lease, expected),
     withdrawLease: (lease) => leases.withdrawLease(db, lease),
     claimLease: (lease, run, checkRun, hash) => runs.claimLease(db, lease, run, checkRun, hash),
+    keepSealing: (sealing) => leases.keepSealing(db, sealing),
+    readSealing: (lease) => leases.readSealing(db, lease),
     findByRunToken: (lease, hash) => leases.findByRunToken(db, lease, hash),
     recordHeartbeat: (lease, heartbeat, listed) => runs.recordHeartbeat(db, lease, heartbeat, listed),
     settle: (lease, outcome, hash, settlement) => runs.settle(db, lease, outcome, hash, settlement),

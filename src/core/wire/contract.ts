@@ -119,6 +119,12 @@ export const Claim = z.object({
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count,
   limits: z.object({ maxFiles: count, maxBytes: count }),
+  /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
+  outcomeKey: z
+    .string()
+    .regex(/^[\w-]{43}$/)
+    .nullable()
+    .catch(null),
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: z.array(z.lazy(() => Change)).default([]),
   /** That run's conversation, where it could be kept. */

@@ -1,0 +1,50 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SECOND_MS } from "#core/wire/units.ts";
+import type { Log } from "./log.ts";
+
+/**
+ * GitHub's cancel: SIGINT, 7.5 s, SIGTERM, 2.5 s, kill (docs "Workflow cancellation", read 2026-09-30). The outcome is out
+ * within five seconds of the first: three for the work to end, two for the app to take it.
+ */
+const END_WORK_MS = 3 * SECOND_MS;
+const REPORT_MS = 2 * SECOND_MS;
+
+/** The two ways a job is stopped from outside. */
+export type Stopping = {
+  /** Aborted by either: what there is by then is still reported. */
+  readonly signal: AbortSignal;
+  /** The app has no more use for the job. Nothing hurries. */
+  readonly stop: (reason: string) => void;
+  /** Resolved when a cancelled job's work has had its time. */
+  readonly overdue: Promise<void>;
+  /** Bounds the report of a cancelled job. */
+  reportUntil(): AbortSignal | undefined;
+};
+
+/** Effects: listens to the process's signals from now on. */
+export function makeStopping(log: Log): Stopping {
+  const stopping = new AbortController();
+  let cancelledAt: number | undefined;
+  const { promise: overdue, resolve } = Promise.withResolvers<void>();
+  const cancel = (): void => {
+    if (cancelledAt !== undefined) return;
+    cancelledAt = performance.now();
+    log("cancelled");
+    stopping.abort();
+    void sleep(END_WORK_MS).then(resolve);
+  };
+  process.on("SIGINT", cancel).on("SIGTERM", cancel);
+  return {
+    signal: stopping.signal,
+    stop(reason) {
+      log("stopping", { reason });
+      stopping.abort();
+    },
+    overdue,
+    reportUntil() {
+      if (cancelledAt === undefined) return undefined;
+      return AbortSignal.timeout(Math.max(1, Math.ceil(cancelledAt + END_WORK_MS + REPORT_MS - performance.now())));
+    },
+  };
+}

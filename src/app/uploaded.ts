@@ -1,0 +1,65 @@
+import { Outcome } from "#core/wire/contract.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { open, SEALED_OUTCOME } from "#core/wire/sealed.ts";
+import { LISTING_LAG_MS } from "#core/task/effects.ts";
+import type { ArtifactFile, GitHubFailure, RunnerRepository } from "#ports/github.ts";
+import type { ClaimedTask, LeaseRow, Sealing } from "#ports/store.ts";
+import type { Deps } from "./deps.ts";
+import { report } from "./outcome.ts";
+
+/**
+ * What an ended run left for an app that it couldn't reach: its outcome, in an artifact that opens with this lease's keys alone,
+ * is taken as if the job had sent it. Everyone who can start jobs in the runner repository can write an artifact, so what is
+ * none of ours is refused, logged with the reason, and the lease is judged without.
+ */
+export async function takeUploaded(
+  deps: Deps,
+  task: ClaimedTask,
+  lease: LeaseRow,
+  runner: RunnerRepository,
+): Promise<"taken" | "nothing" | { readonly failed: GitHubFailure }> {
+  const { github, store, runtime } = deps;
+  const sealing = await store.readSealing(lease.id);
+  if (sealing === undefined || lease.run === null) return "nothing";
+  const found = await github.readArtifactFile(task.brief.installation, runner, lease.run, SEALED_OUTCOME);
+  if (!found.ok) {
+    if (found.error.reason === "github-unavailable") return { failed: found.error };
+    runtime.log.warn({ lease: lease.id, status: found.error.status }, "GitHub gives no artifacts of this run");
+    return "nothing";
+  }
+  if (found.value === undefined) return task.tries > 1 ? "nothing" : { failed: NOT_LISTED };
+  const outcome = readOutcome(found.value, sealing);
+  const taken = outcome.ok ? await report(deps, lease, outcome.value) : outcome;
+  if (taken.ok) {
+    runtime.log.info({ lease: lease.id }, "outcome taken from the run's artifact");
+    return "taken";
+  }
+  const refused = typeof taken.error === "string" ? taken.error : taken.error.error;
+  runtime.log.warn({ lease: lease.id, refused }, "the run's artifact was refused");
+  return "nothing";
+}
+
+/** A run that has just ended may have one all the same: its next try believes what it sees. */
+const NOT_LISTED: GitHubFailure = {
+  reason: "github-unavailable",
+  route: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
+  message: "no artifact is listed yet",
+  retryAfterMs: LISTING_LAG_MS,
+  tokenRefused: false,
+};
+
+function readOutcome(file: ArtifactFile, sealing: Sealing): Result<Outcome, string> {
+  if ("unfit" in file) return err(file.unfit);
+  const opened = open(file.bytes, sealing.keys, sealing);
+  if (!opened.ok) return opened;
+  const outcome = Outcome.safeParse(parseJson(opened.value));
+  return outcome.success ? ok(outcome.data) : err("not-of-the-contract");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
