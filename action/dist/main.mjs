@@ -70,14 +70,14 @@ var __callDispose = (stack, error3, hasError) => {
   var E = typeof SuppressedError === "function" ? SuppressedError : function(e, s, m, _) {
     return _ = Error(m), _.name = "SuppressedError", _.error = e, _.suppressed = s, _;
   };
-  var fail = (e) => error3 = hasError ? new E(e, error3, "An error was suppressed during disposal") : (hasError = true, e);
+  var fail2 = (e) => error3 = hasError ? new E(e, error3, "An error was suppressed during disposal") : (hasError = true, e);
   var next = (it) => {
     while (it = stack.pop()) {
       try {
         var result = it[1] && it[1].call(it[2]);
-        if (it[0]) return Promise.resolve(result).then(next, (e) => (fail(e), next()));
+        if (it[0]) return Promise.resolve(result).then(next, (e) => (fail2(e), next()));
       } catch (e) {
-        fail(e);
+        fail2(e);
       }
     }
     if (hasError) throw error3;
@@ -5359,7 +5359,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url();
-    var { performance: performance18 } = __require("node:perf_hooks");
+    var { performance: performance21 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -5514,7 +5514,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance18.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance21.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -9658,8 +9658,8 @@ var require_pool_base = __commonJS({
       }
       get [kRunning]() {
         let ret = 0;
-        for (const { [kRunning]: running } of this[kClients]) {
-          ret += running;
+        for (const { [kRunning]: running2 } of this[kClients]) {
+          ret += running2;
         }
         return ret;
       }
@@ -14245,8 +14245,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile6, readFile: readFile4, mkdir: mkdir5 } = __require("node:fs/promises");
-    var { dirname: dirname4, resolve } = __require("node:path");
+    var { writeFile: writeFile6, readFile: readFile4, mkdir: mkdir6 } = __require("node:fs/promises");
+    var { dirname: dirname5, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -14477,7 +14477,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError("Snapshot path is required");
         }
         const resolvedPath = resolve(path);
-        await mkdir5(dirname4(resolvedPath), { recursive: true });
+        await mkdir6(dirname5(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash2, snapshot]) => ({
           hash: hash2,
           snapshot
@@ -26958,9 +26958,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { join as join10 } from "node:path";
-import { performance as performance17 } from "node:perf_hooks";
-import { setTimeout as sleep6 } from "node:timers/promises";
+import { performance as performance20 } from "node:perf_hooks";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -28193,6 +28191,7 @@ var Summary = class {
   }
 };
 var _summary = new Summary();
+var summary = _summary;
 
 // node_modules/@actions/core/lib/platform.js
 import os3 from "os";
@@ -28256,6 +28255,14 @@ function getInput(name, options) {
   }
   return val.trim();
 }
+function setOutput(name, value) {
+  const filePath = process.env["GITHUB_OUTPUT"] || "";
+  if (filePath) {
+    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
+  }
+  process.stdout.write(os4.EOL);
+  issueCommand("set-output", { name }, toCommandValue(value));
+}
 function setFailed(message) {
   process.exitCode = ExitCode.Failure;
   error(message);
@@ -28283,7 +28290,20 @@ function getIDToken(aud) {
 }
 
 // action/src/main.ts
-var import_undici7 = __toESM(require_undici(), 1);
+var import_undici8 = __toESM(require_undici(), 1);
+
+// src/core/wire/result.ts
+function ok(value) {
+  return { ok: true, value };
+}
+function err(error3) {
+  return { ok: false, error: error3 };
+}
+
+// action/src/app-client.ts
+var import_undici2 = __toESM(require_undici(), 1);
+import { performance as performance2 } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 
 // node_modules/zod/v4/classic/external.js
 var external_exports = {};
@@ -40573,6 +40593,11 @@ var SECOND_MS = 1e3;
 var MINUTE_MS = 60 * SECOND_MS;
 var HOUR_MS = 60 * MINUTE_MS;
 var DAY_MS = 24 * HOUR_MS;
+function formatUsd(amount) {
+  const dollars = amount / 1e6;
+  if (amount > 0 && amount < 100) return "<$0.0001";
+  return `$${dollars.toFixed(4).replace(/0{1,2}$/, "")}`;
+}
 
 // src/core/wire/observation.ts
 var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
@@ -40706,6 +40731,8 @@ var Claim = external_exports.object({
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count,
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
+  /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
+  outcomeKey: external_exports.string().regex(/^[\w-]{43}$/).nullable().catch(null),
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
   /** That run's conversation, where it could be kept. */
@@ -40854,20 +40881,35 @@ var Outcome = external_exports.discriminatedUnion("kind", [
 var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
 var Refusal = external_exports.object({ error: external_exports.string(), fix: external_exports.string() });
 
-// src/core/wire/result.ts
-function ok(value) {
-  return { ok: true, value };
+// src/core/wire/json.ts
+function parseRecord(text2) {
+  try {
+    return record2(JSON.parse(text2));
+  } catch {
+    return void 0;
+  }
 }
-function err(error3) {
-  return { ok: false, error: error3 };
+function record2(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
 }
-
-// action/src/app-client.ts
-var import_undici2 = __toESM(require_undici(), 1);
+function textOf(value) {
+  return typeof value === "string" ? value : "";
+}
 
 // action/src/failure.ts
 function blocked(reason, detail) {
   return { reason, detail };
+}
+function toBlocked(fault, { usage, observation, ms }) {
+  return {
+    kind: "blocked",
+    contract: CONTRACT_VERSION,
+    reason: fault.reason,
+    detail: cut(fault.detail, 2e3),
+    usage,
+    observation,
+    ms: Math.round(ms)
+  };
 }
 function unreadable(detail) {
   return err(blocked("changesUnreadable", cut(detail, 2e3)));
@@ -40913,21 +40955,6 @@ var PROVIDER_URLS = {
   openrouter: "https://openrouter.ai/api"
 };
 
-// src/core/wire/json.ts
-function parseRecord(text2) {
-  try {
-    return record2(JSON.parse(text2));
-  } catch {
-    return void 0;
-  }
-}
-function record2(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
-}
-function textOf(value) {
-  return typeof value === "string" ? value : "";
-}
-
 // action/src/harness/harness.ts
 var BY_SIGNAL = {
   quota: "quotaExhausted",
@@ -40948,8 +40975,8 @@ function confirmEnding(ending, facts) {
   const isOfModel = lastError?.status === 404 || lastError?.status === 403 && ending.kind === "modelNotFound";
   return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
 }
-function quote(word) {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+function quote(word2) {
+  return `'${word2.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 // action/src/harness/reading.ts
@@ -40998,7 +41025,7 @@ function toEnding({ ending, detail, turns, finalMessage }) {
 }
 function* eventsOf(stdout, words) {
   for (const line of stdout.toString("utf8").split("\n")) {
-    if (!words.some((word) => line.includes(word))) continue;
+    if (!words.some((word2) => line.includes(word2))) continue;
     const event = parseRecord(line);
     if (event !== void 0) yield event;
   }
@@ -41394,7 +41421,7 @@ function readError(error3) {
   const message = textOf(data?.["message"]) || textOf(error3["message"]);
   const answer2 = parseRecord(textOf(data?.["responseBody"]));
   const refusal = record2(answer2?.["error"]);
-  const words = [refusal?.["type"], refusal?.["code"], error3["name"]].map(textOf).filter((word) => word !== "");
+  const words = [refusal?.["type"], refusal?.["code"], error3["name"]].map(textOf).filter((word2) => word2 !== "");
   const status = countOf(data?.["statusCode"]);
   const reset = record2(data?.["responseHeaders"])?.["anthropic-ratelimit-unified-reset"];
   return {
@@ -41425,26 +41452,63 @@ function findHarness(name) {
 
 // action/src/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;
-var OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
+var OUTCOME_PATIENCE_MS = 10 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
+var LONGEST_ASKED_MS = MINUTE_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
+function connectApp({ appUrl, attempt }, dispatcher) {
+  const pause = (ms, signal) => sleep(ms, void 0, { signal }).catch(() => {
+  });
+  return makeAppClient({
+    appUrl,
+    attempt,
+    dispatcher,
+    sleep: pause,
+    now: () => performance2.now(),
+    random: () => Math.random()
+  });
+}
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
-    claim: (token) => send(deps, { path: "claim", token, body: CLAIM_REQUEST, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
-    heartbeat: (token, body) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0 }),
+    async claim(token) {
+      const call2 = { path: "claim", token, body: CLAIM_REQUEST, answer: external_exports.unknown(), patienceMs: CLAIM_PATIENCE_MS };
+      const answered = await send(deps, call2);
+      if (!answered.ok) return answered;
+      const claim3 = Claim.safeParse(answered.value);
+      if (claim3.success) return ok(claim3.data);
+      const message = describeUnreadable(answered.value, claim3.error);
+      const { runToken } = record2(answered.value) ?? {};
+      if (typeof runToken === "string")
+        await this.outcome(runToken, toBlocked(blocked("internal", message), { usage: NO_USAGE, observation: null, ms: 0 }));
+      return err({ reason: "refused", status: 200, message });
+    },
+    heartbeat: (token, body, signal) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0, signal }),
     outcome: (token, body, signal) => send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal })
   };
 }
+function describeUnreadable(answer2, error3) {
+  const contract = record2(answer2)?.["contract"];
+  const path = error3.issues[0]?.path.join(".") ?? "";
+  if (path === "contract" && typeof contract === "number") {
+    const older = contract < CONTRACT_VERSION;
+    const versions = `${String(CONTRACT_VERSION - 1)} and ${String(CONTRACT_VERSION)}`;
+    return `The app speaks contract ${String(contract)}, this Action ${versions}: ${older ? "update the app" : "raise the commit of the Action in the workflow of the runner repository"}.`;
+  }
+  const where = path === "" ? "it is no claim" : `\`${path}\` is missing or not of its form`;
+  return `The app's answer is not of this Action's contract: ${where}. Use the commit of the Action that belongs to the app's version.`;
+}
 async function send(deps, call2) {
   const giveUpAt = deps.now() + call2.patienceMs;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+  for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(2 * longestMs, LONGEST_PAUSE_MS)) {
     const answer2 = await sendOnce(deps, call2);
     if (answer2.ok || answer2.error.reason === "refused") return answer2;
+    const pauseMs = Math.max(deps.random() * longestMs, Math.min(answer2.error.retryAfterMs ?? 0, LONGEST_ASKED_MS));
     if (call2.signal?.aborted || deps.now() + pauseMs > giveUpAt) return answer2;
-    await deps.sleep(pauseMs);
+    await deps.sleep(pauseMs, call2.signal);
+    if (call2.signal?.aborted) return answer2;
   }
 }
 async function sendOnce(deps, call2) {
@@ -41465,22 +41529,31 @@ async function sendOnce(deps, call2) {
       signal: call2.signal === void 0 ? timeout : AbortSignal.any([call2.signal, timeout])
     });
     const text2 = await readText(response.body);
-    return readAnswer(response.statusCode, text2, call2.answer);
+    if (text2 === void 0)
+      return err({
+        reason: "refused",
+        status: response.statusCode,
+        message: "The app's answer is too large to be one of its own."
+      });
+    return readAnswer(response.statusCode, readRetryAfter(response.headers["retry-after"]), text2, call2.answer);
   } catch (cause) {
     return err({ reason: "unreachable", status: null, message: messageOf(cause) });
   }
+}
+function readRetryAfter(header2) {
+  return typeof header2 === "string" && /^\d{1,9}$/.test(header2) ? Number(header2) * SECOND_MS : void 0;
 }
 async function readText(body) {
   const chunks = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error("the app's answer is too large");
+    if (bytes > MAX_ANSWER_BYTES) return void 0;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
-function readAnswer(status, text2, schema) {
+function readAnswer(status, retryAfterMs, text2, schema) {
   const body = parseJson(text2);
   if (status === 200) {
     const answer2 = schema.safeParse(body);
@@ -41494,7 +41567,7 @@ function readAnswer(status, text2, schema) {
   const refusal = Refusal.safeParse(body);
   const message = refusal.success ? cut(`${refusal.data.error} ${refusal.data.fix}`, 500) : `HTTP ${String(status)}`;
   const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
-  return err({ reason: final ? "refused" : "unreachable", status, message });
+  return err({ reason: final ? "refused" : "unreachable", status, message, retryAfterMs });
 }
 function parseJson(text2) {
   try {
@@ -41504,16 +41577,20 @@ function parseJson(text2) {
   }
 }
 
-// action/src/attempt.ts
-var import_undici6 = __toESM(require_undici(), 1);
-import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance14 } from "node:perf_hooks";
+// action/src/claimed.ts
+import { performance as performance18 } from "node:perf_hooks";
+var import_undici7 = __toESM(require_undici(), 1);
 
 // src/core/wire/cost.ts
 function costOf(usage, price) {
   const micro = BigInt(usage.inputTokens) * BigInt(price.input) + BigInt(usage.outputTokens) * BigInt(price.output) + BigInt(usage.cacheReadTokens) * BigInt(price.cacheRead) + BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWrite) + BigInt(usage.cacheWrite1hTokens) * BigInt(price.cacheWrite1h);
   return MicroUsd(Number((micro + 999999n) / 1000000n));
 }
+
+// action/src/attempt.ts
+var import_undici6 = __toESM(require_undici(), 1);
+import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
+import { performance as performance15 } from "node:perf_hooks";
 
 // action/src/usage.ts
 function combine(a, b, by) {
@@ -41568,12 +41645,12 @@ function add(a, b) {
 // action/src/detect.ts
 import { access as access3 } from "node:fs/promises";
 import { join as join2 } from "node:path";
-import { performance as performance3 } from "node:perf_hooks";
+import { performance as performance4 } from "node:perf_hooks";
 
 // action/src/process.ts
 import { spawn } from "node:child_process";
-import { performance as performance2 } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
+import { performance as performance3 } from "node:perf_hooks";
+import { setTimeout as sleep2 } from "node:timers/promises";
 
 // action/src/family.ts
 import { readdir as readdir2, readFile } from "node:fs/promises";
@@ -41620,13 +41697,16 @@ async function readOwnBytes(pid) {
 
 // action/src/process.ts
 var KEEP_BYTES = 32 * 1024 * 1024;
-var GRACE_MS = 5e3;
+var GRACE_MS = 2e3;
+var running = /* @__PURE__ */ new Set();
 async function run(command) {
   const nothing = { signal: null, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
   if (command.signal?.aborted) return { ...nothing, exitCode: null, killed: true };
-  const started = performance2.now();
+  const started = performance3.now();
   const child = start(command);
   if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
+  const { pid } = child;
+  if (pid !== void 0) running.add(pid);
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
   const stderr = makeTail(command.keepBytes ?? 64 * 1024);
   child.stdout.on("data", stdout.add);
@@ -41638,7 +41718,7 @@ async function run(command) {
   let killing;
   const stop = () => {
     killed = true;
-    if (child.pid !== void 0) killing ??= endTree(child.pid, () => child.exitCode !== null || child.signalCode !== null);
+    if (pid !== void 0) killing ??= endTree(pid, () => child.exitCode !== null || child.signalCode !== null);
   };
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
@@ -41656,7 +41736,8 @@ async function run(command) {
   watch.abort();
   command.signal?.removeEventListener("abort", stop);
   await killing;
-  const ms = Math.round(performance2.now() - started);
+  if (pid !== void 0) running.delete(pid);
+  const ms = Math.round(performance3.now() - started);
   return { exitCode: end.code, signal: end.signal, killed, stdout: stdout.read(), stderr: stderr.read().toString("utf8"), ms };
 }
 function start({ file: file2, args, cwd, env }) {
@@ -41668,16 +41749,22 @@ function start({ file: file2, args, cwd, env }) {
 }
 var WATCH_MS = 500;
 async function watchOver(pid, most, stop, signal) {
-  while (!signal.aborted && !await outgrows(pid, most)) await sleep(WATCH_MS, void 0, { signal }).catch(() => {
+  while (!signal.aborted && !await outgrows(pid, most)) await sleep2(WATCH_MS, void 0, { signal }).catch(() => {
   });
   if (!signal.aborted) stop();
+}
+async function killAll() {
+  for (const pid of running) await killTree(pid, await descendants(pid));
 }
 async function endTree(pid, ended) {
   const family = await descendants(pid);
   kill(pid, "SIGTERM");
-  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
+  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep2(100);
   const later2 = ended() ? [] : await descendants(pid);
-  for (const child of [...family, ...later2]) if (await isSame(child)) kill(child.pid, "SIGKILL");
+  await killTree(pid, [...family, ...later2]);
+}
+async function killTree(pid, family) {
+  for (const child of family) if (await isSame(child)) kill(child.pid, "SIGKILL");
   kill(pid, "SIGKILL");
   kill(-pid, "SIGKILL");
 }
@@ -41890,7 +41977,7 @@ function ofMake({ texts, tools }) {
 }
 var MAX_FILE_BYTES = 1024 * 1024;
 async function readShown(git, workspace, base) {
-  const until = performance3.now() + MINUTE_MS;
+  const until = performance4.now() + MINUTE_MS;
   const listed2 = await runGit(git, { args: ["ls-tree", "--name-only", "-z", base], until });
   const names = new Set(listed2.stdout.toString("utf8").split("\0"));
   const texts = {};
@@ -41918,15 +42005,15 @@ async function those(all, test) {
 import { randomBytes } from "node:crypto";
 import { chmod as chmod2, mkdir as mkdir3, rename as rename2 } from "node:fs/promises";
 import { join as join4 } from "node:path";
-import { performance as performance5 } from "node:perf_hooks";
+import { performance as performance6 } from "node:perf_hooks";
 
 // action/src/workspace.ts
 var import_undici3 = __toESM(require_undici(), 1);
 import { mkdir as mkdir2, mkdtemp, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
 import { join as join3 } from "node:path";
-import { performance as performance4 } from "node:perf_hooks";
-import { setTimeout as sleep2 } from "node:timers/promises";
+import { performance as performance5 } from "node:perf_hooks";
+import { setTimeout as sleep3 } from "node:timers/promises";
 async function makeWorkspace(temp) {
   await mkdir2(temp, { recursive: true });
   const root = await mkdtemp(join3(temp, "agent-pool-"));
@@ -41951,7 +42038,7 @@ async function removeTree(folder) {
     await rm2(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
     const env = { PATH: SYSTEM_PATH };
-    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance4.now() + MINUTE_MS });
+    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance5.now() + MINUTE_MS });
     await rm2(folder, { recursive: true, force: true }).catch(() => {
     });
   }
@@ -42002,12 +42089,12 @@ async function fetchCommit(deps, workspace, checkout) {
     checkout.base
   ];
   for (let tries = 1; ; tries += 1) {
-    const until = Math.min(deps.until, performance4.now() + 10 * MINUTE_MS);
+    const until = Math.min(deps.until, performance5.now() + 10 * MINUTE_MS);
     const fetched = await runGit(git, { args, env, until, signal: deps.signal });
     if (fetched.exitCode === 0) return ok(git);
     if (tries === FETCH_TRIES || fetched.killed)
       return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${lastLine(fetched.stderr)}`));
-    await sleep2(tries * 2 * SECOND_MS);
+    await sleep3(tries * 2 * SECOND_MS);
   }
 }
 async function revokeToken(deps, token) {
@@ -42033,7 +42120,7 @@ async function revokeToken(deps, token) {
     } catch (cause) {
       message = messageOf(cause);
     }
-    if (tries < REVOKE_TRIES) await sleep2(tries * SECOND_MS);
+    if (tries < REVOKE_TRIES) await sleep3(tries * SECOND_MS);
   }
   return err(
     blocked(
@@ -42049,7 +42136,7 @@ async function writeGuides(git, workspace, base) {
   for (const name of GUIDES) {
     const shown = await runGit(git, {
       args: ["cat-file", "blob", `${base}:${name}`],
-      until: performance4.now() + MINUTE_MS,
+      until: performance5.now() + MINUTE_MS,
       keepBytes: 1024 * 1024
     });
     const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
@@ -42109,7 +42196,7 @@ async function copy(workspace, from, to, until) {
     args: ["-a", "--reflink=auto", "--", from, to],
     cwd: workspace.hidden,
     env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
-    until: Math.min(until, performance5.now() + COPY_MS)
+    until: Math.min(until, performance6.now() + COPY_MS)
   });
   if (copied.exitCode === 0) return ok(void 0);
   return err(
@@ -42127,7 +42214,7 @@ async function drop(workspace, name) {
 }
 
 // action/src/verify.ts
-import { performance as performance6 } from "node:perf_hooks";
+import { performance as performance7 } from "node:perf_hooks";
 
 // action/src/failing-log.ts
 import { stripVTControlCharacters } from "node:util";
@@ -42198,7 +42285,7 @@ var RERUN_LIMIT_MS = 2 * MINUTE_MS;
 var MAX_PROCESSES = 4096;
 var KEEP_BYTES2 = 1024 * 1024;
 async function runSetup(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance6.now() + SETUP_LIMIT_MS);
+  const until = Math.min(limits2.until, performance7.now() + SETUP_LIMIT_MS);
   for (const line of commands) {
     const ended = await place.sandbox.run({
       ...bounded(line),
@@ -42216,7 +42303,7 @@ ${said}`));
   return ok(void 0);
 }
 async function runBaseline(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance6.now() + BASELINE_LIMIT_MS);
+  const until = Math.min(limits2.until, performance7.now() + BASELINE_LIMIT_MS);
   const runs = /* @__PURE__ */ new Map();
   for (const line of commands) {
     const ran = await runCheck(place, line, { ...limits2, until });
@@ -42225,7 +42312,7 @@ async function runBaseline(place, commands, limits2) {
   return runs;
 }
 async function runVerification(place, commands, baseline, limits2) {
-  const within = { ...limits2, until: Math.min(limits2.until, performance6.now() + VERIFY_LIMIT_MS) };
+  const within = { ...limits2, until: Math.min(limits2.until, performance7.now() + VERIFY_LIMIT_MS) };
   const results = [];
   for (const command of commands) {
     const ran = await runCheck(place, command, within);
@@ -42300,7 +42387,7 @@ function expectedOf({ checks, baseline }) {
 
 // action/src/git-index.ts
 import { join as join5 } from "node:path";
-import { performance as performance7 } from "node:perf_hooks";
+import { performance as performance8 } from "node:perf_hooks";
 var MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 function callWithIndex(git, workspace) {
   const env = { GIT_INDEX_FILE: join5(workspace.hidden, "index") };
@@ -42309,7 +42396,7 @@ function callWithIndex(git, workspace) {
       ...more,
       args,
       env,
-      until: performance7.now() + 2 * MINUTE_MS,
+      until: performance8.now() + 2 * MINUTE_MS,
       keepBytes: MAX_OUTPUT_BYTES
     });
     return ended.stdout.length < MAX_OUTPUT_BYTES ? ended : { ...ended, exitCode: 128, stderr: "its answer is too long" };
@@ -42639,7 +42726,7 @@ function decodePath(bytes) {
 }
 
 // action/src/credential.ts
-import { performance as performance8 } from "node:perf_hooks";
+import { performance as performance9 } from "node:perf_hooks";
 function makeCredential(settings) {
   if (settings.auth === "workload-identity")
     return { place: placeOf(settings.upstream), show: keepFresh(() => exchange(settings)) };
@@ -42663,7 +42750,7 @@ function keepFresh(ask) {
   let asked;
   let until = 0;
   return async () => {
-    if (asked === void 0 || performance8.now() >= until) {
+    if (asked === void 0 || performance9.now() >= until) {
       until = Infinity;
       asked = ask();
     }
@@ -42671,7 +42758,7 @@ function keepFresh(ask) {
     const answer2 = await mine;
     if (mine !== asked) return answer2;
     if (!answer2.ok) asked = void 0;
-    else if (until === Infinity) until = performance8.now() + Math.max(0, answer2.value.goodForMs - RENEW_BEFORE_MS);
+    else if (until === Infinity) until = performance9.now() + Math.max(0, answer2.value.goodForMs - RENEW_BEFORE_MS);
     return answer2;
   };
 }
@@ -42754,7 +42841,7 @@ async function callJson(dispatcher, { method, url: url2, headers, body }) {
 // action/src/gateway.ts
 var import_undici5 = __toESM(require_undici(), 1);
 import { createServer } from "node:http";
-import { performance as performance11 } from "node:perf_hooks";
+import { performance as performance12 } from "node:perf_hooks";
 
 // action/src/gateway-body.ts
 var MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -42808,8 +42895,8 @@ var TOO_LARGE = [413, "request_too_large", "the body is too large"];
 
 // action/src/gateway-upstream.ts
 var import_undici4 = __toESM(require_undici(), 1);
-import { performance as performance9 } from "node:perf_hooks";
-import { setTimeout as sleep3 } from "node:timers/promises";
+import { performance as performance10 } from "node:perf_hooks";
+import { setTimeout as sleep4 } from "node:timers/promises";
 
 // action/src/gateway-call.ts
 function call(dispatcher, { gone, onBegun, ...options }) {
@@ -42820,14 +42907,14 @@ function call(dispatcher, { gone, onBegun, ...options }) {
   let controller;
   const early = [];
   let take = (chunk) => void early.push(chunk);
-  const fail = (cause) => {
+  const fail2 = (cause) => {
     answered.reject(cause);
     ended.reject(cause);
   };
   const stop = () => {
     const cause = new Error("nobody waits for the answer");
     controller?.abort(cause);
-    fail(cause);
+    fail2(cause);
   };
   gone.addEventListener("abort", stop, { once: true });
   dispatcher.dispatch(options, {
@@ -42852,7 +42939,7 @@ function call(dispatcher, { gone, onBegun, ...options }) {
     },
     onResponseData: (_, chunk) => take(chunk),
     onResponseEnd: () => ended.resolve(),
-    onResponseError: (_, cause) => fail(cause)
+    onResponseError: (_, cause) => fail2(cause)
   });
   return answered.promise;
 }
@@ -42913,9 +43000,9 @@ async function answerOf(state, sending) {
     const refused = { status, headers, said };
     if (isForGood(signal)) state.refusal = refused;
     const pauseMs = pauseAfter(tries, status, signal);
-    if (pauseMs === void 0 || performance9.now() + pauseMs > state.deadline) return refused;
+    if (pauseMs === void 0 || performance10.now() + pauseMs > state.deadline) return refused;
     const over = AbortSignal.any([sending.gone, state.stopping]);
-    await sleep3(pauseMs, void 0, { signal: over }).catch(() => {
+    await sleep4(pauseMs, void 0, { signal: over }).catch(() => {
     });
     if (over.aborted) return refused;
   }
@@ -43039,7 +43126,7 @@ function makeJsonMeter(usageOf3) {
 }
 
 // action/src/observer.ts
-import { performance as performance10 } from "node:perf_hooks";
+import { performance as performance11 } from "node:perf_hooks";
 
 // src/core/wire/limits.ts
 var CLAIMS = [
@@ -43247,7 +43334,7 @@ var SAYS_UNPAID = /credit balance|out of credits|insufficient (?:credits?|balanc
 function readSignal(failed) {
   const { status } = failed;
   const said = readError2(failed.body);
-  const is = (words) => said.words.some((word) => words.has(word));
+  const is = (words) => said.words.some((word2) => words.has(word2));
   if (status === 529 || status === 503 || is(OVERLOADED2)) return { kind: "overload" };
   if (status >= 500) return { kind: "unknown" };
   if (failed.rejection !== null) return toQuota(failed, failed.rejection);
@@ -43364,7 +43451,7 @@ function toHeaders(given) {
 }
 
 // action/src/observer.ts
-var CLOCKS = { monotonic: () => performance10.now(), wall: () => Date.now() };
+var CLOCKS = { monotonic: () => performance11.now(), wall: () => Date.now() };
 var STALE_MS = 5 * MINUTE_MS;
 function makeObserver(model, { monotonic, wall } = CLOCKS) {
   const readings = /* @__PURE__ */ new Map();
@@ -43496,7 +43583,7 @@ async function answer(state, request, response) {
 }
 function whyClosed(state) {
   if (!state.open || state.stopping.aborted) return [403, "not_open", "no model calls in this phase"];
-  if (performance11.now() < state.deadline) return void 0;
+  if (performance12.now() < state.deadline) return void 0;
   state.refusedForTime = true;
   return [403, "deadline_passed", "the lease's time is over"];
 }
@@ -43585,7 +43672,7 @@ function refuse({ wire }, response, [status, type, message, retry = NEVER_AGAIN]
 }
 
 // action/src/repair.ts
-import { performance as performance12 } from "node:perf_hooks";
+import { performance as performance13 } from "node:perf_hooks";
 var MIN_REPAIR_MS = MINUTE_MS;
 async function workAndRepair(steps, begun, bounds, log) {
   const { signal } = bounds;
@@ -43597,7 +43684,7 @@ async function workAndRepair(steps, begun, bounds, log) {
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
     const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
-    const isTime = performance12.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
+    const isTime = performance13.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
     if (ending.kind !== "completed" || turnsLeft <= 0 || !isTime || steps.isBudgetSpent()) break;
     const { failure: failure2 } = verified;
     if (failure2 === void 0 || couldNotStart(failure2.exitCode)) break;
@@ -43680,7 +43767,7 @@ import { randomBytes as randomBytes2 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
 import { createServer as createServer2 } from "node:http";
 import { delimiter as delimiter2, dirname as dirname2, join as join8 } from "node:path";
-import { performance as performance13 } from "node:perf_hooks";
+import { performance as performance14 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
   "registry.yarnpkg.com",
@@ -43801,7 +43888,7 @@ async function proveSandbox(sandbox, deps) {
 ${PROBE}`,
       env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
       reach: { to: "gateway", address: allowed.address },
-      until: performance13.now() + 30 * SECOND_MS
+      until: performance14.now() + 30 * SECOND_MS
     });
     const seen = parseRecord(ended.stdout.toString("utf8").trim());
     if (seen === void 0) {
@@ -44050,7 +44137,7 @@ function toOutcome(deps, done) {
     checks,
     verification,
     changes,
-    ms: Math.round(performance14.now() - deps.claimedAt)
+    ms: Math.round(performance15.now() - deps.claimedAt)
   };
 }
 async function work(deps, git, gateway, known, settings) {
@@ -44147,25 +44234,101 @@ async function runHarness(deps, gateway, settings) {
   return { ending, session: reading2.sessionId };
 }
 
-// action/src/log.ts
-import { performance as performance15 } from "node:perf_hooks";
-function makeLog() {
-  const started = performance15.now();
-  return (phase, facts = {}) => {
-    const seconds = ((performance15.now() - started) / 1e3).toFixed(1).padStart(7);
-    const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
-    info([`${seconds} s  ${phase}`, ...told].join("  "));
+// action/src/outbox.ts
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { mkdir as mkdir4, readFile as readFile3, rename as rename4, rm as rm5, writeFile as writeFile5 } from "node:fs/promises";
+import { dirname as dirname3, join as join9 } from "node:path";
+
+// src/core/wire/sealed.ts
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  hkdfSync
+} from "node:crypto";
+var MAGIC = Buffer.from("APO", "latin1");
+var KEY_BYTES = 32;
+var NONCE_BYTES = 12;
+var TAG_BYTES = 16;
+var HEAD_BYTES = MAGIC.length + KEY_BYTES + TAG_BYTES;
+var SEALED_OUTCOME = {
+  artifact: "agent-pool-outcome",
+  file: "outcome.sealed",
+  maxBytes: MAX_OUTCOME_BYTES + HEAD_BYTES
+};
+function seal(text2, own2, app, to) {
+  const secret = diffieHellman({ privateKey: toPrivate(own2), publicKey: toPublic(app) });
+  const { key, nonce } = derive(secret, own2.publicKey, app, to);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(boundTo(to));
+  const sealed = Buffer.concat([cipher.update(text2, "utf8"), cipher.final()]);
+  return Buffer.concat([MAGIC, Buffer.from(own2.publicKey, "base64url"), cipher.getAuthTag(), sealed]);
+}
+function derive(secret, job, app, { tokenHash }) {
+  const info2 = `agent-pool outcome 1 ${job} ${app}`;
+  const bytes = Buffer.from(hkdfSync("sha256", secret, Buffer.from(tokenHash, "hex"), info2, KEY_BYTES + NONCE_BYTES));
+  return { key: bytes.subarray(0, KEY_BYTES), nonce: bytes.subarray(KEY_BYTES) };
+}
+function boundTo({ lease }) {
+  return Buffer.concat([MAGIC, Buffer.from(lease)]);
+}
+function toPublic(x) {
+  return createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
+}
+function toPrivate({ publicKey: x, privateKey: d }) {
+  return createPrivateKey({ key: { kty: "OKP", crv: "X25519", x, d }, format: "jwk" });
+}
+
+// action/src/outbox.ts
+var Kept = external_exports.strictObject({
+  appUrl: external_exports.string(),
+  attempt: external_exports.string(),
+  runToken: external_exports.string(),
+  outcome: Outcome,
+  sealed: external_exports.string().optional()
+});
+function makeOutbox(temp, { appUrl, attempt }, { runToken, outcomeKey }) {
+  const path = join9(temp, `agent-pool-${attempt}.json`);
+  const sealed = outcomeKey === null ? void 0 : join9(temp, `agent-pool-${attempt}`, SEALED_OUTCOME.file);
+  let last = Promise.resolve();
+  const next = (write) => last = last.catch(() => {
+  }).then(write);
+  return {
+    path,
+    sealed,
+    keep: (outcome) => next(async () => {
+      await replace(path, JSON.stringify({ appUrl, attempt, runToken, outcome, sealed }));
+      if (sealed === void 0 || outcomeKey === null) return;
+      const tokenHash = createHash("sha256").update(runToken).digest("hex");
+      await replace(sealed, seal(JSON.stringify(outcome), makeKeys(), outcomeKey, { lease: attempt, tokenHash }));
+    }),
+    clear: () => next(() => clearKept(path, sealed))
   };
+}
+async function clearKept(path, sealed) {
+  await rm5(path, { force: true });
+  if (sealed !== void 0) await rm5(dirname3(sealed), { recursive: true, force: true });
+}
+function makeKeys() {
+  const { x = "", d = "" } = generateKeyPairSync("x25519").privateKey.export({ format: "jwk" });
+  return { publicKey: x, privateKey: d };
+}
+async function replace(path, content) {
+  const fresh = `${path}.new`;
+  await mkdir4(dirname3(path), { recursive: true });
+  await writeFile5(fresh, content, { mode: 384 });
+  await rename4(fresh, path);
 }
 
 // action/src/tools.ts
-import { createHash, hash as digest, randomBytes as randomBytes4 } from "node:crypto";
+import { createHash as createHash2, hash as digest, randomBytes as randomBytes4 } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
-import { access as access5, constants as constants5, copyFile as copyFile2, mkdir as mkdir4, readdir as readdir5, readlink as readlink3, rename as rename4, rm as rm5 } from "node:fs/promises";
-import { dirname as dirname3, join as join9 } from "node:path";
+import { access as access5, constants as constants5, copyFile as copyFile2, mkdir as mkdir5, readdir as readdir5, readlink as readlink3, rename as rename5, rm as rm6 } from "node:fs/promises";
+import { dirname as dirname4, join as join10 } from "node:path";
 import { performance as performance16 } from "node:perf_hooks";
 import { pipeline } from "node:stream/promises";
-import { setTimeout as sleep4 } from "node:timers/promises";
+import { setTimeout as sleep5 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 // action/src/pins.json
@@ -44195,31 +44358,31 @@ var pins_default = {
 // action/src/tools.ts
 var TOOLS2 = pins_default;
 var PLATFORM = "linux-x64";
-var LOCKS = join9(dirname3(fileURLToPath(import.meta.url)), "..", "tools");
+var LOCKS = join10(dirname4(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {
   const { version: version2, executable, tree } = TOOLS2[id];
   const refuse2 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
   if (`${process.platform}-${process.arch}` !== PLATFORM)
     return refuse2(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join9(surroundings.toolCache, "agent-pool");
-  const folder = join9(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join9(folder, executable) };
+  const shelf = join10(surroundings.toolCache, "agent-pool");
+  const folder = join10(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join10(folder, executable) };
   try {
-    await mkdir4(shelf, { recursive: true });
+    await mkdir5(shelf, { recursive: true });
     if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join9(shelf, `.${id}-${randomBytes4(6).toString("hex")}`);
+    const fresh = join10(shelf, `.${id}-${randomBytes4(6).toString("hex")}`);
     try {
       const installed = await npmCi(id, fresh, surroundings);
       if (!installed.ok) return refuse2(installed.error);
       const found = await hashTree(fresh);
       if (found !== tree) return refuse2(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
-      await replace(fresh, folder, tree);
+      await replace2(fresh, folder, tree);
     } finally {
-      await rm5(fresh, { recursive: true, force: true });
+      await rm6(fresh, { recursive: true, force: true });
     }
     for (let tries = 0; tries < 5; tries += 1) {
       if (await isIntact(folder, tree)) return ok(tool);
-      await sleep4(500);
+      await sleep5(500);
     }
     return refuse2(`${folder} does not hold what was installed there: another job is changing it.`);
   } catch (cause) {
@@ -44227,10 +44390,10 @@ async function installTool(id, surroundings) {
   }
 }
 async function npmCi(id, folder, surroundings) {
-  await mkdir4(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join9(LOCKS, id, name), join9(folder, name));
-  const home = join9(folder, ".home");
-  await mkdir4(home);
+  await mkdir5(folder);
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join10(LOCKS, id, name), join10(folder, name));
+  const home = join10(folder, ".home");
+  await mkdir5(home);
   const ended = await run({
     file: "npm",
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
@@ -44238,43 +44401,43 @@ async function npmCi(id, folder, surroundings) {
     env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
     until: performance16.now() + 10 * MINUTE_MS
   });
-  await rm5(home, { recursive: true, force: true });
+  await rm6(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(void 0);
   const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
   return err(
     `npm could not install ${id} ${TOOLS2[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`
   );
 }
-async function replace(fresh, folder, tree) {
+async function replace2(fresh, folder, tree) {
   try {
-    await rename4(fresh, folder);
+    await rename5(fresh, folder);
   } catch {
     if (await isIntact(folder, tree)) return;
     const aside = `${fresh}-old`;
-    await rename4(folder, aside).catch(() => {
+    await rename5(folder, aside).catch(() => {
     });
-    await rename4(fresh, folder).catch(() => {
+    await rename5(fresh, folder).catch(() => {
     });
-    await rm5(aside, { recursive: true, force: true });
+    await rm6(aside, { recursive: true, force: true });
   }
 }
 async function isIntact(folder, tree) {
   return await hashTree(folder).catch(() => void 0) === tree;
 }
 async function hashTree(folder) {
-  const root = join9(folder, "node_modules");
-  const hash2 = createHash("sha256");
+  const root = join10(folder, "node_modules");
+  const hash2 = createHash2("sha256");
   async function add2(relative) {
-    const entries = await readdir5(join9(root, relative), { withFileTypes: true });
+    const entries = await readdir5(join10(root, relative), { withFileTypes: true });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
-      const path = join9(relative, entry.name);
+      const path = join10(relative, entry.name);
       if (path === ".bin" || path === ".package-lock.json") continue;
       if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join9(root, path))}\0`);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join10(root, path))}\0`);
       else if (entry.isFile()) {
         hash2.update(`file ${path}\0`);
-        hash2.update(await hashFile(join9(root, path)));
+        hash2.update(await hashFile(join10(root, path)));
       } else hash2.update(`other ${path}\0`);
     }
   }
@@ -44289,7 +44452,7 @@ async function hashTree(folder) {
 var SMALL_BYTES = 1024 * 1024;
 async function hashFile(path) {
   if (statSync(path).size <= SMALL_BYTES) return digest("sha256", readFileSync(path), "buffer");
-  const content = createHash("sha256");
+  const content = createHash2("sha256");
   await pipeline(createReadStream(path, { highWaterMark: SMALL_BYTES }), content);
   return content.digest();
 }
@@ -44793,13 +44956,13 @@ async function prepare(inputs, workspace, log) {
   log("sandbox proven", { version: srt.value.version });
   return ok({ srt: srt.value });
 }
-async function equip(inputs, workspace, ready, { route, auth: word }, log) {
+async function equip(inputs, workspace, ready, { route, auth: word2 }, log) {
   const harness = findHarness(route.harness);
   if (harness === void 0) return unknown2("the harness", route.harness, Object.keys(HARNESS));
   const provider = PROVIDERS.find((known) => known === route.provider);
   if (provider === void 0) return unknown2("the provider", route.provider, PROVIDERS);
-  const auth = AUTHS.find((known) => known === word);
-  if (auth === void 0) return unknown2("credentials of the kind", word, AUTHS);
+  const auth = AUTHS.find((known) => known === word2);
+  if (auth === void 0) return unknown2("credentials of the kind", word2, AUTHS);
   const { speaks, auths } = harness.info;
   const wireId = speaks[provider];
   if (wireId === void 0 || !auths.includes(auth))
@@ -44821,18 +44984,17 @@ async function equip(inputs, workspace, ready, { route, auth: word }, log) {
   const sandbox = ready.srt === void 0 ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
   return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
 }
-function unknown2(what, word, known) {
+function unknown2(what, word2, known) {
   return err(
     blocked(
       "harnessUnavailable",
-      `The workflow's version of the Action doesn't know ${what} \`${cut(word, 50)}\`, only ${known.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`
+      `The workflow's version of the Action doesn't know ${what} \`${cut(word2, 50)}\`, only ${known.join(", ")}. Raise the commit of the Action in the workflow of the runner repository.`
     )
   );
 }
 
 // action/src/report.ts
-import { readFile as readFile3, rename as rename5, rm as rm6, writeFile as writeFile5 } from "node:fs/promises";
-import { setTimeout as sleep5 } from "node:timers/promises";
+import { setTimeout as sleep6 } from "node:timers/promises";
 
 // src/core/wire/redact.ts
 var SHAPES = [
@@ -44912,30 +45074,6 @@ function placesOf(form, letters) {
 }
 
 // action/src/report.ts
-var Pending = external_exports.strictObject({
-  appUrl: external_exports.string(),
-  attempt: external_exports.string(),
-  runToken: external_exports.string(),
-  usage: Usage,
-  ms: external_exports.number(),
-  outcome: Outcome.nullable()
-});
-async function savePending(path, pending) {
-  const fresh = `${path}.new`;
-  await writeFile5(fresh, JSON.stringify(pending), { mode: 384 });
-  await rename5(fresh, path);
-}
-function toBlocked(fault, { usage, observation, ms }) {
-  return {
-    kind: "blocked",
-    contract: CONTRACT_VERSION,
-    reason: fault.reason,
-    detail: cut(fault.detail, 2e3),
-    usage,
-    observation,
-    ms: Math.round(ms)
-  };
-}
 function toReportable(outcome, secrets) {
   const clean = (text2, limit) => cut(redact(storable(text2), secrets), limit);
   if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2e3) };
@@ -44967,11 +45105,8 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
   return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome);
 }
-async function report(client, path, pending, signal) {
-  const { runToken, outcome } = pending;
-  await savePending(path, pending);
+async function report(client, runToken, outcome, signal) {
   const answer2 = await client.outcome(runToken, outcome, signal);
-  if (answer2.ok || answer2.error.reason === "refused") await rm6(path, { force: true });
   if (answer2.ok) return ok(void 0);
   if (outcome.kind === "ran" && isUnreadable(answer2.error)) {
     const fault = blocked("internal", describeUndelivered(answer2.error));
@@ -44979,12 +45114,16 @@ async function report(client, path, pending, signal) {
   }
   return err(answer2.error);
 }
+function isOver(sent) {
+  return sent.ok || sent.error.reason === "refused";
+}
 function isUnreadable(failure2) {
   return failure2.status === 400 || failure2.status === 413;
 }
 function describeUndelivered(failure2) {
   const said = `The outcome could not be delivered: ${failure2.message}.`.replace(/\.\.$/, ".");
-  if (failure2.reason === "unreachable") return `${said} The post step of this job tries once more.`;
+  if (failure2.reason === "unreachable")
+    return `${said} It is kept: the post step of this job tries once more, and the app takes the run's artifact.`;
   if (failure2.status === 413)
     return `${said} Let the app, and a proxy before it, take bodies of ${MAX_OUTCOME_BYTES} bytes, then start the issue again: its changes are not kept.`;
   if (failure2.status === 400)
@@ -44995,13 +45134,13 @@ function startHeartbeats(client, runToken, everyMs, beat, onStop) {
   const ended = new AbortController();
   const loop = async () => {
     while (!ended.signal.aborted) {
-      const answer2 = await client.heartbeat(runToken, beat());
+      const answer2 = await client.heartbeat(runToken, beat(), ended.signal);
       if (answer2.ok ? answer2.value.stop : answer2.error.reason === "refused") {
         if (!ended.signal.aborted)
           onStop(answer2.ok ? "the app said stop" : `the app refused the heartbeat: ${answer2.error.message}`);
         return;
       }
-      await sleep5(everyMs, void 0, { signal: ended.signal }).catch(() => {
+      await sleep6(everyMs, void 0, { signal: ended.signal }).catch(() => {
       });
     }
   };
@@ -45014,20 +45153,212 @@ function startHeartbeats(client, runToken, everyMs, beat, onStop) {
   };
 }
 
+// action/src/stopping.ts
+import { performance as performance17 } from "node:perf_hooks";
+import { setTimeout as sleep7 } from "node:timers/promises";
+var END_WORK_MS = 3 * SECOND_MS;
+var REPORT_MS = 2 * SECOND_MS;
+function makeStopping(log) {
+  const stopping = new AbortController();
+  let cancelledAt;
+  const { promise: overdue, resolve } = Promise.withResolvers();
+  const cancel = () => {
+    if (cancelledAt !== void 0) return;
+    cancelledAt = performance17.now();
+    log("cancelled");
+    stopping.abort();
+    void sleep7(END_WORK_MS).then(resolve);
+  };
+  process.on("SIGINT", cancel).on("SIGTERM", cancel);
+  return {
+    signal: stopping.signal,
+    stop(reason) {
+      log("stopping", { reason });
+      stopping.abort();
+    },
+    overdue,
+    reportUntil() {
+      if (cancelledAt === void 0) return void 0;
+      return AbortSignal.timeout(Math.max(1, Math.ceil(cancelledAt + END_WORK_MS + REPORT_MS - performance17.now())));
+    }
+  };
+}
+
+// action/src/summary.ts
+function makePhases(now, startedAt) {
+  const entered = [{ phase: "fetch", at: startedAt }];
+  return {
+    enter: (phase) => void entered.push({ phase, at: now() }),
+    current: () => entered.at(-1)?.phase ?? "fetch",
+    spans() {
+      const spans = entered.map(({ phase, at }, index) => ({ phase, ms: (entered[index + 1]?.at ?? now()) - at }));
+      const sum = (phase) => spans.reduce((ms, span2) => ms + (span2.phase === phase ? span2.ms : 0), 0);
+      return PHASES.map((phase) => ({ phase, ms: sum(phase) })).filter(({ ms }) => ms > 0);
+    }
+  };
+}
+function renderSummary({ route, outcome, costMicroUsd, phases, delivered }) {
+  const { usage } = outcome;
+  const ended = outcome.kind === "ran" ? outcome.ending.kind : outcome.reason;
+  const input2 = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens + usage.cacheWrite1hTokens;
+  const rows = [
+    ["ending", word(ended)],
+    ["harness", outcome.kind === "ran" ? word(outcome.harnessVersion) : word(route.harness)],
+    ["model", `${word(route.model)}, tier ${word(route.tier)}`],
+    ["tokens", `${String(input2)} in (${String(usage.cacheReadTokens)} from the cache), ${String(usage.outputTokens)} out`],
+    ["cost at list price", formatUsd(costMicroUsd)],
+    ...outcome.kind === "ran" ? [["checks", checksOf(outcome)], ["changed files", String(outcome.changes.length)]] : [],
+    ["seconds", phases.map(({ phase, ms }) => `${phase} ${(ms / SECOND_MS).toFixed(1)}`).join(", ")],
+    ["outcome", delivered ? "delivered to the app" : "not delivered; kept for the post step and as this run's artifact"]
+  ];
+  const table = ["| | |", "|---|---|", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
+  const next = outcome.kind === "ran" ? NEXT[outcome.ending.kind] : describeForReaders(outcome);
+  return `### agent-pool: ${word(ended)}
+
+${table}
+
+**Next:** ${oneLine(next)}
+`;
+}
+function renderFailure(reason) {
+  return `### agent-pool: no attempt
+
+${oneLine(reason)}
+`;
+}
+async function writeSummary(markdown) {
+  await summary.addRaw(markdown).write().catch(() => {
+  });
+}
+var NOT_FOR_READERS = ["setupFailed", "changesUnreadable"];
+function describeForReaders({ reason, detail }) {
+  if (NOT_FOR_READERS.includes(reason)) return `${reason}: the app's comment on the issue says more.`;
+  return `${reason}: ${detail.split("\n", 1)[0] ?? ""}`;
+}
+var JUDGED = "Nothing here: the app judges the outcome and says on the issue what comes of it.";
+var RESTS = "Nothing here: the app lets this credential rest and goes on with another.";
+var KEY = "Look at the key in this job's environment and at its account with the provider.";
+var NEXT = {
+  completed: JUDGED,
+  turnLimit: JUDGED,
+  budgetExhausted: JUDGED,
+  timedOut: JUDGED,
+  crashed: `${JUDGED} A job that was cancelled or stopped ends like this as well.`,
+  rateLimited: RESTS,
+  quotaExhausted: RESTS,
+  overloaded: RESTS,
+  authFailed: KEY,
+  billing: KEY,
+  modelNotFound: "See whether this credential may use the model, and which models the policy's routes name.",
+  providerError: "See the provider's status page; label the issue again when it is well."
+};
+function checksOf({ verification }) {
+  const passed = verification.filter(({ exitCode }) => exitCode === 0).length;
+  return `${String(passed)} of ${String(verification.length)} passed`;
+}
+function word(text2) {
+  return `\`${text2.replaceAll(/[^\w .:/@-]/g, "")}\``;
+}
+function oneLine(text2) {
+  return text2.replaceAll(/[\r\n]+/g, " ").replaceAll(/[<>|]/g, "");
+}
+
+// action/src/claimed.ts
+var ENDED_EARLY = blocked(
+  "internal",
+  "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more."
+);
+var CANCELLED = blocked("internal", "The job was cancelled, and what it had done could not be read in the time that was left.");
+async function runClaimed(run2) {
+  const { inputs, client, claim: claim3, claimedAt, log } = run2;
+  const phases = makePhases(() => performance18.now(), claimedAt);
+  let gateway;
+  const soFar = () => {
+    const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
+    return { usage, observation, ms: Math.round(performance18.now() - claimedAt) };
+  };
+  const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim3);
+  const keepSoFar = () => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
+  await keepSoFar();
+  saveState("kept", outbox.path);
+  if (outbox.sealed !== void 0) setOutput("outcome", outbox.sealed);
+  const stopping = makeStopping(log);
+  const beat = () => {
+    if (!stopping.signal.aborted) void keepSoFar().catch(() => {
+    });
+    const { usage, observation } = soFar();
+    const modelCalls = gateway?.facts().modelCalls ?? 0;
+    return { contract: CONTRACT_VERSION, phase: phases.current(), modelCalls, usage, observation };
+  };
+  let outcome;
+  {
+    var _stack = [];
+    try {
+      const _beats = __using(_stack, startHeartbeats(client, claim3.runToken, claim3.heartbeatEveryMs, beat, stopping.stop), true);
+      const onPhase = (next, its) => {
+        phases.enter(next);
+        gateway = its ?? gateway;
+      };
+      const work2 = doAttempt(run2, stopping.signal, onPhase);
+      const ran = await Promise.race([work2, stopping.overdue.then(() => err(CANCELLED))]);
+      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
+        inputs.key,
+        claim3.runToken,
+        claim3.checkout.token
+      ]);
+    } catch (_) {
+      var _error = _, _hasError = true;
+    } finally {
+      var _promise2 = __callDispose(_stack, _error, _hasError);
+      _promise2 && await _promise2;
+    }
+  }
+  await outbox.keep(outcome);
+  phases.enter("report");
+  const sent = await report(client, claim3.runToken, outcome, stopping.reportUntil());
+  if (isOver(sent)) await outbox.clear();
+  await killAll();
+  const { route, budget } = claim3;
+  const costMicroUsd = costOf(outcome.usage, budget.price);
+  await writeSummary(renderSummary({ route, outcome, costMicroUsd, phases: phases.spans(), delivered: sent.ok }));
+  if (!sent.ok) return err(describeUndelivered(sent.error));
+  log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
+  return outcome.kind === "blocked" ? err(describeForReaders(outcome)) : ok(void 0);
+}
+async function doAttempt(run2, stopping, onPhase) {
+  const { inputs, ready, claim: claim3, dispatcher } = run2;
+  const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, claim3, run2.log) : ready;
+  if (equipped.ok)
+    return runAttempt({ ...run2, ...equipped.value, idToken: (audience) => getIDToken(audience), stopping, onPhase });
+  await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim3.checkout.token);
+  return equipped;
+}
+
+// action/src/log.ts
+import { performance as performance19 } from "node:perf_hooks";
+function makeLog() {
+  const started = performance19.now();
+  return (phase, facts = {}) => {
+    const seconds = ((performance19.now() - started) / 1e3).toFixed(1).padStart(7);
+    const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
+    info([`${seconds} s  ${phase}`, ...told].join("  "));
+  };
+}
+
 // action/src/main.ts
-var CANCEL_REPORT_MS = 4 * SECOND_MS;
 async function main() {
   var _stack = [];
   try {
     const log = makeLog();
     const inputs = readInputs();
-    if (!inputs.ok) return setFailed(inputs.error);
-    const dispatcher = new import_undici7.EnvHttpProxyAgent();
+    if (!inputs.ok) return fail(inputs.error);
+    const dispatcher = new import_undici8.EnvHttpProxyAgent();
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
     const claimed = await claim2(inputs.value, dispatcher);
-    if (!claimed.ok) return setFailed(claimed.error);
-    log("claimed", { tier: claimed.value.answer.route.tier, model: claimed.value.answer.route.model });
+    if (!claimed.ok) return fail(claimed.error);
+    const { route } = claimed.value.claim;
+    log("claimed", { tier: route.tier, model: route.model });
     const said = await runClaimed({ inputs: inputs.value, workspace, ready, dispatcher, log, ...claimed.value });
     if (!said.ok) setFailed(said.error);
     await dispatcher.close();
@@ -45039,13 +45370,7 @@ async function main() {
   }
 }
 async function claim2(inputs, dispatcher) {
-  const client = makeAppClient({
-    appUrl: inputs.appUrl,
-    attempt: inputs.attempt,
-    dispatcher,
-    sleep: sleep6,
-    now: () => performance17.now()
-  });
+  const client = connectApp(inputs, dispatcher);
   let token;
   try {
     token = await getIDToken(inputs.appUrl);
@@ -45053,97 +45378,19 @@ async function claim2(inputs, dispatcher) {
     return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
   }
   const answer2 = await client.claim(token);
-  const claimedAt = performance17.now();
+  const claimedAt = performance20.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);
-  return ok({ client, answer: answer2.value, claimedAt });
+  return ok({ client, claim: answer2.value, claimedAt });
 }
-async function runClaimed(run2) {
-  const { inputs, client, answer: answer2, claimedAt, ready, log } = run2;
-  const path = join10(inputs.surroundings.temp, `agent-pool-${inputs.attempt}.json`);
-  const stopping = new AbortController();
-  let phase = "fetch";
-  let gateway;
-  const soFar = () => {
-    const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance17.now() - claimedAt) };
-  };
-  const pending = () => ({
-    appUrl: inputs.appUrl,
-    attempt: inputs.attempt,
-    runToken: answer2.runToken,
-    usage: soFar().usage,
-    ms: soFar().ms,
-    outcome: null
-  });
-  await savePending(path, pending());
-  saveState("pending", path);
-  let cancelled = false;
-  const cancel = () => {
-    cancelled = true;
-    log("cancelled");
-    stopping.abort();
-  };
-  process.once("SIGINT", cancel).once("SIGTERM", cancel);
-  let saving = Promise.resolve();
-  const beat = () => {
-    if (gateway !== void 0 && !stopping.signal.aborted && phase !== "report")
-      saving = saving.then(() => savePending(path, pending())).catch(() => {
-      });
-    const { usage, observation } = soFar();
-    return { contract: CONTRACT_VERSION, phase, modelCalls: gateway?.facts().modelCalls ?? 0, usage, observation };
-  };
-  const stop = (reason) => {
-    log("stopping", { reason });
-    stopping.abort();
-  };
-  let outcome;
-  {
-    var _stack = [];
-    try {
-      const _beats = __using(_stack, startHeartbeats(client, answer2.runToken, answer2.heartbeatEveryMs, beat, stop), true);
-      const onPhase = (next, its) => {
-        phase = next;
-        gateway = its ?? gateway;
-      };
-      const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, answer2, log) : ready;
-      if (!equipped.ok) await revokeToken({ surroundings: inputs.surroundings, dispatcher: run2.dispatcher }, answer2.checkout.token);
-      const ran = equipped.ok ? await runAttempt({
-        ...run2,
-        ...equipped.value,
-        claim: answer2,
-        idToken: (audience) => getIDToken(audience),
-        stopping: stopping.signal,
-        onPhase
-      }) : equipped;
-      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
-        inputs.key,
-        answer2.runToken,
-        answer2.checkout.token
-      ]);
-    } catch (_) {
-      var _error = _, _hasError = true;
-    } finally {
-      var _promise2 = __callDispose(_stack, _error, _hasError);
-      _promise2 && await _promise2;
-    }
-  }
-  await saving;
-  const signal = cancelled ? AbortSignal.timeout(CANCEL_REPORT_MS) : void 0;
-  const sent = await report(client, path, { ...pending(), outcome }, signal);
-  if (!sent.ok) return err(describeUndelivered(sent.error));
-  log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
-  return outcome.kind === "blocked" ? err(describeBlocked(outcome)) : ok(void 0);
-}
-var NOT_FOR_THE_LOG = ["setupFailed", "changesUnreadable"];
-function describeBlocked({ reason, detail }) {
-  if (NOT_FOR_THE_LOG.includes(reason)) return `${reason}: the app's comment on the issue says more.`;
-  return `${reason}: ${detail.split("\n", 1)[0] ?? ""}`;
+async function fail(reason) {
+  setFailed(reason);
+  await writeSummary(renderFailure(reason));
 }
 try {
   await main();
 } catch (cause) {
-  setFailed(`A defect of the Action: ${messageOf(cause)}`);
+  await fail(`A defect of the Action: ${messageOf(cause)}`);
 }
 process.exit(process.exitCode ?? 0);

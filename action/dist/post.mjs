@@ -14200,8 +14200,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile3, readFile: readFile2, mkdir: mkdir2 } = __require("node:fs/promises");
-    var { dirname, resolve } = __require("node:path");
+    var { writeFile: writeFile3, readFile: readFile2, mkdir: mkdir3 } = __require("node:fs/promises");
+    var { dirname: dirname2, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -14432,7 +14432,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError("Snapshot path is required");
         }
         const resolvedPath = resolve(path);
-        await mkdir2(dirname(resolvedPath), { recursive: true });
+        await mkdir3(dirname2(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash2, snapshot]) => ({
           hash: hash2,
           snapshot
@@ -26912,10 +26912,6 @@ ${captureLines}` : capture.stack;
   }
 });
 
-// action/src/post.ts
-import { performance as performance2 } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
-
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
 
@@ -27328,6 +27324,7 @@ var Summary = class {
   }
 };
 var _summary = new Summary();
+var summary = _summary;
 
 // node_modules/@actions/core/lib/platform.js
 import os2 from "os";
@@ -27371,8 +27368,16 @@ function getState(name) {
 // action/src/post.ts
 var import_undici3 = __toESM(require_undici(), 1);
 
+// src/core/wire/units.ts
+var SECOND_MS = 1e3;
+var MINUTE_MS = 60 * SECOND_MS;
+var HOUR_MS = 60 * MINUTE_MS;
+var DAY_MS = 24 * HOUR_MS;
+
 // action/src/app-client.ts
 var import_undici2 = __toESM(require_undici(), 1);
+import { performance as performance2 } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 
 // node_modules/zod/v4/classic/external.js
 var external_exports = {};
@@ -39655,12 +39660,6 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
-// src/core/wire/units.ts
-var SECOND_MS = 1e3;
-var MINUTE_MS = 60 * SECOND_MS;
-var HOUR_MS = 60 * MINUTE_MS;
-var DAY_MS = 24 * HOUR_MS;
-
 // src/core/wire/observation.ts
 var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
 var MAX_SPAN_MS = 32 * DAY_MS;
@@ -39789,6 +39788,8 @@ var Claim = external_exports.object({
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count,
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
+  /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
+  outcomeKey: external_exports.string().regex(/^[\w-]{43}$/).nullable().catch(null),
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
   /** That run's conversation, where it could be kept. */
@@ -39805,6 +39806,14 @@ var Usage = external_exports.strictObject({
   /** The part of the output that nobody reads. */
   reasoningTokens: tokens.default(0)
 });
+var NO_USAGE = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  cacheWrite1hTokens: 0,
+  reasoningTokens: 0
+};
 var PHASES = ["fetch", "setup", "harness", "verify", "report"];
 var Heartbeat = external_exports.strictObject({
   contract: Contract,
@@ -39926,6 +39935,21 @@ var Outcome = external_exports.discriminatedUnion("kind", [
 var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
 var Refusal = external_exports.object({ error: external_exports.string(), fix: external_exports.string() });
 
+// src/core/wire/json.ts
+function parseRecord(text2) {
+  try {
+    return record2(JSON.parse(text2));
+  } catch {
+    return void 0;
+  }
+}
+function record2(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
+}
+function textOf(value) {
+  return typeof value === "string" ? value : "";
+}
+
 // src/core/wire/result.ts
 function ok(value) {
   return { ok: true, value };
@@ -39937,6 +39961,17 @@ function err(error3) {
 // action/src/failure.ts
 function blocked(reason, detail) {
   return { reason, detail };
+}
+function toBlocked(fault, { usage, observation, ms }) {
+  return {
+    kind: "blocked",
+    contract: CONTRACT_VERSION,
+    reason: fault.reason,
+    detail: cut(fault.detail, 2e3),
+    usage,
+    observation,
+    ms: Math.round(ms)
+  };
 }
 function messageOf(cause) {
   const text2 = cause instanceof Error ? cause.message : String(cause);
@@ -39970,21 +40005,6 @@ var HARNESS_INFO = {
     structuredOutput: false
   }
 };
-
-// src/core/wire/json.ts
-function parseRecord(text2) {
-  try {
-    return record2(JSON.parse(text2));
-  } catch {
-    return void 0;
-  }
-}
-function record2(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
-}
-function textOf(value) {
-  return typeof value === "string" ? value : "";
-}
 
 // action/src/harness/harness.ts
 var BY_SIGNAL = {
@@ -40466,26 +40486,63 @@ var HARNESS = { "claude-code": claudeCode, codex, opencode };
 
 // action/src/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;
-var OUTCOME_PATIENCE_MS = 8 * MINUTE_MS;
+var OUTCOME_PATIENCE_MS = 10 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
 var LONGEST_PAUSE_MS = 30 * SECOND_MS;
+var LONGEST_ASKED_MS = MINUTE_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
+function connectApp({ appUrl, attempt }, dispatcher) {
+  const pause = (ms, signal) => sleep(ms, void 0, { signal }).catch(() => {
+  });
+  return makeAppClient({
+    appUrl,
+    attempt,
+    dispatcher,
+    sleep: pause,
+    now: () => performance2.now(),
+    random: () => Math.random()
+  });
+}
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
-    claim: (token) => send(deps, { path: "claim", token, body: CLAIM_REQUEST, answer: Claim, patienceMs: CLAIM_PATIENCE_MS }),
-    heartbeat: (token, body) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0 }),
+    async claim(token) {
+      const call = { path: "claim", token, body: CLAIM_REQUEST, answer: external_exports.unknown(), patienceMs: CLAIM_PATIENCE_MS };
+      const answered = await send(deps, call);
+      if (!answered.ok) return answered;
+      const claim2 = Claim.safeParse(answered.value);
+      if (claim2.success) return ok(claim2.data);
+      const message = describeUnreadable(answered.value, claim2.error);
+      const { runToken } = record2(answered.value) ?? {};
+      if (typeof runToken === "string")
+        await this.outcome(runToken, toBlocked(blocked("internal", message), { usage: NO_USAGE, observation: null, ms: 0 }));
+      return err({ reason: "refused", status: 200, message });
+    },
+    heartbeat: (token, body, signal) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0, signal }),
     outcome: (token, body, signal) => send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal })
   };
 }
+function describeUnreadable(answer, error3) {
+  const contract = record2(answer)?.["contract"];
+  const path = error3.issues[0]?.path.join(".") ?? "";
+  if (path === "contract" && typeof contract === "number") {
+    const older = contract < CONTRACT_VERSION;
+    const versions = `${String(CONTRACT_VERSION - 1)} and ${String(CONTRACT_VERSION)}`;
+    return `The app speaks contract ${String(contract)}, this Action ${versions}: ${older ? "update the app" : "raise the commit of the Action in the workflow of the runner repository"}.`;
+  }
+  const where = path === "" ? "it is no claim" : `\`${path}\` is missing or not of its form`;
+  return `The app's answer is not of this Action's contract: ${where}. Use the commit of the Action that belongs to the app's version.`;
+}
 async function send(deps, call) {
   const giveUpAt = deps.now() + call.patienceMs;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+  for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(2 * longestMs, LONGEST_PAUSE_MS)) {
     const answer = await sendOnce(deps, call);
     if (answer.ok || answer.error.reason === "refused") return answer;
+    const pauseMs = Math.max(deps.random() * longestMs, Math.min(answer.error.retryAfterMs ?? 0, LONGEST_ASKED_MS));
     if (call.signal?.aborted || deps.now() + pauseMs > giveUpAt) return answer;
-    await deps.sleep(pauseMs);
+    await deps.sleep(pauseMs, call.signal);
+    if (call.signal?.aborted) return answer;
   }
 }
 async function sendOnce(deps, call) {
@@ -40506,22 +40563,31 @@ async function sendOnce(deps, call) {
       signal: call.signal === void 0 ? timeout : AbortSignal.any([call.signal, timeout])
     });
     const text2 = await readText(response.body);
-    return readAnswer(response.statusCode, text2, call.answer);
+    if (text2 === void 0)
+      return err({
+        reason: "refused",
+        status: response.statusCode,
+        message: "The app's answer is too large to be one of its own."
+      });
+    return readAnswer(response.statusCode, readRetryAfter(response.headers["retry-after"]), text2, call.answer);
   } catch (cause) {
     return err({ reason: "unreachable", status: null, message: messageOf(cause) });
   }
+}
+function readRetryAfter(header) {
+  return typeof header === "string" && /^\d{1,9}$/.test(header) ? Number(header) * SECOND_MS : void 0;
 }
 async function readText(body) {
   const chunks = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error("the app's answer is too large");
+    if (bytes > MAX_ANSWER_BYTES) return void 0;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
-function readAnswer(status, text2, schema) {
+function readAnswer(status, retryAfterMs, text2, schema) {
   const body = parseJson(text2);
   if (status === 200) {
     const answer = schema.safeParse(body);
@@ -40535,7 +40601,7 @@ function readAnswer(status, text2, schema) {
   const refusal = Refusal.safeParse(body);
   const message = refusal.success ? cut(`${refusal.data.error} ${refusal.data.fix}`, 500) : `HTTP ${String(status)}`;
   const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
-  return err({ reason: final ? "refused" : "unreachable", status, message });
+  return err({ reason: final ? "refused" : "unreachable", status, message, retryAfterMs });
 }
 function parseJson(text2) {
   try {
@@ -40545,43 +40611,43 @@ function parseJson(text2) {
   }
 }
 
-// action/src/report.ts
-import { readFile, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
-var Pending = external_exports.strictObject({
+// action/src/outbox.ts
+import { mkdir as mkdir2, readFile, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+// src/core/wire/sealed.ts
+var MAGIC = Buffer.from("APO", "latin1");
+var KEY_BYTES = 32;
+var TAG_BYTES = 16;
+var HEAD_BYTES = MAGIC.length + KEY_BYTES + TAG_BYTES;
+var SEALED_OUTCOME = {
+  artifact: "agent-pool-outcome",
+  file: "outcome.sealed",
+  maxBytes: MAX_OUTCOME_BYTES + HEAD_BYTES
+};
+
+// action/src/outbox.ts
+var Kept = external_exports.strictObject({
   appUrl: external_exports.string(),
   attempt: external_exports.string(),
   runToken: external_exports.string(),
-  usage: Usage,
-  ms: external_exports.number(),
-  outcome: Outcome.nullable()
+  outcome: Outcome,
+  sealed: external_exports.string().optional()
 });
-async function savePending(path, pending) {
-  const fresh = `${path}.new`;
-  await writeFile2(fresh, JSON.stringify(pending), { mode: 384 });
-  await rename2(fresh, path);
-}
-async function readPending(path) {
+async function readKept(path) {
   const text2 = await readFile(path, "utf8").catch(() => void 0);
   if (text2 === void 0) return void 0;
-  const parsed = Pending.safeParse(JSON.parse(text2));
+  const parsed = Kept.safeParse(JSON.parse(text2));
   return parsed.success ? parsed.data : void 0;
 }
-function toBlocked(fault, { usage, observation, ms }) {
-  return {
-    kind: "blocked",
-    contract: CONTRACT_VERSION,
-    reason: fault.reason,
-    detail: cut(fault.detail, 2e3),
-    usage,
-    observation,
-    ms: Math.round(ms)
-  };
+async function clearKept(path, sealed) {
+  await rm2(path, { force: true });
+  if (sealed !== void 0) await rm2(dirname(sealed), { recursive: true, force: true });
 }
-async function report(client, path, pending, signal) {
-  const { runToken, outcome } = pending;
-  await savePending(path, pending);
+
+// action/src/report.ts
+async function report(client, runToken, outcome, signal) {
   const answer = await client.outcome(runToken, outcome, signal);
-  if (answer.ok || answer.error.reason === "refused") await rm2(path, { force: true });
   if (answer.ok) return ok(void 0);
   if (outcome.kind === "ran" && isUnreadable(answer.error)) {
     const fault = blocked("internal", describeUndelivered(answer.error));
@@ -40589,12 +40655,16 @@ async function report(client, path, pending, signal) {
   }
   return err(answer.error);
 }
+function isOver(sent) {
+  return sent.ok || sent.error.reason === "refused";
+}
 function isUnreadable(failure2) {
   return failure2.status === 400 || failure2.status === 413;
 }
 function describeUndelivered(failure2) {
   const said = `The outcome could not be delivered: ${failure2.message}.`.replace(/\.\.$/, ".");
-  if (failure2.reason === "unreachable") return `${said} The post step of this job tries once more.`;
+  if (failure2.reason === "unreachable")
+    return `${said} It is kept: the post step of this job tries once more, and the app takes the run's artifact.`;
   if (failure2.status === 413)
     return `${said} Let the app, and a proxy before it, take bodies of ${MAX_OUTCOME_BYTES} bytes, then start the issue again: its changes are not kept.`;
   if (failure2.status === 400)
@@ -40602,23 +40672,52 @@ function describeUndelivered(failure2) {
   return `${said} It is not sent again. The app's log says what it knows of this attempt.`;
 }
 
+// action/src/summary.ts
+function renderFailure(reason) {
+  return `### agent-pool: no attempt
+
+${oneLine(reason)}
+`;
+}
+async function writeSummary(markdown) {
+  await summary.addRaw(markdown).write().catch(() => {
+  });
+}
+var JUDGED = "Nothing here: the app judges the outcome and says on the issue what comes of it.";
+var RESTS = "Nothing here: the app lets this credential rest and goes on with another.";
+var KEY = "Look at the key in this job's environment and at its account with the provider.";
+var NEXT = {
+  completed: JUDGED,
+  turnLimit: JUDGED,
+  budgetExhausted: JUDGED,
+  timedOut: JUDGED,
+  crashed: `${JUDGED} A job that was cancelled or stopped ends like this as well.`,
+  rateLimited: RESTS,
+  quotaExhausted: RESTS,
+  overloaded: RESTS,
+  authFailed: KEY,
+  billing: KEY,
+  modelNotFound: "See whether this credential may use the model, and which models the policy's routes name.",
+  providerError: "See the provider's status page; label the issue again when it is well."
+};
+function oneLine(text2) {
+  return text2.replaceAll(/[\r\n]+/g, " ").replaceAll(/[<>|]/g, "");
+}
+
 // action/src/post.ts
+var PATIENCE_MS = 20 * SECOND_MS;
 async function post() {
-  const path = getState("pending");
-  const pending = path === "" ? void 0 : await readPending(path);
-  if (pending === void 0) return;
-  setSecret(pending.runToken);
-  const { appUrl, attempt } = pending;
-  const client = makeAppClient({ appUrl, attempt, dispatcher: new import_undici3.EnvHttpProxyAgent(), sleep, now: () => performance2.now() });
-  const fault = blocked(
-    "internal",
-    "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more."
-  );
-  const outcome = pending.outcome ?? toBlocked(fault, { ...pending, observation: null });
-  const sent = await report(client, path, { ...pending, outcome });
-  if (sent.ok) info("The outcome was delivered by the post step.");
-  else if (sent.error.reason === "refused") setFailed(describeUndelivered(sent.error));
-  else setFailed(`The outcome could not be delivered: ${sent.error.message}. The app ends the attempt at its lease's end.`);
+  const path = getState("kept");
+  const kept = path === "" ? void 0 : await readKept(path);
+  if (kept === void 0) return;
+  setSecret(kept.runToken);
+  const until = kept.sealed === void 0 ? void 0 : AbortSignal.timeout(PATIENCE_MS);
+  const sent = await report(connectApp(kept, new import_undici3.EnvHttpProxyAgent()), kept.runToken, kept.outcome, until);
+  if (isOver(sent)) await clearKept(path, kept.sealed);
+  if (sent.ok) return info("The outcome was delivered by the post step.");
+  const reason = sent.error.reason === "refused" ? describeUndelivered(sent.error) : `The outcome could not be delivered: ${sent.error.message}. The app takes it from this run's artifact, or ends the attempt at its lease's end.`;
+  setFailed(reason);
+  await writeSummary(renderFailure(reason));
 }
 try {
   await post();

@@ -99,7 +99,8 @@ async function doAttempt(
 ): Promise<Result<Outcome, Blocked>> {
   const { inputs, ready, claim, dispatcher } = run;
   const equipped = ready.ok ? await equip(inputs, run.workspace, ready.value, claim, run.log) : ready;
-  if (equipped.ok) return runAttempt({ ...run, ...equipped.value, idToken: (audience) => core.getIDToken(audience), stopping, onPhase });
+  if (equipped.ok)
+    return runAttempt({ ...run, ...equipped.value, idToken: (audience) => core.getIDToken(audience), stopping, onPhase });
   // The fetch revokes its token; without one it would live on for an hour.
   await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim.checkout.token);
   return equipped;

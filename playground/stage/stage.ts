@@ -22,6 +22,8 @@ export type Job = {
   readonly status: number | null;
   readonly log: string;
   readonly post: string;
+  /** Of the main step, by `performance.now()`. */
+  readonly endedAt: number;
   /** What the main step wrote for the runner to read. */
   readonly files: Readonly<Record<CommandFile, string>>;
   /** What a step after the main step would have uploaded, opened with the app's key. */
@@ -55,8 +57,9 @@ export async function setStage(given: StageSettings): Promise<Stage> {
   const root = await mkdtemp(join(tmpdir(), "job-"));
   const temp = join(root, "_temp");
   await mkdir(temp);
-  const files = Object.fromEntries(COMMAND_FILES.map((name) => [name, join(root, "_commands", name)])) as Stage["files"];
-  await mkdir(join(root, "_commands"));
+  const commands = join(temp, "_runner_file_commands");
+  const files = Object.fromEntries(COMMAND_FILES.map((name) => [name, join(commands, name)])) as Stage["files"];
+  await mkdir(commands);
   const keys = makeKeys();
   const base = await commit(join(root, "git/repo"), given.files);
   const app = await startApp(join(root, "git"), {
@@ -91,11 +94,12 @@ export async function setStage(given: StageSettings): Promise<Stage> {
     async run(more = {}, during) {
       for (const file of Object.values(files)) await writeFile(file, "");
       const main = await start("main.mjs", { ...env, ...more }, during);
+      const endedAt = performance.now();
       const read = async (name: CommandFile) => [name, await readFile(files[name], "utf8")] as const;
       const written = Object.fromEntries(await Promise.all(COMMAND_FILES.map(read))) as Job["files"];
       const uploaded = await openUpload(valueOf(written.GITHUB_OUTPUT, "outcome"), keys);
       const post = await start("post.mjs", { ...env, STATE_kept: valueOf(written.GITHUB_STATE, "kept") });
-      return { ...main, post: post.log, files: written, uploaded };
+      return { ...main, post: post.log, endedAt, files: written, uploaded };
     },
     async [Symbol.asyncDispose]() {
       await app[Symbol.asyncDispose]();

@@ -49,7 +49,7 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(Heartbeat.parse(stage.app.heartbeats.at(-1)).observation).toMatchObject({ signal: null });
     expect(stage.model.seen.every((it) => it.headers["x-api-key"] === KEY)).toBe(true);
     expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Write British English.");
-    expect(await readdir(stage.temp)).toEqual([]);
+    expect(await readdir(stage.temp)).toEqual(["_runner_file_commands"]);
     expect(job.post).toBe("");
   });
 
@@ -414,10 +414,16 @@ describe("the job", { timeout: 90_000 }, () => {
   });
 
   test("stops when the app says so", async () => {
-    await using stage = await setStage({ reply: () => void (stage.app.stop = true) });
+    const told = { at: Infinity };
+    const stop = (): void => {
+      stage.app.stop = true;
+      told.at = performance.now();
+    };
+    await using stage = await setStage({ reply: stop });
 
     const job = await stage.run();
 
+    expect(job.endedAt - told.at).toBeLessThan(5_000);
     expect(stage.app.outcomes).toMatchObject([
       { kind: "ran", ending: { kind: "crashed", detail: "The job was stopped from outside." } },
     ]);

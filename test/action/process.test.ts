@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import type { Most } from "../../action/src/family.ts";
-import { type Ended, run } from "../../action/src/process.ts";
+import { type Ended, killAll, run } from "../../action/src/process.ts";
 
 const HERE = { file: "/bin/bash", cwd: "/", env: { PATH: "/usr/bin:/bin" } };
 
@@ -58,6 +58,18 @@ describe("a child process", () => {
 
     expect(ended).toMatchObject({ exitCode: 127, killed: false });
     expect(ended.stderr).not.toBe("");
+  });
+
+  test("is ended with all below it before its parent ends", async () => {
+    const seconds = `8${process.pid}`;
+    const command = `trap '' TERM; setsid bash -c 'trap "" TERM; sleep ${seconds}' & wait; sleep ${seconds}`;
+    const running = run({ ...HERE, args: ["-c", command], until: performance.now() + 60_000 });
+    await expect.poll(() => isRunning(`sleep ${seconds}`)).toBe(true);
+
+    await killAll();
+
+    expect(await running).toMatchObject({ exitCode: null, signal: "SIGKILL", killed: false });
+    await expect.poll(() => isRunning(`sleep ${seconds}`)).toBe(false);
   });
 
   test("keeps the end of what it printed", async () => {
