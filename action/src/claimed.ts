@@ -81,7 +81,7 @@ export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>>
   }
   await outbox.keep(outcome);
   phases.enter("report");
-  const sent = await report(client, claim.runToken, outcome, stopping.reportUntil());
+  const sent = await report(client, claim.runToken, outcome, stopping.gone);
   if (isOver(sent)) await outbox.clear();
   await killAll();
   const { route, budget } = claim;

@@ -1,5 +1,3 @@
-import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SECOND_MS } from "#core/wire/units.ts";
 import type { Log } from "./log.ts";
 
@@ -8,7 +6,7 @@ import type { Log } from "./log.ts";
  * within five seconds of the first: three for the work to end, two for the app to take it.
  */
 const END_WORK_MS = 3 * SECOND_MS;
-const REPORT_MS = 2 * SECOND_MS;
+const END_REPORT_MS = 5 * SECOND_MS;
 
 /** The two ways a job is stopped from outside. */
 export type Stopping = {
@@ -18,21 +16,23 @@ export type Stopping = {
   readonly stop: (reason: string) => void;
   /** Resolved when a cancelled job's work has had its time. */
   readonly overdue: Promise<void>;
-  /** Bounds the report of a cancelled job. */
-  reportUntil(): AbortSignal | undefined;
+  /** Aborted when a cancelled job must have reported. */
+  readonly gone: AbortSignal;
 };
 
 /** Effects: listens to the process's signals from now on. */
 export function makeStopping(log: Log): Stopping {
   const stopping = new AbortController();
-  let cancelledAt: number | undefined;
+  const gone = new AbortController();
   const { promise: overdue, resolve } = Promise.withResolvers<void>();
+  let cancelled = false;
   const cancel = (): void => {
-    if (cancelledAt !== undefined) return;
-    cancelledAt = performance.now();
+    if (cancelled) return;
+    cancelled = true;
     log("cancelled");
     stopping.abort();
-    void sleep(END_WORK_MS).then(resolve);
+    setTimeout(resolve, END_WORK_MS);
+    setTimeout(() => gone.abort(), END_REPORT_MS);
   };
   process.on("SIGINT", cancel).on("SIGTERM", cancel);
   return {
@@ -42,9 +42,6 @@ export function makeStopping(log: Log): Stopping {
       stopping.abort();
     },
     overdue,
-    reportUntil() {
-      if (cancelledAt === undefined) return undefined;
-      return AbortSignal.timeout(Math.max(1, Math.ceil(cancelledAt + END_WORK_MS + REPORT_MS - performance.now())));
-    },
+    gone: gone.signal,
   };
 }
