@@ -5359,7 +5359,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url();
-    var { performance: performance21 } = __require("node:perf_hooks");
+    var { performance: performance20 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -5514,7 +5514,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance21.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance20.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -26958,7 +26958,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { performance as performance20 } from "node:perf_hooks";
+import { performance as performance19 } from "node:perf_hooks";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -41578,7 +41578,7 @@ function parseJson(text2) {
 }
 
 // action/src/claimed.ts
-import { performance as performance18 } from "node:perf_hooks";
+import { performance as performance17 } from "node:perf_hooks";
 var import_undici7 = __toESM(require_undici(), 1);
 
 // src/core/wire/cost.ts
@@ -45154,20 +45154,20 @@ function startHeartbeats(client, runToken, everyMs, beat, onStop) {
 }
 
 // action/src/stopping.ts
-import { performance as performance17 } from "node:perf_hooks";
-import { setTimeout as sleep7 } from "node:timers/promises";
 var END_WORK_MS = 3 * SECOND_MS;
-var REPORT_MS = 2 * SECOND_MS;
+var END_REPORT_MS = 5 * SECOND_MS;
 function makeStopping(log) {
   const stopping = new AbortController();
-  let cancelledAt;
+  const gone = new AbortController();
   const { promise: overdue, resolve } = Promise.withResolvers();
+  let cancelled = false;
   const cancel = () => {
-    if (cancelledAt !== void 0) return;
-    cancelledAt = performance17.now();
+    if (cancelled) return;
+    cancelled = true;
     log("cancelled");
     stopping.abort();
-    void sleep7(END_WORK_MS).then(resolve);
+    setTimeout(resolve, END_WORK_MS);
+    setTimeout(() => gone.abort(), END_REPORT_MS);
   };
   process.on("SIGINT", cancel).on("SIGTERM", cancel);
   return {
@@ -45177,10 +45177,7 @@ function makeStopping(log) {
       stopping.abort();
     },
     overdue,
-    reportUntil() {
-      if (cancelledAt === void 0) return void 0;
-      return AbortSignal.timeout(Math.max(1, Math.ceil(cancelledAt + END_WORK_MS + REPORT_MS - performance17.now())));
-    }
+    gone: gone.signal
   };
 }
 
@@ -45271,11 +45268,11 @@ var ENDED_EARLY = blocked(
 var CANCELLED = blocked("internal", "The job was cancelled, and what it had done could not be read in the time that was left.");
 async function runClaimed(run2) {
   const { inputs, client, claim: claim3, claimedAt, log } = run2;
-  const phases = makePhases(() => performance18.now(), claimedAt);
+  const phases = makePhases(() => performance17.now(), claimedAt);
   let gateway;
   const soFar = () => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance18.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance17.now() - claimedAt) };
   };
   const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim3);
   const keepSoFar = () => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
@@ -45315,7 +45312,7 @@ async function runClaimed(run2) {
   }
   await outbox.keep(outcome);
   phases.enter("report");
-  const sent = await report(client, claim3.runToken, outcome, stopping.reportUntil());
+  const sent = await report(client, claim3.runToken, outcome, stopping.gone);
   if (isOver(sent)) await outbox.clear();
   await killAll();
   const { route, budget } = claim3;
@@ -45335,11 +45332,11 @@ async function doAttempt(run2, stopping, onPhase) {
 }
 
 // action/src/log.ts
-import { performance as performance19 } from "node:perf_hooks";
+import { performance as performance18 } from "node:perf_hooks";
 function makeLog() {
-  const started = performance19.now();
+  const started = performance18.now();
   return (phase, facts = {}) => {
-    const seconds = ((performance19.now() - started) / 1e3).toFixed(1).padStart(7);
+    const seconds = ((performance18.now() - started) / 1e3).toFixed(1).padStart(7);
     const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
     info([`${seconds} s  ${phase}`, ...told].join("  "));
   };
@@ -45378,7 +45375,7 @@ async function claim2(inputs, dispatcher) {
     return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
   }
   const answer2 = await client.claim(token);
-  const claimedAt = performance20.now();
+  const claimedAt = performance19.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);
