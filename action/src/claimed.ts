@@ -84,10 +84,10 @@ export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>>
   const sent = await report(client, claim.runToken, outcome, stopping.gone);
   if (isOver(sent)) await outbox.clear();
   await killAll();
-  const { route, budget } = claim;
-  const costMicroUsd = costOf(outcome.usage, budget.price);
-  await writeSummary(renderSummary({ route, outcome, costMicroUsd, phases: phases.spans(), delivered: sent.ok }));
-  if (!sent.ok) return err(describeUndelivered(sent.error));
+  const undelivered = sent.ok ? undefined : describeUndelivered(sent.error);
+  const costMicroUsd = costOf(outcome.usage, claim.budget.price);
+  await writeSummary(renderSummary({ route: claim.route, outcome, costMicroUsd, phases: phases.spans(), undelivered }));
+  if (undelivered !== undefined) return err(undelivered);
   log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
   return outcome.kind === "blocked" ? err(describeForReaders(outcome)) : ok(undefined);
 }

@@ -9,20 +9,23 @@ import { messageOf } from "./failure.ts";
 import { type Inputs, readInputs } from "./inputs.ts";
 import { makeLog } from "./log.ts";
 import { prepare } from "./prepare.ts";
-import { renderFailure, writeSummary } from "./summary.ts";
+import { renderNote, writeSummary } from "./summary.ts";
 import { makeWorkspace } from "./workspace.ts";
+
+/** Without a claim there is nothing to report: the job's own page says why. */
+const NO_ATTEMPT = "no attempt";
 
 /** The main step: ready what is needed, claim the attempt, do it, report it. */
 async function main(): Promise<void> {
   const log = makeLog();
   const inputs = readInputs();
-  if (!inputs.ok) return fail(inputs.error);
+  if (!inputs.ok) return fail(NO_ATTEMPT, inputs.error);
   const dispatcher = new EnvHttpProxyAgent();
   await using workspace = await makeWorkspace(inputs.value.surroundings.temp);
   const ready = await prepare(inputs.value, workspace, log);
 
   const claimed = await claim(inputs.value, dispatcher);
-  if (!claimed.ok) return fail(claimed.error);
+  if (!claimed.ok) return fail(NO_ATTEMPT, claimed.error);
   const { route } = claimed.value.claim;
   log("claimed", { tier: route.tier, model: route.model });
   const said = await runClaimed({ inputs: inputs.value, workspace, ready, dispatcher, log, ...claimed.value });
@@ -48,16 +51,15 @@ async function claim(inputs: Inputs, dispatcher: Dispatcher): Promise<Result<Cla
   return ok({ client, claim: answer.value, claimedAt });
 }
 
-/** Without a claim there is nothing to report: the job's own page says why. */
-async function fail(reason: string): Promise<void> {
+async function fail(title: string, reason: string): Promise<void> {
   core.setFailed(reason);
-  await writeSummary(renderFailure(reason));
+  await writeSummary(renderNote(title, reason));
 }
 
 // The seam: a defect ends the step here; the post step then tells the app.
 try {
   await main();
 } catch (cause) {
-  await fail(`A defect of the Action: ${messageOf(cause)}`);
+  await fail("defect", `A defect of the Action: ${messageOf(cause)}`);
 }
 process.exit(process.exitCode ?? 0);

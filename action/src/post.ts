@@ -5,7 +5,7 @@ import { connectApp } from "./app-client.ts";
 import { messageOf } from "./failure.ts";
 import { clearKept, readKept } from "./outbox.ts";
 import { describeUndelivered, isOver, report } from "./report.ts";
-import { renderFailure, writeSummary } from "./summary.ts";
+import { renderNote, writeSummary } from "./summary.ts";
 
 /** Where the app has the outcome in the run's artifact as well, a job that costs by the minute doesn't wait for it. */
 const PATIENCE_MS = 20 * SECOND_MS;
@@ -22,13 +22,16 @@ async function post(): Promise<void> {
   const until = kept.sealed === undefined ? undefined : AbortSignal.timeout(PATIENCE_MS);
   const sent = await report(connectApp(kept, new EnvHttpProxyAgent()), kept.runToken, kept.outcome, until);
   if (isOver(sent)) await clearKept(path, kept.sealed);
-  if (sent.ok) return core.info("The outcome was delivered by the post step.");
-  const reason =
-    sent.error.reason === "refused"
-      ? describeUndelivered(sent.error)
-      : `The outcome could not be delivered: ${sent.error.message}. The app takes it from this run's artifact, or ends the attempt at its lease's end.`;
-  core.setFailed(reason);
-  await writeSummary(renderFailure(reason));
+  const said = describeSent(sent);
+  await writeSummary(renderNote("the post step", said));
+  if (sent.ok) core.info(said);
+  else core.setFailed(said);
+}
+
+function describeSent(sent: Awaited<ReturnType<typeof report>>): string {
+  if (sent.ok) return "The outcome was delivered by the post step.";
+  if (sent.error.reason === "refused") return describeUndelivered(sent.error);
+  return `The outcome could not be delivered: ${sent.error.message}. The app takes it from this run's artifact, or ends the attempt at its lease's end.`;
 }
 
 try {

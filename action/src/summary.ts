@@ -27,14 +27,15 @@ export type Told = {
   readonly outcome: Outcome;
   readonly costMicroUsd: MicroUsd;
   readonly phases: readonly Span[];
-  readonly delivered: boolean;
+  /** Why the app has not got the outcome, and what to do; undefined when it has. */
+  readonly undelivered: string | undefined;
 };
 
 /**
  * The job's page for operators, who read this repository and may not see the code: numbers, and words of this program or of
  * the policy. Nothing of the issue, the code, the checks or the model. Pure.
  */
-export function renderSummary({ route, outcome, costMicroUsd, phases, delivered }: Told): string {
+export function renderSummary({ route, outcome, costMicroUsd, phases, undelivered }: Told): string {
   const { usage } = outcome;
   const ended = outcome.kind === "ran" ? outcome.ending.kind : outcome.reason;
   const input = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens + usage.cacheWrite1hTokens;
@@ -46,16 +47,16 @@ export function renderSummary({ route, outcome, costMicroUsd, phases, delivered 
     ["cost at list price", formatUsd(costMicroUsd)],
     ...(outcome.kind === "ran" ? [["checks", checksOf(outcome)], ["changed files", String(outcome.changes.length)]] : []),
     ["seconds", phases.map(({ phase, ms }) => `${phase} ${(ms / SECOND_MS).toFixed(1)}`).join(", ")],
-    ["outcome", delivered ? "delivered to the app" : "not delivered; kept for the post step and as this run's artifact"],
+    ["outcome", undelivered === undefined ? "delivered to the app" : "not delivered"],
   ]; // prettier-ignore
   const table = ["| | |", "|---|---|", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
-  const next = outcome.kind === "ran" ? NEXT[outcome.ending.kind] : describeForReaders(outcome);
+  const next = undelivered ?? (outcome.kind === "ran" ? NEXT[outcome.ending.kind] : describeForReaders(outcome));
   return `### agent-pool: ${word(ended)}\n\n${table}\n\n**Next:** ${oneLine(next)}\n`;
 }
 
-/** A job that had nothing to do, or could not tell. Pure. */
-export function renderFailure(reason: string): string {
-  return `### agent-pool: no attempt\n\n${oneLine(reason)}\n`;
+/** The page of a step that has no figures: one without an attempt, or that reports for another. Pure. */
+export function renderNote(title: string, text: string): string {
+  return `### agent-pool: ${title}\n\n${oneLine(text)}\n`;
 }
 
 /** Effects: writes the step's summary. Where the runner takes none, the log alone tells. */

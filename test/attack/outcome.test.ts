@@ -1,7 +1,7 @@
 import { type ClientRequest, request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MAX_OUTCOME_BYTES, type Change, type Claim, type Outcome } from "#core/wire/contract.ts";
+import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Change, type Claim, type Outcome } from "#core/wire/contract.ts";
 import { git } from "#playground/independent.ts";
 import { PRODUCT, RUNNER } from "#playground/world.ts";
 import { besiege, ROOMY, type Siege } from "./kit.ts";
@@ -101,7 +101,8 @@ describe("an outcome that the app must not take", () => {
     ["text that is not JSON", "body", "{"],
     ["a list", "body", []],
     ["an unknown kind", "kind", { ...ran(), kind: "won" }],
-    ["another contract", "contract", { ...ran(), contract: 2 }],
+    ["a later contract", "contract", { ...ran(), contract: CONTRACT_VERSION + 1 }],
+    ["a contract that is too old", "contract", { ...ran(), contract: CONTRACT_VERSION - 2 }],
     ["a field too many", "verdict", { ...ran(), verdict: "solved" }],
     ["no usage", "usage", { ...ran(), usage: undefined }],
     ["no word on limits", "observation", { ...ran(), observation: undefined }],
