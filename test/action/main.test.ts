@@ -50,6 +50,8 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(stage.model.seen.every((it) => it.headers["x-api-key"] === KEY)).toBe(true);
     expect(JSON.stringify(stage.model.seen[0]?.body)).toContain("Write British English.");
     expect(await readdir(stage.temp)).toEqual(["_runner_file_commands"]);
+    expect(job.files.GITHUB_STEP_SUMMARY).toContain("| checks | 2 of 2 passed |");
+    expect(job.uploaded).toBeUndefined();
     expect(job.post).toBe("");
   });
 
@@ -327,6 +329,7 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "harnessUnavailable", detail: containing("`gemini`") }]);
     expect(stage.app.events).toEqual(["claim", "revoke", "outcome"]);
     expect(job).toMatchObject({ status: 1, log: containing("Raise the commit of the Action in the workflow") });
+    expect(job.files.GITHUB_STEP_SUMMARY).toContain("### agent-pool: `harnessUnavailable`");
   });
 
   test("ends without touching anything when the attempt isn't its own", async () => {
@@ -337,6 +340,19 @@ describe("the job", { timeout: 90_000 }, () => {
 
     expect(job.status).toBe(1);
     expect(stage.app.events).toEqual(["claim"]);
+    expect(job.files).toMatchObject({ GITHUB_STEP_SUMMARY: containing("### agent-pool: no attempt"), GITHUB_OUTPUT: "" });
+  });
+
+  test("tells the app, its log and its page what is wrong with a claim that it can't read", async () => {
+    await using stage = await setStage({ reply: edit });
+    stage.app.claim = { ...stage.app.claim, brief: undefined as never };
+
+    const job = await stage.run();
+
+    const told = containing("`brief` is missing");
+    expect(job).toMatchObject({ status: 1, log: told, files: { GITHUB_STEP_SUMMARY: told } });
+    expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "internal", detail: told }]);
+    expect(stage.app.events).toEqual(["claim", "outcome"]);
   });
 
   test("asks again when the app is away", async () => {
@@ -394,23 +410,6 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(stage.app.outcomes).toMatchObject([
       { kind: "blocked", reason: "setupFailed", detail: matching(/exit 9` ended with 9:\n.*no such package/s) },
     ]);
-  });
-
-  test("stops and reports when it is cancelled", async () => {
-    await using stage = await setStage({ reply: () => {} });
-    const cancelled = { at: 0 };
-
-    await stage.run({}, (pid) => {
-      const timer = setInterval(() => {
-        if (stage.model.seen.length === 0) return;
-        clearInterval(timer);
-        cancelled.at = performance.now();
-        process.kill(pid, "SIGINT");
-      }, 50);
-    });
-
-    expect(stage.app.outcomes).toMatchObject([{ kind: "ran", ending: { kind: "crashed" } }]);
-    expect(performance.now() - cancelled.at).toBeLessThan(7_500);
   });
 
   test("stops when the app says so", async () => {
@@ -477,6 +476,9 @@ describe("the job", { timeout: 90_000 }, () => {
 
     expect(job.post).toContain("delivered by the post step");
     expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "internal" }]);
+    // The step between the two uploads the same.
+    expect(job.uploaded).toEqual(stage.app.outcomes[0]);
+    expect(await readdir(stage.temp)).not.toContain("agent-pool-attempt-1");
   });
 
   test("runs without a sandbox only for a model on this machine, and says so", async () => {
