@@ -1,4 +1,4 @@
-import { record } from "#core/wire/json.ts";
+import { record, textOf } from "#core/wire/json.ts";
 import { RUNNER } from "#playground/world.ts";
 import { attemptsOf, type Cast, type Role } from "./cast.ts";
 import type { Attack } from "./corpus.ts";
@@ -80,10 +80,15 @@ function describeExchange({ method, path, headers, body }: Exchange): string {
 
 /** What the model is told, not what it said itself: the commands of the script are no leak. */
 function shownBy(body: unknown): string[] {
-  const { tools: _, ...rest } = record(body) ?? {};
-  const { messages } = rest;
-  const told = Array.isArray(messages) ? messages.filter((it) => record(it)?.["role"] !== "assistant") : messages;
-  return textsOf({ ...rest, messages: told });
+  const { tools: _, messages, input, ...rest } = record(body) ?? {};
+  const told = [messages, input].flatMap((it): unknown[] => (Array.isArray(it) ? it : [])).filter((it) => !isOwnWord(record(it)));
+  return textsOf({ ...rest, told });
+}
+
+/** A message or an item of the model's own, in each provider's format. */
+function isOwnWord(item: Record<string, unknown> | undefined): boolean {
+  const type = textOf(item?.["type"]);
+  return item?.["role"] === "assistant" || type === "reasoning" || type.endsWith("_call");
 }
 
 function textsOf(value: unknown): string[] {

@@ -7,13 +7,14 @@ import { HARNESSES } from "./harnesses.ts";
 import { loadDefences } from "./mutant.ts";
 import { isProven, runAttacks } from "./run.ts";
 
-/** `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…]`. Exits 1 unless every attack was blocked and every control leaked. */
+/** `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…] [--harness NAME]`. Exits 1 unless every attack was blocked and every control leaked. */
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     corpus: { type: "string", default: join(ROOT, "attack", "corpus") },
     defences: { type: "string", default: join(ROOT, "attack", "defences.yml") },
     only: { type: "string" },
+    harness: { type: "string" },
   },
 });
 
@@ -25,7 +26,9 @@ if (noSandbox !== undefined) {
 const only = values.only?.split(",");
 const attacks = loadCorpus(values.corpus).filter(({ name }) => only?.includes(name) ?? true);
 const plays = HARNESSES.flatMap((harness, at) =>
-  attacks.filter(({ every }) => at === 0 || every).map((attack) => ({ harness, attack })),
+  values.harness !== undefined && values.harness !== harness.name
+    ? []
+    : attacks.filter(({ every }) => at === 0 || every).map((attack) => ({ harness, attack })),
 );
 const started = performance.now();
 let done = 0;

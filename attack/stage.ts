@@ -71,7 +71,7 @@ function workflowWith(appUrl: string, modelUrl: string): string {
   return (
     readFileSync(join(ROOT, WORKFLOW), "utf8")
       .replace("https://agents.example.com", appUrl)
-      .replace("https://api.anthropic.com", modelUrl)
+      .replaceAll(/(?<=-base-url: )\S+/g, modelUrl)
       .trimEnd() + witness
   );
 }
