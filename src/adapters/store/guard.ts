@@ -36,7 +36,8 @@ export async function guardDirectory(directory: string): Promise<AsyncDisposable
   if (holder !== undefined) throw new StoreInUse(real, named(holder));
   // Nobody answers there: what a killed process left behind, or nothing.
   rmSync(path, { force: true });
-  const server = createServer((socket) => socket.end(me));
+  // Who asks may be gone before the answer; without a listener that would end this process.
+  const server = createServer((socket) => socket.on("error", () => undefined).end(me));
   try {
     await listen(server, path);
     await sleep(SECOND_LOOK_MS);
