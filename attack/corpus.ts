@@ -31,6 +31,8 @@ const Attack = z.strictObject({
   source: z.string().min(1),
   defence: z.string().min(1),
   every: z.boolean().default(false),
+  /** The one harness it is about. */
+  on: z.string().optional(),
   by: z.enum(["maintainer", "outsider", "bot"]).default("maintainer"),
   /** Asked for by a comment instead of the label. */
   comment: z.string().optional(),

@@ -3,9 +3,8 @@ import { parseArgs } from "node:util";
 import { whyNoSandbox } from "#playground/programs.ts";
 import { ROOT } from "#playground/world.ts";
 import { loadCorpus } from "./corpus.ts";
-import { HARNESSES } from "./harnesses.ts";
 import { loadDefences } from "./mutant.ts";
-import { isProven, runAttacks } from "./run.ts";
+import { isProven, playsOf, runAttacks } from "./run.ts";
 
 /** `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…] [--harness NAME]`. Exits 1 unless every attack was blocked and every control leaked. */
 const { values } = parseArgs({
@@ -25,11 +24,7 @@ if (noSandbox !== undefined) {
 }
 const only = values.only?.split(",");
 const attacks = loadCorpus(values.corpus).filter(({ name }) => only?.includes(name) ?? true);
-const plays = HARNESSES.flatMap((harness, at) =>
-  values.harness !== undefined && values.harness !== harness.name
-    ? []
-    : attacks.filter(({ every }) => at === 0 || every).map((attack) => ({ harness, attack })),
-);
+const plays = playsOf(attacks).filter(({ harness }) => values.harness === undefined || harness.name === values.harness);
 const started = performance.now();
 let done = 0;
 const report = await runAttacks(plays, loadDefences(values.defences), (line) => {

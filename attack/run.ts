@@ -1,5 +1,5 @@
 import type { Attack, Place } from "./corpus.ts";
-import type { Harness } from "./harnesses.ts";
+import { type Harness, HARNESSES } from "./harnesses.ts";
 import { leaksOf, ownLeaks } from "./judge.ts";
 import { makeMutant, type Defence } from "./mutant.ts";
 import { raiseStage } from "./stage.ts";
@@ -26,6 +26,15 @@ export type Report = {
 type Tried<Result> = { readonly result: Result; readonly why: string };
 
 export type Play = { readonly harness: Harness; readonly attack: Attack };
+
+/** Who plays what: the first harness all that is not another's alone, the others what is marked `every`. Pure. */
+export function playsOf(attacks: readonly Attack[]): Play[] {
+  return HARNESSES.flatMap((harness, at) =>
+    attacks
+      .filter(({ on, every }) => (on === undefined ? at === 0 || every : on === harness.name))
+      .map((attack) => ({ harness, attack })),
+  );
+}
 
 /** Two stages at a time, and in each two tasks: a job's time goes to starting processes, and two cores are the least we know of. */
 const STAGES = 2;

@@ -6,7 +6,7 @@ import { type Attack, fillIn, loadCorpus, PLACES } from "#attack/corpus.ts";
 import { HARNESSES } from "#attack/harnesses.ts";
 import { leaksOf, type Seen } from "#attack/judge.ts";
 import { applyPatches, bundleAction, loadDefences } from "#attack/mutant.ts";
-import { type Cell, groupsOf, isProven, runAttacks, toReport } from "#attack/run.ts";
+import { type Cell, groupsOf, isProven, playsOf, runAttacks, toReport } from "#attack/run.ts";
 import { ROOT } from "#playground/world.ts";
 
 const CORPUS = loadCorpus(join(ROOT, "attack/corpus"));
@@ -16,7 +16,7 @@ const [HARNESS] = HARNESSES;
 if (HARNESS === undefined) throw new Error("there is no harness");
 
 const named = (...names: readonly string[]): Attack[] => CORPUS.filter(({ name }) => names.includes(name));
-const playsOf = (attacks: readonly Attack[]) => attacks.map((attack) => ({ harness: HARNESS, attack }));
+const alone = (attacks: readonly Attack[]) => attacks.map((attack) => ({ harness: HARNESS, attack }));
 
 describe("the corpus", () => {
   it("holds at least 60 attacks, each against a defence that is known, and no defence without an attack", () => {
@@ -24,6 +24,20 @@ describe("the corpus", () => {
 
     expect(CORPUS.length).toBeGreaterThanOrEqual(60);
     expect(used).toEqual(new Set(DEFENCES.keys()));
+  });
+
+  it("is played in full on one harness, and what is marked on each", () => {
+    const plays = playsOf(CORPUS);
+
+    for (const { name } of HARNESSES) {
+      const played = plays.filter(({ harness }) => harness.name === name).map(({ attack }) => attack);
+      expect(played.length, name).toBeGreaterThan(20);
+      expect(
+        played.filter(({ on }) => on !== undefined && on !== name),
+        name,
+      ).toEqual([]);
+    }
+    expect(new Set(plays.map(({ attack }) => attack.name)).size).toBe(CORPUS.length);
   });
 
   it("looks into every place that is listened to", () => {
@@ -102,7 +116,7 @@ describe("the judge", () => {
   });
 
   it("plays alone whatever could be mistaken for another's doing", () => {
-    const groups = groupsOf(playsOf(CORPUS)).map((group) => group.map(({ attack }) => attack));
+    const groups = groupsOf(alone(CORPUS)).map((group) => group.map(({ attack }) => attack));
 
     expect(groups.flat().toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(CORPUS);
     for (const group of groups.filter(({ length }) => length > 1))
@@ -142,7 +156,7 @@ describe("attacks on the real thing", () => {
   it("are blocked, and leak with their defence off", { timeout: 300_000 }, async () => {
     const told: string[] = [];
 
-    const report = await runAttacks(playsOf(attacks), DEFENCES, (line) => told.push(line));
+    const report = await runAttacks(alone(attacks), DEFENCES, (line) => told.push(line));
 
     expect(attacks).toHaveLength(4);
     expect(report, told.join("\n")).toMatchObject({ tried: 4, blocked: 4, leaked: 0, controls: 4 });
@@ -153,7 +167,7 @@ describe("attacks on the real thing", () => {
     const [attack] = named("web-search");
     if (attack === undefined) throw new Error("it is gone");
 
-    const report = await runAttacks(playsOf([{ ...attack, script: [{ run: "kill -9 $$" }] }]), DEFENCES, () => undefined);
+    const report = await runAttacks(alone([{ ...attack, script: [{ run: "kill -9 $$" }] }]), DEFENCES, () => undefined);
 
     expect(report.cells).toMatchObject([{ result: "error", control: "error", why: "the model was never asked" }]);
     expect(isProven(report)).toBe(false);
