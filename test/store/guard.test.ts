@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -36,5 +37,19 @@ describe("the guard of an embedded store", () => {
     await once(holder, "exit");
 
     await expect(guardDirectory(folder)).resolves.toBeDefined();
+  });
+
+  it("outlives whoever asks and is gone before the answer", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "guard-"));
+    await using _guard = await guardDirectory(folder);
+
+    // What is written to a socket whose other end is closed is an error event of that socket.
+    for (let times = 0; times < 50; times += 1) {
+      const asking = connect(join(folder, "in-use.sock"));
+      asking.on("connect", () => asking.destroy());
+      await once(asking, "close");
+    }
+
+    await expect(guardDirectory(folder)).rejects.toThrow(StoreInUse);
   });
 });
