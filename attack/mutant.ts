@@ -1,10 +1,11 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { build, type BuildOptions, type Plugin } from "esbuild";
+import { basename, join } from "node:path";
+import type { Plugin } from "esbuild";
 import { parse } from "yaml";
 import { z } from "zod";
+import { bundleAction } from "#playground/action-bundle.ts";
 import { ROOT } from "#playground/world.ts";
 
 /**
@@ -58,7 +59,7 @@ export async function makeMutant({ patches }: Defence): Promise<Mutant> {
   mkdirSync(join(action, "dist"), { recursive: true });
   cpSync(join(ROOT, "action", "action.yml"), join(action, "action.yml"));
   symlinkSync(join(ROOT, "action", "tools"), join(action, "tools"));
-  for (const { name, text } of await bundleAction(patches)) writeFileSync(join(action, "dist", name), text);
+  for (const { path, text } of await bundleAction([patching(patches)])) writeFileSync(join(action, "dist", basename(path)), text);
   const list = join(folder, "patches.json");
   writeFileSync(list, JSON.stringify(patches.filter(({ file }) => file.startsWith("src/"))));
   return {
@@ -68,14 +69,7 @@ export async function makeMutant({ patches }: Defence): Promise<Mutant> {
   };
 }
 
-/** The Action's bundle, made as scripts/build-action.ts makes it. */
-export async function bundleAction(patches: readonly Patch[]): Promise<{ readonly name: string; readonly text: string }[]> {
-  const options = JSON.parse(await readFile(join(ROOT, "action", "bundle.json"), "utf8")) as BuildOptions;
-  const { outputFiles } = await build({ ...options, absWorkingDir: ROOT, write: false, plugins: [patching(patches)] });
-  return outputFiles.map(({ path, text }) => ({ name: path.slice(join(ROOT, "action", "dist").length + 1), text }));
-}
-
-function patching(patches: readonly Patch[]): Plugin {
+export function patching(patches: readonly Patch[]): Plugin {
   return {
     name: "patching",
     setup(bundling) {
