@@ -40729,7 +40729,7 @@ var Claim = external_exports.object({
    */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.union([external_exports.array(external_exports.string()), external_exports.string()]) }),
   /** How often the harness may be shown a check that fails after its work. */
-  repairs: count,
+  repairs: count.default(2),
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
   /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
   outcomeKey: external_exports.string().regex(/^[\w-]{43}$/).nullable().catch(null),
@@ -45194,7 +45194,7 @@ function makePhases(now, startedAt) {
     }
   };
 }
-function renderSummary({ route, outcome, costMicroUsd, phases, delivered }) {
+function renderSummary({ route, outcome, costMicroUsd, phases, undelivered }) {
   const { usage } = outcome;
   const ended = outcome.kind === "ran" ? outcome.ending.kind : outcome.reason;
   const input2 = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens + usage.cacheWrite1hTokens;
@@ -45206,10 +45206,10 @@ function renderSummary({ route, outcome, costMicroUsd, phases, delivered }) {
     ["cost at list price", formatUsd(costMicroUsd)],
     ...outcome.kind === "ran" ? [["checks", checksOf(outcome)], ["changed files", String(outcome.changes.length)]] : [],
     ["seconds", phases.map(({ phase, ms }) => `${phase} ${(ms / SECOND_MS).toFixed(1)}`).join(", ")],
-    ["outcome", delivered ? "delivered to the app" : "not delivered; kept for the post step and as this run's artifact"]
+    ["outcome", undelivered === void 0 ? "delivered to the app" : "not delivered"]
   ];
   const table = ["| | |", "|---|---|", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
-  const next = outcome.kind === "ran" ? NEXT[outcome.ending.kind] : describeForReaders(outcome);
+  const next = undelivered ?? (outcome.kind === "ran" ? NEXT[outcome.ending.kind] : describeForReaders(outcome));
   return `### agent-pool: ${word(ended)}
 
 ${table}
@@ -45217,10 +45217,10 @@ ${table}
 **Next:** ${oneLine(next)}
 `;
 }
-function renderFailure(reason) {
-  return `### agent-pool: no attempt
+function renderNote(title, text2) {
+  return `### agent-pool: ${title}
 
-${oneLine(reason)}
+${oneLine(text2)}
 `;
 }
 async function writeSummary(markdown) {
@@ -45315,10 +45315,10 @@ async function runClaimed(run2) {
   const sent = await report(client, claim3.runToken, outcome, stopping.gone);
   if (isOver(sent)) await outbox.clear();
   await killAll();
-  const { route, budget } = claim3;
-  const costMicroUsd = costOf(outcome.usage, budget.price);
-  await writeSummary(renderSummary({ route, outcome, costMicroUsd, phases: phases.spans(), delivered: sent.ok }));
-  if (!sent.ok) return err(describeUndelivered(sent.error));
+  const undelivered = sent.ok ? void 0 : describeUndelivered(sent.error);
+  const costMicroUsd = costOf(outcome.usage, claim3.budget.price);
+  await writeSummary(renderSummary({ route: claim3.route, outcome, costMicroUsd, phases: phases.spans(), undelivered }));
+  if (undelivered !== void 0) return err(undelivered);
   log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
   return outcome.kind === "blocked" ? err(describeForReaders(outcome)) : ok(void 0);
 }
@@ -45343,17 +45343,18 @@ function makeLog() {
 }
 
 // action/src/main.ts
+var NO_ATTEMPT = "no attempt";
 async function main() {
   var _stack = [];
   try {
     const log = makeLog();
     const inputs = readInputs();
-    if (!inputs.ok) return fail(inputs.error);
+    if (!inputs.ok) return fail(NO_ATTEMPT, inputs.error);
     const dispatcher = new import_undici8.EnvHttpProxyAgent();
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
     const claimed = await claim2(inputs.value, dispatcher);
-    if (!claimed.ok) return fail(claimed.error);
+    if (!claimed.ok) return fail(NO_ATTEMPT, claimed.error);
     const { route } = claimed.value.claim;
     log("claimed", { tier: route.tier, model: route.model });
     const said = await runClaimed({ inputs: inputs.value, workspace, ready, dispatcher, log, ...claimed.value });
@@ -45381,13 +45382,13 @@ async function claim2(inputs, dispatcher) {
   setSecret(answer2.value.checkout.token);
   return ok({ client, claim: answer2.value, claimedAt });
 }
-async function fail(reason) {
+async function fail(title, reason) {
   setFailed(reason);
-  await writeSummary(renderFailure(reason));
+  await writeSummary(renderNote(title, reason));
 }
 try {
   await main();
 } catch (cause) {
-  await fail(`A defect of the Action: ${messageOf(cause)}`);
+  await fail("defect", `A defect of the Action: ${messageOf(cause)}`);
 }
 process.exit(process.exitCode ?? 0);

@@ -39786,7 +39786,7 @@ var Claim = external_exports.object({
    */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.union([external_exports.array(external_exports.string()), external_exports.string()]) }),
   /** How often the harness may be shown a check that fails after its work. */
-  repairs: count,
+  repairs: count.default(2),
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
   /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
   outcomeKey: external_exports.string().regex(/^[\w-]{43}$/).nullable().catch(null),
@@ -40673,10 +40673,10 @@ function describeUndelivered(failure2) {
 }
 
 // action/src/summary.ts
-function renderFailure(reason) {
-  return `### agent-pool: no attempt
+function renderNote(title, text2) {
+  return `### agent-pool: ${title}
 
-${oneLine(reason)}
+${oneLine(text2)}
 `;
 }
 async function writeSummary(markdown) {
@@ -40714,10 +40714,15 @@ async function post() {
   const until = kept.sealed === void 0 ? void 0 : AbortSignal.timeout(PATIENCE_MS);
   const sent = await report(connectApp(kept, new import_undici3.EnvHttpProxyAgent()), kept.runToken, kept.outcome, until);
   if (isOver(sent)) await clearKept(path, kept.sealed);
-  if (sent.ok) return info("The outcome was delivered by the post step.");
-  const reason = sent.error.reason === "refused" ? describeUndelivered(sent.error) : `The outcome could not be delivered: ${sent.error.message}. The app takes it from this run's artifact, or ends the attempt at its lease's end.`;
-  setFailed(reason);
-  await writeSummary(renderFailure(reason));
+  const said = describeSent(sent);
+  await writeSummary(renderNote("the post step", said));
+  if (sent.ok) info(said);
+  else setFailed(said);
+}
+function describeSent(sent) {
+  if (sent.ok) return "The outcome was delivered by the post step.";
+  if (sent.error.reason === "refused") return describeUndelivered(sent.error);
+  return `The outcome could not be delivered: ${sent.error.message}. The app takes it from this run's artifact, or ends the attempt at its lease's end.`;
 }
 try {
   await post();

@@ -117,7 +117,7 @@ export const Claim = z.object({
    */
   commands: z.object({ setup: z.array(z.string()), verify: z.union([z.array(z.string()), z.string()]) }),
   /** How often the harness may be shown a check that fails after its work. */
-  repairs: count,
+  repairs: count.default(2),
   limits: z.object({ maxFiles: count, maxBytes: count }),
   /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
   outcomeKey: z
