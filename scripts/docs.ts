@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { authOf, CREDENTIAL_KINDS } from "../src/core/config/credential.ts";
 import { Policy } from "../src/core/config/policy.ts";
 import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
@@ -9,7 +10,9 @@ import { LEASE } from "../src/core/pool/lease.ts";
 import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
 import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
+import { HARNESS_INFO } from "../src/core/wire/harnesses.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
+import { TOOLS } from "../action/src/tools.ts";
 import { BASELINE_LIMIT_MS, SETUP_LIMIT_MS, VERIFY_LIMIT_MS } from "../action/src/verify.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
@@ -24,6 +27,7 @@ const GENERATED = [
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
   { file: "docs/configuration.md", name: "protected", render: renderProtected },
   { file: "docs/configuration.md", name: "limits", render: renderLimits },
+  { file: "docs/harnesses.md", name: "harnesses", render: renderHarnesses },
 ] as const;
 
 /** Every arrow between rooms, with the number of imports behind it; from the code, not from the table of what is allowed. */
@@ -130,6 +134,31 @@ function renderSchema(schema: z.ZodType): string {
   };
   walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema, "", true);
   return rows.join("\n");
+}
+
+function renderHarnesses(): string {
+  const yes = (can: boolean): string => (can ? "yes" : "no");
+  const rows = Object.entries(HARNESS_INFO).map(([harness, { speaks, auths, effort, turnLimit, resume, structuredOutput }]) => {
+    const { version } = TOOLS[harness as keyof typeof HARNESS_INFO];
+    const wires = Object.entries(speaks).map(([provider, wire]) => `${provider} (${wire})`);
+    const kinds = CREDENTIAL_KINDS.filter((kind) => auths.includes(authOf(kind)));
+    return [
+      `\`${harness}\` ${version}`,
+      wires.join(", "),
+      kinds.join(", "),
+      ...[effort, turnLimit, resume, structuredOutput].map(yes),
+    ];
+  });
+  const head = [
+    "harness",
+    "providers, and the format spoken",
+    "`kind` of credential",
+    "effort",
+    "turn limit",
+    "resume",
+    "structured output",
+  ];
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 function valueOf(node: JsonSchema): string {
