@@ -171,7 +171,7 @@ describe("attacks on the real thing", () => {
 
     const report = await runAttacks(alone([{ ...attack, script: [{ run: "kill -9 $$" }] }]), DEFENCES, () => undefined);
 
-    expect(report.cells).toMatchObject([{ result: "error", control: "error", why: "the model was never asked" }]);
+    expect(report.cells).toMatchObject([{ result: "error", control: "error", why: "step 1 left no sign that it ran" }]);
     expect(isProven(report)).toBe(false);
   });
 });
