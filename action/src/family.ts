@@ -22,6 +22,13 @@ export async function descendants(root: number): Promise<Relative[]> {
   return [...parents.keys()].filter(isBelow).map((pid) => ({ pid, start: starts.get(pid) ?? "" }));
 }
 
+/** All processes of a user, by their real uid. Also those that hide from their files' owner by not being dumpable. */
+export async function ownedBy(uid: number): Promise<number[]> {
+  const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const statuses = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/status`, "utf8").catch(() => "")));
+  return pids.filter((_, at) => new RegExp(`^Uid:\\t${uid}\\t`, "m").test(statuses[at] ?? "")).map(Number);
+}
+
 export async function isSame(relative: Relative): Promise<boolean> {
   return (await readStat(relative.pid))?.start === relative.start;
 }
@@ -44,11 +51,10 @@ export function spareMemory(): number {
 }
 
 /**
- * Whether a process and all below it use more than they may. Control groups would do this better and sooner; an unprivileged
+ * Whether processes use more together than they may. Control groups would do this better and sooner; an unprivileged
  * job on a hosted runner has none to set. Memory is each one's own: pages of programs and libraries, which all share, don't count.
  */
-export async function outgrows(pid: number, most: Most): Promise<boolean> {
-  const family = [pid, ...(await descendants(pid)).map((it) => it.pid)];
+export async function outgrows(family: readonly number[], most: Most): Promise<boolean> {
   if (family.length > most.processes) return true;
   const sizes = await Promise.all(family.map(readOwnBytes));
   return sizes.reduce((sum, size) => sum + size, 0) > most.bytes;

@@ -23,6 +23,7 @@ async function main(): Promise<void> {
   const dispatcher = new EnvHttpProxyAgent();
   await using workspace = await makeWorkspace(inputs.value.surroundings.temp);
   const ready = await prepare(inputs.value, workspace, log);
+  await using _sandbox = ready.ok ? ready.value : undefined;
 
   const claimed = await claim(inputs.value, dispatcher);
   if (!claimed.ok) return fail(NO_ATTEMPT, claimed.error);

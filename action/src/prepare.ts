@@ -6,28 +6,66 @@ import { blocked, type Blocked } from "./failure.ts";
 import { findHarness, HARNESS } from "./harness/table.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
-import { makeBareRunner, makeSandbox, proveSandbox } from "./sandbox.ts";
-import { installTool, type Tool } from "./tools.ts";
+import { makeOtherUser } from "./other-user.ts";
+import { proveSandbox, type Unproven } from "./proof.ts";
+import { makeBareRunner, makeSandbox, missingPrograms, type Sandbox } from "./sandbox.ts";
+import { installTool } from "./tools.ts";
 import { WIRES } from "./wires/table.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** What every route needs. `srt` is undefined where there is no sandbox (see `Surroundings.unsandboxed`). */
-export type Ready = { readonly srt: Tool | undefined };
+/** The sandbox as proven, once it is known where the harness is installed. */
+export type Ready = AsyncDisposable & { sandboxFor(toolFolders: readonly string[]): Sandbox };
 
-/** Before the claim, so that a runner that can't do the work spends nothing. A fault is told to the app after the claim. */
+/**
+ * Before the claim, so that a runner that can't do the work spends nothing. A fault is told to the app after the claim.
+ * Namespaces where the kernel gives them, a separate user where it refuses them, and otherwise nothing runs.
+ * Errors: sandboxUnavailable.
+ */
 export async function prepare(inputs: Inputs, workspace: Workspace, log: Log): Promise<Result<Ready, Blocked>> {
   const { surroundings } = inputs;
+  const place = { surroundings, workspace };
+  const deps = { ...place, toolFolders: [] };
+  const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
   if (surroundings.unsandboxed) {
     log("NO SANDBOX: the playground's scripted model only");
-    return ok({ srt: undefined });
+    return ok({ ...nothing, sandboxFor: (toolFolders) => makeBareRunner({ ...place, toolFolders }) });
   }
+  const missing = await missingPrograms(surroundings.path);
+  if (missing.length > 0)
+    return refuse(
+      `Missing on the runner: ${missing.join(", ")}. Run \`sudo apt-get install -y bubblewrap socat ripgrep\` before this step.`,
+    );
   const srt = await installTool("srt", surroundings);
   if (!srt.ok) return srt;
-  const deps = { surroundings, workspace, toolFolders: [] };
   const proven = await proveSandbox(makeSandbox(deps, srt.value), deps);
-  if (!proven.ok) return proven;
-  log("sandbox proven", { version: srt.value.version });
-  return ok({ srt: srt.value });
+  if (proven.ok) {
+    log("sandbox proven", { kind: "srt", version: srt.value.version });
+    return ok({ ...nothing, sandboxFor: (toolFolders) => makeSandbox({ ...place, toolFolders }, srt.value) });
+  }
+  if (proven.error.kind === "leaks") return refuse(describeLeaks(proven.error));
+  const user = await makeOtherUser(deps, srt.value);
+  if (!user.ok)
+    return refuse(
+      `The sandbox did not start (${proven.error.detail}). On ubuntu-24.04 run \`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\` before this step. A separate user instead: ${user.error}.`,
+    );
+  const provenUser = await proveSandbox(user.value, deps);
+  if (provenUser.ok) {
+    log("sandbox proven", { kind: "user", because: proven.error.detail });
+    return ok({ sandboxFor: () => user.value, [Symbol.asyncDispose]: () => user.value[Symbol.asyncDispose]() });
+  }
+  await user.value[Symbol.asyncDispose]();
+  return refuse(
+    `Namespaces are refused here (${proven.error.detail}), and of a separate user: ${describeLeaks(provenUser.error)}`,
+  );
+}
+
+function describeLeaks({ kind, detail }: Unproven): string {
+  if (kind === "notStarted") return `The sandbox did not start (${detail}).`;
+  return `The sandbox is not tight: ${detail}. Undo what this runner changes of that, or use GitHub's ubuntu-24.04 runners.`;
+}
+
+function refuse(detail: string): Result<never, Blocked> {
+  return err(blocked("sandboxUnavailable", detail));
 }
 
 /** After the claim, which names the harness and what the key is. Errors: harnessUnavailable. */
@@ -61,8 +99,7 @@ export async function equip(
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
-  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
-  const sandbox = ready.srt === undefined ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
+  const sandbox = ready.sandboxFor([tool.value.folder]);
   return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "./failure.ts";
-import { descendants, isSame, type Relative, type Most, outgrows } from "./family.ts";
+import { descendants, isSame, type Most, outgrows, ownedBy, type Relative } from "./family.ts";
 
 /** One child process: its whole environment is given, nothing is inherited. */
 export type Command = {
@@ -18,6 +18,8 @@ export type Command = {
   readonly keepBytes?: number;
   /** What it and all processes below it may use together; it is ended when it uses more. */
   readonly most?: Most | undefined;
+  /** Whose its processes are, where they are not ours to find by their parents and to signal. */
+  readonly user?: { readonly uid: number; readonly end: (signal: "TERM" | "KILL") => Promise<void> };
 };
 
 export type Ended = {
@@ -37,8 +39,8 @@ const KEEP_BYTES = 32 * 1024 * 1024;
  */
 const GRACE_MS = 2_000;
 
-/** What runs now, each the first of a process group. */
-const running = new Set<number>();
+/** What runs now, each the first of a process group, with what ends it at once. */
+const running = new Map<number, () => Promise<void>>();
 
 /**
  * Runs a command to its end. Never throws: a program that can't be started ends with exit code 127, and one that would
@@ -51,7 +53,9 @@ export async function run(command: Command): Promise<Ended> {
   const child = start(command);
   if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
   const { pid } = child;
-  if (pid !== undefined) running.add(pid);
+  const endNow = async (first: number): Promise<void> =>
+    command.user === undefined ? killTree(first, await descendants(first)) : command.user.end("KILL");
+  if (pid !== undefined) running.set(pid, () => endNow(pid));
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
   const stderr = makeTail(command.keepBytes ?? 64 * 1024);
   child.stdout.on("data", stdout.add);
@@ -63,13 +67,14 @@ export async function run(command: Command): Promise<Ended> {
   let killing: Promise<void> | undefined;
   const stop = (): void => {
     killed = true;
-    if (pid !== undefined) killing ??= endTree(pid, () => child.exitCode !== null || child.signalCode !== null);
+    const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    if (pid !== undefined) killing ??= command.user ? endUser(command.user, hasEnded) : endTree(pid, hasEnded);
   };
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
 
   const watch = new AbortController();
-  if (command.most !== undefined && child.pid !== undefined) void watchOver(child.pid, command.most, stop, watch.signal);
+  if (pid !== undefined) void watchOver(pid, command, stop, watch.signal);
 
   const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once("error", (error) => {
@@ -101,14 +106,17 @@ function start({ file, args, cwd, env }: Command): ChildProcessWithoutNullStream
 /** Half a second is what a process needs to fill some 1 to 2 GB: the limit leaves a quarter of the machine's memory for that. */
 const WATCH_MS = 500;
 
-async function watchOver(pid: number, most: Most, stop: () => void, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && !(await outgrows(pid, most))) await sleep(WATCH_MS, undefined, { signal }).catch(() => {});
+async function watchOver(pid: number, { most, user }: Command, stop: () => void, signal: AbortSignal): Promise<void> {
+  if (most === undefined) return;
+  const family = async (): Promise<number[]> =>
+    user === undefined ? [pid, ...(await descendants(pid)).map((it) => it.pid)] : ownedBy(user.uid);
+  while (!signal.aborted && !(await outgrows(await family(), most))) await sleep(WATCH_MS, undefined, { signal }).catch(() => {});
   if (!signal.aborted) stop();
 }
 
 /** Before this process ends: nothing that it started outlives it. */
 export async function killAll(): Promise<void> {
-  for (const pid of running) await killTree(pid, await descendants(pid));
+  for (const end of running.values()) await end();
 }
 
 /** SIGTERM, two seconds, then the sandboxes by pid (`--die-with-parent` takes what is inside), then the rest. */
@@ -124,6 +132,12 @@ async function killTree(pid: number, family: readonly Relative[]): Promise<void>
   for (const child of family) if (await isSame(child)) kill(child.pid, "SIGKILL");
   kill(pid, "SIGKILL");
   kill(-pid, "SIGKILL");
+}
+
+async function endUser(user: NonNullable<Command["user"]>, ended: () => boolean): Promise<void> {
+  await user.end("TERM");
+  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
+  await user.end("KILL");
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

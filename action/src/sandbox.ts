@@ -1,15 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
-import { performance } from "node:perf_hooks";
-import { parseRecord } from "#core/wire/json.ts";
-import { err, ok, type Result } from "#core/wire/result.ts";
-import { cut } from "#core/wire/text.ts";
-import { SECOND_MS } from "#core/wire/units.ts";
-import { blocked, type Blocked } from "./failure.ts";
 import type { Most } from "./family.ts";
+import type { SandboxKind } from "#core/wire/contract.ts";
 import { findProgram, type Surroundings } from "./inputs.ts";
 import { type Ended, run } from "./process.ts";
 import type { Tool } from "./tools.ts";
@@ -17,7 +10,7 @@ import type { Workspace } from "./workspace.ts";
 
 /** Where everything the model or the repository can influence runs. */
 export type Sandbox = {
-  readonly kind: "srt" | "none";
+  readonly kind: SandboxKind;
   run(command: SandboxedCommand): Promise<Ended>;
 };
 
@@ -88,13 +81,16 @@ export function makeBareRunner(deps: SandboxDeps): Sandbox {
   };
 }
 
-function toRun(command: SandboxedCommand): Pick<Parameters<typeof run>[0], "until" | "signal" | "input" | "keepBytes" | "most"> {
+/** Of a command, what every kind hands on as it is. */
+export function toRun(
+  command: SandboxedCommand,
+): Pick<Parameters<typeof run>[0], "until" | "signal" | "input" | "keepBytes" | "most"> {
   const { until, signal, input, keepBytes, most } = command;
   return { until, signal, most, ...(input === undefined ? {} : { input }), ...(keepBytes === undefined ? {} : { keepBytes }) };
 }
 
 /** The whole environment of a sandboxed command: nothing is inherited, and no value here is a secret. */
-function baseEnv(deps: SandboxDeps, command: SandboxedCommand): Record<string, string> {
+export function baseEnv(deps: SandboxDeps, command: SandboxedCommand): Record<string, string> {
   const { path, network } = deps.surroundings;
   // A company's own certificate authority is needed to install packages; proxies and registry tokens stay outside.
   const trust =
@@ -150,108 +146,13 @@ function toolCaches(surroundings: Surroundings): string[] {
   return surroundings.toolCache === surroundings.temp ? [] : [surroundings.toolCache];
 }
 
-const SYSTEM_TOOLS = ["bwrap", "socat", "rg"] as const;
-
-/**
- * Proves the sandbox before anything is spent: srt starts, a listener in the gateway's place answers through it, and
- * another port of this machine, the Action's files, a self-hosted runner's credentials and the processes' environments are out of reach. In claude-code-action#1547 the sandbox
- * failed on every command and the job still said success; here no proof means no run.
- * Errors: sandboxUnavailable.
- */
-export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise<Result<void, Blocked>> {
-  const missing = await missingPrograms(deps.surroundings.path);
-  if (missing.length > 0) {
-    return err(
-      blocked(
-        "sandboxUnavailable",
-        `Missing on the runner: ${missing.join(", ")}. Run \`sudo apt-get install -y bubblewrap socat ripgrep\` before this step.`,
-      ),
-    );
-  }
-  const canary = join(deps.workspace.hidden, "canary");
-  await writeFile(canary, "canary", { mode: 0o644 });
-  await using allowed = await listen();
-  await using other = await listen();
-  const credentials = deps.surroundings.hidden.map((it) => join(it, ".credentials"));
-  const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
-  const ended = await sandbox.run({
-    line: NODE_PROGRAM,
-    input: `const facts = ${JSON.stringify(facts)};\n${PROBE}`,
-    env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
-    reach: { to: "gateway", address: allowed.address },
-    until: performance.now() + 30 * SECOND_MS,
-  });
-  const seen = parseRecord(ended.stdout.toString("utf8").trim());
-  if (seen === undefined) {
-    const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
-    return err(
-      blocked(
-        "sandboxUnavailable",
-        `The sandbox did not start (exit ${String(ended.exitCode)}): ${said}. On ubuntu-24.04 run \`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\` before this step.`,
-      ),
-    );
-  }
-  const wrong = Object.entries(EXPECTED).filter(([name, value]) => seen[name] !== value);
-  if (wrong.length === 0) return ok(undefined);
-  return err(
-    blocked(
-      "sandboxUnavailable",
-      `The sandbox is not tight: ${wrong.map(([name]) => `${name} = ${String(seen[name])}`).join(", ")}.`,
-    ),
-  );
-}
-
 /** A command line for the sandbox: a program of ours, given on its input. */
 export const NODE_PROGRAM = `'${process.execPath}' --input-type=module -`;
 
-const EXPECTED = {
-  gateway: true,
-  otherByProxy: false,
-  otherDirect: false,
-  outside: false,
-  canary: false,
-  credentials: false,
-  environ: false,
-};
+const SYSTEM_TOOLS = ["bwrap", "socat", "rg"] as const;
 
-/** Runs inside. Each value says whether something was possible. */
-const PROBE = `
-import { readFileSync } from "node:fs";
-import { connect } from "node:net";
-const get = (url) => fetch(url, { signal: AbortSignal.timeout(5000) }).then((it) => it.status === 200, () => false);
-const open = (port, host) => new Promise((done) => {
-  const socket = connect({ port, host, timeout: 3000 });
-  const end = (it) => { socket.destroy(); done(it); };
-  socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
-});
-const read = (path, test) => { try { return test(readFileSync(path, "utf8")); } catch { return false; } };
-const [host, port] = facts.other.split(":");
-console.log(JSON.stringify({
-  gateway: await get("http://" + facts.gateway + "/healthz"),
-  otherByProxy: await get("http://" + facts.other + "/"),
-  otherDirect: await open(Number(port), host),
-  outside: await open(443, "1.1.1.1"),
-  canary: read(facts.canary, () => true),
-  credentials: facts.credentials.some((it) => read(it, () => true)),
-  environ: read("/proc/" + facts.pid + "/environ", (it) => /RUNNER_|GITHUB_|ACTIONS_/.test(it)),
-}));
-`;
-
-/** Answers 200 to anything, on the address family of the gateway. */
-async function listen(): Promise<AsyncDisposable & { readonly address: string }> {
-  const server = createServer((_request, response) => void response.end("ok"));
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    address: `127.0.0.2:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-async function missingPrograms(path: string): Promise<string[]> {
+/** What srt calls and the runner lacks. */
+export async function missingPrograms(path: string): Promise<string[]> {
   const found = await Promise.all(SYSTEM_TOOLS.map((name) => findProgram(path, name)));
   return SYSTEM_TOOLS.filter((_, at) => found[at] === undefined);
 }

@@ -1,20 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { homedir, tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { containing } from "./kit/matchers.ts";
-import {
-  makeBareRunner,
-  makeSandbox,
-  proveSandbox,
-  type Reach,
-  type Sandbox,
-  type SandboxDeps,
-} from "../../action/src/sandbox.ts";
+import { makeSandbox, type Reach, type Sandbox, type SandboxDeps } from "../../action/src/sandbox.ts";
 import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
 import { installed, requireSandbox, testSurroundings } from "./kit/tool-cache.ts";
 
@@ -42,43 +33,6 @@ describe("the sandbox", () => {
   afterAll(async () => {
     delete process.env["AGENT_POOL_TEST_SECRET"];
     await workspace[Symbol.asyncDispose]();
-  });
-
-  test("is proven before it is used", async () => {
-    expect(await proveSandbox(sandbox, deps)).toEqual({ ok: true, value: undefined });
-  });
-
-  test("does not pass its proof when it is none", async () => {
-    const proven = await proveSandbox(makeBareRunner(deps), deps);
-
-    expect(proven).toMatchObject({
-      ok: false,
-      error: { reason: "sandboxUnavailable", detail: containing("not tight") },
-    });
-  });
-
-  test("does not pass its proof where the runner's own credentials can be read", async () => {
-    const root = await mkdtemp(join(tmpdir(), "runner-"));
-    await writeFile(join(root, ".credentials"), "{}", { mode: 0o644 });
-    const surroundings = { ...deps.surroundings, hidden: [root] };
-    const own = { ...deps, surroundings };
-
-    const bare = await proveSandbox(makeBareRunner(own), own);
-    const open = await proveSandbox(makeSandbox({ ...own, toolFolders: [root] }, await installed("srt")), own);
-    const hidden = await proveSandbox(makeSandbox(own, await installed("srt")), own);
-    await rm(root, { recursive: true });
-
-    expect(bare).toMatchObject({ error: { detail: containing("credentials = true") } });
-    expect(open).toMatchObject({ error: { detail: containing("not tight: credentials = true.") } });
-    expect(hidden).toEqual({ ok: true, value: undefined });
-  });
-
-  test("does not pass its proof where bubblewrap is missing, and says what to install", async () => {
-    const bare = { ...deps, surroundings: { ...deps.surroundings, path: "/nonexistent" } };
-
-    expect(await proveSandbox(sandbox, bare)).toMatchObject({
-      error: { detail: containing("apt-get install -y bubblewrap socat ripgrep") },
-    });
   });
 
   test("holds nothing of the runner's environment, in its own or any process's", async () => {
@@ -123,15 +77,11 @@ describe("the sandbox", () => {
     expect(none).not.toContain("200");
   });
 
-  test("reads .git but can't write to it, and can't make it another folder", async () => {
-    const seen = await inside(
-      "cat .git/HEAD; echo x > .git/commondir || echo refused; mv .git other || echo refused; echo x > .git/hooks/pre-commit || echo refused; echo y > new.txt && cat new.txt",
-    );
+  test("reads .git, and writes beside it", async () => {
+    const seen = await inside("cat .git/HEAD; echo y > new.txt && cat new.txt");
 
-    expect(seen.match(/refused/g)).toHaveLength(3);
     expect(seen).toContain("ref: refs/heads/");
     expect(await readFile(join(workspace.repo, "new.txt"), "utf8")).toBe("y\n");
-    expect(existsSync(join(workspace.repo, ".git/commondir"))).toBe(false);
   });
 
   test("leaves no files of its own behind", async () => {
@@ -155,18 +105,5 @@ describe("the sandbox", () => {
     expect(ended.map(({ killed }) => killed)).toEqual([true, true, false]);
     for (const { ms } of ended) expect(ms).toBeLessThan(25_000);
     expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n")).not.toContain("sleep 63");
-  });
-
-  test("ends everything inside at its time limit, also what left its process group", async () => {
-    const mark = `31${process.pid}`;
-
-    const ended = await sandbox.run({
-      line: `setsid sleep ${mark} & trap '' TERM; sleep ${mark}`,
-      reach: NOTHING,
-      until: performance.now() + 1_500,
-    });
-
-    expect(ended.killed).toBe(true);
-    expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toMatch(new RegExp(`^sleep ${mark}`, "m"));
   });
 });

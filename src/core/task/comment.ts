@@ -1,5 +1,5 @@
 import type { Waiting } from "../pool/decision.ts";
-import type { Checks, EndingKind, Tier, Verification } from "../wire/contract.ts";
+import type { Checks, EndingKind, SandboxKind, Tier, Verification } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -36,8 +36,7 @@ export type LeaseView = {
   /** What a subscription has paid; null where the model was paid by use. */
   readonly drawn: Drawn | null;
   readonly runnerCost: MicroUsd | null;
-  /** "none" only in the demo without bubblewrap. */
-  readonly sandbox: "srt" | "none" | null;
+  readonly sandbox: SandboxKind | null;
 };
 
 /** Everything the one comment says: of the newest task, if it has one, and what was last answered to a request. */

@@ -269,6 +269,10 @@ export function couldNotStart(exitCode: number | null | undefined): boolean {
   return exitCode === 126 || exitCode === 127;
 }
 
+/** `user`: a separate user, where the kernel refuses namespaces. `none`: the demo's scripted model where bubblewrap can't run, alone. */
+export const SANDBOXES = ["srt", "user", "none"] as const;
+export type SandboxKind = (typeof SANDBOXES)[number];
+
 /** Why a job ended before its harness did any work. Each is a fault of the set-up, not of the task. */
 export const BLOCKED_REASONS = [
   "keyMissing",
@@ -301,8 +305,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     /** As of the outcome's making: sent again, it is the same. */
     observation: Observation.nullable(),
     harnessVersion: text(100),
-    /** "none" only where the demo runs the scripted model without bubblewrap. */
-    sandbox: z.enum(["srt", "none"]),
+    sandbox: z.enum(SANDBOXES),
     checks: Checks,
     verification: z.array(Verification).max(20),
     changes: z.array(Change).max(2_000),
