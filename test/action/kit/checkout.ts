@@ -13,6 +13,7 @@ import { testSurroundings } from "./tool-cache.ts";
 type Files = Readonly<Record<string, string>>;
 export type Checkout = AsyncDisposable & {
   readonly repo: string;
+  readonly workspace: Workspace;
   snapshot(): Promise<Tree>;
   carry(before: Tree, after: Tree, onto?: Tree): Promise<Tree>;
   /** The work tree as it is now, or a tree of it, compared with base. */
@@ -38,6 +39,7 @@ export async function checkOut(files: Files, prepare?: (repo: string) => Promise
   const its: Git = { program: (await findProgram(path, "git")) ?? "", workTree: repo, home: workspace.hidden, path };
   return {
     repo,
+    workspace,
     snapshot: async () => {
       const taken = await takeSnapshot(its, workspace, base);
       if (!taken.ok) throw new Error(taken.error.detail);
