@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -13,7 +13,10 @@ import { prepare } from "../../action/src/prepare.ts";
 import type { Reach, SandboxedCommand } from "../../action/src/sandbox.ts";
 import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
 import { asRoot } from "./kit/as-root.ts";
+import { toText } from "./kit/checkout.ts";
 import { containing } from "./kit/matchers.ts";
+import { sendStream, turnOf } from "./kit/model.ts";
+import { setStage } from "./kit/stage.ts";
 import { installed, requireSandbox, testSurroundings } from "./kit/tool-cache.ts";
 
 const NOTHING: Reach = { to: "nothing" };
@@ -24,11 +27,14 @@ function ours(): string[] {
   return execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n");
 }
 
-/** The users that jobs have made, and what the packet filter says of them. */
-function traces(): string[] {
-  const users = asRoot("cat", "/etc/passwd").match(/^ap-[0-9a-f]{8}:.*$/gm) ?? [];
-  const rules = ["iptables", "ip6tables"].flatMap((it) => asRoot(it, "-S", "OUTPUT").match(/^.*--uid-owner.*$/gm) ?? []);
-  return [...users, ...rules];
+/** What a machine knows of a user: its name, its group, and what the packet filter says of it. */
+function tracesOf(name: string, uid: string): string[] {
+  const lines = [
+    ["cat", "/etc/passwd", "/etc/group"],
+    ["iptables", "-S", "OUTPUT"],
+    ["ip6tables", "-S", "OUTPUT"],
+  ].flatMap((it) => asRoot(...it).split("\n"));
+  return lines.filter((it) => it.startsWith(`${name}:`) || it.includes(`--uid-owner ${uid} `));
 }
 
 async function inside(line: string, change: Partial<SandboxedCommand> = {}): Promise<string> {
@@ -184,6 +190,11 @@ describe("a separate user as the sandbox", () => {
 });
 
 describe("where bubblewrap may not make namespaces", () => {
+  beforeAll(async () => {
+    requireSandbox();
+    for (const tool of ["srt", "claude-code"] as const) await installed(tool);
+  }, 300_000);
+
   /** As AppArmor has it on ubuntu-24.04. */
   async function refusing(): Promise<AsyncDisposable & { readonly path: string }> {
     const folder = await mkdtemp(join(tmpdir(), "programs-"));
@@ -211,14 +222,50 @@ describe("where bubblewrap may not make namespaces", () => {
 
   test("the job's sandbox is a separate user, which is gone with its rules afterwards", async () => {
     await using programs = await refusing();
-    const before = traces();
+    let traces: () => string[];
     {
       await using job = await prepared({ path: `${programs.path}:${testSurroundings().path}` });
+      if (!job.ready.ok) throw new Error(job.ready.error.detail);
+      const sandbox = job.ready.value.sandboxFor([]);
+      const who = await sandbox.run({ line: "id -un; id -u", reach: NOTHING, until: performance.now() + 20_000 });
+      const [name = "", uid = ""] = who.stdout.toString("utf8").split("\n");
+      traces = () => tracesOf(name, uid);
 
-      expect(job.ready.ok && job.ready.value.sandboxFor([]).kind).toBe("user");
-      expect(traces().length).toBeGreaterThan(before.length);
+      expect(sandbox.kind).toBe("user");
+      expect(traces().length).toBeGreaterThanOrEqual(3);
     }
-    expect(traces()).toEqual(before);
+    expect(traces()).toEqual([]);
+  });
+
+  test("the job works, checks and reports in it, with the real harness", { timeout: 90_000 }, async () => {
+    await using programs = await refusing();
+    await using stage = await setStage({
+      reply: (response, { body }) =>
+        sendStream(
+          response,
+          turnOf(body) === 0
+            ? {
+                tool: "Bash",
+                input: { command: "echo new > a.txt; id -un > who.txt; echo x > .git/commondir", description: "work" },
+              }
+            : { text: "Made it new." },
+        ),
+      setup: ["touch ~/set-up"],
+      verify: ["test -e ~/set-up", "grep -q new a.txt"],
+    });
+    await chmod(dirname(stage.temp), 0o711);
+
+    const job = await stage.run({ PATH: `${programs.path}:${process.env["PATH"] ?? ""}` });
+
+    expect(job.log).toContain("sandbox proven  kind=user");
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({
+      kind: "ran", ending: { kind: "completed", turns: 2 }, sandbox: "user", verification: [{ exitCode: 0 }, { exitCode: 0 }],
+      changes: [{ path: "a.txt", status: "modified" }, { path: "who.txt", status: "added" }],
+    }); // prettier-ignore
+    const who = outcome?.kind === "ran" ? outcome.changes[1] : undefined;
+    expect(toText(who)).toMatch(/^ap-[0-9a-f]{8}\n$/);
+    expect(await readdir(stage.temp)).toEqual(["state"]);
   });
 
   test("nothing starts where such a user can't reach the runner's folders, and the reason says what to do", async () => {
