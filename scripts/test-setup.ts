@@ -8,7 +8,7 @@ import { ROOT } from "./import-table.ts";
  * is missing is installed where that is allowed (root, or sudo without a password); otherwise this fails and says what to
  * install. Nothing is skipped for want of it.
  */
-const PROGRAMS = { ...SANDBOX_PROGRAMS, git: "git", bash: "bash" } as const;
+const PROGRAMS = { ...SANDBOX_PROGRAMS, iptables: "iptables", ip: "iproute2", git: "git", bash: "bash" } as const;
 
 function fail(message: string): never {
   console.error(`test set-up: ${message}`);

@@ -148,18 +148,27 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Pieces are put together by so many: one byte at a time, each would take some 300 bytes of memory to keep. */
+const PIECES = 1_024;
+
 function makeTail(limit: number): { add: (chunk: Buffer) => void; read: () => Buffer } {
   let chunks: Buffer[] = [];
+  let pieces: Buffer[] = [];
   let bytes = 0;
   return {
     add(chunk) {
-      chunks.push(chunk);
+      pieces.push(chunk);
       bytes += chunk.length;
+      if (pieces.length === PIECES) {
+        chunks.push(Buffer.concat(pieces));
+        pieces = [];
+      }
       if (bytes > 2 * limit) {
-        chunks = [Buffer.concat(chunks).subarray(-limit)];
+        chunks = [Buffer.concat([...chunks, ...pieces]).subarray(-limit)];
+        pieces = [];
         bytes = limit;
       }
     },
-    read: () => Buffer.concat(chunks).subarray(-limit),
+    read: () => Buffer.concat([...chunks, ...pieces]).subarray(-limit),
   };
 }
