@@ -3230,7 +3230,7 @@ var require_connect = __commonJS({
       const sessionCache = new SessionCache(maxCachedSessions == null ? 100 : maxCachedSessions);
       timeout = timeout == null ? 1e4 : timeout;
       allowH2 = allowH2 != null ? allowH2 : false;
-      return function connect({ hostname: hostname3, host, protocol, port, servername, localAddress, httpSocket }, callback) {
+      return function connect2({ hostname: hostname3, host, protocol, port, servername, localAddress, httpSocket }, callback) {
         let socket;
         if (protocol === "https:") {
           if (!tls) {
@@ -5359,7 +5359,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url();
-    var { performance: performance20 } = __require("node:perf_hooks");
+    var { performance: performance21 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -5514,7 +5514,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance20.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance21.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -9065,7 +9065,7 @@ var require_client = __commonJS({
         tls,
         strictContentLength,
         maxCachedSessions,
-        connect: connect2,
+        connect: connect3,
         maxRequestsPerClient,
         localAddress,
         maxResponseSize,
@@ -9124,7 +9124,7 @@ var require_client = __commonJS({
         if (bodyTimeout != null && (!Number.isInteger(bodyTimeout) || bodyTimeout < 0)) {
           throw new InvalidArgumentError("bodyTimeout must be a positive integer or zero");
         }
-        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
+        if (connect3 != null && typeof connect3 !== "function" && typeof connect3 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
         if (maxRequestsPerClient != null && (!Number.isInteger(maxRequestsPerClient) || maxRequestsPerClient < 0)) {
@@ -9158,8 +9158,8 @@ var require_client = __commonJS({
           throw new InvalidArgumentError("pingInterval must be a positive integer, greater or equal to 0");
         }
         super({ webSocket, eventSource });
-        if (typeof connect2 !== "function") {
-          connect2 = buildConnector({
+        if (typeof connect3 !== "function") {
+          connect3 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
@@ -9167,18 +9167,18 @@ var require_client = __commonJS({
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect2
+            ...connect3
           });
         } else {
-          const customConnect = connect2;
-          connect2 = (opts, callback) => customConnect({
+          const customConnect = connect3;
+          connect3 = (opts, callback) => customConnect({
             ...opts,
             ...socketPath != null ? { socketPath } : null,
             ...allowH2 != null ? { allowH2 } : null
           }, callback);
         }
         this[kUrl] = util.parseOrigin(url2);
-        this[kConnector] = connect2;
+        this[kConnector] = connect3;
         this[kPipelining] = pipelining != null ? pipelining : 1;
         this[kMaxHeadersSize] = maxHeaderSize;
         this[kKeepAliveDefaultTimeout] = keepAliveTimeout == null ? 4e3 : keepAliveTimeout;
@@ -9236,7 +9236,7 @@ var require_client = __commonJS({
         );
       }
       [kConnect](cb) {
-        connect(this);
+        connect2(this);
         this.once("connect", cb);
       }
       [kDispatch](opts, handler) {
@@ -9302,7 +9302,7 @@ var require_client = __commonJS({
         assert2(client[kSize] === 0);
       }
     }
-    function connect(client) {
+    function connect2(client) {
       assert2(!client[kConnecting]);
       assert2(!client[kHTTPContext]);
       let { host, hostname: hostname3, protocol, port } = client[kUrl];
@@ -9481,7 +9481,7 @@ var require_client = __commonJS({
           return;
         }
         if (!client[kHTTPContext]) {
-          connect(client);
+          connect2(client);
           return;
         }
         if (client[kHTTPContext].destroyed) {
@@ -9777,7 +9777,7 @@ var require_pool = __commonJS({
       constructor(origin, {
         connections,
         factory = defaultFactory,
-        connect,
+        connect: connect2,
         connectTimeout,
         tls,
         maxCachedSessions,
@@ -9794,24 +9794,24 @@ var require_pool = __commonJS({
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
-        if (typeof connect !== "function") {
-          connect = buildConnector({
+        if (typeof connect2 !== "function") {
+          connect2 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect
+            ...connect2
           });
         }
         super(options);
         this[kConnections] = connections || null;
         this[kUrl] = util.parseOrigin(origin);
-        this[kOptions] = { ...util.deepClone(options), connect, allowH2, clientTtl, socketPath };
+        this[kOptions] = { ...util.deepClone(options), connect: connect2, allowH2, clientTtl, socketPath };
         this[kOptions].interceptors = options.interceptors ? { ...options.interceptors } : void 0;
         this[kFactory] = factory;
         this.on("connect", (origin2, targets) => {
@@ -9890,14 +9890,14 @@ var require_balanced_pool = __commonJS({
       return new Pool(origin, opts);
     }
     var BalancedPool = class extends PoolBase {
-      constructor(upstreams = [], { factory = defaultFactory, connect, tls, ...opts } = {}) {
+      constructor(upstreams = [], { factory = defaultFactory, connect: connect2, tls, ...opts } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
         super(opts);
-        if (connect && typeof connect !== "function") connect = { ...connect };
+        if (connect2 && typeof connect2 !== "function") connect2 = { ...connect2 };
         if (tls && typeof tls !== "function") tls = { ...tls };
-        this[kOptions] = { ...util.deepClone(opts), connect, tls };
+        this[kOptions] = { ...util.deepClone(opts), connect: connect2, tls };
         this[kOptions].interceptors = opts.interceptors ? { ...opts.interceptors } : void 0;
         this[kIndex] = -1;
         this[kCurrentWeight] = 0;
@@ -10030,7 +10030,7 @@ var require_round_robin_pool = __commonJS({
       constructor(origin, {
         connections,
         factory = defaultFactory,
-        connect,
+        connect: connect2,
         connectTimeout,
         tls,
         maxCachedSessions,
@@ -10047,24 +10047,24 @@ var require_round_robin_pool = __commonJS({
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
-        if (typeof connect !== "function") {
-          connect = buildConnector({
+        if (typeof connect2 !== "function") {
+          connect2 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect
+            ...connect2
           });
         }
         super();
         this[kConnections] = connections || null;
         this[kUrl] = util.parseOrigin(origin);
-        this[kOptions] = { ...util.deepClone(options), connect, allowH2, clientTtl, socketPath };
+        this[kOptions] = { ...util.deepClone(options), connect: connect2, allowH2, clientTtl, socketPath };
         this[kOptions].interceptors = options.interceptors ? { ...options.interceptors } : void 0;
         this[kFactory] = factory;
         this[kIndex] = -1;
@@ -10138,24 +10138,24 @@ var require_agent = __commonJS({
       return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool(origin, opts);
     }
     var Agent3 = class extends DispatcherBase {
-      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect, tls, ...options } = {}) {
+      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect: connect2, tls, ...options } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
         if (typeof maxOrigins !== "number" || Number.isNaN(maxOrigins) || maxOrigins <= 0) {
           throw new InvalidArgumentError("maxOrigins must be a number greater than 0");
         }
         super(options);
-        if (connect && typeof connect !== "function") {
-          connect = { ...connect };
+        if (connect2 && typeof connect2 !== "function") {
+          connect2 = { ...connect2 };
         }
         if (tls && typeof tls !== "function") {
           tls = { ...tls };
         }
-        this[kOptions] = { ...util.deepClone(options), maxOrigins, connect, tls };
+        this[kOptions] = { ...util.deepClone(options), maxOrigins, connect: connect2, tls };
         this[kFactory] = factory;
         this[kClients] = /* @__PURE__ */ new Map();
         this[kOrigins] = /* @__PURE__ */ new Set();
@@ -10986,16 +10986,16 @@ var require_proxy_agent = __commonJS({
     }
     var Http1ProxyWrapper = class extends DispatcherBase {
       #client;
-      constructor(proxyUrl, { headers = {}, connect, factory }) {
+      constructor(proxyUrl, { headers = {}, connect: connect2, factory }) {
         if (!proxyUrl) {
           throw new InvalidArgumentError("Proxy URL is mandatory");
         }
         super();
         this[kProxyHeaders] = headers;
         if (factory) {
-          this.#client = factory(proxyUrl, { connect });
+          this.#client = factory(proxyUrl, { connect: connect2 });
         } else {
-          this.#client = new Client(proxyUrl, { connect });
+          this.#client = new Client(proxyUrl, { connect: connect2 });
         }
       }
       [kDispatch](opts, handler) {
@@ -11056,7 +11056,7 @@ var require_proxy_agent = __commonJS({
         } else if (username && password) {
           this[kProxyHeaders]["proxy-authorization"] = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
         }
-        const connect = buildConnector({ ...opts.proxyTls });
+        const connect2 = buildConnector({ ...opts.proxyTls });
         this[kConnectEndpoint] = buildConnector({ ...opts.requestTls });
         const agentFactory = opts.factory || defaultAgentFactory;
         const factory = (origin2, options) => {
@@ -11064,7 +11064,7 @@ var require_proxy_agent = __commonJS({
           if (this[kProxy].protocol === "socks5:" || this[kProxy].protocol === "socks:") {
             return new Socks5ProxyAgent(this[kProxy].uri, {
               headers: this[kProxyHeaders],
-              connect,
+              connect: connect2,
               factory: agentFactory,
               username: opts.username || username,
               password: opts.password || password,
@@ -11075,7 +11075,7 @@ var require_proxy_agent = __commonJS({
           if (!this[kTunnelProxy] && protocol2 === "http:" && this[kProxy].protocol === "http:") {
             return new Http1ProxyWrapper(this[kProxy].uri, {
               headers: this[kProxyHeaders],
-              connect,
+              connect: connect2,
               factory: agentFactory
             });
           }
@@ -11084,7 +11084,7 @@ var require_proxy_agent = __commonJS({
         if (protocol === "socks5:" || protocol === "socks:") {
           this[kClient] = null;
         } else {
-          this[kClient] = clientFactory(url2, { connect });
+          this[kClient] = clientFactory(url2, { connect: connect2 });
         }
         this[kAgent] = new Agent3({
           ...opts,
@@ -12968,10 +12968,10 @@ var require_api_connect = __commonJS({
         }
       }
     };
-    function connect(opts, callback) {
+    function connect2(opts, callback) {
       if (callback === void 0) {
         return new Promise((resolve, reject) => {
-          connect.call(this, opts, (err2, data) => {
+          connect2.call(this, opts, (err2, data) => {
             return err2 ? reject(err2) : resolve(data);
           });
         });
@@ -12988,7 +12988,7 @@ var require_api_connect = __commonJS({
         queueMicrotask(() => callback(err2, { opaque }));
       }
     }
-    module.exports = connect;
+    module.exports = connect2;
   }
 });
 
@@ -14245,8 +14245,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile6, readFile: readFile4, mkdir: mkdir6 } = __require("node:fs/promises");
-    var { dirname: dirname5, resolve } = __require("node:path");
+    var { writeFile: writeFile8, readFile: readFile6, mkdir: mkdir8 } = __require("node:fs/promises");
+    var { dirname: dirname7, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -14447,7 +14447,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError("Snapshot path is required");
         }
         try {
-          const data = await readFile4(resolve(path), "utf8");
+          const data = await readFile6(resolve(path), "utf8");
           const parsed = JSON.parse(data);
           if (Array.isArray(parsed)) {
             this.#snapshots.clear();
@@ -14477,12 +14477,12 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError("Snapshot path is required");
         }
         const resolvedPath = resolve(path);
-        await mkdir6(dirname5(resolvedPath), { recursive: true });
+        await mkdir8(dirname7(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash2, snapshot]) => ({
           hash: hash2,
           snapshot
         }));
-        await writeFile6(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile8(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -26958,7 +26958,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { performance as performance19 } from "node:perf_hooks";
+import { performance as performance20 } from "node:perf_hooks";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -40838,6 +40838,7 @@ var Checks = external_exports.discriminatedUnion("source", [
 function couldNotStart(exitCode) {
   return exitCode === 126 || exitCode === 127;
 }
+var SANDBOXES = ["srt", "user", "none"];
 var BLOCKED_REASONS = [
   "keyMissing",
   "harnessUnavailable",
@@ -40868,8 +40869,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     /** As of the outcome's making: sent again, it is the same. */
     observation: Observation.nullable(),
     harnessVersion: text(100),
-    /** "none" only where the demo runs the scripted model without bubblewrap. */
-    sandbox: external_exports.enum(["srt", "none"]),
+    sandbox: external_exports.enum(SANDBOXES),
     checks: Checks,
     verification: external_exports.array(Verification).max(20),
     changes: external_exports.array(Change).max(2e3),
@@ -41578,7 +41578,7 @@ function parseJson(text2) {
 }
 
 // action/src/claimed.ts
-import { performance as performance17 } from "node:perf_hooks";
+import { performance as performance18 } from "node:perf_hooks";
 var import_undici7 = __toESM(require_undici(), 1);
 
 // src/core/wire/cost.ts
@@ -41590,7 +41590,7 @@ function costOf(usage, price) {
 // action/src/attempt.ts
 var import_undici6 = __toESM(require_undici(), 1);
 import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance15 } from "node:perf_hooks";
+import { performance as performance14 } from "node:perf_hooks";
 
 // action/src/usage.ts
 function combine(a, b, by) {
@@ -41672,6 +41672,11 @@ async function descendants(root) {
   };
   return [...parents.keys()].filter(isBelow).map((pid) => ({ pid, start: starts.get(pid) ?? "" }));
 }
+async function ownedBy(uid) {
+  const pids = (await readdir2("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const statuses = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/status`, "utf8").catch(() => "")));
+  return pids.filter((_, at) => new RegExp(`^Uid:\\t${uid}\\t`, "m").test(statuses[at] ?? "")).map(Number);
+}
 async function isSame(relative) {
   return (await readStat(relative.pid))?.start === relative.start;
 }
@@ -41684,8 +41689,7 @@ function spareMemory() {
   const constrained = process.constrainedMemory();
   return 0.75 * Math.min(totalmem(), constrained === 0 ? Infinity : constrained);
 }
-async function outgrows(pid, most) {
-  const family = [pid, ...(await descendants(pid)).map((it) => it.pid)];
+async function outgrows(family, most) {
   if (family.length > most.processes) return true;
   const sizes = await Promise.all(family.map(readOwnBytes));
   return sizes.reduce((sum, size) => sum + size, 0) > most.bytes;
@@ -41698,7 +41702,7 @@ async function readOwnBytes(pid) {
 // action/src/process.ts
 var KEEP_BYTES = 32 * 1024 * 1024;
 var GRACE_MS = 2e3;
-var running = /* @__PURE__ */ new Set();
+var running = /* @__PURE__ */ new Map();
 async function run(command) {
   const nothing = { signal: null, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
   if (command.signal?.aborted) return { ...nothing, exitCode: null, killed: true };
@@ -41706,7 +41710,8 @@ async function run(command) {
   const child = start(command);
   if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
   const { pid } = child;
-  if (pid !== void 0) running.add(pid);
+  const endNow = async (first) => command.user === void 0 ? killTree(first, await descendants(first)) : command.user.end("KILL");
+  if (pid !== void 0) running.set(pid, () => endNow(pid));
   const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
   const stderr = makeTail(command.keepBytes ?? 64 * 1024);
   child.stdout.on("data", stdout.add);
@@ -41718,12 +41723,13 @@ async function run(command) {
   let killing;
   const stop = () => {
     killed = true;
-    if (pid !== void 0) killing ??= endTree(pid, () => child.exitCode !== null || child.signalCode !== null);
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+    if (pid !== void 0) killing ??= command.user ? endUser(command.user, hasEnded) : endTree(pid, hasEnded);
   };
   const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
   command.signal?.addEventListener("abort", stop, { once: true });
   const watch = new AbortController();
-  if (command.most !== void 0 && child.pid !== void 0) void watchOver(child.pid, command.most, stop, watch.signal);
+  if (pid !== void 0) void watchOver(pid, command, stop, watch.signal);
   const end = await new Promise((resolve) => {
     child.once("error", (error3) => {
       stderr.add(Buffer.from(error3.message));
@@ -41748,13 +41754,15 @@ function start({ file: file2, args, cwd, env }) {
   }
 }
 var WATCH_MS = 500;
-async function watchOver(pid, most, stop, signal) {
-  while (!signal.aborted && !await outgrows(pid, most)) await sleep2(WATCH_MS, void 0, { signal }).catch(() => {
+async function watchOver(pid, { most, user }, stop, signal) {
+  if (most === void 0) return;
+  const family = async () => user === void 0 ? [pid, ...(await descendants(pid)).map((it) => it.pid)] : ownedBy(user.uid);
+  while (!signal.aborted && !await outgrows(await family(), most)) await sleep2(WATCH_MS, void 0, { signal }).catch(() => {
   });
   if (!signal.aborted) stop();
 }
 async function killAll() {
-  for (const pid of running) await killTree(pid, await descendants(pid));
+  for (const end of running.values()) await end();
 }
 async function endTree(pid, ended) {
   const family = await descendants(pid);
@@ -41768,25 +41776,37 @@ async function killTree(pid, family) {
   kill(pid, "SIGKILL");
   kill(-pid, "SIGKILL");
 }
+async function endUser(user, ended) {
+  await user.end("TERM");
+  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep2(100);
+  await user.end("KILL");
+}
 function kill(pid, signal) {
   try {
     process.kill(pid, signal);
   } catch {
   }
 }
+var PIECES = 1024;
 function makeTail(limit) {
   let chunks = [];
+  let pieces = [];
   let bytes = 0;
   return {
     add(chunk) {
-      chunks.push(chunk);
+      pieces.push(chunk);
       bytes += chunk.length;
+      if (pieces.length === PIECES) {
+        chunks.push(Buffer.concat(pieces));
+        pieces = [];
+      }
       if (bytes > 2 * limit) {
-        chunks = [Buffer.concat(chunks).subarray(-limit)];
+        chunks = [Buffer.concat([...chunks, ...pieces]).subarray(-limit)];
+        pieces = [];
         bytes = limit;
       }
     },
-    read: () => Buffer.concat(chunks).subarray(-limit)
+    read: () => Buffer.concat([...chunks, ...pieces]).subarray(-limit)
   };
 }
 
@@ -42780,7 +42800,7 @@ async function exchange(settings) {
     return err({ status: 502, headers: {}, said: "the exchange of identities answered without a token" });
   return ok({ key, headers: {}, goodForMs: seconds * SECOND_MS });
 }
-function anthropicExchange(upstream, { rule = "", organization = "", workspace, "service-account": account }) {
+function anthropicExchange(upstream, { rule: rule2 = "", organization = "", workspace, "service-account": account }) {
   const { origin, path } = placeOf(upstream)("/v1/oauth/token");
   return {
     audience: "https://api.anthropic.com",
@@ -42789,7 +42809,7 @@ function anthropicExchange(upstream, { rule = "", organization = "", workspace, 
     body: (assertion) => ({
       grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer",
       assertion,
-      federation_rule_id: rule,
+      federation_rule_id: rule2,
       organization_id: organization,
       ...account === void 0 ? {} : { service_account_id: account },
       ...workspace === void 0 ? {} : { workspace_id: workspace }
@@ -43765,9 +43785,7 @@ function withoutFence(text2, fence) {
 // action/src/sandbox.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
-import { createServer as createServer2 } from "node:http";
 import { delimiter as delimiter2, dirname as dirname2, join as join8 } from "node:path";
-import { performance as performance14 } from "node:perf_hooks";
 var REGISTRIES = [
   "registry.npmjs.org",
   "registry.yarnpkg.com",
@@ -43863,101 +43881,8 @@ function nodeHome() {
 function toolCaches(surroundings) {
   return surroundings.toolCache === surroundings.temp ? [] : [surroundings.toolCache];
 }
-var SYSTEM_TOOLS = ["bwrap", "socat", "rg"];
-async function proveSandbox(sandbox, deps) {
-  var _stack = [];
-  try {
-    const missing = await missingPrograms(deps.surroundings.path);
-    if (missing.length > 0) {
-      return err(
-        blocked(
-          "sandboxUnavailable",
-          `Missing on the runner: ${missing.join(", ")}. Run \`sudo apt-get install -y bubblewrap socat ripgrep\` before this step.`
-        )
-      );
-    }
-    const canary = join8(deps.workspace.hidden, "canary");
-    await writeFile4(canary, "canary", { mode: 420 });
-    const allowed = __using(_stack, await listen(), true);
-    const other = __using(_stack, await listen(), true);
-    const credentials = deps.surroundings.hidden.map((it) => join8(it, ".credentials"));
-    const facts = { gateway: allowed.address, other: other.address, canary, credentials, pid: process.pid };
-    const ended = await sandbox.run({
-      line: NODE_PROGRAM,
-      input: `const facts = ${JSON.stringify(facts)};
-${PROBE}`,
-      env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
-      reach: { to: "gateway", address: allowed.address },
-      until: performance14.now() + 30 * SECOND_MS
-    });
-    const seen = parseRecord(ended.stdout.toString("utf8").trim());
-    if (seen === void 0) {
-      const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
-      return err(
-        blocked(
-          "sandboxUnavailable",
-          `The sandbox did not start (exit ${String(ended.exitCode)}): ${said}. On ubuntu-24.04 run \`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\` before this step.`
-        )
-      );
-    }
-    const wrong = Object.entries(EXPECTED).filter(([name, value]) => seen[name] !== value);
-    if (wrong.length === 0) return ok(void 0);
-    return err(
-      blocked(
-        "sandboxUnavailable",
-        `The sandbox is not tight: ${wrong.map(([name]) => `${name} = ${String(seen[name])}`).join(", ")}.`
-      )
-    );
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
-}
 var NODE_PROGRAM = `'${process.execPath}' --input-type=module -`;
-var EXPECTED = {
-  gateway: true,
-  otherByProxy: false,
-  otherDirect: false,
-  outside: false,
-  canary: false,
-  credentials: false,
-  environ: false
-};
-var PROBE = `
-import { readFileSync } from "node:fs";
-import { connect } from "node:net";
-const get = (url) => fetch(url, { signal: AbortSignal.timeout(5000) }).then((it) => it.status === 200, () => false);
-const open = (port, host) => new Promise((done) => {
-  const socket = connect({ port, host, timeout: 3000 });
-  const end = (it) => { socket.destroy(); done(it); };
-  socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
-});
-const read = (path, test) => { try { return test(readFileSync(path, "utf8")); } catch { return false; } };
-const [host, port] = facts.other.split(":");
-console.log(JSON.stringify({
-  gateway: await get("http://" + facts.gateway + "/healthz"),
-  otherByProxy: await get("http://" + facts.other + "/"),
-  otherDirect: await open(Number(port), host),
-  outside: await open(443, "1.1.1.1"),
-  canary: read(facts.canary, () => true),
-  credentials: facts.credentials.some((it) => read(it, () => true)),
-  environ: read("/proc/" + facts.pid + "/environ", (it) => /RUNNER_|GITHUB_|ACTIONS_/.test(it)),
-}));
-`;
-async function listen() {
-  const server = createServer2((_request, response) => void response.end("ok"));
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
-  const { port } = server.address();
-  return {
-    address: `127.0.0.2:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
-  };
-}
+var SYSTEM_TOOLS = ["bwrap", "socat", "rg"];
 async function missingPrograms(path) {
   const found = await Promise.all(SYSTEM_TOOLS.map((name) => findProgram(path, name)));
   return SYSTEM_TOOLS.filter((_, at) => found[at] === void 0);
@@ -44137,7 +44062,7 @@ function toOutcome(deps, done) {
     checks,
     verification,
     changes,
-    ms: Math.round(performance15.now() - deps.claimedAt)
+    ms: Math.round(performance14.now() - deps.claimedAt)
   };
 }
 async function work(deps, git, gateway, known, settings) {
@@ -44321,14 +44246,393 @@ async function replace(path, content) {
   await rename4(fresh, path);
 }
 
-// action/src/tools.ts
-import { createHash as createHash2, hash as digest, randomBytes as randomBytes4 } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
-import { access as access5, constants as constants5, copyFile as copyFile2, mkdir as mkdir5, readdir as readdir5, readlink as readlink3, rename as rename5, rm as rm6 } from "node:fs/promises";
+// action/src/other-user.ts
+import { randomBytes as randomBytes4 } from "node:crypto";
+import { access as access5, chmod as chmod3, mkdir as mkdir5, readFile as readFile4, rename as rename5, rm as rm6, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
 import { dirname as dirname4, join as join10 } from "node:path";
-import { performance as performance16 } from "node:perf_hooks";
-import { pipeline } from "node:stream/promises";
+import { performance as performance15 } from "node:perf_hooks";
 import { setTimeout as sleep5 } from "node:timers/promises";
+
+// action/src/registry-proxy.ts
+import { createServer as createServer2 } from "node:http";
+import { connect } from "node:net";
+async function startRegistryProxy() {
+  const sockets = /* @__PURE__ */ new Set();
+  const server = createServer2((_request, response) => void response.writeHead(403).end());
+  server.on("connect", (request, client) => {
+    const host = REGISTRIES.find((it) => request.url === `${it}:443`);
+    if (host === void 0) {
+      client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+      return;
+    }
+    const registry2 = connect(443, host, () => {
+      client.write("HTTP/1.1 200 OK\r\n\r\n");
+      client.pipe(registry2).pipe(client);
+    });
+    for (const [one, other] of [[client, registry2], [registry2, client]])
+      sockets.add(one.on("error", () => {
+      }).on("close", () => sockets.delete(one) && other.destroy()));
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
+  const { port } = server.address();
+  return {
+    address: `127.0.0.2:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+}
+
+// action/src/other-user.ts
+var SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin";
+var PREFIX = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
+var asRoot = (...words) => {
+  const [file2 = "", ...args] = [...PREFIX, ...words];
+  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance15.now() + 5 * MINUTE_MS });
+};
+async function must(...words) {
+  const ended = await asRoot(...words);
+  if (ended.exitCode !== 0) throw new Error(`${words.join(" ")}: ${lastLine(ended.stderr) || String(ended.exitCode)}`);
+}
+async function makeOtherUser(deps, srt) {
+  if ((await asRoot("true")).exitCode !== 0)
+    return err("there is neither root nor passwordless sudo to set up a separate user with");
+  if ((await readFile4("/proc/sys/fs/protected_hardlinks", "utf8").catch(() => "")).trim() !== "1")
+    return err("anyone may link to anyone's files: set `fs.protected_hardlinks=1`");
+  const name = `ap-${randomBytes4(4).toString("hex")}`;
+  const added = await asRoot("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", deps.workspace.home, "--shell", "/usr/sbin/nologin", name);
+  if (added.exitCode !== 0) return err(`no user could be added: ${lastLine(added.stderr)}`);
+  const ids = (await readFile4("/etc/passwd", "utf8")).split("\n").find((it) => it.startsWith(`${name}:`))?.split(":");
+  const who = { name, uid: Number(ids?.[2]), gid: Number(ids?.[3]) };
+  const closed = await closeNetwork(who);
+  if (!closed.ok) {
+    await removeUser(who);
+    return closed;
+  }
+  const filter = join10(dirname4(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
+  const filtered = (await asRoot(filter, "/bin/true")).exitCode === 0 ? [filter] : [];
+  const [file2, ...args] = [...PREFIX, ...filtered, ...asUser(who), "env", "-i", "/bin/bash"];
+  const sandbox = {
+    kind: "user",
+    run: (command) => runAs(deps, who, { file: file2, args }, command),
+    async [Symbol.asyncDispose]() {
+      await reap(who);
+      await openNetwork(who);
+      await removeUser(who);
+    }
+  };
+  const unread2 = await sandbox.run({
+    line: [process.execPath, srt.executable].map((it) => `[ -r ${quote(it)} ] || echo ${quote(it)}`).join("; "),
+    reach: { to: "nothing" },
+    until: performance15.now() + MINUTE_MS
+  });
+  if (unread2.exitCode === 0 && unread2.stdout.length === 0) return ok(sandbox);
+  await sandbox[Symbol.asyncDispose]();
+  const what = lastLine(unread2.stdout.toString("utf8")) || lastLine(unread2.stderr);
+  return err(`a separate user can't reach \`${what}\`: install the runner outside a closed home folder, for example in /opt`);
+}
+function asUser({ uid, gid }) {
+  return ["setpriv", "--reuid", `${uid}`, "--regid", `${gid}`, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"];
+}
+async function removeUser({ name }) {
+  await asRoot("userdel", name);
+  await asRoot("groupdel", name);
+}
+async function runAs(deps, who, shell, command) {
+  var _stack = [];
+  try {
+    const { workspace } = deps;
+    const _hidden = __using(_stack, await hide2(workspace, command.hides ?? []), true);
+    const _lent = __using(_stack, await handOver(workspace, who), true);
+    const gate = __using(_stack, await openGate(command.reach, who), true);
+    const script = join10(workspace.given, `command-${randomBytes4(6).toString("hex")}.sh`);
+    const env = { ...baseEnv(deps, command), TMPDIR: workspace.tmp, ...gate.env, ...TRUST_CHECKOUT };
+    const lines = [
+      ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
+      `exec bash -c ${quote(command.line)}`
+    ];
+    await writeFile6(script, `${lines.join("\n")}
+`, { mode: 288 });
+    await must("chgrp", `${who.gid}`, script);
+    const user = { uid: who.uid, end: (signal) => signalAll(who, signal) };
+    const args = [...shell.args, script];
+    const ended = await run({ ...toRun(command), file: shell.file, args, cwd: workspace.repo, env: { PATH: SYSTEM }, user });
+    await reap(who);
+    await rm6(script, { force: true });
+    return ended;
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var TRUST_CHECKOUT = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
+async function signalAll(who, signal) {
+  const [file2 = "", ...args] = asUser(who);
+  await asRoot(file2, ...args, "/bin/bash", "-c", `kill -${signal} -1`);
+}
+var REAP_TRIES = 100;
+async function reap(who) {
+  for (let tries = 0; (await ownedBy(who.uid)).length > 0; tries += 1) {
+    if (tries === REAP_TRIES) throw new Error("processes of the sandbox can't be ended");
+    await signalAll(who, "KILL");
+    await sleep5(50);
+  }
+}
+async function hide2(workspace, names) {
+  const aside = join10(workspace.hidden, `unseen-${randomBytes4(6).toString("hex")}`);
+  await mkdir5(aside);
+  const moved = [];
+  for (const [at, name] of names.entries()) {
+    const pair = [join10(workspace.repo, name), join10(aside, `${at}`)];
+    if (await rename5(...pair).then(() => true, () => false)) moved.push(pair);
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const [path, kept] of moved) {
+        await removeTree(path);
+        await rename5(kept, path);
+      }
+      await rmdir2(aside);
+    }
+  };
+}
+async function handOver(workspace, who) {
+  const { repo, home, tmp, given } = workspace;
+  const own2 = [join10(repo, ".git"), join10(repo, ".github")];
+  const github = await mkdir5(own2[1] ?? "").then(() => own2[1], () => void 0);
+  const ours = `${process.getuid?.()}:${process.getgid?.()}`;
+  const theirs = `${who.uid}:${who.gid}`;
+  await must("chgrp", `${who.gid}`, dirname4(repo), repo);
+  await chmod3(dirname4(repo), 456);
+  await chmod3(repo, 1016);
+  await must("chgrp", "-R", `${who.gid}`, given);
+  await must("chmod", "-R", "g+rX", given);
+  const except = own2.flatMap((it) => ["-path", it, "-prune", "-o"]);
+  await must("find", repo, home, tmp, "-path", repo, "-o", ...except, "-user", `${process.getuid?.()}`, "-exec", "chown", "-h", theirs, "{}", "+");
+  return {
+    async [Symbol.asyncDispose]() {
+      await must("find", repo, home, tmp, "-user", `${who.uid}`, "-exec", "chown", "-h", ours, "{}", "+");
+      await chmod3(repo, 448);
+      if (github !== void 0) await rmdir2(github);
+    }
+  };
+}
+var FILTERS = ["iptables", "ip6tables"];
+async function closeNetwork(who) {
+  const hasIpv6 = await access5("/proc/net/if_inet6").then(() => true, () => false);
+  for (const filter of FILTERS) {
+    if (filter === "ip6tables" && !hasIpv6) continue;
+    const closed = await rule(filter, "-I", who, ["-j", "REJECT"]);
+    if (closed.exitCode === 0) continue;
+    await openNetwork(who);
+    return err(
+      `its network can't be closed (${filter}: ${lastLine(closed.stderr)}): install iptables, and in a container give NET_ADMIN`
+    );
+  }
+  return ok(void 0);
+}
+async function openNetwork(who) {
+  for (const filter of FILTERS) await rule(filter, "-D", who, ["-j", "REJECT"]);
+}
+function rule(filter, change, who, rest) {
+  return asRoot(filter, "-w", change, "OUTPUT", "-m", "owner", "--uid-owner", `${who.uid}`, ...rest);
+}
+async function openGate(reach, who) {
+  if (reach.to === "nothing") return { env: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const proxy = reach.to === "registries" ? await startRegistryProxy() : void 0;
+  const [host = "", port = ""] = (reach.to === "gateway" ? reach.address : proxy?.address ?? "").split(":");
+  const accept = ["-o", "lo", "-p", "tcp", "-d", host, "--dport", port, "-j", "ACCEPT"];
+  const opened = await rule("iptables", "-I", who, accept);
+  if (opened.exitCode !== 0) throw new Error(`iptables: ${lastLine(opened.stderr)}`);
+  const url2 = `http://${host}:${port}`;
+  return {
+    env: proxy === void 0 ? {} : { HTTPS_PROXY: url2, https_proxy: url2 },
+    async [Symbol.asyncDispose]() {
+      const shut = await rule("iptables", "-D", who, accept);
+      await proxy?.[Symbol.asyncDispose]();
+      if (shut.exitCode !== 0) throw new Error(`iptables: ${lastLine(shut.stderr)}`);
+    }
+  };
+}
+
+// action/src/proof.ts
+import { createHash as createHash2, randomBytes as randomBytes5 } from "node:crypto";
+import { existsSync as existsSync2 } from "node:fs";
+import { mkdir as mkdir6, readFile as readFile5, rm as rm7, writeFile as writeFile7 } from "node:fs/promises";
+import { createServer as createServer3 } from "node:http";
+import { homedir } from "node:os";
+import { dirname as dirname5, join as join11 } from "node:path";
+import { performance as performance16 } from "node:perf_hooks";
+async function proveSandbox(sandbox, deps) {
+  var _stack = [];
+  try {
+    const { workspace, surroundings } = deps;
+    const canary = join11(workspace.hidden, "canary");
+    await writeFile7(canary, "canary", { mode: 420 });
+    const allowed = __using(_stack, await listen(), true);
+    const other = __using(_stack, await listen(), true);
+    const git = __using(_stack, await makeGitFolder(workspace.repo), true);
+    const mark = `.agent-pool-${randomBytes5(6).toString("hex")}`;
+    const folders = /* @__PURE__ */ new Set([
+      workspace.hidden,
+      ...surroundings.hidden,
+      dirname5(process.execPath),
+      homedir(),
+      "/etc",
+      "/usr/local/bin"
+    ]);
+    const outside = [...folders].map((folder) => join11(folder, mark));
+    const facts = {
+      gateway: allowed.address,
+      other: other.address,
+      canary,
+      outside,
+      git: git.path,
+      sockets: await listeningSockets(),
+      credentials: surroundings.hidden.map((it) => join11(it, ".credentials")),
+      ...await ownProcess()
+    };
+    const ended = await sandbox.run({
+      line: NODE_PROGRAM,
+      input: `const facts = ${JSON.stringify(facts)};
+${PROBE}`,
+      env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
+      reach: { to: "gateway", address: allowed.address },
+      until: performance16.now() + 30 * SECOND_MS
+    });
+    const written = outside.filter((path) => existsSync2(path));
+    for (const path of written) await rm7(path, { force: true }).catch(() => {
+    });
+    const seen = parseRecord(ended.stdout.toString("utf8").trim());
+    if (seen === void 0) {
+      const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
+      return err({ kind: "notStarted", detail: `exit ${String(ended.exitCode)}: ${said}` });
+    }
+    const found = { ...seen, written: written.length > 0, git: git.isTouched() };
+    const wrong = FINDINGS.filter(({ name, notOf }) => notOf !== sandbox.kind && Reflect.get(found, name) !== (name === "gateway"));
+    return wrong.length === 0 ? ok(void 0) : err({ kind: "leaks", detail: wrong.map(({ says }) => says).join(", ") });
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var FINDINGS = [
+  { name: "gateway", says: "the gateway can't be reached" },
+  { name: "otherPort", says: "another port of this machine can be reached" },
+  { name: "foreignHost", says: "a foreign host can be reached" },
+  { name: "metadata", says: "the cloud's metadata address can be reached" },
+  { name: "dns", says: "a name server answers" },
+  { name: "sockets", says: "a service of this machine answers on a unix socket" },
+  { name: "canary", says: "the Action's own files can be read" },
+  { name: "credentials", says: "the runner's credentials can be read" },
+  { name: "environ", says: "the environment that holds the key can be read" },
+  { name: "processes", says: "the runner's processes can be seen", notOf: "user" },
+  { name: "written", says: "files outside the checkout can be written" },
+  { name: "git", says: "the checkout's .git can be written" },
+  { name: "sudo", says: "sudo works" },
+  { name: "newPrivileges", says: "setuid programs work" },
+  // Run by root, srt leaves its command the capabilities of a namespace in which they open nothing.
+  { name: "capabilities", says: "it has capabilities", notOf: "srt" }
+];
+var PROBE = `
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { lookup, Resolver } from "node:dns/promises";
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+const some = async (all, test) => (await Promise.all(all.map(test))).includes(true);
+// srt's proxy answers for those it keeps away.
+const get = (address) => fetch("http://" + address, { signal: AbortSignal.timeout(5000) })
+  .then((it) => !it.headers.has("x-proxy-error"), () => false);
+const open = (options) => new Promise((done) => {
+  const socket = connect({ ...options, timeout: 3000 });
+  const end = (it) => { socket.destroy(); done(it); };
+  socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
+});
+const reach = async (host, port) => await open({ host, port }) || await get(host + ":" + port + "/");
+const resolver = new Resolver({ timeout: 2000, tries: 1 });
+const UNANSWERED = ["ECONNREFUSED", "ETIMEOUT", "ECANCELLED", "EDESTRUCTION", "ENETUNREACH"];
+const attempt = (it) => { try { return it() ?? true; } catch { return false; } };
+const read = (path) => attempt(() => readFileSync(path, "latin1")) || "";
+const processes = readdirSync("/proc").filter((it) => /^[0-9]+$/.test(it));
+const startOf = (pid) => Number(read("/proc/" + pid + "/stat").split(") ").at(-1).split(" ")[19]);
+const status = read("/proc/self/status");
+for (const path of facts.outside) attempt(() => writeFileSync(path, ""));
+attempt(() => writeFileSync(facts.git + "/commondir", ""));
+attempt(() => renameSync(facts.git, facts.git + "-moved"));
+const [otherHost, otherPort] = facts.other.split(":");
+const network = {
+  gateway: get(facts.gateway + "/healthz"),
+  otherPort: reach(otherHost, Number(otherPort)),
+  foreignHost: some(["1.1.1.1", "example.com"], (host) => reach(host, 443)),
+  metadata: some([["169.254.169.254", 80], ["168.63.129.16", 80], ["168.63.129.16", 32526]], ([host, port]) => reach(host, port)),
+  dns: some([
+    () => lookup("example.com").then(() => true, () => false),
+    () => resolver.resolve4("example.com").then(() => true, (error) => !UNANSWERED.includes(error.code)),
+  ], (it) => it()),
+  sockets: some(facts.sockets, (path) => open({ path })),
+};
+console.log(JSON.stringify({
+  ...Object.fromEntries(await Promise.all(Object.entries(network).map(async ([name, it]) => [name, await it]))),
+  canary: read(facts.canary) !== "",
+  credentials: facts.credentials.some((it) => read(it) !== ""),
+  environ: processes.some((pid) => createHash("sha256").update(read("/proc/" + pid + "/environ"), "latin1").digest("hex") === facts.environ),
+  processes: processes.some((pid) => startOf(pid) <= facts.started),
+  sudo: spawnSync("sudo", ["-n", "true"]).status === 0,
+  newPrivileges: !/^NoNewPrivs:\\t1$/m.test(status),
+  capabilities: /^Cap(?:Prm|Eff|Inh|Amb|Bnd):\\t.*[^0\\n]/m.test(status),
+}));
+`;
+async function ownProcess() {
+  const environ = createHash2("sha256").update(await readFile5("/proc/self/environ")).digest("hex");
+  const stat3 = await readFile5("/proc/self/stat", "latin1");
+  return { environ, started: Number(stat3.split(") ").at(-1)?.split(" ")[19]) };
+}
+async function listeningSockets() {
+  const table = await readFile5("/proc/net/unix", "latin1").catch(() => "");
+  const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
+  return [...new Set(rows.map(([, path = ""]) => path.replace(/^@/, "\0")))];
+}
+async function makeGitFolder(repo) {
+  const path = join11(repo, ".git");
+  const made = await mkdir6(join11(path, "hooks"), { recursive: true });
+  if (made === path) await writeFile7(join11(path, "config"), "");
+  const touched = [join11(path, "commondir"), `${path}-moved`];
+  return {
+    path,
+    isTouched: () => touched.some((it) => existsSync2(it)),
+    async [Symbol.asyncDispose]() {
+      for (const it of [...touched, ...made === path ? [path] : []]) await rm7(it, { recursive: true, force: true });
+    }
+  };
+}
+async function listen() {
+  const server = createServer3((_request, response) => void response.end("ok"));
+  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
+  const { port } = server.address();
+  return {
+    address: `127.0.0.2:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+}
+
+// action/src/tools.ts
+import { createHash as createHash3, hash as digest, randomBytes as randomBytes6 } from "node:crypto";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { access as access6, constants as constants5, copyFile as copyFile2, mkdir as mkdir7, readdir as readdir5, readlink as readlink3, rename as rename6, rm as rm8 } from "node:fs/promises";
+import { dirname as dirname6, join as join12 } from "node:path";
+import { performance as performance17 } from "node:perf_hooks";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep6 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 // action/src/pins.json
@@ -44358,50 +44662,50 @@ var pins_default = {
 // action/src/tools.ts
 var TOOLS2 = pins_default;
 var PLATFORM = "linux-x64";
-var LOCKS = join10(dirname4(fileURLToPath(import.meta.url)), "..", "tools");
+var LOCKS = join12(dirname6(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {
   const { version: version2, executable, tree } = TOOLS2[id];
-  const refuse2 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
+  const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
   if (`${process.platform}-${process.arch}` !== PLATFORM)
-    return refuse2(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join10(surroundings.toolCache, "agent-pool");
-  const folder = join10(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join10(folder, executable) };
+    return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
+  const shelf = join12(surroundings.toolCache, "agent-pool");
+  const folder = join12(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join12(folder, executable) };
   try {
-    await mkdir5(shelf, { recursive: true });
+    await mkdir7(shelf, { recursive: true });
     if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join10(shelf, `.${id}-${randomBytes4(6).toString("hex")}`);
+    const fresh = join12(shelf, `.${id}-${randomBytes6(6).toString("hex")}`);
     try {
       const installed = await npmCi(id, fresh, surroundings);
-      if (!installed.ok) return refuse2(installed.error);
+      if (!installed.ok) return refuse3(installed.error);
       const found = await hashTree(fresh);
-      if (found !== tree) return refuse2(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
+      if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
       await replace2(fresh, folder, tree);
     } finally {
-      await rm6(fresh, { recursive: true, force: true });
+      await rm8(fresh, { recursive: true, force: true });
     }
     for (let tries = 0; tries < 5; tries += 1) {
       if (await isIntact(folder, tree)) return ok(tool);
-      await sleep5(500);
+      await sleep6(500);
     }
-    return refuse2(`${folder} does not hold what was installed there: another job is changing it.`);
+    return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
   } catch (cause) {
-    return refuse2(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
+    return refuse3(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
   }
 }
 async function npmCi(id, folder, surroundings) {
-  await mkdir5(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join10(LOCKS, id, name), join10(folder, name));
-  const home = join10(folder, ".home");
-  await mkdir5(home);
+  await mkdir7(folder);
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join12(LOCKS, id, name), join12(folder, name));
+  const home = join12(folder, ".home");
+  await mkdir7(home);
   const ended = await run({
     file: "npm",
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
     cwd: folder,
     env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
-    until: performance16.now() + 10 * MINUTE_MS
+    until: performance17.now() + 10 * MINUTE_MS
   });
-  await rm6(home, { recursive: true, force: true });
+  await rm8(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(void 0);
   const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
   return err(
@@ -44410,39 +44714,39 @@ async function npmCi(id, folder, surroundings) {
 }
 async function replace2(fresh, folder, tree) {
   try {
-    await rename5(fresh, folder);
+    await rename6(fresh, folder);
   } catch {
     if (await isIntact(folder, tree)) return;
     const aside = `${fresh}-old`;
-    await rename5(folder, aside).catch(() => {
+    await rename6(folder, aside).catch(() => {
     });
-    await rename5(fresh, folder).catch(() => {
+    await rename6(fresh, folder).catch(() => {
     });
-    await rm6(aside, { recursive: true, force: true });
+    await rm8(aside, { recursive: true, force: true });
   }
 }
 async function isIntact(folder, tree) {
   return await hashTree(folder).catch(() => void 0) === tree;
 }
 async function hashTree(folder) {
-  const root = join10(folder, "node_modules");
-  const hash2 = createHash2("sha256");
+  const root = join12(folder, "node_modules");
+  const hash2 = createHash3("sha256");
   async function add2(relative) {
-    const entries = await readdir5(join10(root, relative), { withFileTypes: true });
+    const entries = await readdir5(join12(root, relative), { withFileTypes: true });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
-      const path = join10(relative, entry.name);
+      const path = join12(relative, entry.name);
       if (path === ".bin" || path === ".package-lock.json") continue;
       if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join10(root, path))}\0`);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join12(root, path))}\0`);
       else if (entry.isFile()) {
         hash2.update(`file ${path}\0`);
-        hash2.update(await hashFile(join10(root, path)));
+        hash2.update(await hashFile(join12(root, path)));
       } else hash2.update(`other ${path}\0`);
     }
   }
   try {
-    await access5(root, constants5.R_OK);
+    await access6(root, constants5.R_OK);
   } catch {
     return void 0;
   }
@@ -44452,7 +44756,7 @@ async function hashTree(folder) {
 var SMALL_BYTES = 1024 * 1024;
 async function hashFile(path) {
   if (statSync(path).size <= SMALL_BYTES) return digest("sha256", readFileSync(path), "buffer");
-  const content = createHash2("sha256");
+  const content = createHash3("sha256");
   await pipeline(createReadStream(path, { highWaterMark: SMALL_BYTES }), content);
   return content.digest();
 }
@@ -44944,17 +45248,47 @@ var WIRES = {
 // action/src/prepare.ts
 async function prepare(inputs, workspace, log) {
   const { surroundings } = inputs;
+  const place = { surroundings, workspace };
+  const deps = { ...place, toolFolders: [] };
+  const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
   if (surroundings.unsandboxed) {
     log("NO SANDBOX: the playground's scripted model only");
-    return ok({ srt: void 0 });
+    return ok({ ...nothing, sandboxFor: (toolFolders) => makeBareRunner({ ...place, toolFolders }) });
   }
+  const missing = await missingPrograms(surroundings.path);
+  if (missing.length > 0)
+    return refuse2(
+      `Missing on the runner: ${missing.join(", ")}. Run \`sudo apt-get install -y bubblewrap socat ripgrep\` before this step.`
+    );
   const srt = await installTool("srt", surroundings);
   if (!srt.ok) return srt;
-  const deps = { surroundings, workspace, toolFolders: [] };
   const proven = await proveSandbox(makeSandbox(deps, srt.value), deps);
-  if (!proven.ok) return proven;
-  log("sandbox proven", { version: srt.value.version });
-  return ok({ srt: srt.value });
+  if (proven.ok) {
+    log("sandbox proven", { kind: "srt", version: srt.value.version });
+    return ok({ ...nothing, sandboxFor: (toolFolders) => makeSandbox({ ...place, toolFolders }, srt.value) });
+  }
+  if (proven.error.kind === "leaks") return refuse2(describeLeaks(proven.error));
+  const user = await makeOtherUser(deps, srt.value);
+  if (!user.ok)
+    return refuse2(
+      `The sandbox did not start (${proven.error.detail}). On ubuntu-24.04 run \`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\` before this step. A separate user instead: ${user.error}.`
+    );
+  const provenUser = await proveSandbox(user.value, deps);
+  if (provenUser.ok) {
+    log("sandbox proven", { kind: "user", because: proven.error.detail });
+    return ok({ sandboxFor: () => user.value, [Symbol.asyncDispose]: () => user.value[Symbol.asyncDispose]() });
+  }
+  await user.value[Symbol.asyncDispose]();
+  return refuse2(
+    `Namespaces are refused here (${proven.error.detail}), and of a separate user: ${describeLeaks(provenUser.error)}`
+  );
+}
+function describeLeaks({ kind, detail }) {
+  if (kind === "notStarted") return `The sandbox did not start (${detail}).`;
+  return `The sandbox is not tight: ${detail}. Undo what this runner changes of that, or use GitHub's ubuntu-24.04 runners.`;
+}
+function refuse2(detail) {
+  return err(blocked("sandboxUnavailable", detail));
 }
 async function equip(inputs, workspace, ready, { route, auth: word2 }, log) {
   const harness = findHarness(route.harness);
@@ -44980,8 +45314,7 @@ async function equip(inputs, workspace, ready, { route, auth: word2 }, log) {
   const tool = await installTool(harness.tool, inputs.surroundings);
   if (!tool.ok) return tool;
   log("harness ready", { version: tool.value.version });
-  const deps = { surroundings: inputs.surroundings, workspace, toolFolders: [tool.value.folder] };
-  const sandbox = ready.srt === void 0 ? makeBareRunner(deps) : makeSandbox(deps, ready.srt);
+  const sandbox = ready.sandboxFor([tool.value.folder]);
   return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
 }
 function unknown2(what, word2, known) {
@@ -44994,7 +45327,7 @@ function unknown2(what, word2, known) {
 }
 
 // action/src/report.ts
-import { setTimeout as sleep6 } from "node:timers/promises";
+import { setTimeout as sleep7 } from "node:timers/promises";
 
 // src/core/wire/redact.ts
 var SHAPES = [
@@ -45140,7 +45473,7 @@ function startHeartbeats(client, runToken, everyMs, beat, onStop) {
           onStop(answer2.ok ? "the app said stop" : `the app refused the heartbeat: ${answer2.error.message}`);
         return;
       }
-      await sleep6(everyMs, void 0, { signal: ended.signal }).catch(() => {
+      await sleep7(everyMs, void 0, { signal: ended.signal }).catch(() => {
       });
     }
   };
@@ -45268,11 +45601,11 @@ var ENDED_EARLY = blocked(
 var CANCELLED = blocked("internal", "The job was cancelled, and what it had done could not be read in the time that was left.");
 async function runClaimed(run2) {
   const { inputs, client, claim: claim3, claimedAt, log } = run2;
-  const phases = makePhases(() => performance17.now(), claimedAt);
+  const phases = makePhases(() => performance18.now(), claimedAt);
   let gateway;
   const soFar = () => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance17.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance18.now() - claimedAt) };
   };
   const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim3);
   const keepSoFar = () => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
@@ -45332,11 +45665,11 @@ async function doAttempt(run2, stopping, onPhase) {
 }
 
 // action/src/log.ts
-import { performance as performance18 } from "node:perf_hooks";
+import { performance as performance19 } from "node:perf_hooks";
 function makeLog() {
-  const started = performance18.now();
+  const started = performance19.now();
   return (phase, facts = {}) => {
-    const seconds = ((performance18.now() - started) / 1e3).toFixed(1).padStart(7);
+    const seconds = ((performance19.now() - started) / 1e3).toFixed(1).padStart(7);
     const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
     info([`${seconds} s  ${phase}`, ...told].join("  "));
   };
@@ -45353,6 +45686,7 @@ async function main() {
     const dispatcher = new import_undici8.EnvHttpProxyAgent();
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
+    const _sandbox = __using(_stack, ready.ok ? ready.value : void 0, true);
     const claimed = await claim2(inputs.value, dispatcher);
     if (!claimed.ok) return fail(NO_ATTEMPT, claimed.error);
     const { route } = claimed.value.claim;
@@ -45376,7 +45710,7 @@ async function claim2(inputs, dispatcher) {
     return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
   }
   const answer2 = await client.claim(token);
-  const claimedAt = performance19.now();
+  const claimedAt = performance20.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);

@@ -39892,6 +39892,7 @@ var Checks = external_exports.discriminatedUnion("source", [
   external_exports.strictObject({ source: external_exports.literal("detected"), commands: external_exports.array(external_exports.enum(DETECTABLE)).min(1).max(20) }),
   external_exports.strictObject({ source: external_exports.literal("ci"), commands: external_exports.tuple([]) })
 ]);
+var SANDBOXES = ["srt", "user", "none"];
 var BLOCKED_REASONS = [
   "keyMissing",
   "harnessUnavailable",
@@ -39922,8 +39923,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     /** As of the outcome's making: sent again, it is the same. */
     observation: Observation.nullable(),
     harnessVersion: text(100),
-    /** "none" only where the demo runs the scripted model without bubblewrap. */
-    sandbox: external_exports.enum(["srt", "none"]),
+    sandbox: external_exports.enum(SANDBOXES),
     checks: Checks,
     verification: external_exports.array(Verification).max(20),
     changes: external_exports.array(Change).max(2e3),
