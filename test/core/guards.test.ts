@@ -20,6 +20,10 @@ function write(path: string, text = "x\n", mode: Mode = "100644"): Change {
   return { status: "modified", path, mode, blob: gitBlobId(content), content: content.toString("base64") };
 }
 
+function add(path: string): Change {
+  return { ...write(path), status: "added" } as Change;
+}
+
 function remove(path: string): Change {
   return { status: "deleted", path };
 }
@@ -46,8 +50,17 @@ const REFUSED: readonly [string, readonly Change[], readonly Violation[]][] = [
   ],
   ["a secret", [write("a", `token: ${TOKEN}\n`)], [{ guard: "secret", path: "a" }]],
   ["a path reported twice", [write("a"), write("a")], [{ guard: "duplicate", path: "a" }]],
-  ["a path reported twice in other letters", [write("src/A.ts"), write("src/a.ts")], [{ guard: "duplicate", path: "src/a.ts" }]],
-  ["a path in two forms of Unicode", [write("caf\u00E9"), write("cafe\u0301")], [{ guard: "duplicate", path: "cafe\u0301" }]],
+  ["a path reported as deleted and written", [remove("a"), add("a")], [{ guard: "duplicate", path: "a" }]],
+  [
+    "a new path that differs from another in its letters' case",
+    [write("src/A.ts"), add("src/a.ts")],
+    [{ guard: "collision", path: "src/a.ts", other: "src/A.ts" }],
+  ],
+  [
+    "a new path in two forms of Unicode",
+    [add("caf\u00E9"), add("cafe\u0301")],
+    [{ guard: "collision", path: "caf\u00E9", other: "cafe\u0301" }],
+  ],
   ["too many files", [write("a"), write("b"), write("c"), remove("d")], [{ guard: "too-many-files", files: 4, max: 3 }]],
   ["too much content", [write("a", "x".repeat(60)), write("b", "x".repeat(41))], [{ guard: "too-large", bytes: 101, max: 100 }]],
   [
@@ -121,6 +134,15 @@ const PROTECTED = [
   ".vscode/tasks.json",
   ".vscode",
   ".gitlab-ci.yml",
+  ".circleci/config.yml",
+  ".buildkite/pipeline.yml",
+  ".travis.yml",
+  "azure-pipelines.yml",
+  "bitbucket-pipelines.yml",
+  "Jenkinsfile",
+  ".agents/skills/x/SKILL.md",
+  "packages/a/AGENTS.override.md",
+  "CLAUDE.local.md",
   "migrations/001.sql",
   "migrations/.env",
   "Migrations/001.sql",
@@ -224,6 +246,17 @@ describe("guards", () => {
     const checked = checkChanges(changes, GUARDS);
 
     expect(checked).toEqual({ ok: true, value: changes });
+  });
+
+  it.each<[string, readonly Change[]]>([
+    ["renamed in its letters' case alone", [remove("readme.md"), add("README.md")]],
+    ["renamed with its folder", [remove("docs/a.md"), add("Docs/a.md")]],
+    ["renamed beside another spelling that stays", [remove("a.md"), add("B.md"), write("A.md")]],
+    ["one of two that only case tells apart, as the repository has them", [write("src/A.ts"), write("src/a.ts")]],
+  ])("let a file pass that is %s", (_name, changes) => {
+    const found = violations(changes);
+
+    expect(found).toEqual([]);
   });
 
   it("let a change set pass that is exactly as large as it may be", () => {
@@ -377,6 +410,10 @@ describe("guards", () => {
     [{ guard: "blob-mismatch", path: "a" }, "`a` was reported with an id that is not its content's"],
     [{ guard: "secret", path: "a" }, "`a` holds what looks like a secret"],
     [{ guard: "duplicate", path: "a" }, "`a` was reported twice"],
+    [
+      { guard: "collision", path: "a", other: "A" },
+      "`a` and `A` are one file on a disk that doesn't tell upper from lower case: give one another name",
+    ],
     [{ guard: "too-many-files", files: 51, max: 50 }, "51 files changed, at most 50 may (`guards.max-files`)"],
     [{ guard: "too-large", bytes: 512_001, max: 512_000 }, "501 kB changed, at most 500 may (`guards.max-kb`)"],
   ])("say what is wrong: %o", (violation, expected) => {

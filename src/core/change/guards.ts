@@ -15,6 +15,7 @@ export type Violation =
   | { readonly guard: "blob-mismatch"; readonly path: string }
   | { readonly guard: "secret"; readonly path: string }
   | { readonly guard: "duplicate"; readonly path: string }
+  | { readonly guard: "collision"; readonly path: string; readonly other: string }
   | { readonly guard: "file-and-folder"; readonly path: string }
   | { readonly guard: "too-many-files"; readonly files: number; readonly max: number }
   | { readonly guard: "too-large"; readonly bytes: number; readonly max: number };
@@ -29,18 +30,31 @@ export type Guards = {
 /** Always protected, whatever a repository says: files by which a merged change could give itself or others more rights. */
 export const PROTECTED_FOR: Readonly<Record<string, readonly string[]>> = {
   // The App has no `workflows` permission, so GitHub would refuse the first of them as well.
-  "CI runs it with the repository's secrets": [".github/workflows/**", ".github/actions/**", ".gitlab-ci.yml"],
+  "CI runs it with the repository's secrets": [
+    ".github/workflows/**",
+    ".github/actions/**",
+    ".gitlab-ci.yml",
+    ".circleci/**",
+    ".buildkite/**",
+    ".travis.yml",
+    "azure-pipelines.yml",
+    "bitbucket-pipelines.yml",
+    "Jenkinsfile",
+  ],
   "it says who must review, and what our agents may": [".github/agent-pool.yml", "CODEOWNERS"],
   "git reads other content by it than was reviewed": [".gitmodules", ".gitattributes"],
   // What no issue of a stranger should be able to say to the next task's agent, or to a colleague's.
   "agents take it for instructions": [
     "**/AGENTS.md",
+    "**/AGENTS.override.md",
     "**/CLAUDE.md",
+    "**/CLAUDE.local.md",
     "**/GEMINI.md",
     ".github/copilot-instructions.md",
     ".github/instructions/**",
   ],
   "agents take hooks, tools and permissions from it": [
+    "**/.agents/**",
     "**/.claude/**",
     "**/.mcp.json",
     "**/.codex/**",
@@ -84,9 +98,9 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
       violations.push({ guard: "path", path });
       continue;
     }
+    if (seen.has(path)) violations.push({ guard: "duplicate", path });
+    seen.add(path);
     const folded = fold(path);
-    if (seen.has(folded)) violations.push({ guard: "duplicate", path });
-    seen.add(folded);
     const isModified = change.status === "modified";
     const pattern = patterns.find((each) => covers(each, folded.split("/"), isModified));
     if (pattern !== undefined) violations.push({ guard: "protected", path, pattern: pattern.text });
@@ -101,11 +115,25 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
       if (holdsSecret(text)) violations.push({ guard: "secret", path });
     }
   }
+  violations.push(...findCollisions(changes.filter(({ path }) => isPlainPath(path))));
   // Git can't hold both, and what GitHub makes of such a tree is not what was judged here.
   const stored = changes.filter(({ status, path }) => status !== "deleted" && isPlainPath(path));
   const folders = new Set(stored.flatMap(({ path }) => foldersOf(fold(path))));
   for (const { path } of stored) if (folders.has(fold(path))) violations.push({ guard: "file-and-folder", path });
   return violations.length === 0 ? ok(changes) : err(violations);
+}
+
+/**
+ * Names that many a disk takes for one file: whoever checks them out there has one content under both. Where the repository
+ * has both already it is none of ours, and of a file that is renamed one name goes.
+ */
+function findCollisions(changes: readonly Change[]): Violation[] {
+  const stored = changes.filter(({ status }) => status !== "deleted");
+  return [...Map.groupBy(stored, ({ path }) => fold(path)).values()].flatMap((same): Violation[] => {
+    const added = same.find(({ status }) => status === "added");
+    const other = same.find(({ path }) => path !== added?.path);
+    return added === undefined || other === undefined ? [] : [{ guard: "collision", path: added.path, other: other.path }];
+  });
 }
 
 function checkAmount(changes: readonly Change[], guards: Guards): Violation[] {
@@ -184,6 +212,8 @@ export function describeViolation(violation: Violation): string {
       return `\`${violation.path}\` was reported as a file and as a folder`;
     case "duplicate":
       return `\`${violation.path}\` was reported twice`;
+    case "collision":
+      return `\`${violation.path}\` and \`${violation.other}\` are one file on a disk that doesn't tell upper from lower case: give one another name`;
     case "too-many-files":
       return `${String(violation.files)} files changed, at most ${String(violation.max)} may (\`guards.max-files\`)`;
     case "too-large":
