@@ -8,12 +8,12 @@ import type { Deps, Next } from "./deps.ts";
 
 /** committing → branching. A commit made twice is only an object nobody sees: nothing to look for first. */
 export async function commit(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
-  const { plan, finished } = finish(task, lease);
+  const { plan, finished } = await finish(deps, task, lease);
   const made = await deps.github.createCommit(task.brief, {
     message: commitMessage(finished),
     parent: plan.base.commit,
     baseTree: plan.base.tree,
-    changes: await deps.store.readChanges(lease.id),
+    changes: finished.changes,
   });
   return made.ok ? { go: "commit", patch: { commit: made.value } } : { failed: made.error };
 }
@@ -39,7 +39,7 @@ export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
 export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { github } = deps;
   const { brief } = task;
-  const { plan, finished } = finish(task, lease);
+  const { plan, finished } = await finish(deps, task, lease);
   const head = branchName(brief.issue.number, task.id);
   if (task.tries > 1) {
     const found = await github.findPullRequest(brief, head);
@@ -70,7 +70,11 @@ export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Prom
   return { failed: opened.error };
 }
 
-function finish(task: ClaimedTask, lease: LeaseRow): { plan: Finished["plan"]; finished: Finished } {
+async function finish(
+  deps: Deps,
+  task: ClaimedTask,
+  lease: LeaseRow,
+): Promise<{ readonly plan: Finished["plan"]; readonly finished: Finished }> {
   const { plan, brief } = task;
   const { report } = lease;
   if (plan === null || report?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
@@ -80,6 +84,7 @@ function finish(task: ClaimedTask, lease: LeaseRow): { plan: Finished["plan"]; f
     finalMessage: report.ending.finalMessage,
     checks: report.checks,
     verification: report.verification,
+    changes: await deps.store.readChanges(lease.id),
     modelCost: lease.costs.model ?? MicroUsd(0),
     drawn: drawnOf(lease),
     credential: lease.credential,

@@ -9,7 +9,7 @@ import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import type { Checks } from "#core/wire/contract.ts";
+import type { Change, Checks } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
@@ -307,11 +307,16 @@ function finished(overrides: Partial<Finished> = {}): Finished {
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     checks: NPM_TEST,
     verification: [checked("npm test")],
+    changes: [write("src/loop.ts")],
     modelCost: MicroUsd(123_400),
     drawn: null,
     credential: "platform-api",
     ...overrides,
   };
+}
+
+function write(path: string): Change {
+  return { status: "modified", path, mode: "100644", blob: "", content: "" };
 }
 
 function checking(...verify: readonly string[]): Plan {
@@ -342,6 +347,10 @@ const PULLS: Readonly<Record<string, Finished>> = {
     ],
   }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
+  "pull-request-that-ci-executes": finished({
+    plan: { ...checking("npm test"), ci: "approved" },
+    changes: [write("src/loop.ts"), write("package.json"), write("package-lock.json"), write("ci/@admin `x`.sh")],
+  }),
   "pull-request-with-a-killed-check": finished({
     plan: checking("npm test", "npm run `lint`", "/usr/bin/true"),
     verification: [checked("npm test", { exitCode: null }), checked("npm run `lint`", { exitCode: 2 })],

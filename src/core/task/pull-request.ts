@@ -1,9 +1,11 @@
-import type { Checks, Verification } from "../wire/contract.ts";
+import type { Change, Checks, Verification } from "../wire/contract.ts";
 import { redact } from "../wire/redact.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import type { Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
+import { inlineCode } from "../change/inline-code.ts";
+import { type LookFirst, lookFirst } from "../change/look-first.ts";
 import { commitText, oneLine } from "../change/publishable.ts";
 import { describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, standings } from "./checks.ts";
@@ -14,6 +16,7 @@ export type Finished = {
   readonly finalMessage: string | null;
   readonly checks: Checks;
   readonly verification: Verification[];
+  readonly changes: readonly Change[];
   readonly modelCost: MicroUsd;
   /** What a subscription has paid; null where the model was paid by use. */
   readonly drawn: Drawn | null;
@@ -59,9 +62,24 @@ export function pullRequestBody(finished: Finished): string {
     "### Checks",
     describeSource(checksOf(verify, finished.checks).source, verify),
     standings(verify, finished).map(describeStanding).join("\n"),
+    ...describeLookFirst(lookFirst(finished.changes)),
     ci,
     `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}. A model wrote this from the issue's text: review it as you would a stranger's.`,
   ]
     .filter((part) => part !== null && part !== "")
     .join("\n\n");
+}
+
+const MAX_LOOK_FIRST = 20;
+
+const WHY: Readonly<Record<LookFirst["why"], string>> = {
+  executed: "CI or an install executes it",
+  "not-shown": "GitHub folds its diff or shows none",
+};
+
+function describeLookFirst(found: readonly LookFirst[]): string[] {
+  if (found.length === 0) return [];
+  const lines = found.slice(0, MAX_LOOK_FIRST).map(({ path, why }) => `- ${inlineCode(path)}: ${WHY[why]}`);
+  const more = found.length > MAX_LOOK_FIRST ? [`- and ${String(found.length - MAX_LOOK_FIRST)} more of these kinds`] : [];
+  return ["### Look at these first", [...lines, ...more].join("\n")];
 }
