@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createGitHub } from "#adapters/github/github.ts";
 import { InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import type { GitHub, Place } from "#ports/github.ts";
-import { at, MANIFEST, makeStage, type Stage } from "../playground/github-kit.ts";
+import { MANIFEST, makeStage, type Stage } from "../playground/github-kit.ts";
+import { connect, placeOf } from "./kit.ts";
 
 const MEMBERSHIP = "GET /orgs/{org}/teams/{team_slug}/memberships/{username}";
 
@@ -25,23 +25,6 @@ afterEach(() => {
   assert.deepEqual(stage.github.violations(), []);
 });
 afterAll(() => stage[Symbol.asyncDispose]());
-
-function connect({ github: { app, url } }: Stage): GitHub {
-  return createGitHub({ appId: app.id, privateKey: app.privateKeyPem, apiUrl: url });
-}
-
-async function placeOf(on: Stage, name: string): Promise<Place> {
-  const [login = "", repository = ""] = name.split("/");
-  const { list } = await on.call("GET", "/app/installations", await on.jwt());
-  const installation = list.find(({ account }) => at(account, "login") === login);
-  const owner = await on.github.createOwner({ login, kind: "Organization" });
-  const { body } = await on.call("GET", `/repos/${name}`, await on.token());
-  return {
-    installation: InstallationId(Number(installation?.["id"])),
-    owner: { id: OwnerId(owner.id), login },
-    repository: { id: RepositoryId(Number(body["id"])), name: repository, private: true },
-  };
-}
 
 describe("the teams of a login", () => {
   it.each([

@@ -6,8 +6,8 @@ import type { GitHubFailure } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 
 /**
- * What travels inline in a tree. Bodies of about 2.5 MB were answered with 502 and 422, and `content` is stored
- * literally, so it can only be text. Source: codesandbox-client#8614, octokit#1313.
+ * What travels inline in a tree, in bytes of JSON: a control character takes six. Bodies of about 2.5 MB were answered with
+ * 502 and 422, and `content` is stored literally, so it can only be text. Source: codesandbox-client#8614, octokit#1313.
  */
 const MAX_INLINE_FILE = 256 * 1024;
 const MAX_INLINE_TREE = 1024 * 1024;
@@ -30,7 +30,7 @@ export async function createCommit(
   if (!entries.ok) return entries;
   let tree = commit.baseTree;
   const treeRoute = "POST /repos/{owner}/{repo}/git/trees";
-  for (const batch of inBatches(entries.value)) {
+  for (const batch of inTrees(entries.value)) {
     const base = tree;
     const made = await answer(treeRoute, () =>
       client.request(treeRoute, { ...at, base_tree: base, tree: batch, request: timeout() }),
@@ -59,9 +59,8 @@ async function toEntries(
     }
     // The guards let nothing but plain files through; the type can't know.
     const mode = change.mode === "100755" ? "100755" : "100644";
-    const content = Buffer.from(change.content, "base64");
-    const text = content.toString("utf8");
-    if (content.byteLength <= MAX_INLINE_FILE && Buffer.from(text, "utf8").equals(content)) {
+    const text = toText(change.content);
+    if (text !== undefined && sizeOf(text) <= MAX_INLINE_FILE) {
       entries.push({ path: change.path, mode, type: "blob", content: text });
     } else {
       uploads.push({ entry: { path: change.path, mode }, content: change.content });
@@ -82,17 +81,40 @@ async function toEntries(
   return ok(entries);
 }
 
-function inBatches(entries: readonly Entry[]): Entry[][] {
-  const batches: Entry[][] = [];
+/** undefined for what is not UTF-8 byte by byte, or holds NUL. */
+function toText(base64: string): string | undefined {
+  const content = Buffer.from(base64, "base64");
+  const text = content.toString("utf8");
+  return !content.includes(0) && Buffer.from(text, "utf8").equals(content) ? text : undefined;
+}
+
+function sizeOf(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text));
+}
+
+/**
+ * One tree after the other, each on top of the one before. Where a file takes a folder's place, or a folder a file's, what
+ * stood there goes in a tree of its own: what GitHub makes of both in one request is not documented.
+ */
+function inTrees(entries: readonly Entry[]): Entry[][] {
+  const written = entries.filter((entry) => !isDeletion(entry)).map(({ path }) => path);
+  const isInTheWay = ({ path }: Entry) => written.some((it) => it.startsWith(`${path}/`) || path.startsWith(`${it}/`));
+  const inTheWay = new Set(entries.filter((entry) => isDeletion(entry) && isInTheWay(entry)));
+  const trees: Entry[][] = inTheWay.size === 0 ? [] : [[...inTheWay]];
   let size = Number.POSITIVE_INFINITY;
   for (const entry of entries) {
-    const weight = "content" in entry ? Buffer.byteLength(entry.content) : 0;
+    if (inTheWay.has(entry)) continue;
+    const weight = "content" in entry ? sizeOf(entry.content) : 0;
     if (size + weight > MAX_INLINE_TREE) {
-      batches.push([]);
+      trees.push([]);
       size = 0;
     }
-    batches.at(-1)?.push(entry);
+    trees.at(-1)?.push(entry);
     size += weight;
   }
-  return batches;
+  return trees;
+}
+
+function isDeletion(entry: Entry): boolean {
+  return "sha" in entry && entry.sha === null;
 }
