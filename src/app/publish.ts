@@ -3,6 +3,7 @@ import { MicroUsd } from "#core/wire/units.ts";
 import { isProved } from "#core/task/checks.ts";
 import { drawnOf } from "#core/pool/ledger.ts";
 import { branchName } from "#core/task/markers.ts";
+import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 
@@ -32,7 +33,21 @@ export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
   if (made.ok) return { go: "branch" };
   // 422 "Reference already exists" is how GitHub tells of a try whose answer was lost.
   const there = made.error.reason === "github-refused" ? await deps.github.findBranch(brief, name) : undefined;
-  return there?.ok === true && there.value === sha ? { go: "branch" } : { failed: made.error };
+  if (there?.ok === true && there.value === sha) return { go: "branch" };
+  return explainRefusal(deps, task, made.error);
+}
+
+/**
+ * GitHub refuses an App without `workflows` a branch whose workflow files are those of no other: where they have changed
+ * since the plan, nothing made on the old base can be published any more. It is not put onto the new one by itself, since
+ * nobody has checked it there; a new attempt is a person's to pay for. Source: wildfly.org#549, spin#1226, mergify#5055.
+ */
+async function explainRefusal(deps: Deps, { brief, plan }: ClaimedTask, refusal: GitHubFailure): Promise<Next> {
+  if (plan === null || refusal.reason !== "github-refused" || refusal.status !== 403) return { failed: refusal };
+  const setUp = await deps.github.readSetUp(brief);
+  if (!setUp.ok) return { failed: setUp.error };
+  if (setUp.value.base?.commit === plan.base.commit) return { failed: refusal };
+  return { go: "stick", patch: { failure: { reason: "base-moved", branch: plan.base.branch, message: refusal.message } } };
 }
 
 /** opening → solved. */

@@ -14,7 +14,7 @@ import type { Deps } from "#app/deps.ts";
 import { report } from "#app/outcome.ts";
 import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
-import type { GitHub } from "#ports/github.ts";
+import type { GitHub, SetUp } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
 import { beat, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, SETTLED, settlementOf } from "../kit/briefs.ts";
@@ -124,6 +124,27 @@ describe("the worker's steps", () => {
     expect(github.asked.toSorted()).toEqual(
       ["createBranch", "createComment", "createCommit", "dispatchRun", "openPullRequest", "updateComment"].toSorted(),
     );
+  });
+
+  it.each([
+    ["the base is where it was", "a".repeat(40), 403, "github-refused"],
+    ["GitHub refuses for another reason", "f".repeat(40), 422, "github-refused"],
+    ["the base has moved", "f".repeat(40), 403, "base-moved"],
+  ])("end with the reason where no branch may be made: %s", async (_name, commit, status, reason) => {
+    const github = fakeGitHub();
+    const lease = await claimed(github);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
+    const { value: setUp } = (await github.readSetUp(makeBrief(1))) as { value: SetUp };
+    const base = { ...setUp.base!, commit };
+    await settle(
+      fakeGitHub({
+        createBranch: () => Promise.resolve(refused(status)),
+        readSetUp: () => Promise.resolve(ok({ ...setUp, base })),
+      }),
+    );
+
+    expect((await now()).task).toMatchObject({ state: "stuck", failure: { reason } });
+    expect(await holds()).toEqual([]);
   });
 
   it("offer an attempt three times where no runner takes it, then ask a person, and keep no lease", async () => {

@@ -198,6 +198,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   },
   "too-big": { reason: "too-big" },
   "base-unreadable": { reason: "base-unreadable", repository: "acme/web" },
+  "base-moved": { reason: "base-moved", branch: "main", message: "Resource not accessible by integration" },
   "budget-too-small": { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
   "never-fits": { reason: "never-fits", why: "nobody-serves" },
   "workflow-refused": {

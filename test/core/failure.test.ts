@@ -112,6 +112,11 @@ const FAILURES: {
     facts: ["acme/web"],
     next: /Push one, then label the issue again/,
   },
+  "base-moved": {
+    failure: { reason: "base-moved", branch: "main", message: "Forbidden" },
+    facts: ["`main`", "Forbidden", "workflow files"],
+    next: /Comment `\/agent` to have the change made anew/,
+  },
   "never-fits": {
     failure: { reason: "never-fits", why: "too-large" },
     facts: ["any credential's window or budget"],

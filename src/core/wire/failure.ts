@@ -42,6 +42,7 @@ export type Failure =
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   | { readonly reason: "too-big" }
   | { readonly reason: "base-unreadable"; readonly repository: string }
+  | { readonly reason: "base-moved"; readonly branch: string; readonly message: string }
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
   | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "too-large" }
   | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
@@ -98,6 +99,8 @@ export function describe(failure: Failure): string {
       return "This looks too big for one attempt. Split it into issues of one change each, or set a `size/l` label to have it tried as it is.";
     case "base-unreadable":
       return `\`${failure.repository}\` has no commit on its default branch to work from. Push one, then label the issue again.`;
+    case "base-moved":
+      return `\`${failure.branch}\` has moved on since this was begun, and GitHub refused the branch with the change: ${failure.message}. It does so once workflow files have changed meanwhile. Comment \`/agent\` to have the change made anew, on \`${failure.branch}\` as it is now.`;
     case "budget-too-small":
       return `This would reserve ${failure.neededUsd}, and the tightest budget is ${failure.budgetUsd} in all. Raise \`budget\` in the policy, or lower \`task.budget\`.`;
     case "never-fits":
