@@ -23,7 +23,7 @@ import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
 import { confirmEnding, type Harness, type Session } from "./harness/harness.ts";
 import { toEnding } from "./harness/reading.ts";
-import { inFreshHome, keepHomeOfSetUp } from "./homes.ts";
+import { emptyOf, inFreshHome, keepHomeOfSetUp } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { type Round, type Steps, workAndRepair, type Worked } from "./repair.ts";
@@ -178,6 +178,8 @@ async function work(
   const { until } = settings;
   const limits = { until, signal: stopping };
   const { base } = claim.checkout;
+  const emptied = await emptyOf(workspace, harness.owns);
+  if (!emptied.ok) return emptied;
   const begun = claim.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim.resume, limits);
   if (!begun.ok) return begun;
   if (claim.resume.length > 0) log("goes on from an interrupted run's work", { files: claim.resume.length });

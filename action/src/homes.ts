@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, rename } from "node:fs/promises";
+import { chmod, lstat, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { err, ok, type Result } from "#core/wire/result.ts";
@@ -27,6 +27,27 @@ export async function keepHomeOfSetUp(workspace: Workspace, until: number): Prom
   await move(workspace.home, ofSetUp(workspace));
   await drop(workspace, "tmp");
   return seed(workspace, until);
+}
+
+/**
+ * Empties folders of HOME that a harness takes for its user's: whatever set-up has run (a package's install script, say) could
+ * have left it hooks, servers, another address or instructions there, and no flag shuts those out. A link on the way to one
+ * goes as well, and nothing behind it. Errors: setupFailed.
+ */
+export async function emptyOf(workspace: Workspace, names: readonly string[]): Promise<Result<void, Blocked>> {
+  for (const name of names) {
+    let at = workspace.home;
+    for (const part of name.split("/")) {
+      await chmod(at, 0o700);
+      at = join(at, part);
+      const found = await lstat(at).catch(() => undefined);
+      if (found?.isDirectory() !== true || at === join(workspace.home, name)) break;
+    }
+    await removeTree(at);
+    if ((await lstat(at).catch(() => undefined)) !== undefined)
+      return err(blocked("setupFailed", `What set-up left in \`~/${name}\` can't be removed.`));
+  }
+  return ok(undefined);
 }
 
 /** Does work with HOME as set-up left it. Effects: the harness's own HOME and TMPDIR stand again afterwards. Errors: setupFailed. */

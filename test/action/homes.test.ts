@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { inCopies, inFreshHome, keepHomeOfSetUp } from "../../action/src/homes.ts";
+import { emptyOf, inCopies, inFreshHome, keepHomeOfSetUp } from "../../action/src/homes.ts";
 import { makeBareRunner, type Sandbox } from "../../action/src/sandbox.ts";
 import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
 import { containing } from "./kit/matchers.ts";
@@ -115,5 +115,35 @@ describe("a run before the work", () => {
 
     expect(before).toMatchObject({ ok: false, error: { reason: "setupFailed", detail: containing("can't be copied: cp: ") } });
     expect(await exitCode("test -e a.txt")).toBe(0);
+  });
+});
+
+describe("a harness's own folders", () => {
+  test("hold nothing of set-up's, while the rest of HOME stays", async () => {
+    await put(workspace.home, ".config/opencode/plugin/evil.js", "1");
+    await put(workspace.home, ".config/pip/pip.conf", "p");
+    await put(workspace.home, ".claude.json", "{}");
+    await chmod(join(workspace.home, ".config/opencode/plugin"), 0o555);
+    for (const closed of [".config", "."]) await chmod(join(workspace.home, closed), 0o555);
+
+    const emptied = await emptyOf(workspace, [".config/opencode", ".claude.json", "codex"]);
+
+    expect(emptied).toMatchObject({ ok: true });
+    expect(await readdir(workspace.home, { recursive: true })).toEqual([".config", ".config/pip", ".config/pip/pip.conf"]);
+  });
+
+  test("are not reached through a link, nor is anything behind one touched", async () => {
+    const outside = join(workspace.hidden, "outside");
+    await put(outside, "opencode/kept", "k");
+    await put(workspace.home, "elsewhere/opencode/plugin/evil.js", "1");
+    await symlink(outside, join(workspace.home, ".config"));
+    await symlink(join(workspace.home, "elsewhere"), join(workspace.home, ".local"));
+    await symlink(outside, join(workspace.home, "claude"));
+
+    const emptied = await emptyOf(workspace, [".config/opencode", ".local/opencode", "claude"]);
+
+    expect(emptied).toMatchObject({ ok: true });
+    expect((await readdir(workspace.home)).toSorted()).toEqual(["elsewhere"]);
+    expect(await readFile(join(outside, "opencode/kept"), "utf8")).toBe("k");
   });
 });

@@ -17,6 +17,7 @@ export const claudeCode: Harness = {
   limits,
   repeatsRefusals: false,
   hides: [],
+  owns: ["claude", ".claude", ".claude.json"],
   session: {
     root: "claude/projects",
     fileEnding: (id) => `/${id}.jsonl`,

@@ -22,7 +22,9 @@ export const codex: Harness = {
   command: toCommand,
   read: readCodex,
   repeatsRefusals: false,
-  hides: [],
+  // Skills, which no setting shuts out (0.169.0, tried 2026-11-25).
+  hides: [".agents", ".codex"],
+  owns: ["codex", ".codex", ".agents"],
   session: { root: "codex/sessions", fileEnding: (id) => `-${id}.jsonl`, moved: (path) => path },
 };
 

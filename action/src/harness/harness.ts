@@ -27,6 +27,8 @@ export type Harness = {
   readonly session?: KeptSession;
   /** What of a checkout would configure it, where no flag shuts that out: not shown to it. */
   readonly hides: readonly string[];
+  /** Of HOME, what it takes for its user's own wishes: emptied of what set-up has left there. */
+  readonly owns: readonly string[];
 };
 
 export type KeptSession = {

@@ -23,8 +23,12 @@ export const opencode: Harness = {
   command: toCommand,
   read: readOpencode,
   repeatsRefusals: true,
-  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same.
-  hides: [".opencode"],
+  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same. It reads the skills
+  // of others too.
+  hides: [".opencode", ".claude", ".agents"],
+  owns: [
+    ".config/opencode", ".local/share/opencode", ".local/state/opencode", ".cache/opencode", ".opencode", ".claude", ".agents",
+  ], // prettier-ignore
 };
 
 /** The bundled library that speaks each provider's format (core/wire/harnesses.ts). */
