@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import { lstat, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import { type Blocked, lastLine, unreadable } from "./failure.ts";
+import { type Blocked, whyFailed, unreadable } from "./failure.ts";
 import { type Entry, type IndexCall, NO_ID, updateIndex, withoutIgnored } from "./git-index.ts";
 import { ATTRIBUTES, below, hasRealFolder } from "./walk.ts";
 
@@ -56,7 +56,7 @@ export async function holdBackAttributes(
     if (!stored.ok) return unreadable(`\`${path.toString("utf8")}\` can't be read: ${stored.error}`);
     const entry = ofBase.get(path.toString("latin1"));
     const old = entry === undefined ? undefined : await call(["cat-file", "blob", entry.id]);
-    if (old !== undefined && old.exitCode !== 0) return unreadable(`git could not read attributes: ${lastLine(old.stderr)}`);
+    if (old !== undefined && old.exitCode !== 0) return unreadable(`git could not read attributes: ${whyFailed(old)}`);
     if (stored.value !== undefined && stored.value.mode !== "120000" && old?.stdout.equals(stored.value.content)) continue;
     const moved = there === undefined ? undefined : join(aside, `attributes-${heldBack.length}`);
     if (moved !== undefined) await rename(full, moved);
@@ -82,7 +82,7 @@ export async function putBackAttributes(
       continue;
     }
     const hashed = await call(["hash-object", "-w", "--no-filters", "--stdin"], { input: stored.content });
-    if (hashed.exitCode !== 0) return unreadable(`git could not store attributes: ${lastLine(hashed.stderr)}`);
+    if (hashed.exitCode !== 0) return unreadable(`git could not store attributes: ${whyFailed(hashed)}`);
     entries.push({ mode: stored.mode, id: hashed.stdout.toString("latin1").trim(), path });
   }
   return updateIndex(call, entries);

@@ -1,6 +1,6 @@
 import type { Change, Claim } from "#core/wire/contract.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import { type Blocked, lastLine, unreadable } from "./failure.ts";
+import { type Blocked, whyFailed, unreadable } from "./failure.ts";
 import { type Git, splitNul } from "./git.ts";
 import { callWithIndex, type IndexCall } from "./git-index.ts";
 import { splitRaw, type Tree } from "./snapshot.ts";
@@ -49,7 +49,7 @@ async function compare(call: IndexCall, base: string, tree: Tree): Promise<Resul
     base,
     tree,
   ]);
-  if (raw.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(raw.stderr)}`);
+  if (raw.exitCode !== 0) return unreadable(`git could not compare the change: ${whyFailed(raw)}`);
   const entries: Entry[] = [];
   for (const { fields, path: bytes } of splitRaw(raw.stdout)) {
     const path = decodePath(bytes);

@@ -35,6 +35,11 @@ export function messageOf(cause: unknown): string {
   return text.split("\n", 1)[0] ?? "";
 }
 
+/** Why a program that was run has failed. A repository can be too large for the time there is. */
+export function whyFailed({ killed, stderr }: { readonly killed: boolean; readonly stderr: string }): string {
+  return killed ? "out of time" : lastLine(stderr);
+}
+
 /** The last line of what a program printed, which is where it says why it failed. */
 export function lastLine(text: string): string {
   return cut(text.trim().split("\n").at(-1) ?? "", 300);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
-import { type Blocked, lastLine, unreadable } from "./failure.ts";
+import { type Blocked, whyFailed, unreadable } from "./failure.ts";
 import { type Git, type GitCall, runGit, splitNul } from "./git.ts";
 import type { Ended } from "./process.ts";
 import type { Workspace } from "./workspace.ts";
@@ -34,7 +34,7 @@ export type Entry = { readonly mode: string; readonly id: string; readonly path:
 /** All that a tree holds, folders opened. Errors: changesUnreadable. */
 export async function listTree(call: IndexCall, tree: string): Promise<Result<Entry[], Blocked>> {
   const listed = await call(["ls-tree", "-r", "-z", tree]);
-  if (listed.exitCode !== 0) return unreadable(`git could not list ${tree}: ${lastLine(listed.stderr)}`);
+  if (listed.exitCode !== 0) return unreadable(`git could not list ${tree}: ${whyFailed(listed)}`);
   // `mode SP type SP id TAB path` (git-ls-tree, "Output format").
   return ok(
     splitNul(listed.stdout).map((line) => {
@@ -56,7 +56,7 @@ export async function updateIndex(call: IndexCall, entries: readonly Entry[]): P
   );
   // `--replace` for a folder that only set-up removed.
   const updated = await call(["update-index", "--add", "--replace", "-z", "--index-info"], { input: Buffer.concat(lines) });
-  return updated.exitCode === 0 ? ok(undefined) : unreadable(`git could not take the change: ${lastLine(updated.stderr)}`);
+  return updated.exitCode === 0 ? ok(undefined) : unreadable(`git could not take the change: ${whyFailed(updated)}`);
 }
 
 /** An id for `updateIndex` to remove a path by. */
@@ -69,8 +69,7 @@ export async function withoutIgnored(call: IndexCall, paths: readonly Buffer[]):
   const input = Buffer.concat(paths.flatMap((it) => [Buffer.from("./"), it, Buffer.of(0)]));
   const asked = await call(["check-ignore", "-z", "--stdin"], { input });
   // 1: none is ignored (git-check-ignore, "EXIT STATUS").
-  if (asked.exitCode !== 0 && asked.exitCode !== 1)
-    return unreadable(`git could not tell what is ignored: ${lastLine(asked.stderr)}`);
+  if (asked.exitCode !== 0 && asked.exitCode !== 1) return unreadable(`git could not tell what is ignored: ${whyFailed(asked)}`);
   const ignored = new Set(splitNul(asked.stdout).map((it) => it.subarray(2).toString("latin1")));
   return ok(paths.filter((it) => !ignored.has(it.toString("latin1"))));
 }

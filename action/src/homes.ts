@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
-import { blocked, type Blocked, lastLine } from "./failure.ts";
+import { blocked, type Blocked, whyFailed } from "./failure.ts";
 import { run } from "./process.ts";
 import { removeTree, SYSTEM_PATH, type Workspace } from "./workspace.ts";
 
@@ -100,9 +100,7 @@ async function copy(workspace: Workspace, from: string, to: string, until: numbe
     until: Math.min(until, performance.now() + COPY_MS),
   });
   if (copied.exitCode === 0) return ok(undefined);
-  return err(
-    blocked("setupFailed", `What set-up left can't be copied: ${copied.killed ? "out of time" : lastLine(copied.stderr)}.`),
-  );
+  return err(blocked("setupFailed", `What set-up left can't be copied: ${whyFailed(copied)}.`));
 }
 
 /** A folder can be moved elsewhere only by who may write to it, and sandboxed code can forbid that. */

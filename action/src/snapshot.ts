@@ -2,7 +2,7 @@ import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ok, type Result } from "#core/wire/result.ts";
 import { holdBackAttributes, putBackAttributes } from "./attributes.ts";
-import { type Blocked, lastLine, unreadable } from "./failure.ts";
+import { type Blocked, whyFailed, unreadable } from "./failure.ts";
 import { type Git, splitNul } from "./git.ts";
 import { callWithIndex, type IndexCall, listTree, updateIndex } from "./git-index.ts";
 import { putBackGitlinks, refuseRepositories, takeOutGitlinks } from "./nested.ts";
@@ -38,7 +38,7 @@ export async function takeSnapshot(git: Git, workspace: Workspace, base: string)
   if (!heldBack.ok) return heldBack;
   const added = await call(["add", "--all", "--", "."]);
   const putBack = await putBackAttributes(call, repo, heldBack.value);
-  if (added.exitCode !== 0) return unreadable(`git could not add the change: ${lastLine(added.stderr)}`);
+  if (added.exitCode !== 0) return unreadable(`git could not add the change: ${whyFailed(added)}`);
   if (!putBack.ok) return putBack;
   const linked = await putBackGitlinks(call, links.value);
   return linked.ok ? writeTree(call) : linked;
@@ -58,7 +58,7 @@ export async function carryOver(
   const started = await call(["read-tree", trees.onto]);
   if (started.exitCode !== 0) return unreadable(`git could not read ${trees.onto}.`);
   const compared = await call(["diff-tree", "-r", "--raw", "-z", "--no-renames", "--abbrev=40", "--ignore-submodules=none", trees.before, trees.after]); // prettier-ignore
-  if (compared.exitCode !== 0) return unreadable(`git could not compare the change: ${lastLine(compared.stderr)}`);
+  if (compared.exitCode !== 0) return unreadable(`git could not compare the change: ${whyFailed(compared)}`);
   const updated = await updateIndex(
     call,
     splitRaw(compared.stdout).map(({ fields: [, mode = "", , id = ""], path }) => ({ mode, id, path })),
@@ -77,7 +77,7 @@ export function splitRaw(output: Buffer): { readonly fields: readonly string[]; 
 
 async function writeTree(call: IndexCall): Promise<Result<Tree, Blocked>> {
   const written = await call(["write-tree"]);
-  if (written.exitCode !== 0) return unreadable(`git could not store the change: ${lastLine(written.stderr)}`);
+  if (written.exitCode !== 0) return unreadable(`git could not store the change: ${whyFailed(written)}`);
   return ok(written.stdout.toString("latin1").trim());
 }
 

@@ -7,7 +7,7 @@ import { type Dispatcher } from "undici";
 import type { Claim } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
-import { blocked, type Blocked, lastLine, messageOf } from "./failure.ts";
+import { blocked, type Blocked, whyFailed, messageOf } from "./failure.ts";
 import { type Git, runGit } from "./git.ts";
 import { findProgram, isSafeUrl, type Surroundings } from "./inputs.ts";
 import { run } from "./process.ts";
@@ -69,6 +69,9 @@ export type FetchDeps = {
 
 const FETCH_TRIES = 3;
 const REVOKE_TRIES = 5;
+const FETCH_MS = 10 * MINUTE_MS;
+const TOO_LARGE =
+  "Its files alone, without their history, are fetched, for ten minutes at most: a repository that takes longer needs a runner nearer to GitHub, or its large files kept elsewhere.";
 
 /**
  * Fetches exactly the base commit and checks it out. The one-fetch token travels in git's environment alone (never on
@@ -91,8 +94,9 @@ export async function fetchBase(
     until: deps.until,
     signal: deps.signal,
   });
+  if (checkedOut.killed) return err(blocked("fetchFailed", `git could not check out ${checkout.base} in time. ${TOO_LARGE}`));
   if (checkedOut.exitCode !== 0)
-    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${lastLine(checkedOut.stderr)}`));
+    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${whyFailed(checkedOut)}`));
   return ok(git);
 }
 
@@ -104,7 +108,7 @@ async function fetchCommit(deps: FetchDeps, workspace: Workspace, checkout: Clai
   if (program === undefined) return err(blocked("fetchFailed", "There is no git on the runner's PATH."));
   const git: Git = { program, workTree: workspace.repo, home: workspace.hidden, path };
   const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
-  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${lastLine(initialised.stderr)}`));
+  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${whyFailed(initialised)}`));
   // Empty, but there: the sandbox binds it read-only, and can't create it below a read-only `.git`.
   await mkdir(join(workspace.repo, ".git", "hooks"), { recursive: true });
   const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
@@ -126,11 +130,11 @@ async function fetchCommit(deps: FetchDeps, workspace: Workspace, checkout: Clai
     checkout.base,
   ];
   for (let tries = 1; ; tries += 1) {
-    const until = Math.min(deps.until, performance.now() + 10 * MINUTE_MS);
+    const until = Math.min(deps.until, performance.now() + FETCH_MS);
     const fetched = await runGit(git, { args, env, until, signal: deps.signal });
     if (fetched.exitCode === 0) return ok(git);
-    if (tries === FETCH_TRIES || fetched.killed)
-      return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${lastLine(fetched.stderr)}`));
+    if (fetched.killed) return err(blocked("fetchFailed", `git could not fetch ${checkout.base} in time. ${TOO_LARGE}`));
+    if (tries === FETCH_TRIES) return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${whyFailed(fetched)}.`));
     await sleep(tries * 2 * SECOND_MS);
   }
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, rename, rm, symlink } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, symlink } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -51,6 +51,65 @@ describe("the change", () => {
     await rename(join(checkout.repo, "readme.md"), join(checkout.repo, "README.md"));
 
     expect((await changesOf(checkout)).map(({ status, path }) => [status, path])).toEqual([["added", "README.md"], ["deleted", "readme.md"]]); // prettier-ignore
+  });
+
+  test("tells files apart whose names differ in case alone, where base has both", async () => {
+    await using checkout = await checkOut({ "src/A.ts": "upper\n", "src/a.ts": "lower\n", "Src/a.ts": "folder\n" });
+    await put(checkout.repo, "src/a.ts", "changed\n");
+    await rename(join(checkout.repo, "src/A.ts"), join(checkout.repo, "src/B.ts"));
+    await rm(join(checkout.repo, "Src/a.ts"));
+
+    expect((await changesOf(checkout)).map((it) => [it.status, it.path, toText(it)])).toEqual([
+      ["deleted", "Src/a.ts", ""],
+      ["deleted", "src/A.ts", ""],
+      ["added", "src/B.ts", "upper\n"],
+      ["modified", "src/a.ts", "changed\n"],
+    ]);
+  });
+
+  test("names a rename as a deletion and an addition, and what replaced a file by its new kind", async () => {
+    await using checkout = await checkOut({ "old name.txt": "same\n", "run.sh": "#!/bin/sh\n", "link.txt": "text\n" });
+    await mkdir(join(checkout.repo, "neu"));
+    await rename(join(checkout.repo, "old name.txt"), join(checkout.repo, "neu/ñame 日.txt"));
+    await rm(join(checkout.repo, "link.txt"));
+    await symlink("run.sh", join(checkout.repo, "link.txt"));
+
+    const changes = await changesOf(checkout);
+
+    expect(changes.map((it) => [it.status, it.path, "mode" in it ? it.mode : ""])).toEqual([
+      ["modified", "link.txt", "120000"],
+      ["added", "neu/ñame 日.txt", "100644"],
+      ["deleted", "old name.txt", ""],
+    ]);
+  });
+
+  test("holds bytes that are no text as they are", async () => {
+    const bytes = Buffer.from(Array.from({ length: 1_024 }, (_, index) => index % 256));
+    await using checkout = await checkOut({ ".gitattributes": "* text=auto\n", "a.txt": "a\n" });
+    await put(checkout.repo, "logo.png", bytes);
+
+    const [change] = await changesOf(checkout);
+
+    expect(change?.status === "added" && Buffer.from(change.content, "base64").equals(bytes)).toBe(true);
+  });
+
+  test("is all that is written where base has no file at all", async () => {
+    await using checkout = await checkOut({});
+    const before = await changesOf(checkout);
+    await put(checkout.repo, "a.txt", "a\n");
+
+    expect(before).toEqual([]);
+    expect((await changesOf(checkout)).map((it) => `${it.status} ${it.path}`)).toEqual(["added a.txt"]);
+  });
+
+  test("holds what base tracks however it is ignored, and what is generated but not ignored", async () => {
+    await using checkout = await checkOut({ "dist/app.js": "1\n" });
+    await put(checkout.repo, ".gitignore", "dist/\n");
+    await put(checkout.repo, "dist/app.js", "2\n");
+    await put(checkout.repo, "dist/new.js", "3\n");
+    await put(checkout.repo, "package-lock.json", "{}\n");
+
+    expect((await changesOf(checkout)).map((it) => it.path)).toEqual([".gitignore", "dist/app.js", "package-lock.json"]);
   });
 
   test("reports a link as a link, never what it points to", async () => {

@@ -1,4 +1,5 @@
 import { chmod, lstat } from "node:fs/promises";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { MockAgent } from "undici";
 import { describe, expect, test } from "vitest";
@@ -27,6 +28,32 @@ describe("the fetch", () => {
 
     expect(fetched).toMatchObject({ ok: false, error: { reason: "fetchFailed", detail: containing(detail) } });
     expect(revoked).toEqual(["Bearer ghs_once"]);
+  });
+});
+
+describe("a repository that is too large for the time there is", () => {
+  test("ends the fetch with that as its reason", async () => {
+    await using workspace = await makeWorkspace(testSurroundings().temp);
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => void sockets.add(socket));
+    await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
+    const { port } = silent.address() as AddressInfo;
+    const dispatcher = new MockAgent();
+    dispatcher.disableNetConnect();
+    dispatcher.get("https://api.github.com").intercept({ path: "/installation/token", method: "DELETE" }).reply(204);
+    const surroundings = { ...testSurroundings(), githubApiUrl: "https://api.github.com" };
+    const deps = { surroundings, dispatcher, signal: new AbortController().signal, until: performance.now() + 3_000 };
+
+    const cloneUrl = `http://127.0.0.1:${String(port)}/acme/web.git`;
+    const fetched = await fetchBase(deps, workspace, { cloneUrl, base: "0".repeat(40), token: "ghs_once" });
+    for (const socket of sockets) socket.destroy();
+    await new Promise((done) => silent.close(done));
+
+    expect(fetched).toMatchObject({
+      ok: false,
+      error: { reason: "fetchFailed", detail: containing("in time. Its files alone") },
+    });
+    expect(sockets.size).toBe(1);
   });
 });
 
