@@ -80,10 +80,12 @@ async function readContents(
           .split("\n")
           .map(Number);
   const bytes = sizes.reduce((sum, it) => sum + it, 0);
-  if (!(bytes <= limits.maxBytes))
+  if (!(bytes <= limits.maxBytes)) {
+    const largest = kept[sizes.indexOf(Math.max(...sizes))]?.path ?? "";
     return unreadable(
-      `The change has ${bytes} bytes in ${entries.length} files; at most ${limits.maxBytes} bytes are allowed. Ignore what is generated, or split the issue.`,
+      `The change has ${bytes} bytes in ${entries.length} files, most of them in \`${largest}\`; at most ${limits.maxBytes} bytes are allowed. Ignore what is generated, or split the issue.`,
     );
+  }
 
   const changes: Change[] = [];
   for (const { path, status, mode, blob } of entries) {

@@ -233,7 +233,9 @@ describe("the change", () => {
     expect(files).toMatchObject({
       error: { reason: "changesUnreadable", detail: containing("2 files; at most 1") },
     });
-    expect(bytes).toMatchObject({ error: { reason: "changesUnreadable", detail: containing("101 bytes") } });
+    expect(bytes).toMatchObject({
+      error: { reason: "changesUnreadable", detail: containing("101 bytes in 2 files, most of them in `c.txt`") },
+    });
   });
 
   test("refuses a name that git calls dangerous", async () => {

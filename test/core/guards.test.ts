@@ -15,7 +15,7 @@ const GUARDS: Guards = { maxFiles: 3, maxBytes: 100, protected: ["migrations/**"
 
 type Mode = Extract<Change, { mode: string }>["mode"];
 
-function write(path: string, text = "x\n", mode: Mode = "100644"): Change {
+function write(path: string, text: string | Buffer = "x\n", mode: Mode = "100644"): Change {
   const content = Buffer.from(text);
   return { status: "modified", path, mode, blob: gitBlobId(content), content: content.toString("base64") };
 }
@@ -49,6 +49,8 @@ const REFUSED: readonly [string, readonly Change[], readonly Violation[]][] = [
     [{ guard: "blob-mismatch", path: "a" }],
   ],
   ["a secret", [write("a", `token: ${TOKEN}\n`)], [{ guard: "secret", path: "a" }]],
+  ["a secret in UTF-16", [write("a", Buffer.from(`t ${TOKEN}\n`, "utf16le"))], [{ guard: "secret", path: "a" }]],
+  ["a secret in a name", [write(`keys/${TOKEN}.txt`)], [{ guard: "secret", path: `keys/${TOKEN}.txt` }]],
   ["a path reported twice", [write("a"), write("a")], [{ guard: "duplicate", path: "a" }]],
   ["a path reported as deleted and written", [remove("a"), add("a")], [{ guard: "duplicate", path: "a" }]],
   [

@@ -112,7 +112,8 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
       if (gitBlobId(content) !== change.blob) violations.push({ guard: "blob-mismatch", path });
       const text = content.toString("utf8");
       if (text.startsWith("version https://git-lfs.github.com/spec/")) violations.push({ guard: "lfs", path });
-      if (holdsSecret(text)) violations.push({ guard: "secret", path });
+      // UTF-16 is ASCII with NUL between.
+      if (holdsSecret(path) || holdsSecret(text.replaceAll("\0", ""))) violations.push({ guard: "secret", path });
     }
   }
   violations.push(...findCollisions(changes.filter(({ path }) => isPlainPath(path))));
