@@ -40107,6 +40107,7 @@ var claudeCode = {
   limits,
   repeatsRefusals: false,
   hides: [],
+  owns: ["claude", ".claude", ".claude.json"],
   session: {
     root: "claude/projects",
     fileEnding: (id) => `/${id}.jsonl`,
@@ -40265,7 +40266,9 @@ var codex = {
   command: toCommand2,
   read: readCodex,
   repeatsRefusals: false,
-  hides: [],
+  // Skills, which no setting shuts out (0.169.0, tried 2026-11-25).
+  hides: [".agents", ".codex"],
+  owns: ["codex", ".codex", ".agents"],
   session: { root: "codex/sessions", fileEnding: (id) => `-${id}.jsonl`, moved: (path) => path }
 };
 function toCommand2(run) {
@@ -40375,8 +40378,19 @@ var opencode = {
   command: toCommand3,
   read: readOpencode,
   repeatsRefusals: true,
-  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same.
-  hides: [".opencode"]
+  // `OPENCODE_DISABLE_PROJECT_CONFIG` keeps out opencode.json and AGENTS.md, and runs plugins all the same. It reads the skills
+  // of others too.
+  hides: [".opencode", ".claude", ".agents"],
+  owns: [
+    ".config/opencode",
+    ".local/share/opencode",
+    ".local/state/opencode",
+    ".cache/opencode",
+    ".opencode",
+    ".claude",
+    ".agents"
+  ]
+  // prettier-ignore
 };
 var LIBRARY = {
   anthropic: "@ai-sdk/anthropic",
