@@ -42191,12 +42191,14 @@ async function writeGuides(git, workspace, base) {
 }
 
 // action/src/homes.ts
-var OWN = ["home", "tmp"];
+var OWN = ["home", "tmp", "repo"];
 var COPY_MS = 5 * MINUTE_MS;
-async function keepHomeOfSetUp(workspace, until) {
-  await move(workspace.home, ofSetUp(workspace));
+async function keepSetUp(workspace, until) {
+  await move(workspace.home, ofSetUp(workspace, "home"));
   await drop(workspace, "tmp");
-  return seed(workspace, until);
+  const kept = await copy(workspace, workspace.repo, ofSetUp(workspace, "repo"), until);
+  const seeded = await seed(workspace, ["home"], until);
+  return kept.ok ? seeded : kept;
 }
 async function emptyOf(workspace, names) {
   for (const name of names) {
@@ -42213,10 +42215,10 @@ async function emptyOf(workspace, names) {
   }
   return ok(void 0);
 }
-async function inFreshHome(workspace, until, work2) {
+async function whereSetUpEnded(workspace, until, work2) {
   const aside = (name) => join4(workspace.hidden, `harness-${name}`);
   for (const name of OWN) await move(workspace[name], aside(name));
-  const seeded = await seed(workspace, until);
+  const seeded = await seed(workspace, ["home", "repo"], until);
   const done = seeded.ok ? ok(await work2()) : seeded;
   for (const name of OWN) {
     await drop(workspace, name);
@@ -42224,26 +42226,18 @@ async function inFreshHome(workspace, until, work2) {
   }
   return done;
 }
-async function inCopies(workspace, until, work2) {
-  const kept = join4(workspace.hidden, "checkout");
-  const copied = await copy(workspace, workspace.repo, kept, until);
-  if (!copied.ok) {
-    await removeTree(kept);
+function ofSetUp(workspace, name) {
+  return join4(workspace.hidden, `set-up-${name}`);
+}
+async function seed(workspace, names, until) {
+  await mkdir3(workspace.tmp, { mode: 448 });
+  for (const name of names) {
+    const copied = await copy(workspace, ofSetUp(workspace, name), workspace[name], until);
+    if (copied.ok) continue;
+    for (const missing of names) await mkdir3(workspace[missing], { recursive: true });
     return copied;
   }
-  const done = await inFreshHome(workspace, until, work2);
-  await drop(workspace, "repo");
-  await move(kept, workspace.repo);
-  return done;
-}
-function ofSetUp(workspace) {
-  return join4(workspace.hidden, "set-up-home");
-}
-async function seed(workspace, until) {
-  await mkdir3(workspace.tmp, { mode: 448 });
-  const copied = await copy(workspace, ofSetUp(workspace), workspace.home, until);
-  if (!copied.ok) await mkdir3(workspace.home, { recursive: true });
-  return copied;
+  return ok(void 0);
 }
 async function copy(workspace, from, to, until) {
   const copied = await run({
@@ -42419,7 +42413,7 @@ async function findChecks(place, claim3) {
 async function learnBaseline(place, checks, limits2) {
   if (checks.commands.length === 0) return { checks, baseline: /* @__PURE__ */ new Map() };
   const { log, workspace } = place;
-  const ran = await inCopies(workspace, limits2.until, () => runBaseline(place, checks.commands, limits2));
+  const ran = await whereSetUpEnded(workspace, limits2.until, () => runBaseline(place, checks.commands, limits2));
   const baseline = ran.ok ? ran.value : /* @__PURE__ */ new Map();
   log("ran the repository's checks before the work", {
     commands: checks.commands.length,
@@ -43734,7 +43728,7 @@ async function workAndRepair(steps, begun, bounds, log) {
   if (!first.ok) return first;
   let round = first.value;
   if (!isWorthVerifying(round.ending) || signal.aborted) return ok({ ...round, verification: [] });
-  let verified = await steps.verify();
+  let verified = await steps.verify(round.tree);
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
     const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
@@ -43749,7 +43743,7 @@ async function workAndRepair(steps, begun, bounds, log) {
     const turns = (ending.turns ?? 0) + (then.turns ?? 0);
     round = { tree, session, ending: { ...then, turns, finalMessage: then.finalMessage ?? ending.finalMessage } };
     if (signal.aborted) break;
-    verified = await steps.verify();
+    verified = await steps.verify(round.tree);
   }
   return ok({ ...round, verification: verified.results });
 }
@@ -43926,20 +43920,27 @@ async function missingPrograms(path) {
 async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
   const before = await takeSnapshot(git, workspace, base);
   if (!before.ok) return before;
+  const put = await putChanges(sandbox, changes, limits2);
+  if (!put.ok) return put;
+  const after = await takeSnapshot(git, workspace, base);
+  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
+}
+async function putChanges(sandbox, changes, limits2) {
+  if (changes.length === 0) return ok(void 0);
   const input2 = `const changes = ${JSON.stringify(changes)};
 ${WRITER}`;
   const written = await sandbox.run({ line: NODE_PROGRAM, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
-  if (written.exitCode !== 0)
-    return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
-  const after = await takeSnapshot(git, workspace, base);
-  return after.ok ? carryOver(git, workspace, { before: before.value, after: after.value, onto: base }) : after;
+  if (written.exitCode === 0) return ok(void 0);
+  return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
 }
 var WRITER = `
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+for (const change of changes) if (change.status === "deleted") await rm(change.path, { force: true });
 for (const change of changes) {
-  await rm(change.path, { force: true });
   if (change.status === "deleted") continue;
+  // A file may stand where a folder was.
+  await rm(change.path, { force: true, recursive: true });
   await mkdir(dirname(change.path), { recursive: true });
   await writeFile(change.path, Buffer.from(change.content, "base64"));
   await chmod(change.path, change.mode === "100755" ? 0o755 : 0o644);
@@ -44023,7 +44024,7 @@ async function runAttempt(deps) {
     if (!setUp.ok) return setUp;
     log("set up", { commands: claim3.commands.setup.length });
     const checks = await findChecks({ ...deps, git: git.value }, claim3);
-    const kept = checks.commands.length === 0 ? ok(void 0) : await keepHomeOfSetUp(workspace, until);
+    const kept = checks.commands.length === 0 ? ok(void 0) : await keepSetUp(workspace, until);
     if (!kept.ok) return kept;
     const known = await learnBaseline({ ...deps, git: git.value }, checks, { until, signal: stopping });
     if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
@@ -44131,11 +44132,12 @@ async function work(deps, git, gateway, known, settings) {
       session = { kind: "first", id: randomUUID2() };
       return runOnce(failed, maxTurns, onto);
     },
-    async verify() {
+    async verify(tree) {
       const [first] = commands;
       if (first === void 0) return { results: [], failure: void 0 };
       deps.onPhase("verify", gateway);
-      const ran = await inFreshHome(workspace, until, () => runVerification(deps, commands, known.baseline, limits2));
+      const changed = await readChanges(git, workspace, { base, tree }, claim3.limits);
+      const ran = changed.ok ? await verifyChange(deps, changed.value, known, limits2) : changed;
       log("ran the repository's checks", { commands: ran.ok ? ran.value.results.length : 0, passed: ran.ok && ran.value.failure === void 0 });
       if (ran.ok) return ran.value;
       const unverified = { exitCode: null, output: ran.error.detail, ms: 0, before: "unknown", flaky: false };
@@ -44144,6 +44146,13 @@ async function work(deps, git, gateway, known, settings) {
     isBudgetSpent: () => gateway.facts().refusedForBudget
   };
   return workAndRepair(steps, begun.value, { ...limits2, maxTurns: claim3.route.maxTurns, repairs: claim3.repairs }, log);
+}
+async function verifyChange(deps, changes, { checks, baseline }, limits2) {
+  const ran = await whereSetUpEnded(deps.workspace, limits2.until, async () => {
+    const put = await putChanges(deps.sandbox, changes, limits2);
+    return put.ok ? ok(await runVerification(deps, checks.commands, baseline, limits2)) : put;
+  });
+  return ran.ok ? ran.value : ran;
 }
 async function runRound(deps, git, gateway, settings, onto) {
   const { workspace, claim: claim3 } = deps;

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import { type Dispatcher } from "undici";
 import {
   type Auth,
+  type Change,
   type Claim,
   CONTRACT_VERSION,
   type Ending,
@@ -23,17 +24,17 @@ import { type Gateway, startGateway } from "./gateway.ts";
 import type { Git } from "./git.ts";
 import { confirmEnding, type Harness, type Session } from "./harness/harness.ts";
 import { toEnding } from "./harness/reading.ts";
-import { emptyOf, inFreshHome, keepHomeOfSetUp } from "./homes.ts";
+import { emptyOf, keepSetUp, whereSetUpEnded } from "./homes.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import { type Round, type Steps, workAndRepair, type Worked } from "./repair.ts";
 import { renderGoOn, renderPrompt, renderRepair } from "./prompt.ts";
-import { resumeWork } from "./resume.ts";
+import { putChanges, resumeWork } from "./resume.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { restoreSession, saveSession } from "./session.ts";
 import { carryOver, takeSnapshot, type Tree } from "./snapshot.ts";
 import type { Tool } from "./tools.ts";
-import { runSetup, runVerification } from "./verify.ts";
+import { type Limits, runSetup, runVerification, type VerificationRun } from "./verify.ts";
 import type { Wire } from "./wires/wire.ts";
 import { fetchBase, type Workspace, writeGuides } from "./workspace.ts";
 
@@ -98,7 +99,7 @@ export async function runAttempt(deps: AttemptDeps): Promise<Result<Outcome, Blo
   if (!setUp.ok) return setUp;
   log("set up", { commands: claim.commands.setup.length });
   const checks = await findChecks({ ...deps, git: git.value }, claim);
-  const kept = checks.commands.length === 0 ? ok(undefined) : await keepHomeOfSetUp(workspace, until);
+  const kept = checks.commands.length === 0 ? ok(undefined) : await keepSetUp(workspace, until);
   if (!kept.ok) return kept;
   const known = await learnBaseline({ ...deps, git: git.value }, checks, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
@@ -206,11 +207,12 @@ async function work(
       session = { kind: "first", id: randomUUID() };
       return runOnce(failed, maxTurns, onto);
     },
-    async verify() {
+    async verify(tree) {
       const [first] = commands;
       if (first === undefined) return { results: [], failure: undefined };
       deps.onPhase("verify", gateway);
-      const ran = await inFreshHome(workspace, until, () => runVerification(deps, commands, known.baseline, limits));
+      const changed = await readChanges(git, workspace, { base, tree }, claim.limits);
+      const ran = changed.ok ? await verifyChange(deps, changed.value, known, limits) : changed;
       log("ran the repository's checks", { commands: ran.ok ? ran.value.results.length : 0, passed: ran.ok && ran.value.failure === undefined }); // prettier-ignore
       if (ran.ok) return ran.value;
       // The work is none the worse for it, so it is still reported, as unverified; and there is nothing to repair.
@@ -220,6 +222,20 @@ async function work(
     isBudgetSpent: () => gateway.facts().refusedForBudget,
   };
   return workAndRepair(steps, begun.value, { ...limits, maxTurns: claim.route.maxTurns, repairs: claim.repairs }, log);
+}
+
+/** The checks, on what set-up left and the change that would be published, and nothing else that the harness did. */
+async function verifyChange(
+  deps: AttemptDeps,
+  changes: readonly Change[],
+  { checks, baseline }: Known,
+  limits: Limits,
+): Promise<Result<VerificationRun, Blocked>> {
+  const ran = await whereSetUpEnded(deps.workspace, limits.until, async () => {
+    const put = await putChanges(deps.sandbox, changes, limits);
+    return put.ok ? ok(await runVerification(deps, checks.commands, baseline, limits)) : put;
+  });
+  return ran.ok ? ran.value : ran;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Checks, Claim } from "#core/wire/contract.ts";
 import { couldNotStart } from "#core/wire/contract.ts";
 import { detectChecks, readShown } from "./detect.ts";
 import type { Git } from "./git.ts";
-import { inCopies } from "./homes.ts";
+import { whereSetUpEnded } from "./homes.ts";
 import type { Log } from "./log.ts";
 import type { Expected } from "./prompt.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -33,7 +33,7 @@ export async function findChecks(place: Omit<Place, "sandbox">, claim: Claim): P
 export async function learnBaseline(place: Place, checks: Checks, limits: Limits): Promise<Known> {
   if (checks.commands.length === 0) return { checks, baseline: new Map() };
   const { log, workspace } = place;
-  const ran = await inCopies(workspace, limits.until, () => runBaseline(place, checks.commands, limits));
+  const ran = await whereSetUpEnded(workspace, limits.until, () => runBaseline(place, checks.commands, limits));
   const baseline: Baseline = ran.ok ? ran.value : new Map();
   log("ran the repository's checks before the work", {
     commands: checks.commands.length,

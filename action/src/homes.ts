@@ -9,24 +9,30 @@ import { run } from "./process.ts";
 import { removeTree, SYSTEM_PATH, type Workspace } from "./workspace.ts";
 
 /**
- * What stands at HOME and TMPDIR. The harness gets a copy of the HOME that set-up left, and keeps its own between its
- * rounds, with its session. Each verification gets a fresh copy: with one HOME for all, a `script-shell=/bin/true` that
- * the harness writes into ~/.npmrc lets every `npm test` pass.
+ * What stands at HOME, TMPDIR and the checkout's place. The harness works in what set-up left, and keeps its own between its
+ * rounds, with its session. The checks, before the work and after it, run in a copy of what set-up left, with nothing of the
+ * harness's but the change that would be published: in its HOME or its checkout, a `script-shell=/bin/true` that it writes into
+ * an ignored `.npmrc` lets every `npm test` pass, and so does a program put into `node_modules/.bin`.
  *
  * The paths are the same in every phase, because what set-up installs has them written into it (a virtual environment,
  * npm's prefix, Cargo's and Go's records). Copies, not set-up's own made read-only: npm, Cargo, Go, Gradle and pip all
  * write beside what they only want to read. 1 GB in 50,000 files took 2.1 to 4.3 s (2 noisy
  * cores, ext4, 2026-11-25).
  */
-const OWN = ["home", "tmp"] as const;
-type Own = (typeof OWN)[number] | "repo";
+const OWN = ["home", "tmp", "repo"] as const;
+type Own = (typeof OWN)[number];
 const COPY_MS = 5 * MINUTE_MS;
 
-/** After set-up. Effects: its HOME is put away where nothing sandboxed reaches it; a copy stands in its place. Errors: setupFailed. */
-export async function keepHomeOfSetUp(workspace: Workspace, until: number): Promise<Result<void, Blocked>> {
-  await move(workspace.home, ofSetUp(workspace));
+/**
+ * After set-up. Effects: its HOME, and a copy of its checkout, are put away where nothing sandboxed reaches them; a copy of HOME
+ * stands in its place. Errors: setupFailed.
+ */
+export async function keepSetUp(workspace: Workspace, until: number): Promise<Result<void, Blocked>> {
+  await move(workspace.home, ofSetUp(workspace, "home"));
   await drop(workspace, "tmp");
-  return seed(workspace, until);
+  const kept = await copy(workspace, workspace.repo, ofSetUp(workspace, "repo"), until);
+  const seeded = await seed(workspace, ["home"], until);
+  return kept.ok ? seeded : kept;
 }
 
 /**
@@ -50,11 +56,15 @@ export async function emptyOf(workspace: Workspace, names: readonly string[]): P
   return ok(undefined);
 }
 
-/** Does work with HOME as set-up left it. Effects: the harness's own HOME and TMPDIR stand again afterwards. Errors: setupFailed. */
-export async function inFreshHome<T>(workspace: Workspace, until: number, work: () => Promise<T>): Promise<Result<T, Blocked>> {
+/** Does work in what set-up left. Effects: the harness's own HOME, TMPDIR and checkout stand again afterwards. Errors: setupFailed. */
+export async function whereSetUpEnded<T>(
+  workspace: Workspace,
+  until: number,
+  work: () => Promise<T>,
+): Promise<Result<T, Blocked>> {
   const aside = (name: Own): string => join(workspace.hidden, `harness-${name}`);
   for (const name of OWN) await move(workspace[name], aside(name));
-  const seeded = await seed(workspace, until);
+  const seeded = await seed(workspace, ["home", "repo"], until);
   const done = seeded.ok ? ok(await work()) : seeded;
   for (const name of OWN) {
     await drop(workspace, name);
@@ -63,32 +73,19 @@ export async function inFreshHome<T>(workspace: Workspace, until: number, work: 
   return done;
 }
 
-/**
- * Does work with HOME as set-up left it and the checkout as it stands, and undoes what it does to either: a check may write
- * anywhere, and the harness is to begin where set-up ended. Errors: setupFailed, with both as they were.
- */
-export async function inCopies<T>(workspace: Workspace, until: number, work: () => Promise<T>): Promise<Result<T, Blocked>> {
-  const kept = join(workspace.hidden, "checkout");
-  const copied = await copy(workspace, workspace.repo, kept, until);
-  if (!copied.ok) {
-    await removeTree(kept);
+function ofSetUp(workspace: Workspace, name: "home" | "repo"): string {
+  return join(workspace.hidden, `set-up-${name}`);
+}
+
+async function seed(workspace: Workspace, names: readonly ("home" | "repo")[], until: number): Promise<Result<void, Blocked>> {
+  await mkdir(workspace.tmp, { mode: 0o700 });
+  for (const name of names) {
+    const copied = await copy(workspace, ofSetUp(workspace, name), workspace[name], until);
+    if (copied.ok) continue;
+    for (const missing of names) await mkdir(workspace[missing], { recursive: true });
     return copied;
   }
-  const done = await inFreshHome(workspace, until, work);
-  await drop(workspace, "repo");
-  await move(kept, workspace.repo);
-  return done;
-}
-
-function ofSetUp(workspace: Workspace): string {
-  return join(workspace.hidden, "set-up-home");
-}
-
-async function seed(workspace: Workspace, until: number): Promise<Result<void, Blocked>> {
-  await mkdir(workspace.tmp, { mode: 0o700 });
-  const copied = await copy(workspace, ofSetUp(workspace), workspace.home, until);
-  if (!copied.ok) await mkdir(workspace.home, { recursive: true });
-  return copied;
+  return ok(undefined);
 }
 
 async function copy(workspace: Workspace, from: string, to: string, until: number): Promise<Result<void, Blocked>> {

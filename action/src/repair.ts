@@ -17,7 +17,8 @@ export type Worked = Round & { readonly verification: Verification[] };
 export type Steps = {
   /** Runs the harness on the task, or on a check that its work fails, in the same session. */
   readonly run: (failed: Verification | undefined, maxTurns: number, onto: Tree) => Promise<Result<Round, Blocked>>;
-  readonly verify: () => Promise<VerificationRun>;
+  /** Of the attempt so far. */
+  readonly verify: (tree: Tree) => Promise<VerificationRun>;
   readonly isBudgetSpent: () => boolean;
 };
 export type Bounds = {
@@ -35,7 +36,7 @@ export async function workAndRepair(steps: Steps, begun: Tree, bounds: Bounds, l
   if (!first.ok) return first;
   let round = first.value;
   if (!isWorthVerifying(round.ending) || signal.aborted) return ok({ ...round, verification: [] });
-  let verified = await steps.verify();
+  let verified = await steps.verify(round.tree);
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
     const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
@@ -51,7 +52,7 @@ export async function workAndRepair(steps: Steps, begun: Tree, bounds: Bounds, l
     const turns = (ending.turns ?? 0) + (then.turns ?? 0);
     round = { tree, session, ending: { ...then, turns, finalMessage: then.finalMessage ?? ending.finalMessage } };
     if (signal.aborted) break;
-    verified = await steps.verify();
+    verified = await steps.verify(round.tree);
   }
   return ok({ ...round, verification: verified.results });
 }

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { emptyOf, inCopies, inFreshHome, keepHomeOfSetUp } from "../../action/src/homes.ts";
+import { emptyOf, keepSetUp, whereSetUpEnded } from "../../action/src/homes.ts";
 import { makeBareRunner, type Sandbox } from "../../action/src/sandbox.ts";
 import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
 import { containing } from "./kit/matchers.ts";
@@ -21,29 +21,35 @@ afterEach(() => workspace[Symbol.asyncDispose]());
 async function exitCode(line: string): Promise<number | null> {
   return (await runner.run({ line, reach: { to: "nothing" }, until: soon() })).exitCode;
 }
-/** A project whose check fails, and npm told to run checks by a program that always succeeds. */
-async function forge(): Promise<void> {
+/** A project whose check fails. */
+async function project(): Promise<void> {
   await put(workspace.repo, "package.json", JSON.stringify({ scripts: { test: "exit 7" } }));
-  await put(workspace.home, ".npmrc", "script-shell=/bin/true\n");
 }
+/** npm told to run checks by a program that always succeeds. */
+const forge = (folder: "home" | "repo" = "home") => put(workspace[folder], ".npmrc", "script-shell=/bin/true\n");
 
-describe("the HOME of a verification", () => {
-  test("holds nothing that the harness wrote, so a failing check fails", async () => {
-    await keepHomeOfSetUp(workspace, soon());
-    await forge();
+describe("the place of a verification", () => {
+  test.each(["home", "repo"] as const)(
+    "holds nothing that the harness wrote into its %s, so a failing check fails",
+    async (folder) => {
+      await project();
+      await keepSetUp(workspace, soon());
+      await forge(folder);
 
-    const forged = await exitCode("npm test");
-    const verified = await inFreshHome(workspace, soon(), () => exitCode("npm test"));
+      const forged = await exitCode("npm test");
+      const verified = await whereSetUpEnded(workspace, soon(), () => exitCode("npm test"));
 
-    expect(forged).toBe(0);
-    expect(verified).toEqual({ ok: true, value: 7 });
-  });
+      expect(forged).toBe(0);
+      expect(verified).toEqual({ ok: true, value: 7 });
+    },
+  );
 
   test("holds nothing that an earlier verification wrote", async () => {
-    await keepHomeOfSetUp(workspace, soon());
-    await inFreshHome(workspace, soon(), forge);
+    await project();
+    await keepSetUp(workspace, soon());
+    await whereSetUpEnded(workspace, soon(), () => forge("repo"));
 
-    expect(await inFreshHome(workspace, soon(), () => exitCode("npm test"))).toEqual({ ok: true, value: 7 });
+    expect(await whereSetUpEnded(workspace, soon(), () => exitCode("npm test"))).toEqual({ ok: true, value: 7 });
   });
 
   test("holds what set-up installed, at its own path, whatever the harness did to it", async () => {
@@ -53,22 +59,22 @@ describe("the HOME of a verification", () => {
     await mkdir(join(workspace.home, "bin"));
     await symlink(tool, join(workspace.home, "bin/tool"));
     await chmod(join(workspace.home, "lib"), 0o555);
-    await keepHomeOfSetUp(workspace, soon());
+    await keepSetUp(workspace, soon());
     const harness = await exitCode("~/bin/tool");
     await exitCode("chmod -R u+w ~; rm -rf ~/lib; chmod 0 ~");
 
-    const verified = await inFreshHome(workspace, soon(), () => exitCode("~/bin/tool"));
+    const verified = await whereSetUpEnded(workspace, soon(), () => exitCode("~/bin/tool"));
 
     expect([harness, verified]).toEqual([5, { ok: true, value: 5 }]);
   });
 
   test("goes afterwards, and the harness finds its own again, with its TMPDIR", async () => {
     await put(workspace.tmp, "of-set-up", "");
-    await keepHomeOfSetUp(workspace, soon());
+    await keepSetUp(workspace, soon());
     await put(workspace.home, "session", "s");
     await put(workspace.tmp, "scratch", "s");
 
-    const seen = await inFreshHome(workspace, soon(), async () => {
+    const seen = await whereSetUpEnded(workspace, soon(), async () => {
       const both = [await readdir(workspace.home), await readdir(workspace.tmp)];
       await exitCode("echo x > ~/left; echo x > $TMPDIR/left");
       return both;
@@ -80,11 +86,11 @@ describe("the HOME of a verification", () => {
   });
 
   test("that can't be made ends nothing but the verification", async () => {
-    await keepHomeOfSetUp(workspace, soon());
+    await keepSetUp(workspace, soon());
     await put(workspace.home, "session", "s");
     await rm(join(workspace.hidden, "set-up-home"), { recursive: true });
 
-    const verified = await inFreshHome(workspace, soon(), () => Promise.reject(new Error("was run")));
+    const verified = await whereSetUpEnded(workspace, soon(), () => Promise.reject(new Error("was run")));
 
     expect(verified).toMatchObject({ ok: false, error: { reason: "setupFailed", detail: containing("can't be copied") } });
     expect(await readdir(workspace.home)).toEqual(["session"]);
@@ -96,11 +102,11 @@ describe("a run before the work", () => {
     await put(workspace.repo, "a.txt", "old");
     await put(workspace.repo, "dist/b.txt", "made by set-up");
     await put(workspace.home, "tool", "installed");
-    await keepHomeOfSetUp(workspace, soon());
+    await keepSetUp(workspace, soon());
     const destroy = "rm -rf a.txt dist ~/*; mkdir -m 0 a.txt; echo x > new.txt; echo x > ~/new.txt; chmod 0 . ~";
     const state = "cat a.txt dist/b.txt ~/tool && test ! -e new.txt && test ! -e ~/new.txt";
 
-    const before = await inCopies(workspace, soon(), () => exitCode(`${state} && { ${destroy}; exit 9; }`));
+    const before = await whereSetUpEnded(workspace, soon(), () => exitCode(`${state} && { ${destroy}; exit 9; }`));
 
     expect(before).toEqual({ ok: true, value: 9 });
     expect(await exitCode(state)).toBe(0);
@@ -108,10 +114,10 @@ describe("a run before the work", () => {
 
   test("doesn't take place where the checkout can't be copied", async () => {
     await put(workspace.repo, "a.txt", "old");
-    await keepHomeOfSetUp(workspace, soon());
-    await put(workspace.hidden, "checkout", "in the way");
+    await keepSetUp(workspace, soon());
+    await rm(join(workspace.hidden, "set-up-repo"), { recursive: true });
 
-    const before = await inCopies(workspace, soon(), () => exitCode("rm a.txt"));
+    const before = await whereSetUpEnded(workspace, soon(), () => exitCode("rm a.txt"));
 
     expect(before).toMatchObject({ ok: false, error: { reason: "setupFailed", detail: containing("can't be copied: cp: ") } });
     expect(await exitCode("test -e a.txt")).toBe(0);

@@ -103,11 +103,11 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(job.log).toContain("goes on from an interrupted run's work");
   });
 
-  test("publishes of a repair round what it changed itself", async () => {
+  test("shows a repair round, and publishes of it, nothing that the checks left behind", async () => {
     const reply: Reply = (response, { body }) => {
       const repairing = JSON.stringify(body["messages"]).includes("fails after your change");
       const steps = repairing
-        ? [undefined, bash("cat report.txt > b.txt"), { text: "Repaired." }]
+        ? [undefined, bash("cat a.txt > b.txt; ls report.txt >> b.txt; true"), { text: "Repaired." }]
         : [bash("echo new > a.txt"), { text: "Made it." }];
       sendStream(response, steps[turnOf(body)] ?? { text: "Done." });
     };
@@ -120,7 +120,7 @@ describe("the job", { timeout: 90_000 }, () => {
 
     const [outcome] = stage.app.outcomes;
     expect(outcome).toMatchObject({ ending: { finalMessage: "Repaired." }, verification: [{ exitCode: 0 }] });
-    expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "b.txt": "found\n" });
+    expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "b.txt": "new\n" });
   });
 
   test("verifies with the HOME that set-up left, not the harness's", async () => {
@@ -252,6 +252,22 @@ describe("the job", { timeout: 90_000 }, () => {
       { ending: { kind: "completed", turns: 2 }, verification: [{ exitCode: 127 }], modelCalls: 2 },
     ]);
   });
+
+  test("isn't deceived by what the model leaves in ignored files, where no reviewer looks", async () => {
+    const forge = "echo new > a.txt; echo script-shell=/bin/true > .npmrc; mkdir -p node_modules/.bin; printf '#!/bin/sh\\nexit 0' > node_modules/.bin/check; chmod +x node_modules/.bin/check";
+    await using stage = await setStage({
+      reply: (response, { body }) => sendStream(response, turnOf(body) === 0 ? bash(forge) : { text: "All checks pass." }),
+      files: { ".gitignore": ".npmrc\nnode_modules/\n", "package.json": JSON.stringify({ scripts: { test: "check" } }) },
+      setup: ["mkdir -p node_modules/.bin; printf '#!/bin/sh\\ngrep -q old a.txt' > node_modules/.bin/check; chmod +x node_modules/.bin/check"],
+      verify: ["npm test"],
+      repairs: 0,
+    });
+
+    await stage.run();
+
+    expect(toTexts(stage.app.outcomes[0])).toEqual({ "a.txt": "new\n" });
+    expect(stage.app.outcomes).toMatchObject([{ ending: { kind: "completed" }, verification: [{ exitCode: 1, before: "passed" }] }]);
+  }); // prettier-ignore
 
   test.each([
     ["a rate limit of the provider", 429, "rate_limit_error", "rateLimited"],
