@@ -11,7 +11,9 @@ import { parseRecord } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
+import { run } from "./process.ts";
 import { NODE_PROGRAM, type Sandbox, type SandboxDeps } from "./sandbox.ts";
+import { SYSTEM_PATH } from "./workspace.ts";
 
 /** `notStarted`: nothing ran in it. `leaks`: it ran, and something was other than it should. `detail` is for people. */
 export type Unproven = { readonly kind: "notStarted" | "leaks"; readonly detail: string };
@@ -27,6 +29,8 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
   await writeFile(canary, "canary", { mode: 0o644 });
   await using allowed = await listen();
   await using other = await listen();
+  // Where the kernel has IPv6; srt's namespace has a loopback of its own for both.
+  await using other6 = await listen("::1").catch(() => undefined);
   await using git = await makeGitFolder(workspace.repo);
   const mark = `.agent-pool-${randomBytes(6).toString("hex")}`;
   const folders = new Set([
@@ -39,7 +43,7 @@ export async function proveSandbox(sandbox: Sandbox, deps: SandboxDeps): Promise
   ]);
   const outside = [...folders].map((folder) => join(folder, mark));
   const facts = {
-    gateway: allowed.address, other: other.address, canary, outside, git: git.path, sockets: await listeningSockets(),
+    gateway: allowed.address, others: [other.address, ...(other6 === undefined ? [] : [other6.address])], canary, outside, git: git.path, sockets: await knownSockets(),
     credentials: surroundings.hidden.map((it) => join(it, ".credentials")), ...(await ownProcess()),
   }; // prettier-ignore
   const ended = await sandbox.run({
@@ -78,7 +82,8 @@ const FINDINGS: readonly { readonly name: string; readonly says: string; readonl
   { name: "git", says: "the checkout's .git can be written" },
   { name: "sudo", says: "sudo works" },
   { name: "newPrivileges", says: "setuid programs work" },
-  // Run by root, srt leaves its command the capabilities of a namespace in which they open nothing.
+  // srt keeps the caller's groups, and run by root leaves its command the capabilities of a namespace in which they open nothing.
+  { name: "groups", says: "it is in a group beside its own", notOf: "srt" },
   { name: "capabilities", says: "it has capabilities", notOf: "srt" },
 ];
 
@@ -98,7 +103,7 @@ const open = (options) => new Promise((done) => {
   const end = (it) => { socket.destroy(); done(it); };
   socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
 });
-const reach = async (host, port) => await open({ host, port }) || await get(host + ":" + port + "/");
+const reach = async (host, port) => await open({ host: host.replace(/[\\[\\]]/g, ""), port }) || await get(host + ":" + port + "/");
 const resolver = new Resolver({ timeout: 2000, tries: 1 });
 const UNANSWERED = ["ECONNREFUSED", "ETIMEOUT", "ECANCELLED", "EDESTRUCTION", "ENETUNREACH"];
 const attempt = (it) => { try { return it() ?? true; } catch { return false; } };
@@ -109,10 +114,10 @@ const status = read("/proc/self/status");
 for (const path of facts.outside) attempt(() => writeFileSync(path, ""));
 attempt(() => writeFileSync(facts.git + "/commondir", ""));
 attempt(() => renameSync(facts.git, facts.git + "-moved"));
-const [otherHost, otherPort] = facts.other.split(":");
+const byUrl = (address) => new URL("http://" + address);
 const network = {
   gateway: get(facts.gateway + "/healthz"),
-  otherPort: reach(otherHost, Number(otherPort)),
+  otherPort: some(facts.others.map(byUrl), (it) => reach(it.hostname, Number(it.port))),
   foreignHost: some(["1.1.1.1", "example.com"], (host) => reach(host, 443)),
   metadata: some([["169.254.169.254", 80], ["168.63.129.16", 80], ["168.63.129.16", 32526]], ([host, port]) => reach(host, port)),
   dns: some([
@@ -129,6 +134,7 @@ console.log(JSON.stringify({
   processes: processes.some((pid) => startOf(pid) <= facts.started),
   sudo: spawnSync("sudo", ["-n", "true"]).status === 0,
   newPrivileges: !/^NoNewPrivs:\\t1$/m.test(status),
+  groups: process.getgroups().some((it) => it !== process.getgid()),
   capabilities: /^Cap(?:Prm|Eff|Inh|Amb|Bnd):\\t.*[^0\\n]/m.test(status),
 }));
 `;
@@ -140,11 +146,19 @@ async function ownProcess(): Promise<{ environ: string; started: number }> {
   return { environ, started: Number(stat.split(") ").at(-1)?.split(" ")[19]) };
 }
 
-/** `Num RefCount Protocol Flags Type St Inode Path` of those that listen (flag __SO_ACCEPTCON); `@` begins an abstract name. */
-async function listeningSockets(): Promise<string[]> {
+/**
+ * The unix sockets of this network namespace that listen, by the kernel's table (`Num RefCount Protocol Flags Type St Inode
+ * Path`, __SO_ACCEPTCON in Flags, `@` before an abstract name), and what stands where sockets do: one that was mounted into a container
+ * (`docker.sock` in GitHub's) listens in another namespace and is in no table here.
+ */
+async function knownSockets(): Promise<string[]> {
   const table = await readFile("/proc/net/unix", "latin1").catch(() => "");
   const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
-  return [...new Set(rows.map(([, path = ""]) => path.replace(/^@/, "\0")))];
+  const until = performance.now() + 10 * SECOND_MS;
+  const args = ["/run", "/tmp", "-maxdepth", "3", "-type", "s", "-print0"];
+  const files = await run({ file: "find", args, cwd: "/", env: { PATH: SYSTEM_PATH }, until });
+  const paths = files.stdout.toString("utf8").split("\0").filter((it) => it !== ""); // prettier-ignore
+  return [...new Set([...rows.map(([, path = ""]) => path.replace(/^@/, "\0")), ...paths])];
 }
 
 /** The checkout comes after the proof, so it stands in for its .git. */
@@ -163,13 +177,13 @@ async function makeGitFolder(repo: string): Promise<AsyncDisposable & { readonly
   };
 }
 
-/** Answers 200 to anything, on the address family of the gateway. */
-async function listen(): Promise<AsyncDisposable & { readonly address: string }> {
+/** Answers 200 to anything, by default on the gateway's own address. */
+async function listen(host = "127.0.0.2"): Promise<AsyncDisposable & { readonly address: string }> {
   const server = createServer((_request, response) => void response.end("ok"));
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    address: `127.0.0.2:${port}`,
+    address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
