@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Inputs } from "../../action/src/inputs.ts";
@@ -19,6 +20,7 @@ import { sendStream, turnOf } from "./kit/model.ts";
 import { setStage } from "./kit/stage.ts";
 import { installed, requireSandbox, testSurroundings } from "./kit/tool-cache.ts";
 
+const PREPARE_ONLY = fileURLToPath(new URL("kit/prepare-only.ts", import.meta.url));
 const NOTHING: Reach = { to: "nothing" };
 let workspace: Workspace;
 let user: OtherUser;
@@ -266,6 +268,20 @@ describe("where bubblewrap may not make namespaces", () => {
     const who = outcome?.kind === "ran" ? outcome.changes[1] : undefined;
     expect(toText(who)).toMatch(/^ap-[0-9a-f]{8}\n$/);
     expect(await readdir(stage.temp)).toEqual(["state"]);
+  });
+
+  test.each([
+    [
+      "without root or sudo",
+      ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"],
+      "there is neither root nor passwordless sudo",
+    ],
+    ["where its network can't be closed", ["--bounding-set=-net_admin"], "in a container give NET_ADMIN"],
+    ["with all rights", ["--inh-caps=-all"], "user"],
+  ])("a separate user takes the place of namespaces, or the reason says why not: %s", async (_name, rights, says) => {
+    await using programs = await refusing();
+
+    expect(asRoot("setpriv", ...rights, "--", process.execPath, PREPARE_ONLY, programs.path)).toContain(says);
   });
 
   test("nothing starts where such a user can't reach the runner's folders, and the reason says what to do", async () => {
