@@ -149,6 +149,12 @@ describe("judge", () => {
     expect(judge(outcome, { ...planned, mayBeUnsandboxed: true })).toEqual(solved);
   });
 
+  it.each(["srt", "user"] as const)("takes what was made in a sandbox of the kind %s", (sandbox) => {
+    const outcome = { ...ended("completed", GOOD, [PASS]), sandbox };
+
+    expect(judge(outcome, { guards: GUARDS, verify: [], mayBeUnsandboxed: false })).toEqual(solved);
+  });
+
   it("passes on what the harness said of its end", () => {
     const judgement = judged(ended("crashed", [], [], "out of memory"));
 
