@@ -15,7 +15,8 @@ import type { Answer } from "./gateway/traffic.ts";
 /**
  * What the key gateway costs: `npm run bench:gateway -- [--json] [--quick]`. Ours, a plain pipe of node:http, http-proxy-3,
  * Portkey's gateway and none at all answer the same requests, interleaved in rounds. A ratio is that of one round, and what
- * is told is the median of the rounds', since on a shared machine two rounds differ by more than two gateways do.
+ * is told is the median of the rounds', since on a shared machine two rounds differ by more than two gateways do. The
+ * gateway's own processor time, which differs least, stands beside the rates.
  */
 const { values } = parseArgs({ options: { json: { type: "boolean" }, quick: { type: "boolean" } } });
 const quick = values.quick === true;
@@ -62,29 +63,31 @@ for (let times = 0; times < ROUNDS; times += 1) {
   }
 }
 
-const running = new Map<Name, Pick<Started, "address" | "headers" | "end">>([
-  ["direct", { address: upstream.address, headers: {}, end: () => {} }],
+const running = new Map<Name, Omit<Started, "startMs">>([
+  ["direct", { address: upstream.address, pid: undefined, headers: {}, end: () => {} }],
 ]);
 for (const name of GATEWAYS) running.set(name, await startGatewayProcess(name, upstream.address));
 
-const figures = [...CELLS, LONG].map((cell) => ({ cell, figures: noFigures() }));
+const figures = [...CELLS, LONG].map((cell) => ({ cell, figures: noFigures(), cpu: noFigures() }));
 for (let turn = 0; turn < ROUNDS; turn += 1) {
   say(`round ${String(turn + 1)} of ${String(ROUNDS)}`);
-  for (const { cell, figures: its } of figures) {
+  for (const { cell, figures: its, cpu } of figures) {
     upstream.answer(cell.answer);
     // Each round begins with another one.
     for (const name of [...NAMES.slice(turn % NAMES.length), ...NAMES.slice(0, turn % NAMES.length)]) {
       const gateway = running.get(name);
       if (gateway === undefined) throw new Error(`${name} isn't running`);
-      const { address, headers } = gateway;
+      const { address, pid, headers } = gateway;
       const measured: Measured = await callers.measure({
         ...cell,
         address,
+        pid,
         headers,
         warmMs: WARM_MS,
         ms: cell === LONG ? 2 * MS : MS,
       });
       its[name].push(cell === LONG ? measured.gapP99Ms : measured.perSecond);
+      cpu[name].push(measured.cpuMicros);
     }
   }
 }
@@ -92,7 +95,9 @@ for (const gateway of running.values()) gateway.end();
 upstream.end();
 callers.end();
 
-const cells = figures.filter((it) => it.cell !== LONG).map((it) => ({ cell: it.cell.cell, ...sum(it.figures) }));
+const cells = figures
+  .filter((it) => it.cell !== LONG)
+  .map((it) => ({ cell: it.cell.cell, ...sum(it.figures), cpuMicros: sum(it.cpu) }));
 const streams500 = sum(figures.find((it) => it.cell === LONG)?.figures ?? noFigures());
 const geomean = round(Math.exp(cells.reduce((all, it) => all + Math.log(it.ratio), 0) / cells.length), 2);
 const starts = Object.fromEntries(GATEWAYS.map((name) => [name, Math.round(median(startMs[name]))]));
@@ -111,6 +116,8 @@ function render(): string[] {
     `${"answers a second, to the pipe's".padEnd(36)}${NAMES.map((name) => name.padStart(11)).join("")}`,
     ...cells.map((cell) => row(cell.cell, cell.ratios, 2)),
     `geometric mean of ours: ${geomean.toFixed(2)}`,
+    "microseconds of processor time a call",
+    ...cells.map((cell) => row(cell.cell, cell.cpuMicros, 0)),
     row("500 streams: p99 gap to the pipe's", streams500.ratios, 2),
     row("500 streams: p99 gap, ms", streams500, 0),
     `start to the first answer, ms: ${GATEWAYS.map((name) => `${name} ${String(starts[name])}`).join(", ")}`,

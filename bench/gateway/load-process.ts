@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { type Answer, bodyOf, BURST_EVENTS, CLOSING, DELTA, DUMMY, JSON_ANSWER, OPENING, PACED } from "./traffic.ts";
 
@@ -7,6 +8,8 @@ import { type Answer, bodyOf, BURST_EVENTS, CLOSING, DELTA, DUMMY, JSON_ANSWER, 
  */
 export type Load = {
   readonly address: string;
+  /** The process to measure; undefined where nothing stands in between. */
+  readonly pid: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly answer: Answer;
   readonly bodyBytes: number;
@@ -16,6 +19,8 @@ export type Load = {
 };
 export type Measured = {
   readonly perSecond: number;
+  /** Processor time of the measured process, all its threads', a call. NaN where there is none. */
+  readonly cpuMicros: number;
   /** Of all streams of a long answer: the time from one arrival of data to the next. */
   readonly gapP99Ms: number;
 };
@@ -87,6 +92,14 @@ function call(load: Load, request: Buffer, tally: Tally): Socket {
   return socket;
 }
 
+/** Nanoseconds that a process's threads have run: the first figure of `schedstat` (kernel, Documentation/scheduler/sched-stats.rst). */
+function cpuNanos(pid: number | undefined): number {
+  if (pid === undefined) return Number.NaN;
+  const threads = `/proc/${String(pid)}/task`;
+  const each = readdirSync(threads).map((it) => Number(readFileSync(`${threads}/${it}/schedstat`, "utf8").split(" ", 1)[0]));
+  return each.reduce((sum, it) => sum + it, 0);
+}
+
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function measure(load: Load): Promise<Measured> {
@@ -99,9 +112,11 @@ async function measure(load: Load): Promise<Measured> {
   }
   await wait(load.warmMs);
   const began = performance.now();
+  const cpuBegan = cpuNanos(load.pid);
   tally.counting = true;
   await wait(load.ms);
   tally.counting = false;
+  const cpuMicros = (cpuNanos(load.pid) - cpuBegan) / 1_000 / tally.answers;
   const seconds = (performance.now() - began) / 1_000;
   for (const socket of sockets)
     socket
@@ -110,7 +125,7 @@ async function measure(load: Load): Promise<Measured> {
       .destroy();
   if (tally.failure !== undefined) throw new Error(tally.failure);
   const gaps = tally.gaps.toSorted((a, b) => a - b);
-  return { perSecond: tally.answers / seconds, gapP99Ms: gaps[Math.floor(gaps.length * 0.99)] ?? 0 };
+  return { perSecond: tally.answers / seconds, cpuMicros, gapP99Ms: gaps[Math.floor(gaps.length * 0.99)] ?? 0 };
 }
 
 process.on("message", (load: Load) => {

@@ -33,6 +33,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
 
 export type Started = {
   readonly address: string;
+  readonly pid: number | undefined;
   readonly headers: Record<string, string>;
   readonly startMs: number;
   end(): void;
@@ -52,7 +53,7 @@ export async function startGatewayProcess(name: GatewayName, upstream: string): 
   });
   if (answer.status !== 200) throw new Error(`${name} answered ${String(answer.status)}: ${await answer.text()}`);
   await answer.arrayBuffer();
-  return { address, headers, startMs: performance.now() - began, end: () => child.disconnect() };
+  return { address, pid: child.pid, headers, startMs: performance.now() - began, end: () => child.disconnect() };
 }
 
 export type Upstream = { readonly address: string; answer(how: Answer): void; end(): void };
