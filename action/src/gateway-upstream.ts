@@ -51,7 +51,7 @@ export type Sending = {
 type ToSend = {
   readonly place: ReturnType<Credential["place"]>;
   readonly headers: Record<string, string>;
-  readonly body: string;
+  readonly body: Buffer;
 };
 
 /** Ends with the client: a call nobody waits for any more is aborted. */
@@ -68,7 +68,7 @@ export function send(to: Upstream, response: ServerResponse, { place, headers, b
     answer() {
       begun = false;
       return call(to.dispatcher, {
-        ...place, method: "POST", headers, body: Buffer.from(body), gone, onBegun: () => void (begun = true),
+        ...place, method: "POST", headers, body, gone, onBegun: () => void (begun = true),
         headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS,
       }); // prettier-ignore
     },
@@ -130,14 +130,16 @@ export async function relay(response: ServerResponse, upstream: Answered, meter:
     ...passedOn(upstream.headers),
     ...(length !== undefined && { "content-length": length }),
   });
+  let begun = false;
   const ended = upstream.read((chunk) => {
+    begun = true;
     meter?.read(chunk);
     if (response.write(chunk)) return;
     upstream.pause();
     response.once("drain", () => upstream.resume());
   });
-  // After what is here by now, which so leaves with the headers, in one write. A stream's headers wait for nothing else.
-  response.flushHeaders();
+  // What is here by now takes the headers with it, in one write. A stream's headers wait for nothing else.
+  if (!begun) response.flushHeaders();
   await ended;
   response.end();
 }

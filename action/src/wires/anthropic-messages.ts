@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Auth, Usage } from "#core/wire/contract.ts";
-import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
+import { readDocument } from "./document.ts";
 import {
   type Asked,
   type CallRefusal,
@@ -98,25 +99,26 @@ const BETAS = new Set([
 const OAUTH_BETA = "oauth-2025-04-20";
 
 function parseMessages(bytes: Buffer, { model }: Asked): Result<ModelCall, CallRefusal> {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const document = readDocument(bytes);
+  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const { fields: body } = document;
   if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
   const field = unknownField(body, FIELDS);
   if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if (!list(body["tools"]).every(isOwnTool)) return refuseCall("not_allowed", "tools run by the provider are not allowed here");
   if (!isOnlyClearing(body["context_management"]))
     return refuseCall("not_allowed", "only edits of the context that clear are allowed here");
-  const blocks = flatten([...list(body["system"]), ...list(body["messages"]).flatMap((it) => list(record(it)?.["content"]))]);
+  const blocks: Block[] = [];
+  addBlocks(list(body["system"]), blocks);
+  for (const it of list(body["messages"])) addBlocks(list(record(it)?.["content"]), blocks);
   const block = blocks.find((it) => !isOwnBlock(it));
   if (block !== undefined) return refuseCall("not_allowed", `a content block of this kind is not allowed here: ${kindOf(block)}`);
-  const text = JSON.stringify(body);
   const images = blocks.filter((it) => kindOf(it) === "image").map((it) => textOf(record(it["source"])?.["data"]));
   return ok({
-    body: text,
-    inputTokens: estimateInput(text, images, IMAGE_TOKENS),
+    body: document.bytes,
+    inputTokens: estimateInput(document.bytes, images, IMAGE_TOKENS),
     maxTokens: count(body["max_tokens"]),
-    // Inside a text the quotes would be escaped.
-    longCache: text.includes('"ttl":"1h"'),
+    longCache: document.objects.some((it) => it["ttl"] === "1h"),
   });
 }
 
@@ -133,13 +135,15 @@ function isOnlyClearing(management: unknown): boolean {
 type Block = Record<string, unknown>;
 
 /** Blocks nest only as tool_result → document → content; deeper than four levels nothing the CLI sends goes, and stays unknown. */
-function flatten(values: readonly unknown[], depth = 0): Block[] {
-  return values.flatMap((value) => {
+function addBlocks(values: readonly unknown[], blocks: Block[], depth = 0): void {
+  for (const value of values) {
     const block = (depth > 4 ? undefined : record(value)) ?? {};
+    blocks.push(block);
     // The input of a tool is the model's own data, not an instruction to the provider: it may look like anything.
-    if (kindOf(block) === "tool_use") return [block];
-    return [block, ...flatten([...list(block["content"]), ...list(record(block["source"])?.["content"])], depth + 1)];
-  });
+    if (kindOf(block) === "tool_use") continue;
+    addBlocks(list(block["content"]), blocks, depth + 1);
+    addBlocks(list(record(block["source"])?.["content"]), blocks, depth + 1);
+  }
 }
 
 function isOwnBlock(block: Block): boolean {

@@ -1,7 +1,8 @@
 import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
-import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
+import { readDocument, withFields } from "./document.ts";
 import { toUsage } from "./openai-usage.ts";
 import {
   type Asked,
@@ -49,8 +50,9 @@ const PARTS = new Set(["text", "refusal", "image_url"]);
 const IMAGE_TOKENS = 10_000;
 
 function parseChat(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall, CallRefusal> {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const document = readDocument(bytes);
+  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const { fields: body } = document;
   if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
   const field = unknownField(body, FIELDS);
   if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
@@ -67,11 +69,11 @@ function parseChat(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall
   const bound = asked === 0 && maxTokens !== null ? { max_tokens: maxTokens } : {};
   // Without it a stream tells no figures.
   const figures = body["stream"] === true ? { stream_options: { include_usage: true } } : {};
-  const text = JSON.stringify({ ...body, ...bound, ...figures });
+  const sent = withFields(document, { ...bound, ...figures });
   const images = parts.filter((it) => kindOf(it) === "image_url").map(imageOf);
   return ok({
-    body: text,
-    inputTokens: estimateInput(text, images, IMAGE_TOKENS),
+    body: sent,
+    inputTokens: estimateInput(sent, images, IMAGE_TOKENS),
     maxTokens: asked === 0 ? (maxTokens ?? 0) : asked,
     longCache: false,
   });

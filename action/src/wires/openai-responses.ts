@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
-import { parseRecord, record, textOf } from "#core/wire/json.ts";
+import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
+import { readDocument, withFields } from "./document.ts";
 import { toUsage } from "./openai-usage.ts";
 import {
   type Asked,
@@ -78,8 +79,9 @@ const IMAGE_TOKENS = 10_000;
 const MOST_OUTPUT_TOKENS = 128_000;
 
 function parseResponses(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall, CallRefusal> {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const document = readDocument(bytes);
+  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const { fields: body } = document;
   if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
   const field = unknownField(body, FIELDS);
   if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
@@ -96,12 +98,11 @@ function parseResponses(bytes: Buffer, { model, maxTokens }: Asked): Result<Mode
   const part = parts.find((it) => !isOwnPart(it));
   if (part !== undefined) return refuseCall("not_allowed", `a content part of this kind is not allowed here: ${kindOf(part)}`);
   const asked = count(body["max_output_tokens"]);
-  const bounded = asked === 0 && maxTokens !== null ? { ...body, max_output_tokens: maxTokens } : body;
-  const text = JSON.stringify(bounded);
+  const sent = withFields(document, asked === 0 && maxTokens !== null ? { max_output_tokens: maxTokens } : {});
   const images = parts.filter((it) => kindOf(it) === "input_image").map((it) => textOf(it["image_url"]));
   return ok({
-    body: text,
-    inputTokens: estimateInput(text, images, IMAGE_TOKENS),
+    body: sent,
+    inputTokens: estimateInput(sent, images, IMAGE_TOKENS),
     maxTokens: asked === 0 ? (maxTokens ?? MOST_OUTPUT_TOKENS) : asked,
     longCache: false,
   });

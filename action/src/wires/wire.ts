@@ -32,8 +32,8 @@ export type Asked = {
 };
 
 export type ModelCall = {
-  /** The body written again from what was checked, so that no second reading of the same bytes (a repeated key) can differ. */
-  readonly body: string;
+  /** What was checked, in bytes that no other reader takes for something else (document.ts). */
+  readonly body: Buffer;
   /** To reserve for its input. A tokenizer here would be another dependency to trust. */
   readonly inputTokens: number;
   /** 0: not said. */
@@ -85,9 +85,9 @@ export function estimateOutput(
 }
 
 /** A body's size in tokens, its pictures counted by what one costs at most. Pure. */
-export function estimateInput(text: string, images: readonly string[], tokensAnImage: number): number {
+export function estimateInput(body: Buffer, images: readonly string[], tokensAnImage: number): number {
   const imageBytes = images.reduce((sum, it) => sum + it.length, 0);
-  return Math.ceil((Buffer.byteLength(text) - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
+  return Math.ceil((body.length - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
 }
 
 /** The first field that isn't among the known ones. */
