@@ -34,6 +34,12 @@ export function readBody(buffered: Buffered, request: IncomingMessage, body: Bod
   });
 }
 
+/** Most bodies come in one piece. */
+export function whole({ chunks }: Body): Buffer {
+  const [first = Buffer.alloc(0)] = chunks;
+  return chunks.length > 1 ? Buffer.concat(chunks) : first;
+}
+
 export function release(buffered: Buffered, body: Body): void {
   buffered.bufferedBytes -= body.bytes;
   body.chunks.length = 0;

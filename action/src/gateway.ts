@@ -5,7 +5,7 @@ import { type Dispatcher } from "undici";
 import type { Auth, Price, Usage } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
-import { type Body, type Buffered, readBody, type Refusal, release, RETRY_SOON, unread } from "./gateway-body.ts";
+import { type Body, type Buffered, readBody, type Refusal, release, RETRY_SOON, unread, whole } from "./gateway-body.ts";
 import type { Answered } from "./gateway-call.ts";
 import {
   answerOf,
@@ -162,7 +162,7 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   try {
     tooLarge = await readBody(state, request, body);
     if (tooLarge === undefined)
-      return await answerCall(state, response, { request, path, asked, header, counting, bytes: Buffer.concat(body.chunks) });
+      return await answerCall(state, response, { request, path, asked, header, counting, bytes: whole(body) });
   } finally {
     state.inFlight -= 1;
     release(state, body);
