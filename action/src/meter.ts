@@ -21,9 +21,10 @@ export function makeSseMeter(reader: StreamReader): Meter {
   let pending = "";
   let skipping = false;
 
-  function readLine(line: string): void {
-    if (!line.startsWith("data:")) return;
-    const data = line.slice(5);
+  /** One that ends before `to`. */
+  function readLine(from: number, to: number): void {
+    if (!pending.startsWith("data:", from)) return;
+    const data = pending.slice(from + 5, to);
     if (reader.count?.(data) === true) return;
     const event = parseRecord(data);
     if (event !== undefined) reader.read(event);
@@ -33,19 +34,21 @@ export function makeSseMeter(reader: StreamReader): Meter {
     read(chunk) {
       pending += decoder.decode(chunk, { stream: true });
       // A "\r\n" cut in two gives one empty line more, which says nothing.
-      const lines = pending.includes("\r") ? pending.split(/\r\n|\n|\r/) : pending.split("\n");
-      pending = lines.pop() ?? "";
-      for (const line of lines) {
+      if (pending.includes("\r")) pending = pending.replaceAll(/\r\n?/g, "\n");
+      let from = 0;
+      for (let to = pending.indexOf("\n"); to !== -1; to = pending.indexOf("\n", from)) {
         if (skipping) skipping = false;
-        else readLine(line);
+        else readLine(from, to);
+        from = to + 1;
       }
+      pending = pending.slice(from);
       if (pending.length > MAX_LINE_CHARS) {
         skipping = true;
         pending = "";
       }
     },
     end() {
-      if (!skipping) readLine(pending);
+      if (!skipping) readLine(0, pending.length);
       return reader.end();
     },
     failure: () => reader.failure(),
