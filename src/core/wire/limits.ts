@@ -55,11 +55,13 @@ export type Rejection = {
 };
 
 const UNIFIED = "anthropic-ratelimit-unified-";
+const TELLING = ["status", "reset", "representative-claim", "5h-status", "5h-utilization", "7d-status", "7d-utilization"].map(
+  (name) => UNIFIED + name,
+);
 
 export function readUnified(header: Headers, seen: Seen): Unified | undefined {
   const of = (name: string): string => header(`${UNIFIED}${name}`);
-  const told = ["status", "reset", "representative-claim", "5h-status", "5h-utilization", "7d-status", "7d-utilization"];
-  if (told.every((name) => of(name) === "")) return undefined;
+  if (TELLING.every((name) => header(name) === "")) return undefined;
   const claim = of("representative-claim");
   const windows = CLAIMS.flatMap((row): Window[] => {
     const [status, reset, share] = ["status", "reset", "utilization"].map((it) =>
@@ -164,9 +166,11 @@ export function readMinute(header: Headers, seen: Seen): WindowReading | undefin
   });
 }
 
+const KEY_LIMITS = [...KINDS, "requests"].map((kind) => `anthropic-ratelimit-${kind}-limit`);
+
 /** True where an answer has the headers of an API key, whose limits are its organisation's. */
 export function hasKeyHeaders(header: Headers): boolean {
-  return [...KINDS, "requests"].some((kind) => header(`anthropic-ratelimit-${kind}-limit`) !== "");
+  return KEY_LIMITS.some((name) => header(name) !== "");
 }
 
 /**
