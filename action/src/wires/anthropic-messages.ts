@@ -212,8 +212,8 @@ function readStream(call: ModelCall): StreamReader {
 }
 
 /**
- * A piece of the answer's text as the provider writes it, without an escape in it, so that its length is the text's: to parse
- * these took a sixth of the gateway's time for a stream of 200. All else is parsed.
+ * A piece of the answer's text as the provider writes it, without an escape in it, so that its length is the text's: to match
+ * 200 of these takes 10 µs, to parse them 65. All else is parsed.
  */
 const PLAIN_DELTA =
   /^ ?\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"([^"\\\p{Cc}]*)"\} *\} *$/u;

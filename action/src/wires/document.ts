@@ -17,7 +17,8 @@ export type Document = {
  * What is sent is what was judged: a body is written again from what was read. It goes as it came only where no other reader
  * can take it for something else, because in none of its objects a key stands twice, of which another may take the first,
  * and no key has an escape in it, which Node itself misreads (24.21, V8 13.6: after a key `\`, a key `\n` is read as `\` too).
- * The CLIs write no other bodies, and to write one of 100 kB again takes four times as long as to read it, ten with one dash in it.
+ * The CLIs write no other bodies. To judge one of 100 kB takes 55 µs so, with a dash in it or without; reading it as UTF-8
+ * and writing it again, 165 without one and 640 with one, which makes two bytes of each character (V8 13.6).
  */
 export function readDocument(bytes: Buffer): Document | undefined {
   if (!isUtf8(bytes)) return undefined;
@@ -58,7 +59,7 @@ function collect(fields: Record<string, unknown> | undefined): Collected | undef
     }
     const found = value as Record<string, unknown>;
     objects.push(found);
-    // A list of each object's values would be a twentieth of all that a call allocates.
+    // `Object.values` would make a list for each, for nothing.
     for (const key in found) {
       keys += 1;
       visit(found[key]);
