@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readSurroundings } from "#action/inputs.ts";
 import { TOOLS } from "#action/tools.ts";
 import { setStage } from "#playground/stage/stage.ts";
 import { median, round } from "./median.ts";
@@ -47,8 +48,8 @@ async function runJob(harness: Harness, toolCache: string | undefined): Promise<
   const route = { tier: "standard", harness, ...MODELS[harness], effort: "low", maxTurns: 10 } as const;
   const modelUrl = `http://127.0.0.1:${String((model.address() as AddressInfo).port)}`;
   await using stage = await setStage({ modelUrl, key: "sk-ant-api03-of-the-bench", files: { "a.txt": "old\n" }, route });
-  const network = Object.entries(process.env).filter(([name]) => /^npm_config_|proxy$/i.test(name));
-  const env = { ...Object.fromEntries(network), ...(toolCache !== undefined && { RUNNER_TOOL_CACHE: toolCache }) };
+  const { network } = readSurroundings(process.env, []);
+  const env = { ...network, ...(toolCache !== undefined && { RUNNER_TOOL_CACHE: toolCache }) };
   let began = Number.NaN;
   let spawned = Number.NaN;
   const executable = `/${TOOLS[harness].executable}`;
