@@ -1,9 +1,8 @@
 import { createHash, hash as digest, randomBytes } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
-import { access, constants, copyFile, mkdir, readdir, readlink, rename, rm } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { access, constants, copyFile, mkdir, open, readdir, readlink, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { err, ok, type Result } from "#core/wire/result.ts";
@@ -146,11 +145,20 @@ export async function hashTree(folder: string): Promise<string | undefined> {
 }
 
 /** At once up to here: srt's 891 files, 19 MB in all, took 450 ms as streams and take 45 to 85 ms so. */
-const SMALL_BYTES = 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
+/** Read by turns into two buffers, one piece while the other is hashed. As a stream, 381 MB took 320 ms of processor time, and 265 so. */
 async function hashFile(path: string): Promise<Buffer> {
-  if (statSync(path).size <= SMALL_BYTES) return digest("sha256", readFileSync(path), "buffer");
+  if (statSync(path).size <= PIECE_BYTES) return digest("sha256", readFileSync(path), "buffer");
   const content = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: SMALL_BYTES }), content);
-  return content.digest();
+  await using file = await open(path);
+  let [reads, waits] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+  let reading = file.read(reads, 0, PIECE_BYTES);
+  for (;;) {
+    const { bytesRead } = await reading;
+    if (bytesRead === 0) return content.digest();
+    [reads, waits] = [waits, reads];
+    reading = file.read(reads, 0, PIECE_BYTES);
+    content.update(waits.subarray(0, bytesRead));
+  }
 }
