@@ -8208,7 +8208,7 @@ var require_client_h2 = __commonJS({
   "node_modules/undici/lib/dispatcher/client-h2.js"(exports, module) {
     "use strict";
     var assert2 = __require("node:assert");
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline } = __require("node:stream");
     var util = require_util();
     var {
       RequestContentLengthMismatchError,
@@ -8880,7 +8880,7 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request, contentLength) {
       assert2(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe2 = pipeline2(
+      const pipe2 = pipeline(
         body,
         h2stream,
         (err2) => {
@@ -12794,7 +12794,7 @@ var require_api_pipeline = __commonJS({
         util.destroy(ret, err2);
       }
     };
-    function pipeline2(opts, handler) {
+    function pipeline(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -12803,7 +12803,7 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err2);
       }
     }
-    module.exports = pipeline2;
+    module.exports = pipeline;
   }
 });
 
@@ -18409,7 +18409,7 @@ var require_decompress = __commonJS({
   "node_modules/undici/lib/interceptor/decompress.js"(exports, module) {
     "use strict";
     var { createInflate, createGunzip, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
-    var { pipeline: pipeline2, Transform: TransformStream2 } = __require("node:stream");
+    var { pipeline, Transform: TransformStream2 } = __require("node:stream");
     var { InvalidArgumentError, ResponseExceededMaxSizeError } = require_errors();
     var DecoratorHandler = require_decorator_handler();
     var { runtimeFeatures } = require_runtime_features();
@@ -18726,7 +18726,7 @@ var require_decompress = __commonJS({
       #setupMultipleDecompressors() {
         const lastDecompressor = this.#decompressors[this.#decompressors.length - 1];
         this.#setupDecompressorEvents(lastDecompressor);
-        pipeline2(this.#decompressors, (err2) => {
+        pipeline(this.#decompressors, (err2) => {
           if (this.#terminated) {
             return;
           }
@@ -21557,7 +21557,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants3();
     var EE = __require("node:events");
-    var { Readable, pipeline: pipeline2, finished, isErrored, isReadable } = __require("node:stream");
+    var { Readable, pipeline, finished, isErrored, isReadable } = __require("node:stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -22548,7 +22548,7 @@ var require_fetch = __commonJS({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline2(this.body, ...decoders, (err2) => {
+                body: decoders.length ? pipeline(this.body, ...decoders, (err2) => {
                   if (err2) {
                     this.onError(err2);
                   }
@@ -24157,7 +24157,7 @@ var require_util5 = __commonJS({
   "node_modules/undici/lib/web/websocket/util.js"(exports, module) {
     "use strict";
     var { states, opcodes } = require_constants5();
-    var { isUtf8 } = __require("node:buffer");
+    var { isUtf8: isUtf82 } = __require("node:buffer");
     var { removeHTTPWhitespace } = require_data_url();
     var { collectASequenceOfCodePointsFast } = require_infra();
     function isConnecting(readyState) {
@@ -24300,7 +24300,7 @@ var require_util5 = __commonJS({
         return fatalDecoder.decode.bind(fatalDecoder);
       }
       return function(buffer) {
-        if (isUtf8(buffer)) {
+        if (isUtf82(buffer)) {
           return buffer.toString("utf-8");
         }
         throw new TypeError("Invalid utf-8 received.");
@@ -26046,8 +26046,8 @@ var require_eventsource_stream = __commonJS({
     var BOM = [239, 187, 191];
     var LF = 10;
     var CR = 13;
-    var COLON = 58;
-    var SPACE = 32;
+    var COLON2 = 58;
+    var SPACE2 = 32;
     var defaultMaxEventSize = buffer.kStringMaxLength;
     var DATA = Buffer.from("data");
     var EVENT = Buffer.from("event");
@@ -26231,7 +26231,7 @@ var require_eventsource_stream = __commonJS({
         if (line.length === 0) {
           return;
         }
-        const colonPosition = line.indexOf(COLON);
+        const colonPosition = line.indexOf(COLON2);
         if (colonPosition === 0) {
           return;
         }
@@ -26240,7 +26240,7 @@ var require_eventsource_stream = __commonJS({
         if (colonPosition !== -1) {
           fieldLength = colonPosition;
           valueStart = colonPosition + 1;
-          if (line[valueStart] === SPACE) {
+          if (line[valueStart] === SPACE2) {
             ++valueStart;
           }
         }
@@ -26446,7 +26446,7 @@ ${value}`;
 var require_eventsource = __commonJS({
   "node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline } = __require("node:stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -26606,7 +26606,7 @@ var require_eventsource = __commonJS({
               ));
             }
           });
-          pipeline2(
+          pipeline(
             response.body.stream,
             eventSourceStream,
             (error3) => {
@@ -32325,7 +32325,7 @@ function handleIntersectionResults(result, left, right) {
   const unrecKeys = /* @__PURE__ */ new Map();
   let unrecIssue;
   const keyIssues = /* @__PURE__ */ new Map();
-  const collect = (iss, side) => {
+  const collect2 = (iss, side) => {
     let keys;
     if (iss.code === "unrecognized_keys" && !iss.path?.length) {
       unrecIssue ?? (unrecIssue = iss);
@@ -32346,11 +32346,11 @@ function handleIntersectionResults(result, left, right) {
     return true;
   };
   for (const iss of left.issues) {
-    if (!collect(iss, "l"))
+    if (!collect2(iss, "l"))
       result.issues.push(iss);
   }
   for (const iss of right.issues) {
-    if (!collect(iss, "r"))
+    if (!collect2(iss, "r"))
       result.issues.push(iss);
   }
   const bothKeys = [...unrecKeys].filter(([, f]) => f.l && f.r).map(([k]) => k);
@@ -42296,9 +42296,9 @@ var LINES_BEFORE = 2;
 var LINES_AFTER = 12;
 var GAP = "\n[…]\n";
 function relevantPart(log, max) {
-  const whole = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
-  if (whole.length <= max) return whole;
-  const text2 = whole.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
+  const whole2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  if (whole2.length <= max) return whole2;
+  const text2 = whole2.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
   if (text2.length <= max) return text2;
   const tail = cutFront(text2, Math.floor(max / 3));
   const room = max - tail.length - 2 * GAP.length;
@@ -42914,6 +42914,10 @@ function readBody(buffered, request, body) {
     request.on("data", take).on("end", end).on("error", reject).on("close", broken);
   });
 }
+function whole({ chunks }) {
+  const [first = Buffer.alloc(0)] = chunks;
+  return chunks.length > 1 ? Buffer.concat(chunks) : first;
+}
 function release(buffered, body) {
   buffered.bufferedBytes -= body.bytes;
   body.chunks.length = 0;
@@ -43023,7 +43027,7 @@ function send2(to, response, { place, headers, body }) {
         ...place,
         method: "POST",
         headers,
-        body: Buffer.from(body),
+        body,
         gone,
         onBegun: () => void (begun = true),
         headersTimeout: HEADERS_TIMEOUT_MS,
@@ -43075,13 +43079,15 @@ async function relay(response, upstream, meter) {
     ...passedOn(upstream.headers),
     ...length !== void 0 && { "content-length": length }
   });
+  let begun = false;
   const ended = upstream.read((chunk) => {
+    begun = true;
     meter?.read(chunk);
     if (response.write(chunk)) return;
     upstream.pause();
     response.once("drain", () => upstream.resume());
   });
-  response.flushHeaders();
+  if (!begun) response.flushHeaders();
   await ended;
   response.end();
 }
@@ -43127,9 +43133,9 @@ function makeSseMeter(reader) {
   const decoder = new TextDecoder();
   let pending = "";
   let skipping = false;
-  function readLine(line) {
-    if (!line.startsWith("data:")) return;
-    const data = line.slice(5);
+  function readLine(from, to) {
+    if (!pending.startsWith("data:", from)) return;
+    const data = pending.slice(from + 5, to);
     if (reader.count?.(data) === true) return;
     const event = parseRecord(data);
     if (event !== void 0) reader.read(event);
@@ -43137,19 +43143,21 @@ function makeSseMeter(reader) {
   return {
     read(chunk) {
       pending += decoder.decode(chunk, { stream: true });
-      const lines = pending.includes("\r") ? pending.split(/\r\n|\n|\r/) : pending.split("\n");
-      pending = lines.pop() ?? "";
-      for (const line of lines) {
+      if (pending.includes("\r")) pending = pending.replaceAll(/\r\n?/g, "\n");
+      let from = 0;
+      for (let to = pending.indexOf("\n"); to !== -1; to = pending.indexOf("\n", from)) {
         if (skipping) skipping = false;
-        else readLine(line);
+        else readLine(from, to);
+        from = to + 1;
       }
+      pending = pending.slice(from);
       if (pending.length > MAX_LINE_CHARS) {
         skipping = true;
         pending = "";
       }
     },
     end() {
-      if (!skipping) readLine(pending);
+      if (!skipping) readLine(0, pending.length);
       return reader.end();
     },
     failure: () => reader.failure()
@@ -43188,10 +43196,12 @@ var REJECTED = /* @__PURE__ */ new Set(["rejected", "rate_limited", "blocked"]);
 var CLOCKS_DIFFER_MS = 10 * MINUTE_MS;
 var LENGTH_MS = { "five-hour": 5 * HOUR_MS, week: 7 * DAY_MS, "week-model": 7 * DAY_MS };
 var UNIFIED = "anthropic-ratelimit-unified-";
+var TELLING = ["status", "reset", "representative-claim", "5h-status", "5h-utilization", "7d-status", "7d-utilization"].map(
+  (name) => UNIFIED + name
+);
 function readUnified(header2, seen) {
   const of = (name) => header2(`${UNIFIED}${name}`);
-  const told = ["status", "reset", "representative-claim", "5h-status", "5h-utilization", "7d-status", "7d-utilization"];
-  if (told.every((name) => of(name) === "")) return void 0;
+  if (TELLING.every((name) => header2(name) === "")) return void 0;
   const claim3 = of("representative-claim");
   const windows = CLAIMS.flatMap((row) => {
     const [status, reset, share] = ["status", "reset", "utilization"].map(
@@ -43269,8 +43279,9 @@ function readMinute(header2, seen) {
     rejected: empty !== void 0
   });
 }
+var KEY_LIMITS = [...KINDS, "requests"].map((kind) => `anthropic-ratelimit-${kind}-limit`);
 function hasKeyHeaders(header2) {
-  return [...KINDS, "requests"].some((kind) => header2(`anthropic-ratelimit-${kind}-limit`) !== "");
+  return KEY_LIMITS.some((name) => header2(name) !== "");
 }
 function readCodexHeaders(header2, seen) {
   const limit = header2("x-codex-active-limit");
@@ -43454,7 +43465,8 @@ function observeAnswer(answer2) {
     // An answer that has no status is no good answer.
     signal: status < 400 ? null : readSignal({ status, header: header2, body: answer2.body, now, rejection: seat?.rejection ?? null, readings }),
     // prettier-ignore
-    upstream: Upstream.safeParse(upstream).success ? upstream : null
+    // A schema that refuses makes an error first, which took longer than all else here.
+    upstream: upstream !== "" && Upstream.safeParse(upstream).success ? upstream : null
   };
 }
 var STATUS_OF = {
@@ -43582,7 +43594,7 @@ async function startGateway(settings) {
   const { port } = server.address();
   return {
     address: `${HOST}:${port}`,
-    setOpen: (open3) => void (state.open = open3),
+    setOpen: (open4) => void (state.open = open4),
     facts: () => ({
       usage: allowance.usage,
       modelCalls: allowance.calls,
@@ -43622,7 +43634,7 @@ async function answer(state, request, response) {
   try {
     tooLarge = await readBody(state, request, body);
     if (tooLarge === void 0)
-      return await answerCall(state, response, { request, path, asked, header: header2, counting, bytes: Buffer.concat(body.chunks) });
+      return await answerCall(state, response, { request, path, asked, header: header2, counting, bytes: whole(body) });
   } finally {
     state.inFlight -= 1;
     release(state, body);
@@ -44520,6 +44532,7 @@ async function proveSandbox(sandbox, deps) {
     await writeFile7(canary, "canary", { mode: 420 });
     const allowed = __using(_stack, await listen(), true);
     const other = __using(_stack, await listen(), true);
+    const other6 = __using(_stack, await listen("::1").catch(() => void 0), true);
     const git = __using(_stack, await makeGitFolder(workspace.repo), true);
     const mark = `.agent-pool-${randomBytes5(6).toString("hex")}`;
     const folders = /* @__PURE__ */ new Set([
@@ -44533,11 +44546,11 @@ async function proveSandbox(sandbox, deps) {
     const outside = [...folders].map((folder) => join11(folder, mark));
     const facts = {
       gateway: allowed.address,
-      other: other.address,
+      others: [other.address, ...other6 === void 0 ? [] : [other6.address]],
       canary,
       outside,
       git: git.path,
-      sockets: await listeningSockets(),
+      sockets: await knownSockets(),
       credentials: surroundings.hidden.map((it) => join11(it, ".credentials")),
       ...await ownProcess()
     };
@@ -44582,7 +44595,8 @@ var FINDINGS = [
   { name: "git", says: "the checkout's .git can be written" },
   { name: "sudo", says: "sudo works" },
   { name: "newPrivileges", says: "setuid programs work" },
-  // Run by root, srt leaves its command the capabilities of a namespace in which they open nothing.
+  // srt keeps the caller's groups, and run by root leaves its command the capabilities of a namespace in which they open nothing.
+  { name: "groups", says: "it is in a group beside its own", notOf: "srt" },
   { name: "capabilities", says: "it has capabilities", notOf: "srt" }
 ];
 var PROBE = `
@@ -44600,7 +44614,7 @@ const open = (options) => new Promise((done) => {
   const end = (it) => { socket.destroy(); done(it); };
   socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
 });
-const reach = async (host, port) => await open({ host, port }) || await get(host + ":" + port + "/");
+const reach = async (host, port) => await open({ host: host.replace(/[\\[\\]]/g, ""), port }) || await get(host + ":" + port + "/");
 const resolver = new Resolver({ timeout: 2000, tries: 1 });
 const UNANSWERED = ["ECONNREFUSED", "ETIMEOUT", "ECANCELLED", "EDESTRUCTION", "ENETUNREACH"];
 const attempt = (it) => { try { return it() ?? true; } catch { return false; } };
@@ -44611,10 +44625,10 @@ const status = read("/proc/self/status");
 for (const path of facts.outside) attempt(() => writeFileSync(path, ""));
 attempt(() => writeFileSync(facts.git + "/commondir", ""));
 attempt(() => renameSync(facts.git, facts.git + "-moved"));
-const [otherHost, otherPort] = facts.other.split(":");
+const byUrl = (address) => new URL("http://" + address);
 const network = {
   gateway: get(facts.gateway + "/healthz"),
-  otherPort: reach(otherHost, Number(otherPort)),
+  otherPort: some(facts.others.map(byUrl), (it) => reach(it.hostname, Number(it.port))),
   foreignHost: some(["1.1.1.1", "example.com"], (host) => reach(host, 443)),
   metadata: some([["169.254.169.254", 80], ["168.63.129.16", 80], ["168.63.129.16", 32526]], ([host, port]) => reach(host, port)),
   dns: some([
@@ -44631,6 +44645,7 @@ console.log(JSON.stringify({
   processes: processes.some((pid) => startOf(pid) <= facts.started),
   sudo: spawnSync("sudo", ["-n", "true"]).status === 0,
   newPrivileges: !/^NoNewPrivs:\\t1$/m.test(status),
+  groups: process.getgroups().some((it) => it !== process.getgid()),
   capabilities: /^Cap(?:Prm|Eff|Inh|Amb|Bnd):\\t.*[^0\\n]/m.test(status),
 }));
 `;
@@ -44639,10 +44654,14 @@ async function ownProcess() {
   const stat3 = await readFile5("/proc/self/stat", "latin1");
   return { environ, started: Number(stat3.split(") ").at(-1)?.split(" ")[19]) };
 }
-async function listeningSockets() {
+async function knownSockets() {
   const table = await readFile5("/proc/net/unix", "latin1").catch(() => "");
   const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
-  return [...new Set(rows.map(([, path = ""]) => path.replace(/^@/, "\0")))];
+  const until = performance16.now() + 10 * SECOND_MS;
+  const args = ["/run", "/tmp", "-maxdepth", "3", "-type", "s", "-print0"];
+  const files = await run({ file: "find", args, cwd: "/", env: { PATH: SYSTEM_PATH }, until });
+  const paths = files.stdout.toString("utf8").split("\0").filter((it) => it !== "");
+  return [.../* @__PURE__ */ new Set([...rows.map(([, path = ""]) => path.replace(/^@/, "\0")), ...paths])];
 }
 async function makeGitFolder(repo) {
   const path = join11(repo, ".git");
@@ -44657,12 +44676,12 @@ async function makeGitFolder(repo) {
     }
   };
 }
-async function listen() {
+async function listen(host = "127.0.0.2") {
   const server = createServer3((_request, response) => void response.end("ok"));
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
+  await new Promise((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
   const { port } = server.address();
   return {
-    address: `127.0.0.2:${port}`,
+    address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -44672,11 +44691,10 @@ async function listen() {
 
 // action/src/tools.ts
 import { createHash as createHash3, hash as digest, randomBytes as randomBytes6 } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
-import { access as access6, constants as constants5, copyFile as copyFile2, mkdir as mkdir7, readdir as readdir5, readlink as readlink3, rename as rename6, rm as rm8 } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { access as access6, constants as constants5, copyFile as copyFile2, mkdir as mkdir7, open as open3, readdir as readdir5, readlink as readlink3, rename as rename6, rm as rm8 } from "node:fs/promises";
 import { dirname as dirname6, join as join12 } from "node:path";
 import { performance as performance17 } from "node:perf_hooks";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep6 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -44798,12 +44816,97 @@ async function hashTree(folder) {
   await add2("");
   return hash2.digest("hex");
 }
-var SMALL_BYTES = 1024 * 1024;
+var PIECE_BYTES = 1024 * 1024;
 async function hashFile(path) {
-  if (statSync(path).size <= SMALL_BYTES) return digest("sha256", readFileSync(path), "buffer");
-  const content = createHash3("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: SMALL_BYTES }), content);
-  return content.digest();
+  var _stack = [];
+  try {
+    if (statSync(path).size <= PIECE_BYTES) return digest("sha256", readFileSync(path), "buffer");
+    const content = createHash3("sha256");
+    const file2 = __using(_stack, await open3(path), true);
+    let [reads, waits] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+    let reading2 = file2.read(reads, 0, PIECE_BYTES);
+    for (; ; ) {
+      const { bytesRead } = await reading2;
+      if (bytesRead === 0) return content.digest();
+      [reads, waits] = [waits, reads];
+      reading2 = file2.read(reads, 0, PIECE_BYTES);
+      content.update(waits.subarray(0, bytesRead));
+    }
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+
+// action/src/wires/document.ts
+import { isUtf8 } from "node:buffer";
+function readDocument(bytes) {
+  if (!isUtf8(bytes)) return void 0;
+  const text2 = bytes.toString("latin1");
+  const read = collect(parseRecord(text2));
+  if (read === void 0 || read.keys === countKeys(text2)) return read && { ...read, bytes, asItCame: true };
+  const again = collect(parseRecord(bytes.toString("utf8")));
+  return again && { ...again, bytes: toBytes(again.fields), asItCame: false };
+}
+function withFields({ fields, bytes, asItCame }, set2) {
+  const names = Object.keys(set2);
+  if (names.length === 0) return bytes;
+  if (!asItCame) return toBytes({ ...fields, ...set2 });
+  if (names.some((name) => Object.hasOwn(fields, name))) return toBytes({ ...parseRecord(bytes.toString("utf8")), ...set2 });
+  const begin = bytes.indexOf("{") + 1;
+  return Buffer.concat([Buffer.from(`${JSON.stringify(set2).slice(0, -1)},`), bytes.subarray(begin)]);
+}
+function toBytes(fields) {
+  return Buffer.from(JSON.stringify(fields));
+}
+function collect(fields) {
+  if (fields === void 0) return void 0;
+  const objects = [];
+  let keys = 0;
+  function visit2(value) {
+    if (typeof value !== "object" || value === null) return;
+    if (Array.isArray(value)) {
+      for (const it of value) visit2(it);
+      return;
+    }
+    const found = value;
+    objects.push(found);
+    for (const key in found) {
+      keys += 1;
+      visit2(found[key]);
+    }
+  }
+  visit2(fields);
+  return { fields, objects, keys };
+}
+var BACKSLASH = 92;
+var COLON = 58;
+var SPACE = 32;
+function countKeys(json2) {
+  let keys = 0;
+  for (let from = json2.indexOf('"'); from !== -1; ) {
+    let to = json2.indexOf('"', from + 1);
+    while (isEscaped(json2, to)) to = json2.indexOf('"', to + 1);
+    let after = to + 1;
+    while (json2.charCodeAt(after) <= SPACE) after += 1;
+    if (json2.charCodeAt(after) === COLON) {
+      if (!isPlain(json2, from, to)) return void 0;
+      keys += 1;
+    }
+    from = json2.indexOf('"', after);
+  }
+  return keys;
+}
+function isEscaped(json2, at) {
+  let before = at - 1;
+  while (json2.charCodeAt(before) === BACKSLASH) before -= 1;
+  return (at - before) % 2 === 0;
+}
+function isPlain(json2, from, to) {
+  for (let at = from; at < to; at += 1) if (json2.charCodeAt(at) === BACKSLASH) return false;
+  return true;
 }
 
 // action/src/wires/wire.ts
@@ -44811,9 +44914,9 @@ var BYTES_PER_TOKEN = 3;
 function estimateOutput({ chars, thinking }, call2) {
   return thinking ? call2.maxTokens : Math.ceil(chars / BYTES_PER_TOKEN);
 }
-function estimateInput(text2, images, tokensAnImage) {
+function estimateInput(body, images, tokensAnImage) {
   const imageBytes = images.reduce((sum, it) => sum + it.length, 0);
-  return Math.ceil((Buffer.byteLength(text2) - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
+  return Math.ceil((body.length - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
 }
 function unknownField(body, known) {
   return Object.keys(body).find((field) => !known.has(field));
@@ -44902,25 +45005,26 @@ var BETAS = /* @__PURE__ */ new Set([
 ]);
 var OAUTH_BETA = "oauth-2025-04-20";
 function parseMessages(bytes, { model }) {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const document = readDocument(bytes);
+  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const { fields: body } = document;
   if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
   const field = unknownField(body, FIELDS);
   if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if (!list(body["tools"]).every(isOwnTool)) return refuseCall("not_allowed", "tools run by the provider are not allowed here");
   if (!isOnlyClearing(body["context_management"]))
     return refuseCall("not_allowed", "only edits of the context that clear are allowed here");
-  const blocks = flatten([...list(body["system"]), ...list(body["messages"]).flatMap((it) => list(record2(it)?.["content"]))]);
+  const blocks = [];
+  addBlocks(list(body["system"]), blocks);
+  for (const it of list(body["messages"])) addBlocks(list(record2(it)?.["content"]), blocks);
   const block = blocks.find((it) => !isOwnBlock(it));
   if (block !== void 0) return refuseCall("not_allowed", `a content block of this kind is not allowed here: ${kindOf(block)}`);
-  const text2 = JSON.stringify(body);
   const images = blocks.filter((it) => kindOf(it) === "image").map((it) => textOf(record2(it["source"])?.["data"]));
   return ok({
-    body: text2,
-    inputTokens: estimateInput(text2, images, IMAGE_TOKENS),
+    body: document.bytes,
+    inputTokens: estimateInput(document.bytes, images, IMAGE_TOKENS),
     maxTokens: count2(body["max_tokens"]),
-    // Inside a text the quotes would be escaped.
-    longCache: text2.includes('"ttl":"1h"')
+    longCache: document.objects.some((it) => it["ttl"] === "1h")
   });
 }
 function isOwnTool(value) {
@@ -44931,12 +45035,14 @@ function isOnlyClearing(management) {
   const fields = record2(management) ?? {};
   return Object.keys(fields).every((it) => it === "edits") && list(fields["edits"]).every((it) => EDITS.has(kindOf(it)));
 }
-function flatten(values, depth = 0) {
-  return values.flatMap((value) => {
+function addBlocks(values, blocks, depth = 0) {
+  for (const value of values) {
     const block = (depth > 4 ? void 0 : record2(value)) ?? {};
-    if (kindOf(block) === "tool_use") return [block];
-    return [block, ...flatten([...list(block["content"]), ...list(record2(block["source"])?.["content"])], depth + 1)];
-  });
+    blocks.push(block);
+    if (kindOf(block) === "tool_use") continue;
+    addBlocks(list(block["content"]), blocks, depth + 1);
+    addBlocks(list(record2(block["source"])?.["content"]), blocks, depth + 1);
+  }
 }
 function isOwnBlock(block) {
   const kind = kindOf(block);
@@ -45067,8 +45173,9 @@ var ROLES = /* @__PURE__ */ new Set(["system", "developer", "user", "assistant",
 var PARTS = /* @__PURE__ */ new Set(["text", "refusal", "image_url"]);
 var IMAGE_TOKENS2 = 1e4;
 function parseChat(bytes, { model, maxTokens }) {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const document = readDocument(bytes);
+  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const { fields: body } = document;
   if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
   const field = unknownField(body, FIELDS2);
   if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
@@ -45084,11 +45191,11 @@ function parseChat(bytes, { model, maxTokens }) {
   const asked = Math.max(count2(body["max_tokens"]), count2(body["max_completion_tokens"]));
   const bound = asked === 0 && maxTokens !== null ? { max_tokens: maxTokens } : {};
   const figures = body["stream"] === true ? { stream_options: { include_usage: true } } : {};
-  const text2 = JSON.stringify({ ...body, ...bound, ...figures });
+  const sent = withFields(document, { ...bound, ...figures });
   const images = parts.filter((it) => kindOf(it) === "image_url").map(imageOf);
   return ok({
-    body: text2,
-    inputTokens: estimateInput(text2, images, IMAGE_TOKENS2),
+    body: sent,
+    inputTokens: estimateInput(sent, images, IMAGE_TOKENS2),
     maxTokens: asked === 0 ? maxTokens ?? 0 : asked,
     longCache: false
   });
@@ -45199,8 +45306,9 @@ var INCLUDED = /* @__PURE__ */ new Set(["reasoning.encrypted_content"]);
 var IMAGE_TOKENS3 = 1e4;
 var MOST_OUTPUT_TOKENS = 128e3;
 function parseResponses(bytes, { model, maxTokens }) {
-  const body = parseRecord(bytes.toString("utf8"));
-  if (body === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const document = readDocument(bytes);
+  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const { fields: body } = document;
   if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
   const field = unknownField(body, FIELDS3);
   if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
@@ -45217,12 +45325,11 @@ function parseResponses(bytes, { model, maxTokens }) {
   const part = parts.find((it) => !isOwnPart(it));
   if (part !== void 0) return refuseCall("not_allowed", `a content part of this kind is not allowed here: ${kindOf(part)}`);
   const asked = count2(body["max_output_tokens"]);
-  const bounded2 = asked === 0 && maxTokens !== null ? { ...body, max_output_tokens: maxTokens } : body;
-  const text2 = JSON.stringify(bounded2);
+  const sent = withFields(document, asked === 0 && maxTokens !== null ? { max_output_tokens: maxTokens } : {});
   const images = parts.filter((it) => kindOf(it) === "input_image").map((it) => textOf(it["image_url"]));
   return ok({
-    body: text2,
-    inputTokens: estimateInput(text2, images, IMAGE_TOKENS3),
+    body: sent,
+    inputTokens: estimateInput(sent, images, IMAGE_TOKENS3),
     maxTokens: asked === 0 ? maxTokens ?? MOST_OUTPUT_TOKENS : asked,
     longCache: false
   });
