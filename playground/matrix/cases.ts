@@ -177,7 +177,8 @@ export const CASES: readonly Case[] = [
     name: "repair then success",
     expected: "completed",
     script: (prompt) => (REPAIRED.test(prompt) ? [...EDIT.slice(0, 1), { write: { path: "fixed", content: "" } }] : EDIT),
-    verify: ["test -e fixed"],
+    // It passes before the work: one that fails then already is none of the work's to mend.
+    verify: ["grep -q old a.txt || test -e fixed"],
     check: all(edited, passed),
   },
   {
