@@ -42353,6 +42353,7 @@ async function runBaseline(place, commands, limits2) {
   const until = Math.min(limits2.until, performance7.now() + BASELINE_LIMIT_MS);
   const runs = /* @__PURE__ */ new Map();
   for (const line of commands) {
+    if (performance7.now() >= until) break;
     const ran = await runCheck(place, line, { ...limits2, until });
     if (ran.exitCode !== null) runs.set(line, ran);
   }

@@ -51,6 +51,10 @@ describe("each trap that was found in srt", () => {
     expect(ended.stdout.toString("utf8")).toMatch(/^reached/);
     // Of the machine's temporary folder only what leads to the run's own.
     const known = new Set([
+      // Where this repository lies there: its programs are on the PATH.
+      ...testSurroundings()
+        .path.split(":")
+        .map((it) => it.split("/")[2]),
       ...(await readdir("/tmp")).filter((it) => it.startsWith("agent-pool-tests-")),
       checkout.workspace.sockets.split("/").at(-1),
     ]);

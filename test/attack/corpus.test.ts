@@ -84,7 +84,10 @@ describe("a control", () => {
     const folder = mkdtempSync(join(tmpdir(), "agent-pool-defences-"));
     try {
       const path = join(folder, "defences.yml");
-      writeFileSync(path, readFileSync(FILE, "utf8").replace("if (seen.has(folded))", "if (seen.had(folded))"));
+      writeFileSync(
+        path,
+        readFileSync(FILE, "utf8").replace("violations.push(...findCollisions(", "violations.push(...seekCollisions("),
+      );
 
       expect(() => loadDefences(path)).toThrow(/defence duplicates: src\/core\/change\/guards\.ts has 0 times, not once/);
     } finally {

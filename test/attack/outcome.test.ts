@@ -213,7 +213,7 @@ const HOSTILE: readonly [string, readonly Change[], string][] = [
     "looks like a secret",
   ],
   ["is not the content of its id", [added("a.md", "one", { blob: "0".repeat(40) })], "not its content's"],
-  ["comes twice in different letters", [added("a.md", "one"), added("A.md", "two")], "reported twice"],
+  ["comes twice in different letters", [added("a.md", "one"), added("A.md", "two")], "are one file on a disk"],
   ["hides among good ones", [added("a.md"), added("b.md"), added(".github/workflows/x.yml")], ".github/workflows/x.yml"],
   ["is one of 51", Array.from({ length: 51 }, (_, n) => added(`f${String(n)}.md`)), "at most 50"],
   ["is too large in all", [added("big.txt", "x".repeat(600 * 1024))], "at most 500"],
