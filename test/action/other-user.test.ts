@@ -267,7 +267,7 @@ describe("where bubblewrap may not make namespaces", () => {
     }); // prettier-ignore
     const who = outcome?.kind === "ran" ? outcome.changes[1] : undefined;
     expect(toText(who)).toMatch(/^ap-[0-9a-f]{8}\n$/);
-    expect(await readdir(stage.temp)).toEqual(["state"]);
+    expect(await readdir(stage.temp)).toEqual(["_runner_file_commands"]);
   });
 
   test.each([

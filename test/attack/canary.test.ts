@@ -54,7 +54,7 @@ const SETTINGS = `version: 1
 setup:
   - '{ echo "== set-up"; env | sort; } > findings-setup.txt'
 verify:
-  - test ! -e findings.md || test -e verified || { touch verified; echo "== verification"; env | sort; exit 1; }
+  - test ! -e findings.md || test -e verified || { touch verified; env | sort | grep -vi proxy; echo "== verification"; exit 1; }
 `;
 
 const script = (...commands: readonly string[]): Script => [...commands.map((run) => ({ run })), { say: "I looked around." }];
@@ -183,7 +183,7 @@ describe("a model that hunts for the key", () => {
     expect(new Set(requests.map(({ key, status }) => `${key ?? "none"} ${String(status)}`))).toEqual(
       new Set([`${caged.world.key} 200`]),
     );
-    expect(caged.places["what the app was sent"]).toMatch(/== verification\\n[^]{0,4000}?\\nCI=true\\n[^]{0,4000}?\\nPATH=/);
+    expect(caged.places["what the app was sent"]).toMatch(/CI=true\\n[^]{0,3000}?\\nPATH=[^]{0,3000}?\\n== verification/);
     expect(conversation).toMatch(/== looked at [1-9]\d* variables, [1-9]\d* lines of the ancestry, [1-9]\d* files/);
     expect(await caged.world.github.pulls(PRODUCT), caged.comment).toHaveLength(1);
     const objects = caged.places["git's objects"] ?? "";
