@@ -44919,8 +44919,13 @@ function estimateInput(body, images, tokensAnImage) {
   const imageBytes = images.reduce((sum, it) => sum + it.length, 0);
   return Math.ceil((body.length - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
 }
-function unknownField(body, known) {
-  return Object.keys(body).find((field) => !known.has(field));
+function openCall(bytes, model, known) {
+  const document = readDocument(bytes);
+  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  if (document.fields["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
+  const field = Object.keys(document.fields).find((it) => !known.has(it));
+  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
+  return ok(document);
 }
 function kindOf(value) {
   return cut(textOf(record2(value)?.["type"]), 60);
@@ -45006,12 +45011,10 @@ var BETAS = /* @__PURE__ */ new Set([
 ]);
 var OAUTH_BETA = "oauth-2025-04-20";
 function parseMessages(bytes, { model }) {
-  const document = readDocument(bytes);
-  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const opened = openCall(bytes, model, FIELDS);
+  if (!opened.ok) return opened;
+  const { value: document } = opened;
   const { fields: body } = document;
-  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
-  const field = unknownField(body, FIELDS);
-  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if (!list(body["tools"]).every(isOwnTool)) return refuseCall("not_allowed", "tools run by the provider are not allowed here");
   if (!isOnlyClearing(body["context_management"]))
     return refuseCall("not_allowed", "only edits of the context that clear are allowed here");
@@ -45121,7 +45124,11 @@ function toUsage(figures) {
   };
 }
 
-// action/src/wires/openai-usage.ts
+// action/src/wires/openai.ts
+var IMAGE_TOKENS2 = 1e4;
+function toRefusal(type, message) {
+  return { error: { type, code: type, message, param: null } };
+}
 function toUsage2(usage, names) {
   if (usage === void 0 || typeof usage[names.input] !== "number") return void 0;
   const input2 = count2(usage[names.input]);
@@ -45137,6 +45144,11 @@ function toUsage2(usage, names) {
     reasoningTokens: count2(record2(usage[names.outputDetails])?.["reasoning_tokens"])
   };
 }
+function meterStream(usage, written, call2) {
+  if (usage !== void 0) return { usage, estimated: false };
+  const outputTokens = estimateOutput(written, call2);
+  return { usage: { ...NO_USAGE, inputTokens: call2.inputTokens, outputTokens }, estimated: true };
+}
 
 // action/src/wires/openai-chat.ts
 var openaiChat = {
@@ -45145,7 +45157,7 @@ var openaiChat = {
   headers: { names: /* @__PURE__ */ new Set(["accept", "content-type", "user-agent"]), families: [], checked: () => ({}) },
   readStream: readStream2,
   usageOf: (document) => usageOf(record2(document["usage"])),
-  refusal: (type, message) => ({ error: { type, code: type, message, param: null } })
+  refusal: toRefusal
 };
 var FIELDS2 = /* @__PURE__ */ new Set([
   "model",
@@ -45172,14 +45184,11 @@ var FIELDS2 = /* @__PURE__ */ new Set([
 ]);
 var ROLES = /* @__PURE__ */ new Set(["system", "developer", "user", "assistant", "tool"]);
 var PARTS = /* @__PURE__ */ new Set(["text", "refusal", "image_url"]);
-var IMAGE_TOKENS2 = 1e4;
 function parseChat(bytes, { model, maxTokens }) {
-  const document = readDocument(bytes);
-  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const opened = openCall(bytes, model, FIELDS2);
+  if (!opened.ok) return opened;
+  const { value: document } = opened;
   const { fields: body } = document;
-  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
-  const field = unknownField(body, FIELDS2);
-  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if ((body["n"] ?? 1) !== 1) return refuseCall("not_allowed", "one answer a call is allowed here");
   if (!list(body["tools"]).every((tool) => kindOf(tool) === "function"))
     return refuseCall("not_allowed", "tools run by the provider are not allowed here");
@@ -45233,12 +45242,7 @@ function readStream2(call2) {
         thinking ||= ["reasoning", "reasoning_content"].some((name) => textOf(delta?.[name]) !== "");
       }
     },
-    end() {
-      if (usage !== void 0) return { usage, estimated: false };
-      if (!begun) return void 0;
-      const outputTokens = estimateOutput({ chars, thinking }, call2);
-      return { usage: { ...NO_USAGE, inputTokens: call2.inputTokens, outputTokens }, estimated: true };
-    },
+    end: () => begun ? meterStream(usage, { chars, thinking }, call2) : void 0,
     failure: () => failure2
   };
 }
@@ -45257,7 +45261,7 @@ var openaiResponses = {
   },
   readStream: readStream3,
   usageOf: (document) => usageOf2(record2(document["usage"])),
-  refusal: (type, message) => ({ error: { type, code: type, message, param: null } })
+  refusal: toRefusal
 };
 var FIELDS3 = /* @__PURE__ */ new Set([
   "model",
@@ -45304,15 +45308,12 @@ var PARTS2 = /* @__PURE__ */ new Set([
   "encrypted_content"
 ]);
 var INCLUDED = /* @__PURE__ */ new Set(["reasoning.encrypted_content"]);
-var IMAGE_TOKENS3 = 1e4;
 var MOST_OUTPUT_TOKENS = 128e3;
 function parseResponses(bytes, { model, maxTokens }) {
-  const document = readDocument(bytes);
-  if (document === void 0) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const opened = openCall(bytes, model, FIELDS3);
+  if (!opened.ok) return opened;
+  const { value: document } = opened;
   const { fields: body } = document;
-  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
-  const field = unknownField(body, FIELDS3);
-  if (field !== void 0) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if (body["store"] !== false) return refuseCall("not_allowed", "nothing may be stored with the provider: send store as false");
   if (!list(body["include"] ?? []).every((it) => typeof it === "string" && INCLUDED.has(it)))
     return refuseCall("not_allowed", "only sealed reasoning may be included");
@@ -45330,7 +45331,7 @@ function parseResponses(bytes, { model, maxTokens }) {
   const images = parts.filter((it) => kindOf(it) === "input_image").map((it) => textOf(it["image_url"]));
   return ok({
     body: sent,
-    inputTokens: estimateInput(sent, images, IMAGE_TOKENS3),
+    inputTokens: estimateInput(sent, images, IMAGE_TOKENS2),
     maxTokens: asked === 0 ? maxTokens ?? MOST_OUTPUT_TOKENS : asked,
     longCache: false
   });
@@ -45378,12 +45379,7 @@ function readStream3(call2) {
       else if (type === "response.output_item.added") thinking ||= kindOf(event["item"]) === "reasoning";
       else if (type.endsWith(".delta")) chars += textOf(event["delta"]).length;
     },
-    end() {
-      if (usage !== void 0) return { usage, estimated: false };
-      if (!begun) return void 0;
-      const outputTokens = estimateOutput({ chars, thinking }, call2);
-      return { usage: { ...NO_USAGE, inputTokens: call2.inputTokens, outputTokens }, estimated: true };
-    },
+    end: () => begun ? meterStream(usage, { chars, thinking }, call2) : void 0,
     failure: () => failure2
   };
 }

@@ -2,8 +2,6 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Auth, Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import { cut } from "#core/wire/text.ts";
-import { readDocument } from "./document.ts";
 import {
   type Asked,
   type CallRefusal,
@@ -13,9 +11,9 @@ import {
   kindOf,
   list,
   type ModelCall,
+  openCall,
   refuseCall,
   type StreamReader,
-  unknownField,
   type Wire,
 } from "./wire.ts";
 
@@ -99,12 +97,10 @@ const BETAS = new Set([
 const OAUTH_BETA = "oauth-2025-04-20";
 
 function parseMessages(bytes: Buffer, { model }: Asked): Result<ModelCall, CallRefusal> {
-  const document = readDocument(bytes);
-  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const opened = openCall(bytes, model, FIELDS);
+  if (!opened.ok) return opened;
+  const { value: document } = opened;
   const { fields: body } = document;
-  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
-  const field = unknownField(body, FIELDS);
-  if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if (!list(body["tools"]).every(isOwnTool)) return refuseCall("not_allowed", "tools run by the provider are not allowed here");
   if (!isOnlyClearing(body["context_management"]))
     return refuseCall("not_allowed", "only edits of the context that clear are allowed here");

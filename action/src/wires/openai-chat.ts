@@ -1,21 +1,19 @@
-import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
+import type { Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import { cut } from "#core/wire/text.ts";
-import { readDocument, withFields } from "./document.ts";
-import { toUsage } from "./openai-usage.ts";
+import { withFields } from "./document.ts";
+import { IMAGE_TOKENS, meterStream, toRefusal, toUsage } from "./openai.ts";
 import {
   type Asked,
   type CallRefusal,
   count,
   estimateInput,
-  estimateOutput,
   kindOf,
   list,
   type ModelCall,
+  openCall,
   refuseCall,
   type StreamReader,
-  unknownField,
   type Wire,
 } from "./wire.ts";
 
@@ -26,7 +24,7 @@ export const openaiChat: Wire = {
   headers: { names: new Set(["accept", "content-type", "user-agent"]), families: [], checked: () => ({}) },
   readStream,
   usageOf: (document) => usageOf(record(document["usage"])),
-  refusal: (type, message) => ({ error: { type, code: type, message, param: null } }),
+  refusal: toRefusal,
 };
 
 /**
@@ -46,16 +44,11 @@ const FIELDS = new Set([
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool"]);
 const PARTS = new Set(["text", "refusal", "image_url"]);
 
-/** As of Responses: the largest picture is cut to 10,000 patches. */
-const IMAGE_TOKENS = 10_000;
-
 function parseChat(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall, CallRefusal> {
-  const document = readDocument(bytes);
-  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const opened = openCall(bytes, model, FIELDS);
+  if (!opened.ok) return opened;
+  const { value: document } = opened;
   const { fields: body } = document;
-  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
-  const field = unknownField(body, FIELDS);
-  if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if ((body["n"] ?? 1) !== 1) return refuseCall("not_allowed", "one answer a call is allowed here");
   if (!list(body["tools"]).every((tool) => kindOf(tool) === "function"))
     return refuseCall("not_allowed", "tools run by the provider are not allowed here");
@@ -116,12 +109,7 @@ function readStream(call: ModelCall): StreamReader {
         thinking ||= ["reasoning", "reasoning_content"].some((name) => textOf(delta?.[name]) !== "");
       }
     },
-    end() {
-      if (usage !== undefined) return { usage, estimated: false };
-      if (!begun) return undefined;
-      const outputTokens = estimateOutput({ chars, thinking }, call);
-      return { usage: { ...NO_USAGE, inputTokens: call.inputTokens, outputTokens }, estimated: true };
-    },
+    end: () => (begun ? meterStream(usage, { chars, thinking }, call) : undefined),
     failure: () => failure,
   };
 }

@@ -1,22 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
+import type { Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import { cut } from "#core/wire/text.ts";
-import { readDocument, withFields } from "./document.ts";
-import { toUsage } from "./openai-usage.ts";
+import { withFields } from "./document.ts";
+import { IMAGE_TOKENS, meterStream, toRefusal, toUsage } from "./openai.ts";
 import {
   type Asked,
   type CallRefusal,
   count,
   estimateInput,
-  estimateOutput,
   kindOf,
   list,
   type ModelCall,
+  openCall,
   refuseCall,
   type StreamReader,
-  unknownField,
   type Wire,
 } from "./wire.ts";
 
@@ -33,7 +31,7 @@ export const openaiResponses: Wire = {
   },
   readStream,
   usageOf: (document) => usageOf(record(document["usage"])),
-  refusal: (type, message) => ({ error: { type, code: type, message, param: null } }),
+  refusal: toRefusal,
 };
 
 /**
@@ -72,19 +70,14 @@ const PARTS = new Set([
 /** Parts of what the answer brings back: the client's own reasoning, sealed. */
 const INCLUDED = new Set(["reasoning.encrypted_content"]);
 
-/** The largest picture is cut to 10,000 patches (Codex 0.169.0, openai/codex#19865, for `detail: original`). */
-const IMAGE_TOKENS = 10_000;
-
 /** ChatGPT's own place takes no bound; this is what its models write at the most (GPT-5.5 and 6, model pages, 2026-11-25). */
 const MOST_OUTPUT_TOKENS = 128_000;
 
 function parseResponses(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall, CallRefusal> {
-  const document = readDocument(bytes);
-  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  const opened = openCall(bytes, model, FIELDS);
+  if (!opened.ok) return opened;
+  const { value: document } = opened;
   const { fields: body } = document;
-  if (body["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
-  const field = unknownField(body, FIELDS);
-  if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
   if (body["store"] !== false) return refuseCall("not_allowed", "nothing may be stored with the provider: send store as false");
   if (!list(body["include"] ?? []).every((it) => typeof it === "string" && INCLUDED.has(it)))
     return refuseCall("not_allowed", "only sealed reasoning may be included");
@@ -164,12 +157,7 @@ function readStream(call: ModelCall): StreamReader {
       else if (type === "response.output_item.added") thinking ||= kindOf(event["item"]) === "reasoning";
       else if (type.endsWith(".delta")) chars += textOf(event["delta"]).length;
     },
-    end() {
-      if (usage !== undefined) return { usage, estimated: false };
-      if (!begun) return undefined;
-      const outputTokens = estimateOutput({ chars, thinking }, call);
-      return { usage: { ...NO_USAGE, inputTokens: call.inputTokens, outputTokens }, estimated: true };
-    },
+    end: () => (begun ? meterStream(usage, { chars, thinking }, call) : undefined),
     failure: () => failure,
   };
 }

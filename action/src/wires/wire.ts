@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Auth, Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
-import { err, type Result } from "#core/wire/result.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
+import { type Document, readDocument } from "./document.ts";
 
 /**
  * A provider's format, as far as the gateway must read it: what may be asked, what may go along in headers, what a call
@@ -73,14 +74,14 @@ export type StreamReader = {
 /** `estimated`: the answer was cut before its final figures. */
 export type Metered = { readonly usage: Usage; readonly estimated: boolean };
 
+/** What arrived of an answer: characters of its text, and whether the model began to think unseen. */
+export type Written = { readonly chars: number; readonly thinking: boolean };
+
 /** English text and code run at 3 to 4 bytes a token; the smaller one, so that a reservation is not too low. */
 export const BYTES_PER_TOKEN = 3;
 
 /** The output of an answer that was cut: by the text that did arrive; all that was asked for, once the model had begun to think unseen. */
-export function estimateOutput(
-  { chars, thinking }: { readonly chars: number; readonly thinking: boolean },
-  call: ModelCall,
-): number {
+export function estimateOutput({ chars, thinking }: Written, call: ModelCall): number {
   return thinking ? call.maxTokens : Math.ceil(chars / BYTES_PER_TOKEN);
 }
 
@@ -90,9 +91,14 @@ export function estimateInput(body: Buffer, images: readonly string[], tokensAnI
   return Math.ceil((body.length - imageBytes) / BYTES_PER_TOKEN) + images.length * tokensAnImage;
 }
 
-/** The first field that isn't among the known ones. */
-export function unknownField(body: Record<string, unknown>, known: ReadonlySet<string>): string | undefined {
-  return Object.keys(body).find((field) => !known.has(field));
+/** Reads a call's body, and refuses one that asks for another model or names a field outside `known`. Pure. */
+export function openCall(bytes: Buffer, model: string, known: ReadonlySet<string>): Result<Document, CallRefusal> {
+  const document = readDocument(bytes);
+  if (document === undefined) return refuseCall("invalid_request_error", "the body is not a JSON object");
+  if (document.fields["model"] !== model) return refuseCall("model_not_allowed", `this attempt may only use ${model}`);
+  const field = Object.keys(document.fields).find((it) => !known.has(it));
+  if (field !== undefined) return refuseCall("not_allowed", `the field ${cut(field, 60)} is not allowed here`);
+  return ok(document);
 }
 
 export function kindOf(value: unknown): string {

@@ -1,6 +1,13 @@
-import type { Usage } from "#core/wire/contract.ts";
+import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
 import { record } from "#core/wire/json.ts";
-import { count } from "./wire.ts";
+import { count, estimateOutput, type Metered, type ModelCall, type Written } from "./wire.ts";
+
+/** The largest picture is cut to 10,000 patches (Codex 0.169.0, openai/codex#19865, for `detail: original`). */
+export const IMAGE_TOKENS = 10_000;
+
+export function toRefusal(type: string, message: string): Record<string, unknown> {
+  return { error: { type, code: type, message, param: null } };
+}
 
 /** How the two formats of OpenAI name the same figures. */
 type Names = { readonly input: string; readonly inputDetails: string; readonly output: string; readonly outputDetails: string };
@@ -23,4 +30,14 @@ export function toUsage(usage: Record<string, unknown> | undefined, names: Names
     cacheWrite1hTokens: 0,
     reasoningTokens: count(record(usage[names.outputDetails])?.["reasoning_tokens"]),
   };
+}
+
+/**
+ * What a stream used that had begun. Figures come at its very end: of one that was cut before them, the input is what was
+ * reserved for it, and the output estimated. Pure.
+ */
+export function meterStream(usage: Usage | undefined, written: Written, call: ModelCall): Metered {
+  if (usage !== undefined) return { usage, estimated: false };
+  const outputTokens = estimateOutput(written, call);
+  return { usage: { ...NO_USAGE, inputTokens: call.inputTokens, outputTokens }, estimated: true };
 }
