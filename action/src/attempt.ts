@@ -249,7 +249,7 @@ async function runRound(
   gateway: Gateway,
   settings: HarnessSettings,
   onto: Tree,
-): Promise<Result<Round & { readonly session: string | null }, Blocked>> {
+): Promise<Result<Round, Blocked>> {
   const { workspace, claim } = deps;
   const before = await takeSnapshot(git, workspace, claim.checkout.base);
   if (!before.ok) return before;
