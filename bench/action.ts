@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readSurroundings } from "#action/inputs.ts";
+import { readSurroundings } from "#action/runner/inputs.ts";
 import { TOOLS } from "#action/tools.ts";
 import { setStage } from "#playground/stage/stage.ts";
 import { median, round } from "./median.ts";

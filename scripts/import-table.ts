@@ -25,7 +25,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: "bench",
     paths: ["bench"],
-    rooms: ["playground", "store", "ports", "core", "action", "wire"],
+    rooms: ["playground", "store", "ports", "core", "gateway", "runner", "wire"],
     packages: ["*"],
     node: ["*"],
   },
@@ -67,7 +67,32 @@ export const ROOMS: readonly Room[] = [
     packages: ["zod", "yaml", "@pydantic/genai-prices"],
     node: ["crypto", "path"],
   },
-  { name: "action", paths: ["action/src"], rooms: ["wire"], packages: ["zod", "@actions/core", "undici"], node: ["*"] },
+  // The Action: what one job does, on the things it does it with.
+  {
+    name: "job",
+    paths: ["action/src"],
+    rooms: ["checks", "gateway", "harness", "sandbox", "checkout", "runner", "wire"],
+    packages: ["zod", "@actions/core", "undici"],
+    node: ["*"],
+  },
+  {
+    name: "checks",
+    paths: ["action/src/checks"],
+    rooms: ["sandbox", "checkout", "runner", "wire"],
+    packages: ["zod"],
+    node: ["*"],
+  },
+  { name: "gateway", paths: ["action/src/gateway"], rooms: ["runner", "wire"], packages: ["zod", "undici"], node: ["*"] },
+  { name: "harness", paths: ["action/src/harness"], rooms: ["runner", "wire"], packages: ["zod"], node: ["*"] },
+  { name: "sandbox", paths: ["action/src/sandbox"], rooms: ["checkout", "runner", "wire"], packages: [], node: ["*"] },
+  { name: "checkout", paths: ["action/src/checkout"], rooms: ["runner", "wire"], packages: ["undici"], node: ["*"] },
+  {
+    name: "runner",
+    paths: ["action/src/runner", "action/src/tools.ts", "action/src/pins.json"],
+    rooms: ["wire"],
+    packages: ["zod", "@actions/core"],
+    node: ["*"],
+  },
   { name: "wire", paths: ["src/core/wire"], rooms: [], packages: ["zod"], node: ["crypto"] },
 ];
 

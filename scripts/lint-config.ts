@@ -9,23 +9,29 @@ import { ROOMS, ROOT, type Room } from "./import-table.ts";
  */
 const file = join(ROOT, ".oxlintrc.json");
 
-const ALIASES: Record<string, string> = {
-  web: "#web/**",
-  app: "#app/**",
-  github: "#adapters/github/**",
-  store: "#adapters/store/**",
-  runtime: "#adapters/runtime/**",
-  ports: "#ports/**",
-  playground: "#playground/**",
-  action: "#action/**",
-  attack: "#attack/**",
+const ALIASES: Record<string, readonly string[]> = {
+  web: ["#web/**"],
+  app: ["#app/**"],
+  github: ["#adapters/github/**"],
+  store: ["#adapters/store/**"],
+  runtime: ["#adapters/runtime/**"],
+  ports: ["#ports/**"],
+  playground: ["#playground/**"],
+  job: ["#action/*", "!#action/tools.ts", "#action/job/**"],
+  checks: ["#action/checks/**"],
+  gateway: ["#action/gateway/**"],
+  harness: ["#action/harness/**"],
+  sandbox: ["#action/sandbox/**"],
+  checkout: ["#action/checkout/**"],
+  runner: ["#action/runner/**", "#action/tools.ts"],
+  attack: ["#attack/**"],
 };
 
 function overrideOf(room: Room) {
   const banned = Object.entries(ALIASES)
     .filter(([name]) => !room.rooms.includes(name) && name !== room.name)
-    .map(([name, pattern]) => ({
-      group: [pattern],
+    .map(([name, group]) => ({
+      group,
       message: `${room.name} may not import ${name}: see scripts/import-table.ts`,
     }));
   const core =

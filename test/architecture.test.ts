@@ -104,7 +104,7 @@ describe("import table", () => {
     [
       "the Action to core beyond wire",
       imported("action/src/a.ts", "#core/request/brief.ts", { kind: "file", path: "src/core/request/brief.ts" }),
-      "action may not import core",
+      "job may not import core",
     ],
     [
       "one adapter to another",

@@ -28292,18 +28292,13 @@ function getIDToken(aud) {
 // action/src/main.ts
 var import_undici8 = __toESM(require_undici(), 1);
 
-// src/core/wire/result.ts
-function ok(value) {
-  return { ok: true, value };
-}
-function err(error3) {
-  return { ok: false, error: error3 };
-}
-
-// action/src/app-client.ts
+// action/src/checkout/workspace.ts
 var import_undici2 = __toESM(require_undici(), 1);
-import { performance as performance2 } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
+import { mkdir as mkdir2, mkdtemp, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
+import { tmpdir as tmpdir2 } from "node:os";
+import { join as join2 } from "node:path";
+import { performance as performance3 } from "node:perf_hooks";
+import { setTimeout as sleep2 } from "node:timers/promises";
 
 // node_modules/zod/v4/classic/external.js
 var external_exports = {};
@@ -40881,22 +40876,15 @@ var Outcome = external_exports.discriminatedUnion("kind", [
 var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
 var Refusal = external_exports.object({ error: external_exports.string(), fix: external_exports.string() });
 
-// src/core/wire/json.ts
-function parseRecord(text2) {
-  try {
-    return record2(JSON.parse(text2));
-  } catch {
-    return void 0;
-  }
+// src/core/wire/result.ts
+function ok(value) {
+  return { ok: true, value };
 }
-function record2(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
-}
-function textOf(value) {
-  return typeof value === "string" ? value : "";
+function err(error3) {
+  return { ok: false, error: error3 };
 }
 
-// action/src/failure.ts
+// action/src/runner/failure.ts
 function blocked(reason, detail) {
   return { reason, detail };
 }
@@ -40924,6 +40912,11 @@ function whyFailed({ killed, stderr }) {
 function lastLine(text2) {
   return cut(text2.trim().split("\n").at(-1) ?? "", 300);
 }
+
+// action/src/runner/inputs.ts
+import { access as access2, constants as constants3, stat as stat2 } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
 
 // src/core/wire/harnesses.ts
 var HARNESS_INFO = {
@@ -40958,28 +40951,482 @@ var PROVIDER_URLS = {
   openrouter: "https://openrouter.ai/api"
 };
 
-// action/src/harness/harness.ts
-var BY_SIGNAL = {
-  quota: "quotaExhausted",
-  throttle: "rateLimited",
-  overload: "overloaded",
-  auth: "authFailed",
-  billing: "billing"
-};
-var OF_PROVIDER = /* @__PURE__ */ new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
-function confirmEnding(ending, facts) {
-  if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
-  if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
-  if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
-  if (!OF_PROVIDER.has(ending.kind)) return ending;
-  const { lastError, observation } = facts;
-  const kind = lastError !== null && observation?.signal?.kind || "unknown";
-  if (kind !== "unknown") return { ...ending, kind: BY_SIGNAL[kind] };
-  const isOfModel = lastError?.status === 404 || lastError?.status === 403 && ending.kind === "modelNotFound";
-  return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
+// action/src/runner/inputs.ts
+var Given = external_exports.object({
+  attempt: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
+  appUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
+  key: external_exports.string().max(1e4).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters")
+});
+var Address = external_exports.string().refine((it) => isSafeUrl(it), "must be the provider's https address");
+var NETWORK = /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
+function readInputs() {
+  const key = getInput("key");
+  if (key !== "") setSecret(key);
+  delete process.env["INPUT_KEY"];
+  const given = Given.safeParse({
+    attempt: getInput("attempt"),
+    appUrl: getInput("app-url").replace(/\/+$/, ""),
+    key
+  });
+  if (!given.success) return err(describe3(toInputName(given.error.issues[0]?.path), given.error));
+  const upstreams = {};
+  for (const provider of PROVIDERS) {
+    const name = `${provider}-base-url`;
+    const address = Address.safeParse(getInput(name) || PROVIDER_URLS[provider]);
+    if (!address.success) return err(describe3(name, address.error));
+    upstreams[provider] = new URL(address.data);
+  }
+  const all = upstreams;
+  return ok({ ...given.data, upstreams: all, surroundings: readSurroundings(process.env, Object.values(all)) });
+}
+function describe3(name, error3) {
+  return `The input \`${name}\` ${error3.issues[0]?.message ?? "is not valid"}.`;
+}
+function readSurroundings(env, upstreams, execPath = process.execPath) {
+  const temp = env["RUNNER_TEMP"] || tmpdir();
+  const network = {};
+  for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
+  const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
+  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
+  return {
+    // Behind the job's own choice of Node stands the one that runs this Action.
+    path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
+    temp,
+    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
+    hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
+    githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
+    network,
+    // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
+    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname: hostname3 }) => isLoopback(hostname3))
+  };
+}
+function absolute(path) {
+  return path.split(delimiter).filter((it) => isAbsolute(it));
+}
+async function findProgram(path, name) {
+  for (const folder of absolute(path)) {
+    const program = join(folder, name);
+    const found = await access2(program, constants3.X_OK).then(() => stat2(program)).catch(() => void 0);
+    if (found?.isFile()) return program;
+  }
+  return void 0;
+}
+function isSafeUrl(text2) {
+  const url2 = URL.parse(text2);
+  if (url2 === null || url2.username !== "" || url2.password !== "") return false;
+  return url2.protocol === "https:" || url2.protocol === "http:" && isLoopback(url2.hostname);
+}
+function isLoopback(host) {
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+function toInputName(path) {
+  return String(path?.[0] ?? "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+// action/src/runner/process.ts
+import { spawn } from "node:child_process";
+import { performance as performance2 } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+
+// action/src/runner/family.ts
+import { readdir as readdir2, readFile } from "node:fs/promises";
+import { totalmem } from "node:os";
+async function descendants(root) {
+  const parents = /* @__PURE__ */ new Map();
+  const starts = /* @__PURE__ */ new Map();
+  for (const name of await readdir2("/proc").catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat3 = await readStat(Number(name));
+    if (stat3 === void 0) continue;
+    parents.set(Number(name), stat3.parent);
+    starts.set(Number(name), stat3.start);
+  }
+  const isBelow = (pid) => {
+    for (let at = parents.get(pid), hops = 0; at !== void 0 && at > 1 && hops < 1e3; at = parents.get(at), hops += 1)
+      if (at === root) return true;
+    return false;
+  };
+  return [...parents.keys()].filter(isBelow).map((pid) => ({ pid, start: starts.get(pid) ?? "" }));
+}
+async function ownedBy(uid) {
+  const pids = (await readdir2("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const statuses = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/status`, "utf8").catch(() => "")));
+  return pids.filter((_, at) => new RegExp(`^Uid:\\t${uid}\\t`, "m").test(statuses[at] ?? "")).map(Number);
+}
+async function isSame(relative) {
+  return (await readStat(relative.pid))?.start === relative.start;
+}
+async function readStat(pid) {
+  const text2 = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = text2.slice(text2.lastIndexOf(")") + 2).split(" ");
+  return fields.length < 20 ? void 0 : { parent: Number(fields[1]), start: fields[19] ?? "" };
+}
+function spareMemory() {
+  const constrained = process.constrainedMemory();
+  return 0.75 * Math.min(totalmem(), constrained === 0 ? Infinity : constrained);
+}
+async function outgrows(family, most) {
+  if (family.length > most.processes) return true;
+  const sizes = await Promise.all(family.map(readOwnBytes));
+  return sizes.reduce((sum, size) => sum + size, 0) > most.bytes;
+}
+async function readOwnBytes(pid) {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  return Number(/^RssAnon:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+// action/src/runner/process.ts
+var KEEP_BYTES = 32 * 1024 * 1024;
+var GRACE_MS = 2e3;
+var running = /* @__PURE__ */ new Map();
+async function run(command) {
+  const nothing = { signal: null, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
+  if (command.signal?.aborted) return { ...nothing, exitCode: null, killed: true };
+  const started = performance2.now();
+  const child = start(command);
+  if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
+  const { pid } = child;
+  const endNow = async (first) => command.user === void 0 ? killTree(first, await descendants(first)) : command.user.end("KILL");
+  if (pid !== void 0) running.set(pid, () => endNow(pid));
+  const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
+  const stderr = makeTail(command.keepBytes ?? 64 * 1024);
+  child.stdout.on("data", stdout.add);
+  child.stderr.on("data", stderr.add);
+  child.stdin.on("error", () => {
+  });
+  child.stdin.end(command.input ?? "");
+  let killed = false;
+  let killing;
+  const stop = () => {
+    killed = true;
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+    if (pid !== void 0) killing ??= command.user ? endUser(command.user, hasEnded) : endTree(pid, hasEnded);
+  };
+  const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
+  command.signal?.addEventListener("abort", stop, { once: true });
+  const watch = new AbortController();
+  if (pid !== void 0) void watchOver(pid, command, stop, watch.signal);
+  const end = await new Promise((resolve) => {
+    child.once("error", (error3) => {
+      stderr.add(Buffer.from(error3.message));
+      resolve({ code: 127, signal: null });
+    });
+    child.once("close", (code, signal) => resolve({ code, signal }));
+    child.once("exit", (code, signal) => setTimeout(() => resolve({ code, signal }), 2 * GRACE_MS).unref());
+  });
+  clearTimeout(timer);
+  watch.abort();
+  command.signal?.removeEventListener("abort", stop);
+  await killing;
+  if (pid !== void 0) running.delete(pid);
+  const ms = Math.round(performance2.now() - started);
+  return { exitCode: end.code, signal: end.signal, killed, stdout: stdout.read(), stderr: stderr.read().toString("utf8"), ms };
+}
+function start({ file: file2, args, cwd, env }) {
+  try {
+    return spawn(file2, args, { cwd, env, stdio: "pipe", detached: true });
+  } catch (cause) {
+    return messageOf(cause);
+  }
+}
+var WATCH_MS = 500;
+async function watchOver(pid, { most, user }, stop, signal) {
+  if (most === void 0) return;
+  const family = async () => user === void 0 ? [pid, ...(await descendants(pid)).map((it) => it.pid)] : ownedBy(user.uid);
+  while (!signal.aborted && !await outgrows(await family(), most)) await sleep(WATCH_MS, void 0, { signal }).catch(() => {
+  });
+  if (!signal.aborted) stop();
+}
+async function killAll() {
+  for (const end of running.values()) await end();
+}
+async function endTree(pid, ended) {
+  const family = await descendants(pid);
+  kill(pid, "SIGTERM");
+  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
+  const later2 = ended() ? [] : await descendants(pid);
+  await killTree(pid, [...family, ...later2]);
+}
+async function killTree(pid, family) {
+  for (const child of family) if (await isSame(child)) kill(child.pid, "SIGKILL");
+  kill(pid, "SIGKILL");
+  kill(-pid, "SIGKILL");
+}
+async function endUser(user, ended) {
+  await user.end("TERM");
+  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep(100);
+  await user.end("KILL");
+}
+function kill(pid, signal) {
+  try {
+    process.kill(pid, signal);
+  } catch {
+  }
+}
+var PIECES = 1024;
+function makeTail(limit) {
+  let chunks = [];
+  let pieces = [];
+  let bytes = 0;
+  return {
+    add(chunk) {
+      pieces.push(chunk);
+      bytes += chunk.length;
+      if (pieces.length === PIECES) {
+        chunks.push(Buffer.concat(pieces));
+        pieces = [];
+      }
+      if (bytes > 2 * limit) {
+        chunks = [Buffer.concat([...chunks, ...pieces]).subarray(-limit)];
+        pieces = [];
+        bytes = limit;
+      }
+    },
+    read: () => Buffer.concat([...chunks, ...pieces]).subarray(-limit)
+  };
 }
 function quote(word2) {
   return `'${word2.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+// action/src/checkout/git.ts
+var SETTINGS = [
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
+  ["core.untrackedCache", "false"],
+  ["core.attributesFile", "/dev/null"],
+  ["core.excludesFile", "/dev/null"],
+  ["core.autocrlf", "false"],
+  ["core.safecrlf", "false"],
+  ["core.fileMode", "true"],
+  ["core.symlinks", "true"],
+  ["core.protectHFS", "true"],
+  ["core.protectNTFS", "true"],
+  ["core.quotePath", "false"],
+  ["credential.helper", ""],
+  ["submodule.recurse", "false"],
+  ["fetch.recurseSubmodules", "false"],
+  ["diff.ignoreSubmodules", "all"],
+  ["protocol.allow", "never"],
+  ["protocol.https.allow", "always"],
+  ["protocol.http.allow", "always"],
+  ["http.followRedirects", "false"],
+  ["gc.auto", "0"],
+  ["maintenance.auto", "false"],
+  ["advice.addEmbeddedRepo", "false"],
+  ["init.defaultBranch", "main"]
+];
+function runGit(git, call2) {
+  const env = {
+    PATH: git.path,
+    HOME: git.home,
+    LANG: "C.UTF-8",
+    LC_ALL: "C.UTF-8",
+    GIT_DIR: `${git.workTree}/.git`,
+    GIT_WORK_TREE: git.workTree,
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_ATTR_NOSYSTEM: "1",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_LFS_SKIP_SMUDGE: "1",
+    GIT_OPTIONAL_LOCKS: "0",
+    GIT_NO_REPLACE_OBJECTS: "1",
+    GIT_ASKPASS: "/bin/false",
+    ...call2.env
+  };
+  const { input: input2, until, signal, keepBytes } = call2;
+  const args = [...SETTINGS.flatMap(([name, value]) => ["-c", `${name}=${value}`]), ...call2.args];
+  return run({
+    file: git.program,
+    args,
+    cwd: git.workTree,
+    env,
+    until,
+    signal,
+    ...input2 === void 0 ? {} : { input: input2 },
+    ...keepBytes === void 0 ? {} : { keepBytes }
+  });
+}
+function splitNul(bytes) {
+  const parts = [];
+  for (let from = 0; from < bytes.length; ) {
+    const at = bytes.indexOf(0, from);
+    const to = at === -1 ? bytes.length : at;
+    parts.push(bytes.subarray(from, to));
+    from = to + 1;
+  }
+  return parts;
+}
+
+// action/src/checkout/workspace.ts
+async function makeWorkspace(temp) {
+  await mkdir2(temp, { recursive: true });
+  const root = await mkdtemp(join2(temp, "agent-pool-"));
+  const sockets = await mkdtemp(join2(tmpdir2(), "ap-"));
+  const names = ["repo", "home", "tmp", "given", "hidden"];
+  for (const name of names) await mkdir2(join2(root, name), { mode: 448 });
+  return {
+    repo: join2(root, "repo"),
+    home: join2(root, "home"),
+    tmp: join2(root, "tmp"),
+    given: join2(root, "given"),
+    hidden: join2(root, "hidden"),
+    sockets,
+    async [Symbol.asyncDispose]() {
+      for (const folder of [root, sockets]) await removeTree(folder);
+    }
+  };
+}
+var SYSTEM_PATH = "/usr/bin:/bin";
+async function removeTree(folder) {
+  try {
+    await rm2(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    const env = { PATH: SYSTEM_PATH };
+    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance3.now() + MINUTE_MS });
+    await rm2(folder, { recursive: true, force: true }).catch(() => {
+    });
+  }
+}
+var FETCH_TRIES = 3;
+var REVOKE_TRIES = 5;
+var FETCH_MS = 10 * MINUTE_MS;
+var TOO_LARGE = "Its files alone, without their history, are fetched, for ten minutes at most: a repository that takes longer needs a runner nearer to GitHub, or its large files kept elsewhere.";
+async function fetchBase(deps, workspace, checkout) {
+  const fetched = await fetchCommit(deps, workspace, checkout);
+  const revoked = await revokeToken(deps, checkout.token);
+  if (!fetched.ok) return fetched;
+  if (!revoked.ok) return revoked;
+  const git = fetched.value;
+  const checkedOut = await runGit(git, {
+    args: ["checkout", "--quiet", "--force", "--detach", checkout.base],
+    until: deps.until,
+    signal: deps.signal
+  });
+  if (checkedOut.killed) return err(blocked("fetchFailed", `git could not check out ${checkout.base} in time. ${TOO_LARGE}`));
+  if (checkedOut.exitCode !== 0)
+    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${whyFailed(checkedOut)}`));
+  return ok(git);
+}
+async function fetchCommit(deps, workspace, checkout) {
+  if (!isSafeUrl(checkout.cloneUrl))
+    return err(blocked("fetchFailed", "The clone address must be https and hold no credentials."));
+  const { path } = deps.surroundings;
+  const program = await findProgram(path, "git");
+  if (program === void 0) return err(blocked("fetchFailed", "There is no git on the runner's PATH."));
+  const git = { program, workTree: workspace.repo, home: workspace.hidden, path };
+  const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
+  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${whyFailed(initialised)}`));
+  await mkdir2(join2(workspace.repo, ".git", "hooks"), { recursive: true });
+  const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
+  const { origin } = new URL(checkout.cloneUrl);
+  const env = {
+    ...deps.surroundings.network,
+    GIT_CONFIG_COUNT: "1",
+    GIT_CONFIG_KEY_0: `http.${origin}/.extraheader`,
+    GIT_CONFIG_VALUE_0: `AUTHORIZATION: basic ${basic}`
+  };
+  const args = [
+    "fetch",
+    "--quiet",
+    "--depth=1",
+    "--no-tags",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+    checkout.cloneUrl,
+    checkout.base
+  ];
+  for (let tries = 1; ; tries += 1) {
+    const until = Math.min(deps.until, performance3.now() + FETCH_MS);
+    const fetched = await runGit(git, { args, env, until, signal: deps.signal });
+    if (fetched.exitCode === 0) return ok(git);
+    if (fetched.killed) return err(blocked("fetchFailed", `git could not fetch ${checkout.base} in time. ${TOO_LARGE}`));
+    if (tries === FETCH_TRIES) return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${whyFailed(fetched)}.`));
+    await sleep2(tries * 2 * SECOND_MS);
+  }
+}
+async function revokeToken(deps, token) {
+  let message = "";
+  for (let tries = 1; tries <= REVOKE_TRIES; tries += 1) {
+    try {
+      const url2 = new URL(`${deps.surroundings.githubApiUrl}/installation/token`);
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept: "application/vnd.github+json",
+        "user-agent": "agent-pool-action"
+      };
+      const response = await deps.dispatcher.request({
+        origin: url2.origin,
+        path: url2.pathname,
+        method: "DELETE",
+        headers,
+        headersTimeout: 15 * SECOND_MS
+      });
+      await response.body.dump();
+      if (response.statusCode === 204 || response.statusCode === 401) return ok(void 0);
+      message = `HTTP ${String(response.statusCode)}`;
+    } catch (cause) {
+      message = messageOf(cause);
+    }
+    if (tries < REVOKE_TRIES) await sleep2(tries * SECOND_MS);
+  }
+  return err(
+    blocked(
+      "fetchFailed",
+      `The token of the fetch could not be revoked (${message}), so nothing was started with it still valid.`
+    )
+  );
+}
+var GUIDES = ["AGENTS.md", "CLAUDE.md"];
+var MAX_GUIDE_BYTES = 48 * 1024;
+async function writeGuides(git, workspace, base) {
+  const texts = [];
+  for (const name of GUIDES) {
+    const shown = await runGit(git, {
+      args: ["cat-file", "blob", `${base}:${name}`],
+      until: performance3.now() + MINUTE_MS,
+      keepBytes: 1024 * 1024
+    });
+    const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
+    if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
+  }
+  if (texts.length === 0) return void 0;
+  const path = join2(workspace.given, "guide.md");
+  await writeFile2(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
+    mode: 256
+  });
+  return path;
+}
+
+// action/src/runner/log.ts
+import { performance as performance4 } from "node:perf_hooks";
+function makeLog() {
+  const started = performance4.now();
+  return (phase, facts = {}) => {
+    const seconds = ((performance4.now() - started) / 1e3).toFixed(1).padStart(7);
+    const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
+    info([`${seconds} s  ${phase}`, ...told].join("  "));
+  };
+}
+
+// action/src/job/app-client.ts
+var import_undici3 = __toESM(require_undici(), 1);
+import { performance as performance5 } from "node:perf_hooks";
+import { setTimeout as sleep3 } from "node:timers/promises";
+
+// src/core/wire/json.ts
+function parseRecord(text2) {
+  try {
+    return record2(JSON.parse(text2));
+  } catch {
+    return void 0;
+  }
+}
+function record2(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
+}
+function textOf(value) {
+  return typeof value === "string" ? value : "";
 }
 
 // action/src/harness/reading.ts
@@ -41467,7 +41914,7 @@ function findHarness(name) {
   return Object.entries(HARNESS).find(([known]) => known === name)?.[1];
 }
 
-// action/src/app-client.ts
+// action/src/job/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;
 var OUTCOME_PATIENCE_MS = 10 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
@@ -41476,14 +41923,14 @@ var LONGEST_ASKED_MS = MINUTE_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 function connectApp({ appUrl, attempt }, dispatcher) {
-  const pause = (ms, signal) => sleep(ms, void 0, { signal }).catch(() => {
+  const pause = (ms, signal) => sleep3(ms, void 0, { signal }).catch(() => {
   });
   return makeAppClient({
     appUrl,
     attempt,
     dispatcher,
     sleep: pause,
-    now: () => performance2.now(),
+    now: () => performance5.now(),
     random: () => Math.random()
   });
 }
@@ -41594,8 +42041,8 @@ function parseJson(text2) {
   }
 }
 
-// action/src/claimed.ts
-import { performance as performance18 } from "node:perf_hooks";
+// action/src/job/claimed.ts
+import { performance as performance19 } from "node:perf_hooks";
 var import_undici7 = __toESM(require_undici(), 1);
 
 // src/core/wire/cost.ts
@@ -41604,847 +42051,23 @@ function costOf(usage, price) {
   return MicroUsd(Number((micro + 999999n) / 1000000n));
 }
 
-// action/src/attempt.ts
+// action/src/job/attempt.ts
 var import_undici6 = __toESM(require_undici(), 1);
 import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance14 } from "node:perf_hooks";
+import { performance as performance15 } from "node:perf_hooks";
 
-// action/src/usage.ts
-function combine(a, b, by) {
-  return {
-    inputTokens: by(a.inputTokens, b.inputTokens),
-    outputTokens: by(a.outputTokens, b.outputTokens),
-    cacheReadTokens: by(a.cacheReadTokens, b.cacheReadTokens),
-    cacheWriteTokens: by(a.cacheWriteTokens, b.cacheWriteTokens),
-    cacheWrite1hTokens: by(a.cacheWrite1hTokens, b.cacheWrite1hTokens),
-    reasoningTokens: by(a.reasoningTokens, b.reasoningTokens)
-  };
-}
-
-// action/src/allowance.ts
-function makeAllowance(budgetMicroUsd, price) {
-  return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
-}
-var MAX_OUTPUT_TOKENS = 32e3;
-var MIN_OUTPUT_TOKENS = 4e3;
-var OUTPUT_SHARE = 4;
-function maxOutputTokens({ microUsd, price }) {
-  if (price.output === 0) return MAX_OUTPUT_TOKENS;
-  const affordable = Math.floor(microUsd * 1e6 / price.output / OUTPUT_SHARE);
-  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
-}
-function worstCase(call2, price) {
-  const kinds = [
-    { kind: "inputTokens", price: price.input },
-    { kind: "cacheWriteTokens", price: price.cacheWrite },
-    ...call2.longCache ? [{ kind: "cacheWrite1hTokens", price: price.cacheWrite1h }] : []
-  ];
-  const dearest = kinds.reduce((a, b) => b.price > a.price ? b : a);
-  return { ...NO_USAGE, [dearest.kind]: call2.inputTokens, outputTokens: call2.maxTokens };
-}
-function reserve(allowance, worst) {
-  const reserved = combine(allowance.reserved, worst, add);
-  if (costOf(combine(allowance.usage, reserved, add), allowance.price) > allowance.budgetMicroUsd) return false;
-  allowance.reserved = reserved;
-  return true;
-}
-function settle2(allowance, worst, used) {
-  allowance.reserved = combine(allowance.reserved, worst, (a, b) => a - b);
-  if (used === "nothing") return;
-  const { usage, estimated } = used === "unknown" ? { usage: worst, estimated: true } : used;
-  allowance.usage = combine(allowance.usage, usage, add);
-  allowance.estimated ||= estimated;
-}
-function add(a, b) {
-  return a + b;
-}
-
-// action/src/detect.ts
-import { access as access3 } from "node:fs/promises";
-import { join as join2 } from "node:path";
-import { performance as performance4 } from "node:perf_hooks";
-
-// action/src/process.ts
-import { spawn } from "node:child_process";
-import { performance as performance3 } from "node:perf_hooks";
-import { setTimeout as sleep2 } from "node:timers/promises";
-
-// action/src/family.ts
-import { readdir as readdir2, readFile } from "node:fs/promises";
-import { totalmem } from "node:os";
-async function descendants(root) {
-  const parents = /* @__PURE__ */ new Map();
-  const starts = /* @__PURE__ */ new Map();
-  for (const name of await readdir2("/proc").catch(() => [])) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat3 = await readStat(Number(name));
-    if (stat3 === void 0) continue;
-    parents.set(Number(name), stat3.parent);
-    starts.set(Number(name), stat3.start);
-  }
-  const isBelow = (pid) => {
-    for (let at = parents.get(pid), hops = 0; at !== void 0 && at > 1 && hops < 1e3; at = parents.get(at), hops += 1)
-      if (at === root) return true;
-    return false;
-  };
-  return [...parents.keys()].filter(isBelow).map((pid) => ({ pid, start: starts.get(pid) ?? "" }));
-}
-async function ownedBy(uid) {
-  const pids = (await readdir2("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const statuses = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/status`, "utf8").catch(() => "")));
-  return pids.filter((_, at) => new RegExp(`^Uid:\\t${uid}\\t`, "m").test(statuses[at] ?? "")).map(Number);
-}
-async function isSame(relative) {
-  return (await readStat(relative.pid))?.start === relative.start;
-}
-async function readStat(pid) {
-  const text2 = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  const fields = text2.slice(text2.lastIndexOf(")") + 2).split(" ");
-  return fields.length < 20 ? void 0 : { parent: Number(fields[1]), start: fields[19] ?? "" };
-}
-function spareMemory() {
-  const constrained = process.constrainedMemory();
-  return 0.75 * Math.min(totalmem(), constrained === 0 ? Infinity : constrained);
-}
-async function outgrows(family, most) {
-  if (family.length > most.processes) return true;
-  const sizes = await Promise.all(family.map(readOwnBytes));
-  return sizes.reduce((sum, size) => sum + size, 0) > most.bytes;
-}
-async function readOwnBytes(pid) {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^RssAnon:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
-}
-
-// action/src/process.ts
-var KEEP_BYTES = 32 * 1024 * 1024;
-var GRACE_MS = 2e3;
-var running = /* @__PURE__ */ new Map();
-async function run(command) {
-  const nothing = { signal: null, stdout: Buffer.alloc(0), stderr: "", ms: 0 };
-  if (command.signal?.aborted) return { ...nothing, exitCode: null, killed: true };
-  const started = performance3.now();
-  const child = start(command);
-  if (typeof child === "string") return { ...nothing, exitCode: 127, killed: false, stderr: child };
-  const { pid } = child;
-  const endNow = async (first) => command.user === void 0 ? killTree(first, await descendants(first)) : command.user.end("KILL");
-  if (pid !== void 0) running.set(pid, () => endNow(pid));
-  const stdout = makeTail(command.keepBytes ?? KEEP_BYTES);
-  const stderr = makeTail(command.keepBytes ?? 64 * 1024);
-  child.stdout.on("data", stdout.add);
-  child.stderr.on("data", stderr.add);
-  child.stdin.on("error", () => {
-  });
-  child.stdin.end(command.input ?? "");
-  let killed = false;
-  let killing;
-  const stop = () => {
-    killed = true;
-    const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-    if (pid !== void 0) killing ??= command.user ? endUser(command.user, hasEnded) : endTree(pid, hasEnded);
-  };
-  const timer = setTimeout(stop, Math.max(0, Math.min(command.until - started, 2 ** 31 - 1)));
-  command.signal?.addEventListener("abort", stop, { once: true });
-  const watch = new AbortController();
-  if (pid !== void 0) void watchOver(pid, command, stop, watch.signal);
-  const end = await new Promise((resolve) => {
-    child.once("error", (error3) => {
-      stderr.add(Buffer.from(error3.message));
-      resolve({ code: 127, signal: null });
-    });
-    child.once("close", (code, signal) => resolve({ code, signal }));
-    child.once("exit", (code, signal) => setTimeout(() => resolve({ code, signal }), 2 * GRACE_MS).unref());
-  });
-  clearTimeout(timer);
-  watch.abort();
-  command.signal?.removeEventListener("abort", stop);
-  await killing;
-  if (pid !== void 0) running.delete(pid);
-  const ms = Math.round(performance3.now() - started);
-  return { exitCode: end.code, signal: end.signal, killed, stdout: stdout.read(), stderr: stderr.read().toString("utf8"), ms };
-}
-function start({ file: file2, args, cwd, env }) {
-  try {
-    return spawn(file2, args, { cwd, env, stdio: "pipe", detached: true });
-  } catch (cause) {
-    return messageOf(cause);
-  }
-}
-var WATCH_MS = 500;
-async function watchOver(pid, { most, user }, stop, signal) {
-  if (most === void 0) return;
-  const family = async () => user === void 0 ? [pid, ...(await descendants(pid)).map((it) => it.pid)] : ownedBy(user.uid);
-  while (!signal.aborted && !await outgrows(await family(), most)) await sleep2(WATCH_MS, void 0, { signal }).catch(() => {
-  });
-  if (!signal.aborted) stop();
-}
-async function killAll() {
-  for (const end of running.values()) await end();
-}
-async function endTree(pid, ended) {
-  const family = await descendants(pid);
-  kill(pid, "SIGTERM");
-  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep2(100);
-  const later2 = ended() ? [] : await descendants(pid);
-  await killTree(pid, [...family, ...later2]);
-}
-async function killTree(pid, family) {
-  for (const child of family) if (await isSame(child)) kill(child.pid, "SIGKILL");
-  kill(pid, "SIGKILL");
-  kill(-pid, "SIGKILL");
-}
-async function endUser(user, ended) {
-  await user.end("TERM");
-  for (let waited = 0; waited < GRACE_MS && !ended(); waited += 100) await sleep2(100);
-  await user.end("KILL");
-}
-function kill(pid, signal) {
-  try {
-    process.kill(pid, signal);
-  } catch {
-  }
-}
-var PIECES = 1024;
-function makeTail(limit) {
-  let chunks = [];
-  let pieces = [];
-  let bytes = 0;
-  return {
-    add(chunk) {
-      pieces.push(chunk);
-      bytes += chunk.length;
-      if (pieces.length === PIECES) {
-        chunks.push(Buffer.concat(pieces));
-        pieces = [];
-      }
-      if (bytes > 2 * limit) {
-        chunks = [Buffer.concat([...chunks, ...pieces]).subarray(-limit)];
-        pieces = [];
-        bytes = limit;
-      }
-    },
-    read: () => Buffer.concat([...chunks, ...pieces]).subarray(-limit)
-  };
-}
-
-// action/src/git.ts
-var SETTINGS = [
-  ["core.hooksPath", "/dev/null"],
-  ["core.fsmonitor", "false"],
-  ["core.untrackedCache", "false"],
-  ["core.attributesFile", "/dev/null"],
-  ["core.excludesFile", "/dev/null"],
-  ["core.autocrlf", "false"],
-  ["core.safecrlf", "false"],
-  ["core.fileMode", "true"],
-  ["core.symlinks", "true"],
-  ["core.protectHFS", "true"],
-  ["core.protectNTFS", "true"],
-  ["core.quotePath", "false"],
-  ["credential.helper", ""],
-  ["submodule.recurse", "false"],
-  ["fetch.recurseSubmodules", "false"],
-  ["diff.ignoreSubmodules", "all"],
-  ["protocol.allow", "never"],
-  ["protocol.https.allow", "always"],
-  ["protocol.http.allow", "always"],
-  ["http.followRedirects", "false"],
-  ["gc.auto", "0"],
-  ["maintenance.auto", "false"],
-  ["advice.addEmbeddedRepo", "false"],
-  ["init.defaultBranch", "main"]
-];
-function runGit(git, call2) {
-  const env = {
-    PATH: git.path,
-    HOME: git.home,
-    LANG: "C.UTF-8",
-    LC_ALL: "C.UTF-8",
-    GIT_DIR: `${git.workTree}/.git`,
-    GIT_WORK_TREE: git.workTree,
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_ATTR_NOSYSTEM: "1",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_LFS_SKIP_SMUDGE: "1",
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_NO_REPLACE_OBJECTS: "1",
-    GIT_ASKPASS: "/bin/false",
-    ...call2.env
-  };
-  const { input: input2, until, signal, keepBytes } = call2;
-  const args = [...SETTINGS.flatMap(([name, value]) => ["-c", `${name}=${value}`]), ...call2.args];
-  return run({
-    file: git.program,
-    args,
-    cwd: git.workTree,
-    env,
-    until,
-    signal,
-    ...input2 === void 0 ? {} : { input: input2 },
-    ...keepBytes === void 0 ? {} : { keepBytes }
-  });
-}
-function splitNul(bytes) {
-  const parts = [];
-  for (let from = 0; from < bytes.length; ) {
-    const at = bytes.indexOf(0, from);
-    const to = at === -1 ? bytes.length : at;
-    parts.push(bytes.subarray(from, to));
-    from = to + 1;
-  }
-  return parts;
-}
-
-// action/src/inputs.ts
-import { access as access2, constants as constants3, stat as stat2 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, isAbsolute, join } from "node:path";
-var Given = external_exports.object({
-  attempt: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
-  appUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
-  key: external_exports.string().max(1e4).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters")
-});
-var Address = external_exports.string().refine((it) => isSafeUrl(it), "must be the provider's https address");
-var NETWORK = /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
-function readInputs() {
-  const key = getInput("key");
-  if (key !== "") setSecret(key);
-  delete process.env["INPUT_KEY"];
-  const given = Given.safeParse({
-    attempt: getInput("attempt"),
-    appUrl: getInput("app-url").replace(/\/+$/, ""),
-    key
-  });
-  if (!given.success) return err(describe3(toInputName(given.error.issues[0]?.path), given.error));
-  const upstreams = {};
-  for (const provider of PROVIDERS) {
-    const name = `${provider}-base-url`;
-    const address = Address.safeParse(getInput(name) || PROVIDER_URLS[provider]);
-    if (!address.success) return err(describe3(name, address.error));
-    upstreams[provider] = new URL(address.data);
-  }
-  const all = upstreams;
-  return ok({ ...given.data, upstreams: all, surroundings: readSurroundings(process.env, Object.values(all)) });
-}
-function describe3(name, error3) {
-  return `The input \`${name}\` ${error3.issues[0]?.message ?? "is not valid"}.`;
-}
-function readSurroundings(env, upstreams, execPath = process.execPath) {
-  const temp = env["RUNNER_TEMP"] || tmpdir();
-  const network = {};
-  for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
-  const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
-  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
-  return {
-    // Behind the job's own choice of Node stands the one that runs this Action.
-    path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
-    temp,
-    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
-    hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
-    githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
-    network,
-    // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
-    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname: hostname3 }) => isLoopback(hostname3))
-  };
-}
-function absolute(path) {
-  return path.split(delimiter).filter((it) => isAbsolute(it));
-}
-async function findProgram(path, name) {
-  for (const folder of absolute(path)) {
-    const program = join(folder, name);
-    const found = await access2(program, constants3.X_OK).then(() => stat2(program)).catch(() => void 0);
-    if (found?.isFile()) return program;
-  }
-  return void 0;
-}
-function isSafeUrl(text2) {
-  const url2 = URL.parse(text2);
-  if (url2 === null || url2.username !== "" || url2.password !== "") return false;
-  return url2.protocol === "https:" || url2.protocol === "http:" && isLoopback(url2.hostname);
-}
-function isLoopback(host) {
-  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-function toInputName(path) {
-  return String(path?.[0] ?? "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-// action/src/detect.ts
-var READ = ["package.json", "pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini", "go.mod", "Cargo.toml", "Makefile"];
-var TOOLS = ["npm", "pnpm", "yarn", "bun", "pytest", "go", "cargo", "make"];
-var INSTALLED = ["node_modules", ".venv/bin/pytest", "vendor", "~/go/pkg/mod", "~/.cargo/registry"];
-function detectChecks(shown) {
-  const found = [ofNode(shown), ofPython(shown), ofGo(shown), ofRust(shown)].filter((it) => it !== void 0);
-  return found.length > 0 ? found : ofMake(shown);
-}
-var PLACEHOLDER = /no test specified/;
-function ofNode({ names, texts, tools, installed }) {
-  const manifest = parseRecord(texts["package.json"] ?? "");
-  const scripts = manifest?.["scripts"];
-  const script = typeof scripts === "object" && scripts !== null && "test" in scripts ? scripts.test : void 0;
-  if (typeof script !== "string" || script.trim() === "" || PLACEHOLDER.test(script)) return void 0;
-  const needs = ["dependencies", "devDependencies"].some((it) => Object.keys(manifest?.[it] ?? {}).length > 0);
-  if (needs && !installed.has("node_modules")) return void 0;
-  const manager = names.has("pnpm-lock.yaml") ? "pnpm" : names.has("yarn.lock") ? "yarn" : names.has("bun.lock") || names.has("bun.lockb") ? "bun" : "npm";
-  if (!tools.has(manager)) return void 0;
-  return manager === "bun" ? "bun run test" : `${manager} test`;
-}
-function ofPython({ texts, tools, installed }) {
-  const files = ["pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini"];
-  if (!files.some((file2) => /\bpytest\b/.test(texts[file2] ?? ""))) return void 0;
-  if (installed.has(".venv/bin/pytest")) return ".venv/bin/pytest";
-  return tools.has("pytest") ? "pytest" : void 0;
-}
-function ofGo({ texts, tools, installed }) {
-  const text2 = texts["go.mod"];
-  if (text2 === void 0 || !tools.has("go")) return void 0;
-  const canRun = !/^require\b/m.test(text2) || installed.has("vendor") || installed.has("~/go/pkg/mod");
-  return canRun ? "go test ./..." : void 0;
-}
-function ofRust({ texts, tools, installed }) {
-  const text2 = texts["Cargo.toml"];
-  if (text2 === void 0 || !tools.has("cargo")) return void 0;
-  const needs = /^\[(?:[\w.'"()=, -]+\.)?(?:dev-|build-)?dependencies\b/m.test(text2);
-  return !needs || installed.has("vendor") || installed.has("~/.cargo/registry") ? "cargo test" : void 0;
-}
-function ofMake({ texts, tools }) {
-  return tools.has("make") && /^test\s*:(?!=)/m.test(texts["Makefile"] ?? "") ? ["make test"] : [];
-}
-var MAX_FILE_BYTES = 1024 * 1024;
-async function readShown(git, workspace, base) {
-  const until = performance4.now() + MINUTE_MS;
-  const listed2 = await runGit(git, { args: ["ls-tree", "--name-only", "-z", base], until });
-  const names = new Set(listed2.stdout.toString("utf8").split("\0"));
-  const texts = {};
-  for (const name of READ.filter((it) => names.has(it))) {
-    const shown = await runGit(git, { args: ["cat-file", "blob", `${base}:${name}`], until, keepBytes: MAX_FILE_BYTES });
-    if (shown.exitCode === 0) texts[name] = shown.stdout.toString("utf8");
-  }
-  const isThere = (path) => access3(path.startsWith("~/") ? join2(workspace.home, path.slice(2)) : join2(workspace.repo, path)).then(
-    () => true,
-    () => false
-  );
-  return {
-    names,
-    texts,
-    tools: await those(TOOLS, async (name) => await findProgram(git.path, name) !== void 0),
-    installed: await those(INSTALLED, isThere)
-  };
-}
-async function those(all, test) {
-  const results = await Promise.all(all.map(test));
-  return new Set(all.filter((_, at) => results[at]));
-}
-
-// action/src/homes.ts
-import { randomBytes } from "node:crypto";
-import { chmod as chmod2, lstat as lstat2, mkdir as mkdir3, rename as rename2 } from "node:fs/promises";
-import { join as join4 } from "node:path";
-import { performance as performance6 } from "node:perf_hooks";
-
-// action/src/workspace.ts
-var import_undici3 = __toESM(require_undici(), 1);
-import { mkdir as mkdir2, mkdtemp, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
-import { tmpdir as tmpdir2 } from "node:os";
+// action/src/checkout/git-index.ts
 import { join as join3 } from "node:path";
-import { performance as performance5 } from "node:perf_hooks";
-import { setTimeout as sleep3 } from "node:timers/promises";
-async function makeWorkspace(temp) {
-  await mkdir2(temp, { recursive: true });
-  const root = await mkdtemp(join3(temp, "agent-pool-"));
-  const sockets = await mkdtemp(join3(tmpdir2(), "ap-"));
-  const names = ["repo", "home", "tmp", "given", "hidden"];
-  for (const name of names) await mkdir2(join3(root, name), { mode: 448 });
-  return {
-    repo: join3(root, "repo"),
-    home: join3(root, "home"),
-    tmp: join3(root, "tmp"),
-    given: join3(root, "given"),
-    hidden: join3(root, "hidden"),
-    sockets,
-    async [Symbol.asyncDispose]() {
-      for (const folder of [root, sockets]) await removeTree(folder);
-    }
-  };
-}
-var SYSTEM_PATH = "/usr/bin:/bin";
-async function removeTree(folder) {
-  try {
-    await rm2(folder, { recursive: true, force: true, maxRetries: 3 });
-  } catch {
-    const env = { PATH: SYSTEM_PATH };
-    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance5.now() + MINUTE_MS });
-    await rm2(folder, { recursive: true, force: true }).catch(() => {
-    });
-  }
-}
-var FETCH_TRIES = 3;
-var REVOKE_TRIES = 5;
-var FETCH_MS = 10 * MINUTE_MS;
-var TOO_LARGE = "Its files alone, without their history, are fetched, for ten minutes at most: a repository that takes longer needs a runner nearer to GitHub, or its large files kept elsewhere.";
-async function fetchBase(deps, workspace, checkout) {
-  const fetched = await fetchCommit(deps, workspace, checkout);
-  const revoked = await revokeToken(deps, checkout.token);
-  if (!fetched.ok) return fetched;
-  if (!revoked.ok) return revoked;
-  const git = fetched.value;
-  const checkedOut = await runGit(git, {
-    args: ["checkout", "--quiet", "--force", "--detach", checkout.base],
-    until: deps.until,
-    signal: deps.signal
-  });
-  if (checkedOut.killed) return err(blocked("fetchFailed", `git could not check out ${checkout.base} in time. ${TOO_LARGE}`));
-  if (checkedOut.exitCode !== 0)
-    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${whyFailed(checkedOut)}`));
-  return ok(git);
-}
-async function fetchCommit(deps, workspace, checkout) {
-  if (!isSafeUrl(checkout.cloneUrl))
-    return err(blocked("fetchFailed", "The clone address must be https and hold no credentials."));
-  const { path } = deps.surroundings;
-  const program = await findProgram(path, "git");
-  if (program === void 0) return err(blocked("fetchFailed", "There is no git on the runner's PATH."));
-  const git = { program, workTree: workspace.repo, home: workspace.hidden, path };
-  const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
-  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${whyFailed(initialised)}`));
-  await mkdir2(join3(workspace.repo, ".git", "hooks"), { recursive: true });
-  const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
-  const { origin } = new URL(checkout.cloneUrl);
-  const env = {
-    ...deps.surroundings.network,
-    GIT_CONFIG_COUNT: "1",
-    GIT_CONFIG_KEY_0: `http.${origin}/.extraheader`,
-    GIT_CONFIG_VALUE_0: `AUTHORIZATION: basic ${basic}`
-  };
-  const args = [
-    "fetch",
-    "--quiet",
-    "--depth=1",
-    "--no-tags",
-    "--no-recurse-submodules",
-    "--no-write-fetch-head",
-    checkout.cloneUrl,
-    checkout.base
-  ];
-  for (let tries = 1; ; tries += 1) {
-    const until = Math.min(deps.until, performance5.now() + FETCH_MS);
-    const fetched = await runGit(git, { args, env, until, signal: deps.signal });
-    if (fetched.exitCode === 0) return ok(git);
-    if (fetched.killed) return err(blocked("fetchFailed", `git could not fetch ${checkout.base} in time. ${TOO_LARGE}`));
-    if (tries === FETCH_TRIES) return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${whyFailed(fetched)}.`));
-    await sleep3(tries * 2 * SECOND_MS);
-  }
-}
-async function revokeToken(deps, token) {
-  let message = "";
-  for (let tries = 1; tries <= REVOKE_TRIES; tries += 1) {
-    try {
-      const url2 = new URL(`${deps.surroundings.githubApiUrl}/installation/token`);
-      const headers = {
-        authorization: `Bearer ${token}`,
-        accept: "application/vnd.github+json",
-        "user-agent": "agent-pool-action"
-      };
-      const response = await deps.dispatcher.request({
-        origin: url2.origin,
-        path: url2.pathname,
-        method: "DELETE",
-        headers,
-        headersTimeout: 15 * SECOND_MS
-      });
-      await response.body.dump();
-      if (response.statusCode === 204 || response.statusCode === 401) return ok(void 0);
-      message = `HTTP ${String(response.statusCode)}`;
-    } catch (cause) {
-      message = messageOf(cause);
-    }
-    if (tries < REVOKE_TRIES) await sleep3(tries * SECOND_MS);
-  }
-  return err(
-    blocked(
-      "fetchFailed",
-      `The token of the fetch could not be revoked (${message}), so nothing was started with it still valid.`
-    )
-  );
-}
-var GUIDES = ["AGENTS.md", "CLAUDE.md"];
-var MAX_GUIDE_BYTES = 48 * 1024;
-async function writeGuides(git, workspace, base) {
-  const texts = [];
-  for (const name of GUIDES) {
-    const shown = await runGit(git, {
-      args: ["cat-file", "blob", `${base}:${name}`],
-      until: performance5.now() + MINUTE_MS,
-      keepBytes: 1024 * 1024
-    });
-    const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
-    if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
-  }
-  if (texts.length === 0) return void 0;
-  const path = join3(workspace.given, "guide.md");
-  await writeFile2(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
-    mode: 256
-  });
-  return path;
-}
-
-// action/src/homes.ts
-var OWN = ["home", "tmp", "repo"];
-var COPY_MS = 5 * MINUTE_MS;
-async function keepSetUp(workspace, until) {
-  await move(workspace.home, ofSetUp(workspace, "home"));
-  await drop(workspace, "tmp");
-  const kept = await copy(workspace, workspace.repo, ofSetUp(workspace, "repo"), until);
-  const seeded = await seed(workspace, ["home"], until);
-  return kept.ok ? seeded : kept;
-}
-async function emptyOf(workspace, names) {
-  for (const name of names) {
-    let at = workspace.home;
-    for (const part of name.split("/")) {
-      await chmod2(at, 448);
-      at = join4(at, part);
-      const found = await lstat2(at).catch(() => void 0);
-      if (found?.isDirectory() !== true || at === join4(workspace.home, name)) break;
-    }
-    await removeTree(at);
-    if (await lstat2(at).catch(() => void 0) !== void 0)
-      return err(blocked("setupFailed", `What set-up left in \`~/${name}\` can't be removed.`));
-  }
-  return ok(void 0);
-}
-async function whereSetUpEnded(workspace, until, work2) {
-  const aside = (name) => join4(workspace.hidden, `harness-${name}`);
-  for (const name of OWN) await move(workspace[name], aside(name));
-  const seeded = await seed(workspace, ["home", "repo"], until);
-  const done = seeded.ok ? ok(await work2()) : seeded;
-  for (const name of OWN) {
-    await drop(workspace, name);
-    await move(aside(name), workspace[name]);
-  }
-  return done;
-}
-function ofSetUp(workspace, name) {
-  return join4(workspace.hidden, `set-up-${name}`);
-}
-async function seed(workspace, names, until) {
-  await mkdir3(workspace.tmp, { mode: 448 });
-  for (const name of names) {
-    const copied = await copy(workspace, ofSetUp(workspace, name), workspace[name], until);
-    if (copied.ok) continue;
-    for (const missing of names) await mkdir3(workspace[missing], { recursive: true });
-    return copied;
-  }
-  return ok(void 0);
-}
-async function copy(workspace, from, to, until) {
-  const copied = await run({
-    file: "cp",
-    args: ["-a", "--reflink=auto", "--", from, to],
-    cwd: workspace.hidden,
-    env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
-    until: Math.min(until, performance6.now() + COPY_MS)
-  });
-  if (copied.exitCode === 0) return ok(void 0);
-  return err(blocked("setupFailed", `What set-up left can't be copied: ${whyFailed(copied)}.`));
-}
-async function move(from, to) {
-  await chmod2(from, 448);
-  await rename2(from, to);
-}
-async function drop(workspace, name) {
-  const gone = join4(workspace.hidden, `gone-${randomBytes(6).toString("hex")}`);
-  await move(workspace[name], gone);
-  await removeTree(gone);
-}
-
-// action/src/verify.ts
-import { performance as performance7 } from "node:perf_hooks";
-
-// action/src/failing-log.ts
-import { stripVTControlCharacters } from "node:util";
-var FAILED_TEST = [
-  /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
-  /^\s*● (.+)$/,
-  /^\s*[✖✗×]\s+(?!failing tests:$)(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
-  /^\s*not ok \d+\s*-?\s*(.*)$/,
-  /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/,
-  /^\s*--- FAIL: (\S+)/,
-  /^test (\S+) \.\.\. FAILED$/,
-  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i
-];
-var FAILURE = [
-  /\bpanicked at\b/,
-  /^(?:E {2,}|Traceback \(most recent call last\))/,
-  /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
-  /^error(?:\[E\d+\])?: /,
-  /^npm (?:error|ERR!) /,
-  /^panic: /
-];
-var PASSED_TEST = [
-  /^\s*[✓✔√] /,
-  /^\s*ok \d+ /,
-  / PASSED\s+\[ *\d+%\]$/,
-  /^\s*--- PASS: /,
-  /^=== (?:RUN|PAUSE|CONT) /,
-  /^test \S+ \.\.\. ok$/
-];
-var STARTS = [...FAILED_TEST, ...FAILURE];
-var LINES_BEFORE = 2;
-var LINES_AFTER = 12;
-var GAP = "\n[…]\n";
-function relevantPart(log, max) {
-  const whole2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
-  if (whole2.length <= max) return whole2;
-  const text2 = whole2.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
-  if (text2.length <= max) return text2;
-  const tail = cutFront(text2, Math.floor(max / 3));
-  const room = max - tail.length - 2 * GAP.length;
-  const lines = text2.slice(0, -tail.length).split("\n");
-  let first = "";
-  let shown = 0;
-  for (const [at, line] of lines.entries()) {
-    if (at < shown || !STARTS.some((form) => form.test(line))) continue;
-    const from = Math.max(shown, at - LINES_BEFORE);
-    const part = lines.slice(from, at + 1 + LINES_AFTER).join("\n");
-    first += from === 0 ? part : `${from > shown ? GAP : "\n"}${part}`;
-    shown = at + 1 + LINES_AFTER;
-    if (first.length >= room) break;
-  }
-  return first === "" ? cutFront(text2, max) : `${cut(first, room)}${GAP}${tail}`;
-}
-function failuresIn(log) {
-  const names = /* @__PURE__ */ new Set();
-  for (const line of stripVTControlCharacters(log).split(/\r?\n/)) {
-    const groups = FAILED_TEST.map((form) => form.exec(line)).find((match) => match !== null);
-    if (groups !== void 0) names.add(groups.slice(1).join(" ").trim());
-  }
-  return names;
-}
-
-// action/src/verify.ts
-var SETUP_LIMIT_MS = 15 * MINUTE_MS;
-var VERIFY_LIMIT_MS = 15 * MINUTE_MS;
-var BASELINE_LIMIT_MS = 10 * MINUTE_MS;
-var RERUN_LIMIT_MS = 2 * MINUTE_MS;
-var MAX_PROCESSES = 4096;
-var KEEP_BYTES2 = 1024 * 1024;
-async function runSetup(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance7.now() + SETUP_LIMIT_MS);
-  for (const line of commands) {
-    const ended = await place.sandbox.run({
-      ...bounded(line),
-      reach: { to: "registries" },
-      ...limits2,
-      until,
-      keepBytes: 64 * 1024
-    });
-    if (ended.exitCode === 0 && !ended.killed) continue;
-    const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
-    const said = cutFront(toLog(ended, place.workspace), 1500);
-    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
-${said}`));
-  }
-  return ok(void 0);
-}
-async function runBaseline(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance7.now() + BASELINE_LIMIT_MS);
-  const runs = /* @__PURE__ */ new Map();
-  for (const line of commands) {
-    if (performance7.now() >= until) break;
-    const ran = await runCheck(place, line, { ...limits2, until });
-    if (ran.exitCode !== null) runs.set(line, ran);
-  }
-  return runs;
-}
-async function runVerification(place, commands, baseline, limits2) {
-  const within = { ...limits2, until: Math.min(limits2.until, performance7.now() + VERIFY_LIMIT_MS) };
-  const results = [];
-  for (const command of commands) {
-    const ran = await runCheck(place, command, within);
-    const before = compare(baseline.get(command), ran);
-    const failed = ran.exitCode !== 0 && before !== "failed";
-    const flaky = failed && isWorthRerunning(ran) && (await runCheck(place, command, within)).exitCode === 0;
-    const output2 = ran.exitCode === 0 ? "" : relevantPart(ran.log, MAX_CHECK_OUTPUT);
-    const result = { command, exitCode: flaky ? 0 : ran.exitCode, output: output2, ms: ran.ms, before, flaky };
-    results.push(result);
-    if (failed && !flaky) return { results, failure: result };
-  }
-  return { results, failure: void 0 };
-}
-function compare(before, after) {
-  if (before === void 0) return "unknown";
-  if (before.exitCode === 0) return "passed";
-  if (after.exitCode === 0) return "failed";
-  const known = failuresIn(before.log);
-  const now = failuresIn(after.log);
-  const isSame2 = before.exitCode === after.exitCode && [...now].every((name) => known.has(name)) && now.size > 0 === known.size > 0;
-  return isSame2 ? "failed" : "failedOtherwise";
-}
-function isWorthRerunning({ exitCode, ms }) {
-  return exitCode !== null && !couldNotStart(exitCode) && ms <= RERUN_LIMIT_MS;
-}
-async function runCheck(place, line, limits2) {
-  const ended = await place.sandbox.run({ ...bounded(line), reach: { to: "nothing" }, ...limits2, keepBytes: KEEP_BYTES2 });
-  return { exitCode: ended.killed ? null : ended.exitCode ?? 128, log: toLog(ended, place.workspace), ms: ended.ms };
-}
-function bounded(line) {
-  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
-  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null
-${line}`, most };
-}
-function toLog(ended, { repo, home }) {
-  const text2 = `${ended.stdout.toString("utf8")}
-${ended.stderr}`.trim();
-  return text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
-}
-
-// action/src/checks.ts
-var NO_CHECKS = { source: "ci", commands: [] };
-async function findChecks(place, claim3) {
-  const { verify } = claim3.commands;
-  if (verify === "detect") {
-    const commands = detectChecks(await readShown(place.git, place.workspace, claim3.checkout.base));
-    return commands.length === 0 ? NO_CHECKS : { source: "detected", commands };
-  }
-  return typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify };
-}
-async function learnBaseline(place, checks, limits2) {
-  if (checks.commands.length === 0) return { checks, baseline: /* @__PURE__ */ new Map() };
-  const { log, workspace } = place;
-  const ran = await whereSetUpEnded(workspace, limits2.until, () => runBaseline(place, checks.commands, limits2));
-  const baseline = ran.ok ? ran.value : /* @__PURE__ */ new Map();
-  log("ran the repository's checks before the work", {
-    commands: checks.commands.length,
-    passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
-    unknown: checks.commands.length - baseline.size
-  });
-  if (checks.source !== "detected") return { checks, baseline };
-  const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
-  return { checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline };
-}
-function expectedOf({ checks, baseline }) {
-  const fails = (command) => (baseline.get(command)?.exitCode ?? 0) !== 0;
-  return {
-    mustPass: checks.commands.filter((command) => !fails(command)),
-    failing: checks.commands.filter(fails)
-  };
-}
-
-// action/src/git-index.ts
-import { join as join5 } from "node:path";
-import { performance as performance8 } from "node:perf_hooks";
+import { performance as performance6 } from "node:perf_hooks";
 var MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 function callWithIndex(git, workspace) {
-  const env = { GIT_INDEX_FILE: join5(workspace.hidden, "index") };
+  const env = { GIT_INDEX_FILE: join3(workspace.hidden, "index") };
   return async (args, more = {}) => {
     const ended = await runGit(git, {
       ...more,
       args,
       env,
-      until: performance8.now() + 2 * MINUTE_MS,
+      until: performance6.now() + 2 * MINUTE_MS,
       keepBytes: MAX_OUTPUT_BYTES
     });
     return ended.stdout.length < MAX_OUTPUT_BYTES ? ended : { ...ended, exitCode: 128, stderr: "its answer is too long" };
@@ -42480,16 +42103,16 @@ async function withoutIgnored(call2, paths) {
   return ok(paths.filter((it) => !ignored.has(it.toString("latin1"))));
 }
 
-// action/src/snapshot.ts
-import { lstat as lstat6, rm as rm4 } from "node:fs/promises";
-import { join as join7 } from "node:path";
+// action/src/checkout/snapshot.ts
+import { lstat as lstat5, rm as rm4 } from "node:fs/promises";
+import { join as join5 } from "node:path";
 
-// action/src/attributes.ts
-import { lstat as lstat4, readFile as readFile2, readlink as readlink2, rename as rename3, rm as rm3, writeFile as writeFile3 } from "node:fs/promises";
-import { join as join6 } from "node:path";
+// action/src/checkout/attributes.ts
+import { lstat as lstat3, readFile as readFile2, readlink as readlink2, rename as rename2, rm as rm3, writeFile as writeFile3 } from "node:fs/promises";
+import { join as join4 } from "node:path";
 
-// action/src/walk.ts
-import { access as access4, constants as constants4, lstat as lstat3, readdir as readdir3 } from "node:fs/promises";
+// action/src/checkout/walk.ts
+import { access as access3, constants as constants4, lstat as lstat2, readdir as readdir3 } from "node:fs/promises";
 var ATTRIBUTES = ".gitattributes";
 async function walk(repo) {
   const repositories = [];
@@ -42498,7 +42121,7 @@ async function walk(repo) {
   async function look(folder) {
     if (folder.length > 0) at = Buffer.from(folder);
     const full = below(repo, folder);
-    await access4(full, constants4.R_OK | constants4.X_OK);
+    await access3(full, constants4.R_OK | constants4.X_OK);
     for (const entry of await readdir3(full, { withFileTypes: true, encoding: "buffer" })) {
       const path = folder.length === 0 ? entry.name : Buffer.concat([folder, Buffer.from("/"), entry.name]);
       const name = entry.name.toString("latin1");
@@ -42521,13 +42144,13 @@ function below(folder, path) {
 }
 async function hasRealFolder(repo, path) {
   for (let at = path.indexOf("/"); at !== -1; at = path.indexOf("/", at + 1)) {
-    const found = await lstat3(below(repo, path.subarray(0, at))).catch(() => void 0);
+    const found = await lstat2(below(repo, path.subarray(0, at))).catch(() => void 0);
     if (found === void 0 || !found.isDirectory()) return false;
   }
   return true;
 }
 
-// action/src/attributes.ts
+// action/src/checkout/attributes.ts
 var MAX_BYTES = 100 * 1024 * 1024;
 async function holdBackAttributes(call2, repo, { found, tracked, aside }) {
   const ofBase = new Map(tracked.filter((it) => isAttributes(it.path)).map((it) => [it.path.toString("latin1"), it]));
@@ -42537,7 +42160,7 @@ async function holdBackAttributes(call2, repo, { found, tracked, aside }) {
   for (const path of [...own2.value, ...[...ofBase.values()].map((it) => it.path)]) {
     if (!await hasRealFolder(repo, path)) continue;
     const full = below(repo, path);
-    const there = await lstat4(full).catch(() => void 0);
+    const there = await lstat3(full).catch(() => void 0);
     if (there?.isDirectory()) continue;
     const stored = there === void 0 ? ok(void 0) : await readStored(full, there);
     if (!stored.ok) return unreadable(`\`${path.toString("utf8")}\` can't be read: ${stored.error}`);
@@ -42545,8 +42168,8 @@ async function holdBackAttributes(call2, repo, { found, tracked, aside }) {
     const old = entry === void 0 ? void 0 : await call2(["cat-file", "blob", entry.id]);
     if (old !== void 0 && old.exitCode !== 0) return unreadable(`git could not read attributes: ${whyFailed(old)}`);
     if (stored.value !== void 0 && stored.value.mode !== "120000" && old?.stdout.equals(stored.value.content)) continue;
-    const moved = there === void 0 ? void 0 : join6(aside, `attributes-${heldBack.length}`);
-    if (moved !== void 0) await rename3(full, moved);
+    const moved = there === void 0 ? void 0 : join4(aside, `attributes-${heldBack.length}`);
+    if (moved !== void 0) await rename2(full, moved);
     if (old !== void 0) await writeFile3(full, old.stdout);
     heldBack.push({ path, aside: moved, stored: stored.value });
   }
@@ -42557,7 +42180,7 @@ async function putBackAttributes(call2, repo, heldBack) {
   for (const { path, aside, stored } of heldBack) {
     const full = below(repo, path);
     await rm3(full, { force: true });
-    if (aside !== void 0) await rename3(aside, full);
+    if (aside !== void 0) await rename2(aside, full);
     if (stored === void 0) {
       entries.push({ mode: "0", id: NO_ID, path });
       continue;
@@ -42580,14 +42203,14 @@ function isAttributes(path) {
   return path.subarray(path.lastIndexOf("/") + 1).equals(Buffer.from(ATTRIBUTES));
 }
 
-// action/src/nested.ts
-import { lstat as lstat5, readdir as readdir4 } from "node:fs/promises";
+// action/src/checkout/nested.ts
+import { lstat as lstat4, readdir as readdir4 } from "node:fs/promises";
 var GITLINK = "160000";
 async function takeOutGitlinks(call2, repo, tracked) {
   const links = tracked.filter((it) => it.mode === GITLINK);
   const standing = [];
   for (const link of links) {
-    const found = await hasRealFolder(repo, link.path) ? await lstat5(below(repo, link.path)).catch(() => void 0) : void 0;
+    const found = await hasRealFolder(repo, link.path) ? await lstat4(below(repo, link.path)).catch(() => void 0) : void 0;
     if (found === void 0) continue;
     if (!found.isDirectory() || (await readdir4(below(repo, link.path))).length > 0)
       return unreadable(
@@ -42612,7 +42235,7 @@ async function refuseRepositories(call2, repositories) {
   return unreadable(`\`${first.toString("utf8")}\` holds a git repository of its own. Nothing of this change was kept.`);
 }
 
-// action/src/snapshot.ts
+// action/src/checkout/snapshot.ts
 async function takeSnapshot(git, workspace, base) {
   const { repo } = workspace;
   const call2 = callWithIndex(git, workspace);
@@ -42683,15 +42306,15 @@ var PLACEHOLDERS = [
 async function removePlaceholders(repo, tracked) {
   for (const name of PLACEHOLDERS) {
     if (!await hasRealFolder(repo, Buffer.from(name))) continue;
-    const found = await lstat6(join7(repo, name)).catch(() => void 0);
-    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm4(join7(repo, name), { force: true });
+    const found = await lstat5(join5(repo, name)).catch(() => void 0);
+    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm4(join5(repo, name), { force: true });
   }
 }
 
-// action/src/changes.ts
+// action/src/checkout/changes.ts
 async function readChanges(git, workspace, trees, limits2) {
   const call2 = callWithIndex(git, workspace);
-  const entries = await compare2(call2, trees.base, trees.tree);
+  const entries = await compare(call2, trees.base, trees.tree);
   if (!entries.ok) return entries;
   const filtered = await filteredPath(call2, trees.base, entries.value);
   if (filtered !== void 0)
@@ -42701,7 +42324,7 @@ async function readChanges(git, workspace, trees, limits2) {
   return readContents(call2, entries.value, limits2);
 }
 var MODES = ["100644", "100755", "120000", "160000"];
-async function compare2(call2, base, tree) {
+async function compare(call2, base, tree) {
   const raw = await call2([
     "diff-tree",
     "-r",
@@ -42774,8 +42397,375 @@ function decodePath(bytes) {
   }
 }
 
-// action/src/credential.ts
+// action/src/checkout/homes.ts
+import { randomBytes } from "node:crypto";
+import { chmod as chmod2, lstat as lstat6, mkdir as mkdir3, rename as rename3 } from "node:fs/promises";
+import { join as join6 } from "node:path";
+import { performance as performance7 } from "node:perf_hooks";
+var OWN = ["home", "tmp", "repo"];
+var COPY_MS = 5 * MINUTE_MS;
+async function keepSetUp(workspace, until) {
+  await move(workspace.home, ofSetUp(workspace, "home"));
+  await drop(workspace, "tmp");
+  const kept = await copy(workspace, workspace.repo, ofSetUp(workspace, "repo"), until);
+  const seeded = await seed(workspace, ["home"], until);
+  return kept.ok ? seeded : kept;
+}
+async function emptyOf(workspace, names) {
+  for (const name of names) {
+    let at = workspace.home;
+    for (const part of name.split("/")) {
+      await chmod2(at, 448);
+      at = join6(at, part);
+      const found = await lstat6(at).catch(() => void 0);
+      if (found?.isDirectory() !== true || at === join6(workspace.home, name)) break;
+    }
+    await removeTree(at);
+    if (await lstat6(at).catch(() => void 0) !== void 0)
+      return err(blocked("setupFailed", `What set-up left in \`~/${name}\` can't be removed.`));
+  }
+  return ok(void 0);
+}
+async function whereSetUpEnded(workspace, until, work2) {
+  const aside = (name) => join6(workspace.hidden, `harness-${name}`);
+  for (const name of OWN) await move(workspace[name], aside(name));
+  const seeded = await seed(workspace, ["home", "repo"], until);
+  const done = seeded.ok ? ok(await work2()) : seeded;
+  for (const name of OWN) {
+    await drop(workspace, name);
+    await move(aside(name), workspace[name]);
+  }
+  return done;
+}
+function ofSetUp(workspace, name) {
+  return join6(workspace.hidden, `set-up-${name}`);
+}
+async function seed(workspace, names, until) {
+  await mkdir3(workspace.tmp, { mode: 448 });
+  for (const name of names) {
+    const copied = await copy(workspace, ofSetUp(workspace, name), workspace[name], until);
+    if (copied.ok) continue;
+    for (const missing of names) await mkdir3(workspace[missing], { recursive: true });
+    return copied;
+  }
+  return ok(void 0);
+}
+async function copy(workspace, from, to, until) {
+  const copied = await run({
+    file: "cp",
+    args: ["-a", "--reflink=auto", "--", from, to],
+    cwd: workspace.hidden,
+    env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
+    until: Math.min(until, performance7.now() + COPY_MS)
+  });
+  if (copied.exitCode === 0) return ok(void 0);
+  return err(blocked("setupFailed", `What set-up left can't be copied: ${whyFailed(copied)}.`));
+}
+async function move(from, to) {
+  await chmod2(from, 448);
+  await rename3(from, to);
+}
+async function drop(workspace, name) {
+  const gone = join6(workspace.hidden, `gone-${randomBytes(6).toString("hex")}`);
+  await move(workspace[name], gone);
+  await removeTree(gone);
+}
+
+// action/src/checks/detect.ts
+import { access as access4 } from "node:fs/promises";
+import { join as join7 } from "node:path";
+import { performance as performance8 } from "node:perf_hooks";
+var READ = ["package.json", "pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini", "go.mod", "Cargo.toml", "Makefile"];
+var TOOLS = ["npm", "pnpm", "yarn", "bun", "pytest", "go", "cargo", "make"];
+var INSTALLED = ["node_modules", ".venv/bin/pytest", "vendor", "~/go/pkg/mod", "~/.cargo/registry"];
+function detectChecks(shown) {
+  const found = [ofNode(shown), ofPython(shown), ofGo(shown), ofRust(shown)].filter((it) => it !== void 0);
+  return found.length > 0 ? found : ofMake(shown);
+}
+var PLACEHOLDER = /no test specified/;
+function ofNode({ names, texts, tools, installed }) {
+  const manifest = parseRecord(texts["package.json"] ?? "");
+  const scripts = manifest?.["scripts"];
+  const script = typeof scripts === "object" && scripts !== null && "test" in scripts ? scripts.test : void 0;
+  if (typeof script !== "string" || script.trim() === "" || PLACEHOLDER.test(script)) return void 0;
+  const needs = ["dependencies", "devDependencies"].some((it) => Object.keys(manifest?.[it] ?? {}).length > 0);
+  if (needs && !installed.has("node_modules")) return void 0;
+  const manager = names.has("pnpm-lock.yaml") ? "pnpm" : names.has("yarn.lock") ? "yarn" : names.has("bun.lock") || names.has("bun.lockb") ? "bun" : "npm";
+  if (!tools.has(manager)) return void 0;
+  return manager === "bun" ? "bun run test" : `${manager} test`;
+}
+function ofPython({ texts, tools, installed }) {
+  const files = ["pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini"];
+  if (!files.some((file2) => /\bpytest\b/.test(texts[file2] ?? ""))) return void 0;
+  if (installed.has(".venv/bin/pytest")) return ".venv/bin/pytest";
+  return tools.has("pytest") ? "pytest" : void 0;
+}
+function ofGo({ texts, tools, installed }) {
+  const text2 = texts["go.mod"];
+  if (text2 === void 0 || !tools.has("go")) return void 0;
+  const canRun = !/^require\b/m.test(text2) || installed.has("vendor") || installed.has("~/go/pkg/mod");
+  return canRun ? "go test ./..." : void 0;
+}
+function ofRust({ texts, tools, installed }) {
+  const text2 = texts["Cargo.toml"];
+  if (text2 === void 0 || !tools.has("cargo")) return void 0;
+  const needs = /^\[(?:[\w.'"()=, -]+\.)?(?:dev-|build-)?dependencies\b/m.test(text2);
+  return !needs || installed.has("vendor") || installed.has("~/.cargo/registry") ? "cargo test" : void 0;
+}
+function ofMake({ texts, tools }) {
+  return tools.has("make") && /^test\s*:(?!=)/m.test(texts["Makefile"] ?? "") ? ["make test"] : [];
+}
+var MAX_FILE_BYTES = 1024 * 1024;
+async function readShown(git, workspace, base) {
+  const until = performance8.now() + MINUTE_MS;
+  const listed2 = await runGit(git, { args: ["ls-tree", "--name-only", "-z", base], until });
+  const names = new Set(listed2.stdout.toString("utf8").split("\0"));
+  const texts = {};
+  for (const name of READ.filter((it) => names.has(it))) {
+    const shown = await runGit(git, { args: ["cat-file", "blob", `${base}:${name}`], until, keepBytes: MAX_FILE_BYTES });
+    if (shown.exitCode === 0) texts[name] = shown.stdout.toString("utf8");
+  }
+  const isThere = (path) => access4(path.startsWith("~/") ? join7(workspace.home, path.slice(2)) : join7(workspace.repo, path)).then(
+    () => true,
+    () => false
+  );
+  return {
+    names,
+    texts,
+    tools: await those(TOOLS, async (name) => await findProgram(git.path, name) !== void 0),
+    installed: await those(INSTALLED, isThere)
+  };
+}
+async function those(all, test) {
+  const results = await Promise.all(all.map(test));
+  return new Set(all.filter((_, at) => results[at]));
+}
+
+// action/src/checks/verify.ts
 import { performance as performance9 } from "node:perf_hooks";
+
+// action/src/checks/failing-log.ts
+import { stripVTControlCharacters } from "node:util";
+var FAILED_TEST = [
+  /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
+  /^\s*● (.+)$/,
+  /^\s*[✖✗×]\s+(?!failing tests:$)(.+?)(?: \(?\d[\d.]*\s?m?s\)?)?$/,
+  /^\s*not ok \d+\s*-?\s*(.*)$/,
+  /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/,
+  /^\s*--- FAIL: (\S+)/,
+  /^test (\S+) \.\.\. FAILED$/,
+  /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i
+];
+var FAILURE = [
+  /\bpanicked at\b/,
+  /^(?:E {2,}|Traceback \(most recent call last\))/,
+  /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
+  /^error(?:\[E\d+\])?: /,
+  /^npm (?:error|ERR!) /,
+  /^panic: /
+];
+var PASSED_TEST = [
+  /^\s*[✓✔√] /,
+  /^\s*ok \d+ /,
+  / PASSED\s+\[ *\d+%\]$/,
+  /^\s*--- PASS: /,
+  /^=== (?:RUN|PAUSE|CONT) /,
+  /^test \S+ \.\.\. ok$/
+];
+var STARTS = [...FAILED_TEST, ...FAILURE];
+var LINES_BEFORE = 2;
+var LINES_AFTER = 12;
+var GAP = "\n[…]\n";
+function relevantPart(log, max) {
+  const whole2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  if (whole2.length <= max) return whole2;
+  const text2 = whole2.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
+  if (text2.length <= max) return text2;
+  const tail = cutFront(text2, Math.floor(max / 3));
+  const room = max - tail.length - 2 * GAP.length;
+  const lines = text2.slice(0, -tail.length).split("\n");
+  let first = "";
+  let shown = 0;
+  for (const [at, line] of lines.entries()) {
+    if (at < shown || !STARTS.some((form) => form.test(line))) continue;
+    const from = Math.max(shown, at - LINES_BEFORE);
+    const part = lines.slice(from, at + 1 + LINES_AFTER).join("\n");
+    first += from === 0 ? part : `${from > shown ? GAP : "\n"}${part}`;
+    shown = at + 1 + LINES_AFTER;
+    if (first.length >= room) break;
+  }
+  return first === "" ? cutFront(text2, max) : `${cut(first, room)}${GAP}${tail}`;
+}
+function failuresIn(log) {
+  const names = /* @__PURE__ */ new Set();
+  for (const line of stripVTControlCharacters(log).split(/\r?\n/)) {
+    const groups = FAILED_TEST.map((form) => form.exec(line)).find((match) => match !== null);
+    if (groups !== void 0) names.add(groups.slice(1).join(" ").trim());
+  }
+  return names;
+}
+
+// action/src/checks/verify.ts
+var SETUP_LIMIT_MS = 15 * MINUTE_MS;
+var VERIFY_LIMIT_MS = 15 * MINUTE_MS;
+var BASELINE_LIMIT_MS = 10 * MINUTE_MS;
+var RERUN_LIMIT_MS = 2 * MINUTE_MS;
+var MAX_PROCESSES = 4096;
+var KEEP_BYTES2 = 1024 * 1024;
+async function runSetup(place, commands, limits2) {
+  const until = Math.min(limits2.until, performance9.now() + SETUP_LIMIT_MS);
+  for (const line of commands) {
+    const ended = await place.sandbox.run({
+      ...bounded(line),
+      reach: { to: "registries" },
+      ...limits2,
+      until,
+      keepBytes: 64 * 1024
+    });
+    if (ended.exitCode === 0 && !ended.killed) continue;
+    const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
+    const said = cutFront(toLog(ended, place.workspace), 1500);
+    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
+${said}`));
+  }
+  return ok(void 0);
+}
+async function runBaseline(place, commands, limits2) {
+  const until = Math.min(limits2.until, performance9.now() + BASELINE_LIMIT_MS);
+  const runs = /* @__PURE__ */ new Map();
+  for (const line of commands) {
+    if (performance9.now() >= until) break;
+    const ran = await runCheck(place, line, { ...limits2, until });
+    if (ran.exitCode !== null) runs.set(line, ran);
+  }
+  return runs;
+}
+async function runVerification(place, commands, baseline, limits2) {
+  const within = { ...limits2, until: Math.min(limits2.until, performance9.now() + VERIFY_LIMIT_MS) };
+  const results = [];
+  for (const command of commands) {
+    const ran = await runCheck(place, command, within);
+    const before = compare2(baseline.get(command), ran);
+    const failed = ran.exitCode !== 0 && before !== "failed";
+    const flaky = failed && isWorthRerunning(ran) && (await runCheck(place, command, within)).exitCode === 0;
+    const output2 = ran.exitCode === 0 ? "" : relevantPart(ran.log, MAX_CHECK_OUTPUT);
+    const result = { command, exitCode: flaky ? 0 : ran.exitCode, output: output2, ms: ran.ms, before, flaky };
+    results.push(result);
+    if (failed && !flaky) return { results, failure: result };
+  }
+  return { results, failure: void 0 };
+}
+function compare2(before, after) {
+  if (before === void 0) return "unknown";
+  if (before.exitCode === 0) return "passed";
+  if (after.exitCode === 0) return "failed";
+  const known = failuresIn(before.log);
+  const now = failuresIn(after.log);
+  const isSame2 = before.exitCode === after.exitCode && [...now].every((name) => known.has(name)) && now.size > 0 === known.size > 0;
+  return isSame2 ? "failed" : "failedOtherwise";
+}
+function isWorthRerunning({ exitCode, ms }) {
+  return exitCode !== null && !couldNotStart(exitCode) && ms <= RERUN_LIMIT_MS;
+}
+async function runCheck(place, line, limits2) {
+  const ended = await place.sandbox.run({ ...bounded(line), reach: { to: "nothing" }, ...limits2, keepBytes: KEEP_BYTES2 });
+  return { exitCode: ended.killed ? null : ended.exitCode ?? 128, log: toLog(ended, place.workspace), ms: ended.ms };
+}
+function bounded(line) {
+  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
+  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null
+${line}`, most };
+}
+function toLog(ended, { repo, home }) {
+  const text2 = `${ended.stdout.toString("utf8")}
+${ended.stderr}`.trim();
+  return text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
+}
+
+// action/src/checks/checks.ts
+var NO_CHECKS = { source: "ci", commands: [] };
+async function findChecks(place, claim3) {
+  const { verify } = claim3.commands;
+  if (verify === "detect") {
+    const commands = detectChecks(await readShown(place.git, place.workspace, claim3.checkout.base));
+    return commands.length === 0 ? NO_CHECKS : { source: "detected", commands };
+  }
+  return typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify };
+}
+async function learnBaseline(place, checks, limits2) {
+  if (checks.commands.length === 0) return { checks, baseline: /* @__PURE__ */ new Map() };
+  const { log, workspace } = place;
+  const ran = await whereSetUpEnded(workspace, limits2.until, () => runBaseline(place, checks.commands, limits2));
+  const baseline = ran.ok ? ran.value : /* @__PURE__ */ new Map();
+  log("ran the repository's checks before the work", {
+    commands: checks.commands.length,
+    passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
+    unknown: checks.commands.length - baseline.size
+  });
+  if (checks.source !== "detected") return { checks, baseline };
+  const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
+  return { checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline };
+}
+function expectedOf({ checks, baseline }) {
+  const fails = (command) => (baseline.get(command)?.exitCode ?? 0) !== 0;
+  return {
+    mustPass: checks.commands.filter((command) => !fails(command)),
+    failing: checks.commands.filter(fails)
+  };
+}
+
+// action/src/gateway/usage.ts
+function combine(a, b, by) {
+  return {
+    inputTokens: by(a.inputTokens, b.inputTokens),
+    outputTokens: by(a.outputTokens, b.outputTokens),
+    cacheReadTokens: by(a.cacheReadTokens, b.cacheReadTokens),
+    cacheWriteTokens: by(a.cacheWriteTokens, b.cacheWriteTokens),
+    cacheWrite1hTokens: by(a.cacheWrite1hTokens, b.cacheWrite1hTokens),
+    reasoningTokens: by(a.reasoningTokens, b.reasoningTokens)
+  };
+}
+
+// action/src/gateway/allowance.ts
+function makeAllowance(budgetMicroUsd, price) {
+  return { budgetMicroUsd, price, usage: NO_USAGE, reserved: NO_USAGE, calls: 0, estimated: false };
+}
+var MAX_OUTPUT_TOKENS = 32e3;
+var MIN_OUTPUT_TOKENS = 4e3;
+var OUTPUT_SHARE = 4;
+function maxOutputTokens({ microUsd, price }) {
+  if (price.output === 0) return MAX_OUTPUT_TOKENS;
+  const affordable = Math.floor(microUsd * 1e6 / price.output / OUTPUT_SHARE);
+  return Math.min(MAX_OUTPUT_TOKENS, Math.max(MIN_OUTPUT_TOKENS, affordable));
+}
+function worstCase(call2, price) {
+  const kinds = [
+    { kind: "inputTokens", price: price.input },
+    { kind: "cacheWriteTokens", price: price.cacheWrite },
+    ...call2.longCache ? [{ kind: "cacheWrite1hTokens", price: price.cacheWrite1h }] : []
+  ];
+  const dearest = kinds.reduce((a, b) => b.price > a.price ? b : a);
+  return { ...NO_USAGE, [dearest.kind]: call2.inputTokens, outputTokens: call2.maxTokens };
+}
+function reserve(allowance, worst) {
+  const reserved = combine(allowance.reserved, worst, add);
+  if (costOf(combine(allowance.usage, reserved, add), allowance.price) > allowance.budgetMicroUsd) return false;
+  allowance.reserved = reserved;
+  return true;
+}
+function settle2(allowance, worst, used) {
+  allowance.reserved = combine(allowance.reserved, worst, (a, b) => a - b);
+  if (used === "nothing") return;
+  const { usage, estimated } = used === "unknown" ? { usage: worst, estimated: true } : used;
+  allowance.usage = combine(allowance.usage, usage, add);
+  allowance.estimated ||= estimated;
+}
+function add(a, b) {
+  return a + b;
+}
+
+// action/src/gateway/credential.ts
+import { performance as performance10 } from "node:perf_hooks";
 function makeCredential(settings) {
   if (settings.auth === "workload-identity")
     return { place: placeOf(settings.upstream), show: keepFresh(() => exchange(settings)) };
@@ -42799,7 +42789,7 @@ function keepFresh(ask) {
   let asked;
   let until = 0;
   return async () => {
-    if (asked === void 0 || performance9.now() >= until) {
+    if (asked === void 0 || performance10.now() >= until) {
       until = Infinity;
       asked = ask();
     }
@@ -42807,7 +42797,7 @@ function keepFresh(ask) {
     const answer2 = await mine;
     if (mine !== asked) return answer2;
     if (!answer2.ok) asked = void 0;
-    else if (until === Infinity) until = performance9.now() + Math.max(0, answer2.value.goodForMs - RENEW_BEFORE_MS);
+    else if (until === Infinity) until = performance10.now() + Math.max(0, answer2.value.goodForMs - RENEW_BEFORE_MS);
     return answer2;
   };
 }
@@ -42887,12 +42877,12 @@ async function callJson(dispatcher, { method, url: url2, headers, body }) {
   }
 }
 
-// action/src/gateway.ts
+// action/src/gateway/gateway.ts
 var import_undici5 = __toESM(require_undici(), 1);
 import { createServer } from "node:http";
-import { performance as performance12 } from "node:perf_hooks";
+import { performance as performance13 } from "node:perf_hooks";
 
-// action/src/gateway-body.ts
+// action/src/gateway/body.ts
 var MAX_BODY_BYTES = 32 * 1024 * 1024;
 var MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 function readBody(buffered, request, body) {
@@ -42946,161 +42936,7 @@ async function readHead(answered) {
 var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 var TOO_LARGE2 = [413, "request_too_large", "the body is too large"];
 
-// action/src/gateway-upstream.ts
-var import_undici4 = __toESM(require_undici(), 1);
-import { performance as performance10 } from "node:perf_hooks";
-import { setTimeout as sleep4 } from "node:timers/promises";
-
-// action/src/gateway-call.ts
-function call(dispatcher, { gone, onBegun, ...options }) {
-  const answered = Promise.withResolvers();
-  const ended = Promise.withResolvers();
-  ended.promise.catch(() => {
-  });
-  let controller;
-  const early = [];
-  let take = (chunk) => void early.push(chunk);
-  const fail2 = (cause) => {
-    answered.reject(cause);
-    ended.reject(cause);
-  };
-  const stop = () => {
-    const cause = new Error("nobody waits for the answer");
-    controller?.abort(cause);
-    fail2(cause);
-  };
-  gone.addEventListener("abort", stop, { once: true });
-  dispatcher.dispatch(options, {
-    onRequestStart(its) {
-      controller = its;
-      if (gone.aborted) stop();
-      else onBegun();
-    },
-    onResponseStart(its, statusCode, headers) {
-      if (statusCode < 200) return;
-      answered.resolve({
-        statusCode,
-        headers,
-        read(next) {
-          for (const chunk of early) next(chunk);
-          take = next;
-          return ended.promise;
-        },
-        pause: () => its.pause(),
-        resume: () => its.resume()
-      });
-    },
-    onResponseData: (_, chunk) => take(chunk),
-    onResponseEnd: () => ended.resolve(),
-    onResponseError: (_, cause) => fail2(cause)
-  });
-  return answered.promise;
-}
-
-// action/src/gateway-upstream.ts
-var HEADERS_TIMEOUT_MS = 6e5;
-var IDLE_TIMEOUT_MS = 3e5;
-var DROPPED_RESPONSE_HEADERS = /* @__PURE__ */ new Set([
-  "connection",
-  "keep-alive",
-  "transfer-encoding",
-  "trailer",
-  "upgrade",
-  "content-length",
-  "content-encoding",
-  "set-cookie",
-  "retry-after",
-  "x-should-retry"
-]);
-function send2(to, response, { place, headers, body }) {
-  const aborter = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) aborter.abort();
-  });
-  const { signal: gone } = aborter;
-  let begun = false;
-  return {
-    begun: () => begun,
-    gone,
-    answer() {
-      begun = false;
-      return call(to.dispatcher, {
-        ...place,
-        method: "POST",
-        headers,
-        body,
-        gone,
-        onBegun: () => void (begun = true),
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        bodyTimeout: IDLE_TIMEOUT_MS
-      });
-    }
-  };
-}
-var PAUSES_MS = [1e3, 4e3];
-var LONGEST_PAUSE_MS2 = 3e4;
-async function answerOf(state, sending) {
-  for (let tries = 0; ; tries += 1) {
-    const answered = await sending.answer();
-    const { statusCode: status, headers } = answered;
-    if (status < 400) {
-      state.observer.saw({ status, headers, body: "" });
-      return answered;
-    }
-    const said = await readHead(answered);
-    const signal = state.observer.saw({ status, headers, body: said });
-    state.lastError = toError(status, said);
-    const refused = { status, headers, said };
-    if (isForGood(signal)) state.refusal = refused;
-    const pauseMs = pauseAfter(tries, status, signal);
-    if (pauseMs === void 0 || performance10.now() + pauseMs > state.deadline) return refused;
-    const over = AbortSignal.any([sending.gone, state.stopping]);
-    await sleep4(pauseMs, void 0, { signal: over }).catch(() => {
-    });
-    if (over.aborted) return refused;
-  }
-}
-function isForGood(signal) {
-  return signal !== null && ["quota", "auth", "billing"].includes(signal.kind);
-}
-function pauseAfter(tries, status, signal) {
-  const pause = PAUSES_MS[tries];
-  const passes = signal?.kind === "throttle" || signal?.kind === "overload" || status >= 500;
-  if (pause === void 0 || !passes) return void 0;
-  const told = signal?.kind === "throttle" ? signal.retryAfterMs ?? 0 : 0;
-  return told > LONGEST_PAUSE_MS2 ? void 0 : Math.max(pause, told);
-}
-function toError(status, body) {
-  const error3 = record2(parseRecord(body)?.["error"]);
-  return { status, type: cut(textOf(error3?.["type"]), 100), message: cut(textOf(error3?.["message"]), 500) };
-}
-async function relay(response, upstream, meter) {
-  const { "content-length": length } = upstream.headers;
-  response.writeHead(upstream.statusCode, {
-    ...passedOn(upstream.headers),
-    ...length !== void 0 && { "content-length": length }
-  });
-  let begun = false;
-  const ended = upstream.read((chunk) => {
-    begun = true;
-    meter?.read(chunk);
-    if (response.write(chunk)) return;
-    upstream.pause();
-    response.once("drain", () => upstream.resume());
-  });
-  if (!begun) response.flushHeaders();
-  await ended;
-  response.end();
-}
-function passedOn(from) {
-  const headers = {};
-  for (const [name, value] of Object.entries(from)) {
-    if (value !== void 0 && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
-  }
-  return headers;
-}
-
-// action/src/gateway-headers.ts
+// action/src/gateway/headers.ts
 import { timingSafeEqual } from "node:crypto";
 function toUpstreamHeaders(from, header2, { rules, auth, ...shown }) {
   const headers = {};
@@ -43127,7 +42963,7 @@ function same(a, b) {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-// action/src/meter.ts
+// action/src/gateway/meter.ts
 var MAX_LINE_CHARS = 4 * 1024 * 1024;
 var MAX_JSON_BYTES = 16 * 1024 * 1024;
 function makeSseMeter(reader) {
@@ -43182,7 +43018,7 @@ function makeJsonMeter(usageOf3) {
   };
 }
 
-// action/src/observer.ts
+// action/src/gateway/observer.ts
 import { performance as performance11 } from "node:perf_hooks";
 
 // src/core/wire/limits.ts
@@ -43511,7 +43347,7 @@ function toHeaders(given) {
   return (name) => values.get(name) ?? "";
 }
 
-// action/src/observer.ts
+// action/src/gateway/observer.ts
 var CLOCKS = { monotonic: () => performance11.now(), wall: () => Date.now() };
 var STALE_MS = 5 * MINUTE_MS;
 function makeObserver(model, { monotonic, wall } = CLOCKS) {
@@ -43564,7 +43400,161 @@ function later(span2, ms) {
   return span2 === null ? null : Math.min(MAX_SPAN_MS, Math.round(span2 + ms));
 }
 
-// action/src/gateway.ts
+// action/src/gateway/upstream.ts
+var import_undici4 = __toESM(require_undici(), 1);
+import { performance as performance12 } from "node:perf_hooks";
+import { setTimeout as sleep4 } from "node:timers/promises";
+
+// action/src/gateway/call.ts
+function call(dispatcher, { gone, onBegun, ...options }) {
+  const answered = Promise.withResolvers();
+  const ended = Promise.withResolvers();
+  ended.promise.catch(() => {
+  });
+  let controller;
+  const early = [];
+  let take = (chunk) => void early.push(chunk);
+  const fail2 = (cause) => {
+    answered.reject(cause);
+    ended.reject(cause);
+  };
+  const stop = () => {
+    const cause = new Error("nobody waits for the answer");
+    controller?.abort(cause);
+    fail2(cause);
+  };
+  gone.addEventListener("abort", stop, { once: true });
+  dispatcher.dispatch(options, {
+    onRequestStart(its) {
+      controller = its;
+      if (gone.aborted) stop();
+      else onBegun();
+    },
+    onResponseStart(its, statusCode, headers) {
+      if (statusCode < 200) return;
+      answered.resolve({
+        statusCode,
+        headers,
+        read(next) {
+          for (const chunk of early) next(chunk);
+          take = next;
+          return ended.promise;
+        },
+        pause: () => its.pause(),
+        resume: () => its.resume()
+      });
+    },
+    onResponseData: (_, chunk) => take(chunk),
+    onResponseEnd: () => ended.resolve(),
+    onResponseError: (_, cause) => fail2(cause)
+  });
+  return answered.promise;
+}
+
+// action/src/gateway/upstream.ts
+var HEADERS_TIMEOUT_MS = 6e5;
+var IDLE_TIMEOUT_MS = 3e5;
+var DROPPED_RESPONSE_HEADERS = /* @__PURE__ */ new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "trailer",
+  "upgrade",
+  "content-length",
+  "content-encoding",
+  "set-cookie",
+  "retry-after",
+  "x-should-retry"
+]);
+function send2(to, response, { place, headers, body }) {
+  const aborter = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) aborter.abort();
+  });
+  const { signal: gone } = aborter;
+  let begun = false;
+  return {
+    begun: () => begun,
+    gone,
+    answer() {
+      begun = false;
+      return call(to.dispatcher, {
+        ...place,
+        method: "POST",
+        headers,
+        body,
+        gone,
+        onBegun: () => void (begun = true),
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        bodyTimeout: IDLE_TIMEOUT_MS
+      });
+    }
+  };
+}
+var PAUSES_MS = [1e3, 4e3];
+var LONGEST_PAUSE_MS2 = 3e4;
+async function answerOf(state, sending) {
+  for (let tries = 0; ; tries += 1) {
+    const answered = await sending.answer();
+    const { statusCode: status, headers } = answered;
+    if (status < 400) {
+      state.observer.saw({ status, headers, body: "" });
+      return answered;
+    }
+    const said = await readHead(answered);
+    const signal = state.observer.saw({ status, headers, body: said });
+    state.lastError = toError(status, said);
+    const refused = { status, headers, said };
+    if (isForGood(signal)) state.refusal = refused;
+    const pauseMs = pauseAfter(tries, status, signal);
+    if (pauseMs === void 0 || performance12.now() + pauseMs > state.deadline) return refused;
+    const over = AbortSignal.any([sending.gone, state.stopping]);
+    await sleep4(pauseMs, void 0, { signal: over }).catch(() => {
+    });
+    if (over.aborted) return refused;
+  }
+}
+function isForGood(signal) {
+  return signal !== null && ["quota", "auth", "billing"].includes(signal.kind);
+}
+function pauseAfter(tries, status, signal) {
+  const pause = PAUSES_MS[tries];
+  const passes = signal?.kind === "throttle" || signal?.kind === "overload" || status >= 500;
+  if (pause === void 0 || !passes) return void 0;
+  const told = signal?.kind === "throttle" ? signal.retryAfterMs ?? 0 : 0;
+  return told > LONGEST_PAUSE_MS2 ? void 0 : Math.max(pause, told);
+}
+function toError(status, body) {
+  const error3 = record2(parseRecord(body)?.["error"]);
+  return { status, type: cut(textOf(error3?.["type"]), 100), message: cut(textOf(error3?.["message"]), 500) };
+}
+async function relay(response, upstream, meter) {
+  const { "content-length": length } = upstream.headers;
+  response.writeHead(upstream.statusCode, {
+    ...passedOn(upstream.headers),
+    ...length !== void 0 && { "content-length": length }
+  });
+  let begun = false;
+  const ended = upstream.read((chunk) => {
+    begun = true;
+    meter?.read(chunk);
+    if (response.write(chunk)) return;
+    upstream.pause();
+    response.once("drain", () => upstream.resume());
+  });
+  if (!begun) response.flushHeaders();
+  await ended;
+  response.end();
+}
+function passedOn(from) {
+  const headers = {};
+  for (const [name, value] of Object.entries(from)) {
+    if (value !== void 0 && !DROPPED_RESPONSE_HEADERS.has(name)) headers[name] = value;
+  }
+  return headers;
+}
+
+// action/src/gateway/gateway.ts
 var HOST = "127.0.0.2";
 var MAX_RETRY_AFTER_S = 60;
 var MAX_CONNECTIONS = 1024;
@@ -43644,7 +43634,7 @@ async function answer(state, request, response) {
 }
 function whyClosed(state) {
   if (!state.open || state.stopping.aborted) return [403, "not_open", "no model calls in this phase"];
-  if (performance12.now() < state.deadline) return void 0;
+  if (performance13.now() < state.deadline) return void 0;
   state.refusedForTime = true;
   return [403, "deadline_passed", "the lease's time is over"];
 }
@@ -43732,39 +43722,28 @@ function refuse({ wire }, response, [status, type, message, retry = NEVER_AGAIN]
   response.end(JSON.stringify(wire.refusal(type, message)));
 }
 
-// action/src/repair.ts
-import { performance as performance13 } from "node:perf_hooks";
-var MIN_REPAIR_MS = MINUTE_MS;
-async function workAndRepair(steps, begun, bounds, log) {
-  const { signal } = bounds;
-  const first = await steps.run(void 0, bounds.maxTurns, begun);
-  if (!first.ok) return first;
-  let round = first.value;
-  if (!isWorthVerifying(round.ending) || signal.aborted) return ok({ ...round, verification: [] });
-  let verified = await steps.verify(round.tree);
-  for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
-    const { ending } = round;
-    const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
-    const isTime = performance13.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
-    if (ending.kind !== "completed" || turnsLeft <= 0 || !isTime || steps.isBudgetSpent()) break;
-    const { failure: failure2 } = verified;
-    if (failure2 === void 0 || couldNotStart(failure2.exitCode)) break;
-    log("repair round: the model is shown what failed", { turnsLeft });
-    const repaired = await steps.run(failure2, turnsLeft, round.tree);
-    if (!repaired.ok) return repaired;
-    const { ending: then, tree, session } = repaired.value;
-    const turns = (ending.turns ?? 0) + (then.turns ?? 0);
-    round = { tree, session, ending: { ...then, turns, finalMessage: then.finalMessage ?? ending.finalMessage } };
-    if (signal.aborted) break;
-    verified = await steps.verify(round.tree);
-  }
-  return ok({ ...round, verification: verified.results });
-}
-function isWorthVerifying(ending) {
-  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
+// action/src/job/ending.ts
+var BY_SIGNAL = {
+  quota: "quotaExhausted",
+  throttle: "rateLimited",
+  overload: "overloaded",
+  auth: "authFailed",
+  billing: "billing"
+};
+var OF_PROVIDER = /* @__PURE__ */ new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
+function confirmEnding(ending, facts) {
+  if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
+  if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
+  if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
+  if (!OF_PROVIDER.has(ending.kind)) return ending;
+  const { lastError, observation } = facts;
+  const kind = lastError !== null && observation?.signal?.kind || "unknown";
+  if (kind !== "unknown") return { ...ending, kind: BY_SIGNAL[kind] };
+  const isOfModel = lastError?.status === 404 || lastError?.status === 403 && ending.kind === "modelNotFound";
+  return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
 }
 
-// action/src/prompt.ts
+// action/src/job/prompt.ts
 function renderPrompt(claim3, checks, fence) {
   const { brief, resume } = claim3;
   return [
@@ -43823,7 +43802,39 @@ function withoutFence(text2, fence) {
   return text2.replaceAll(fence, "");
 }
 
-// action/src/sandbox.ts
+// action/src/job/repair.ts
+import { performance as performance14 } from "node:perf_hooks";
+var MIN_REPAIR_MS = MINUTE_MS;
+async function workAndRepair(steps, begun, bounds, log) {
+  const { signal } = bounds;
+  const first = await steps.run(void 0, bounds.maxTurns, begun);
+  if (!first.ok) return first;
+  let round = first.value;
+  if (!isWorthVerifying(round.ending) || signal.aborted) return ok({ ...round, verification: [] });
+  let verified = await steps.verify(round.tree);
+  for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
+    const { ending } = round;
+    const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
+    const isTime = performance14.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
+    if (ending.kind !== "completed" || turnsLeft <= 0 || !isTime || steps.isBudgetSpent()) break;
+    const { failure: failure2 } = verified;
+    if (failure2 === void 0 || couldNotStart(failure2.exitCode)) break;
+    log("repair round: the model is shown what failed", { turnsLeft });
+    const repaired = await steps.run(failure2, turnsLeft, round.tree);
+    if (!repaired.ok) return repaired;
+    const { ending: then, tree, session } = repaired.value;
+    const turns = (ending.turns ?? 0) + (then.turns ?? 0);
+    round = { tree, session, ending: { ...then, turns, finalMessage: then.finalMessage ?? ending.finalMessage } };
+    if (signal.aborted) break;
+    verified = await steps.verify(round.tree);
+  }
+  return ok({ ...round, verification: verified.results });
+}
+function isWorthVerifying(ending) {
+  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
+}
+
+// action/src/sandbox/sandbox.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
 import { delimiter as delimiter2, dirname as dirname2, join as join8 } from "node:path";
@@ -43929,7 +43940,7 @@ async function missingPrograms(path) {
   return SYSTEM_TOOLS.filter((_, at) => found[at] === void 0);
 }
 
-// action/src/resume.ts
+// action/src/job/resume.ts
 async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
   const before = await takeSnapshot(git, workspace, base);
   if (!before.ok) return before;
@@ -43960,7 +43971,7 @@ for (const change of changes) {
 }
 `;
 
-// action/src/session.ts
+// action/src/job/session.ts
 var MAX_PACKED_BYTES = 15e5;
 async function saveSession({ sandbox, workspace }, { id: harness, session }, id, limits2) {
   if (session === void 0 || id === null) return void 0;
@@ -44007,7 +44018,7 @@ const text = gunzipSync(Buffer.from(given.content, "base64"), { maxOutputLength:
 await writeFile(given.path, text.replaceAll(given.from, given.to));
 `;
 
-// action/src/attempt.ts
+// action/src/job/attempt.ts
 var RESERVE_MS = MINUTE_MS;
 function makeDummy(auth, provider) {
   const begins = auth === "oauth" ? "sk-ant-oat01" : provider === "anthropic" ? "sk-ant-api03" : "sk";
@@ -44110,7 +44121,7 @@ function toOutcome(deps, done) {
     checks,
     verification,
     changes,
-    ms: Math.round(performance14.now() - deps.claimedAt)
+    ms: Math.round(performance15.now() - deps.claimedAt)
   };
 }
 async function work(deps, git, gateway, known, settings) {
@@ -44217,7 +44228,7 @@ async function runHarness(deps, gateway, settings) {
   return { ending, session: reading2.sessionId };
 }
 
-// action/src/outbox.ts
+// action/src/job/outbox.ts
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdir as mkdir4, readFile as readFile3, rename as rename4, rm as rm5, writeFile as writeFile5 } from "node:fs/promises";
 import { dirname as dirname3, join as join9 } from "node:path";
@@ -44263,7 +44274,7 @@ function toPrivate({ publicKey: x, privateKey: d }) {
   return createPrivateKey({ key: { kty: "OKP", crv: "X25519", x, d }, format: "jwk" });
 }
 
-// action/src/outbox.ts
+// action/src/job/outbox.ts
 var Kept = external_exports.strictObject({
   appUrl: external_exports.string(),
   attempt: external_exports.string(),
@@ -44304,544 +44315,7 @@ async function replace(path, content) {
   await rename4(fresh, path);
 }
 
-// action/src/other-user.ts
-import { randomBytes as randomBytes4 } from "node:crypto";
-import { access as access5, chmod as chmod3, mkdir as mkdir5, readFile as readFile4, rename as rename5, rm as rm6, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
-import { dirname as dirname4, join as join10 } from "node:path";
-import { performance as performance15 } from "node:perf_hooks";
-import { setTimeout as sleep5 } from "node:timers/promises";
-
-// action/src/registry-proxy.ts
-import { createServer as createServer2 } from "node:http";
-import { connect } from "node:net";
-async function startRegistryProxy() {
-  const sockets = /* @__PURE__ */ new Set();
-  const server = createServer2((_request, response) => void response.writeHead(403).end());
-  server.on("connect", (request, client) => {
-    const host = REGISTRIES.find((it) => request.url === `${it}:443`);
-    if (host === void 0) {
-      client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
-      return;
-    }
-    const registry2 = connect(443, host, () => {
-      client.write("HTTP/1.1 200 OK\r\n\r\n");
-      client.pipe(registry2).pipe(client);
-    });
-    for (const [one, other] of [[client, registry2], [registry2, client]])
-      sockets.add(one.on("error", () => {
-      }).on("close", () => sockets.delete(one) && other.destroy()));
-  });
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
-  const { port } = server.address();
-  return {
-    address: `127.0.0.2:${port}`,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
-  };
-}
-
-// action/src/other-user.ts
-var SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin";
-var PREFIX = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
-var asRoot = (...words) => {
-  const [file2 = "", ...args] = [...PREFIX, ...words];
-  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance15.now() + 5 * MINUTE_MS });
-};
-async function must(...words) {
-  const ended = await asRoot(...words);
-  if (ended.exitCode !== 0) throw new Error(`${words.join(" ")}: ${lastLine(ended.stderr) || String(ended.exitCode)}`);
-}
-async function makeOtherUser(deps, srt) {
-  if ((await asRoot("true")).exitCode !== 0)
-    return err("there is neither root nor passwordless sudo to set up a separate user with");
-  if ((await readFile4("/proc/sys/fs/protected_hardlinks", "utf8").catch(() => "")).trim() !== "1")
-    return err("anyone may link to anyone's files: set `fs.protected_hardlinks=1`");
-  const name = `ap-${randomBytes4(4).toString("hex")}`;
-  const added = await asRoot("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", deps.workspace.home, "--shell", "/usr/sbin/nologin", name);
-  if (added.exitCode !== 0) return err(`no user could be added: ${lastLine(added.stderr)}`);
-  const ids = (await readFile4("/etc/passwd", "utf8")).split("\n").find((it) => it.startsWith(`${name}:`))?.split(":");
-  const who = { name, uid: Number(ids?.[2]), gid: Number(ids?.[3]) };
-  const closed = await closeNetwork(who);
-  if (!closed.ok) {
-    await removeUser(who);
-    return closed;
-  }
-  const filter = join10(dirname4(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
-  const filtered = (await asRoot(filter, "/bin/true")).exitCode === 0 ? [filter] : [];
-  const [file2, ...args] = [...PREFIX, ...filtered, ...asUser(who), "env", "-i", "/bin/bash"];
-  const sandbox = {
-    kind: "user",
-    run: (command) => runAs(deps, who, { file: file2, args }, command),
-    async [Symbol.asyncDispose]() {
-      await reap(who);
-      await openNetwork(who);
-      await removeUser(who);
-    }
-  };
-  const unread2 = await sandbox.run({
-    line: [process.execPath, srt.executable].map((it) => `[ -r ${quote(it)} ] || echo ${quote(it)}`).join("; "),
-    reach: { to: "nothing" },
-    until: performance15.now() + MINUTE_MS
-  });
-  if (unread2.exitCode === 0 && unread2.stdout.length === 0) return ok(sandbox);
-  await sandbox[Symbol.asyncDispose]();
-  const what = lastLine(unread2.stdout.toString("utf8")) || lastLine(unread2.stderr);
-  return err(`a separate user can't reach \`${what}\`: install the runner outside a closed home folder, for example in /opt`);
-}
-function asUser({ uid, gid }) {
-  return ["setpriv", "--reuid", `${uid}`, "--regid", `${gid}`, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"];
-}
-async function removeUser({ name }) {
-  await asRoot("userdel", name);
-  await asRoot("groupdel", name);
-}
-async function runAs(deps, who, shell, command) {
-  var _stack = [];
-  try {
-    const { workspace } = deps;
-    const _hidden = __using(_stack, await hide2(workspace, command.hides ?? []), true);
-    const _lent = __using(_stack, await handOver(workspace, who), true);
-    const gate = __using(_stack, await openGate(command.reach, who), true);
-    const script = join10(workspace.given, `command-${randomBytes4(6).toString("hex")}.sh`);
-    const env = { ...baseEnv(deps, command), TMPDIR: workspace.tmp, ...gate.env, ...TRUST_CHECKOUT };
-    const lines = [
-      ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
-      `exec bash -c ${quote(command.line)}`
-    ];
-    await writeFile6(script, `${lines.join("\n")}
-`, { mode: 288 });
-    await must("chgrp", `${who.gid}`, script);
-    const user = { uid: who.uid, end: (signal) => signalAll(who, signal) };
-    const args = [...shell.args, script];
-    const ended = await run({ ...toRun(command), file: shell.file, args, cwd: workspace.repo, env: { PATH: SYSTEM }, user });
-    await reap(who);
-    await rm6(script, { force: true });
-    return ended;
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
-}
-var TRUST_CHECKOUT = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
-async function signalAll(who, signal) {
-  const [file2 = "", ...args] = asUser(who);
-  await asRoot(file2, ...args, "/bin/bash", "-c", `kill -${signal} -1`);
-}
-var REAP_TRIES = 100;
-async function reap(who) {
-  for (let tries = 0; (await ownedBy(who.uid)).length > 0; tries += 1) {
-    if (tries === REAP_TRIES) throw new Error("processes of the sandbox can't be ended");
-    await signalAll(who, "KILL");
-    await sleep5(50);
-  }
-}
-async function hide2(workspace, names) {
-  const aside = join10(workspace.hidden, `unseen-${randomBytes4(6).toString("hex")}`);
-  await mkdir5(aside);
-  const moved = [];
-  for (const [at, name] of names.entries()) {
-    const pair = [join10(workspace.repo, name), join10(aside, `${at}`)];
-    if (await rename5(...pair).then(() => true, () => false)) moved.push(pair);
-  }
-  return {
-    async [Symbol.asyncDispose]() {
-      for (const [path, kept] of moved) {
-        await removeTree(path);
-        await rename5(kept, path);
-      }
-      await rmdir2(aside);
-    }
-  };
-}
-async function handOver(workspace, who) {
-  const { repo, home, tmp, given } = workspace;
-  const own2 = [join10(repo, ".git"), join10(repo, ".github")];
-  const github = await mkdir5(own2[1] ?? "").then(() => own2[1], () => void 0);
-  const ours = `${process.getuid?.()}:${process.getgid?.()}`;
-  const theirs = `${who.uid}:${who.gid}`;
-  await must("chgrp", `${who.gid}`, dirname4(repo), repo);
-  await chmod3(dirname4(repo), 456);
-  await chmod3(repo, 1016);
-  await must("chgrp", "-R", `${who.gid}`, given);
-  await must("chmod", "-R", "g+rX", given);
-  const except = own2.flatMap((it) => ["-path", it, "-prune", "-o"]);
-  await must("find", repo, home, tmp, "-path", repo, "-o", ...except, "-user", `${process.getuid?.()}`, "-exec", "chown", "-h", theirs, "{}", "+");
-  return {
-    async [Symbol.asyncDispose]() {
-      await must("find", repo, home, tmp, "-user", `${who.uid}`, "-exec", "chown", "-h", ours, "{}", "+");
-      await chmod3(repo, 448);
-      if (github !== void 0) await rmdir2(github);
-    }
-  };
-}
-var FILTERS = ["iptables", "ip6tables"];
-async function closeNetwork(who) {
-  const hasIpv6 = await access5("/proc/net/if_inet6").then(() => true, () => false);
-  for (const filter of FILTERS) {
-    if (filter === "ip6tables" && !hasIpv6) continue;
-    const closed = await rule(filter, "-I", who, ["-j", "REJECT"]);
-    if (closed.exitCode === 0) continue;
-    await openNetwork(who);
-    return err(
-      `its network can't be closed (${filter}: ${lastLine(closed.stderr)}): install iptables, and in a container give NET_ADMIN`
-    );
-  }
-  return ok(void 0);
-}
-async function openNetwork(who) {
-  for (const filter of FILTERS) await rule(filter, "-D", who, ["-j", "REJECT"]);
-}
-function rule(filter, change, who, rest) {
-  return asRoot(filter, "-w", change, "OUTPUT", "-m", "owner", "--uid-owner", `${who.uid}`, ...rest);
-}
-async function openGate(reach, who) {
-  if (reach.to === "nothing") return { env: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const proxy = reach.to === "registries" ? await startRegistryProxy() : void 0;
-  const [host = "", port = ""] = (reach.to === "gateway" ? reach.address : proxy?.address ?? "").split(":");
-  const accept = ["-o", "lo", "-p", "tcp", "-d", host, "--dport", port, "-j", "ACCEPT"];
-  const opened = await rule("iptables", "-I", who, accept);
-  if (opened.exitCode !== 0) throw new Error(`iptables: ${lastLine(opened.stderr)}`);
-  const url2 = `http://${host}:${port}`;
-  return {
-    env: proxy === void 0 ? {} : { HTTPS_PROXY: url2, https_proxy: url2 },
-    async [Symbol.asyncDispose]() {
-      const shut = await rule("iptables", "-D", who, accept);
-      await proxy?.[Symbol.asyncDispose]();
-      if (shut.exitCode !== 0) throw new Error(`iptables: ${lastLine(shut.stderr)}`);
-    }
-  };
-}
-
-// action/src/proof.ts
-import { createHash as createHash2, randomBytes as randomBytes5 } from "node:crypto";
-import { existsSync as existsSync2 } from "node:fs";
-import { mkdir as mkdir6, readFile as readFile5, rm as rm7, writeFile as writeFile7 } from "node:fs/promises";
-import { createServer as createServer3 } from "node:http";
-import { homedir } from "node:os";
-import { dirname as dirname5, join as join11 } from "node:path";
-import { performance as performance16 } from "node:perf_hooks";
-async function proveSandbox(sandbox, deps) {
-  var _stack = [];
-  try {
-    const { workspace, surroundings } = deps;
-    const canary = join11(workspace.hidden, "canary");
-    await writeFile7(canary, "canary", { mode: 420 });
-    const allowed = __using(_stack, await listen(), true);
-    const other = __using(_stack, await listen(), true);
-    const other6 = __using(_stack, await listen("::1").catch(() => void 0), true);
-    const git = __using(_stack, await makeGitFolder(workspace.repo), true);
-    const mark = `.agent-pool-${randomBytes5(6).toString("hex")}`;
-    const folders = /* @__PURE__ */ new Set([
-      workspace.hidden,
-      ...surroundings.hidden,
-      dirname5(process.execPath),
-      homedir(),
-      "/etc",
-      "/usr/local/bin"
-    ]);
-    const outside = [...folders].map((folder) => join11(folder, mark));
-    const facts = {
-      gateway: allowed.address,
-      others: [other.address, ...other6 === void 0 ? [] : [other6.address]],
-      canary,
-      outside,
-      git: git.path,
-      sockets: await knownSockets(),
-      credentials: surroundings.hidden.map((it) => join11(it, ".credentials")),
-      ...await ownProcess()
-    };
-    const ended = await sandbox.run({
-      line: NODE_PROGRAM,
-      input: `const facts = ${JSON.stringify(facts)};
-${PROBE}`,
-      env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
-      reach: { to: "gateway", address: allowed.address },
-      until: performance16.now() + 30 * SECOND_MS
-    });
-    const written = outside.filter((path) => existsSync2(path));
-    for (const path of written) await rm7(path, { force: true }).catch(() => {
-    });
-    const seen = parseRecord(ended.stdout.toString("utf8").trim());
-    if (seen === void 0) {
-      const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
-      return err({ kind: "notStarted", detail: `exit ${String(ended.exitCode)}: ${said}` });
-    }
-    const found = { ...seen, written: written.length > 0, git: git.isTouched() };
-    const wrong = FINDINGS.filter(({ name, notOf }) => notOf !== sandbox.kind && Reflect.get(found, name) !== (name === "gateway"));
-    return wrong.length === 0 ? ok(void 0) : err({ kind: "leaks", detail: wrong.map(({ says }) => says).join(", ") });
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
-}
-var FINDINGS = [
-  { name: "gateway", says: "the gateway can't be reached" },
-  { name: "otherPort", says: "another port of this machine can be reached" },
-  { name: "foreignHost", says: "a foreign host can be reached" },
-  { name: "metadata", says: "the cloud's metadata address can be reached" },
-  { name: "dns", says: "a name server answers" },
-  { name: "sockets", says: "a service of this machine answers on a unix socket" },
-  { name: "canary", says: "the Action's own files can be read" },
-  { name: "credentials", says: "the runner's credentials can be read" },
-  { name: "environ", says: "the environment that holds the key can be read" },
-  { name: "processes", says: "the runner's processes can be seen", notOf: "user" },
-  { name: "written", says: "files outside the checkout can be written" },
-  { name: "git", says: "the checkout's .git can be written" },
-  { name: "sudo", says: "sudo works" },
-  { name: "newPrivileges", says: "setuid programs work" },
-  // srt keeps the caller's groups, and run by root leaves its command the capabilities of a namespace in which they open nothing.
-  { name: "groups", says: "it is in a group beside its own", notOf: "srt" },
-  { name: "capabilities", says: "it has capabilities", notOf: "srt" }
-];
-var PROBE = `
-import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { lookup, Resolver } from "node:dns/promises";
-import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
-const some = async (all, test) => (await Promise.all(all.map(test))).includes(true);
-// srt's proxy answers for those it keeps away.
-const get = (address) => fetch("http://" + address, { signal: AbortSignal.timeout(5000) })
-  .then((it) => !it.headers.has("x-proxy-error"), () => false);
-const open = (options) => new Promise((done) => {
-  const socket = connect({ ...options, timeout: 3000 });
-  const end = (it) => { socket.destroy(); done(it); };
-  socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
-});
-const reach = async (host, port) => await open({ host: host.replace(/[\\[\\]]/g, ""), port }) || await get(host + ":" + port + "/");
-const resolver = new Resolver({ timeout: 2000, tries: 1 });
-const UNANSWERED = ["ECONNREFUSED", "ETIMEOUT", "ECANCELLED", "EDESTRUCTION", "ENETUNREACH"];
-const attempt = (it) => { try { return it() ?? true; } catch { return false; } };
-const read = (path) => attempt(() => readFileSync(path, "latin1")) || "";
-const processes = readdirSync("/proc").filter((it) => /^[0-9]+$/.test(it));
-const startOf = (pid) => Number(read("/proc/" + pid + "/stat").split(") ").at(-1).split(" ")[19]);
-const status = read("/proc/self/status");
-for (const path of facts.outside) attempt(() => writeFileSync(path, ""));
-attempt(() => writeFileSync(facts.git + "/commondir", ""));
-attempt(() => renameSync(facts.git, facts.git + "-moved"));
-const byUrl = (address) => new URL("http://" + address);
-const network = {
-  gateway: get(facts.gateway + "/healthz"),
-  otherPort: some(facts.others.map(byUrl), (it) => reach(it.hostname, Number(it.port))),
-  foreignHost: some(["1.1.1.1", "example.com"], (host) => reach(host, 443)),
-  metadata: some([["169.254.169.254", 80], ["168.63.129.16", 80], ["168.63.129.16", 32526]], ([host, port]) => reach(host, port)),
-  dns: some([
-    () => lookup("example.com").then(() => true, () => false),
-    () => resolver.resolve4("example.com").then(() => true, (error) => !UNANSWERED.includes(error.code)),
-  ], (it) => it()),
-  sockets: some(facts.sockets, (path) => open({ path })),
-};
-console.log(JSON.stringify({
-  ...Object.fromEntries(await Promise.all(Object.entries(network).map(async ([name, it]) => [name, await it]))),
-  canary: read(facts.canary) !== "",
-  credentials: facts.credentials.some((it) => read(it) !== ""),
-  environ: processes.some((pid) => createHash("sha256").update(read("/proc/" + pid + "/environ"), "latin1").digest("hex") === facts.environ),
-  processes: processes.some((pid) => startOf(pid) <= facts.started),
-  sudo: spawnSync("sudo", ["-n", "true"]).status === 0,
-  newPrivileges: !/^NoNewPrivs:\\t1$/m.test(status),
-  groups: process.getgroups().some((it) => it !== process.getgid()),
-  capabilities: /^Cap(?:Prm|Eff|Inh|Amb|Bnd):\\t.*[^0\\n]/m.test(status),
-}));
-`;
-async function ownProcess() {
-  const environ = createHash2("sha256").update(await readFile5("/proc/self/environ")).digest("hex");
-  const stat3 = await readFile5("/proc/self/stat", "latin1");
-  return { environ, started: Number(stat3.split(") ").at(-1)?.split(" ")[19]) };
-}
-async function knownSockets() {
-  const table = await readFile5("/proc/net/unix", "latin1").catch(() => "");
-  const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
-  const until = performance16.now() + 10 * SECOND_MS;
-  const args = ["/run", "/tmp", "-maxdepth", "3", "-type", "s", "-print0"];
-  const files = await run({ file: "find", args, cwd: "/", env: { PATH: SYSTEM_PATH }, until });
-  const paths = files.stdout.toString("utf8").split("\0").filter((it) => it !== "");
-  return [.../* @__PURE__ */ new Set([...rows.map(([, path = ""]) => path.replace(/^@/, "\0")), ...paths])];
-}
-async function makeGitFolder(repo) {
-  const path = join11(repo, ".git");
-  const made = await mkdir6(join11(path, "hooks"), { recursive: true });
-  if (made === path) await writeFile7(join11(path, "config"), "");
-  const touched = [join11(path, "commondir"), `${path}-moved`];
-  return {
-    path,
-    isTouched: () => touched.some((it) => existsSync2(it)),
-    async [Symbol.asyncDispose]() {
-      for (const it of [...touched, ...made === path ? [path] : []]) await rm7(it, { recursive: true, force: true });
-    }
-  };
-}
-async function listen(host = "127.0.0.2") {
-  const server = createServer3((_request, response) => void response.end("ok"));
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
-  const { port } = server.address();
-  return {
-    address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
-  };
-}
-
-// action/src/tools.ts
-import { createHash as createHash3, hash as digest, randomBytes as randomBytes6 } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
-import { access as access6, constants as constants5, copyFile as copyFile2, mkdir as mkdir7, open as open3, readdir as readdir5, readlink as readlink3, rename as rename6, rm as rm8 } from "node:fs/promises";
-import { dirname as dirname6, join as join12 } from "node:path";
-import { performance as performance17 } from "node:perf_hooks";
-import { setTimeout as sleep6 } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-
-// action/src/pins.json
-var pins_default = {
-  "claude-code": {
-    version: "2.1.330",
-    executable: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
-    tree: "9184652ac04b2c370163011d170017e675835d7f937bbb060b8b95fa3190366a"
-  },
-  codex: {
-    version: "0.169.0",
-    executable: "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
-    tree: "edbd9ef4a976c816ddca2f6a957b49eb4995d2c704f890e7de5047e952bc9dec"
-  },
-  opencode: {
-    version: "1.18.33",
-    executable: "node_modules/opencode-linux-x64/bin/opencode",
-    tree: "b1b3b0502c26b7a1355dce759ab124340ceed0a0711dfc792dfda4cb290cad09"
-  },
-  srt: {
-    version: "0.0.83",
-    executable: "node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js",
-    tree: "3f9837d92a2b411fde0e13f47e81d1bd44d81d7a9e25b544533aa6070794c5fd"
-  }
-};
-
-// action/src/tools.ts
-var TOOLS2 = pins_default;
-var PLATFORM = "linux-x64";
-var LOCKS = join12(dirname6(fileURLToPath(import.meta.url)), "..", "tools");
-async function installTool(id, surroundings) {
-  const { version: version2, executable, tree } = TOOLS2[id];
-  const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
-  if (`${process.platform}-${process.arch}` !== PLATFORM)
-    return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join12(surroundings.toolCache, "agent-pool");
-  const folder = join12(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join12(folder, executable) };
-  try {
-    await mkdir7(shelf, { recursive: true });
-    if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join12(shelf, `.${id}-${randomBytes6(6).toString("hex")}`);
-    try {
-      const installed = await npmCi(id, fresh, surroundings);
-      if (!installed.ok) return refuse3(installed.error);
-      const found = await hashTree(fresh);
-      if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
-      await replace2(fresh, folder, tree);
-    } finally {
-      await rm8(fresh, { recursive: true, force: true });
-    }
-    for (let tries = 0; tries < 5; tries += 1) {
-      if (await isIntact(folder, tree)) return ok(tool);
-      await sleep6(500);
-    }
-    return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
-  } catch (cause) {
-    return refuse3(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
-  }
-}
-async function npmCi(id, folder, surroundings) {
-  await mkdir7(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join12(LOCKS, id, name), join12(folder, name));
-  const home = join12(folder, ".home");
-  await mkdir7(home);
-  const ended = await run({
-    file: "npm",
-    args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-    cwd: folder,
-    env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
-    until: performance17.now() + 10 * MINUTE_MS
-  });
-  await rm8(home, { recursive: true, force: true });
-  if (ended.exitCode === 0) return ok(void 0);
-  const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
-  return err(
-    `npm could not install ${id} ${TOOLS2[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`
-  );
-}
-async function replace2(fresh, folder, tree) {
-  try {
-    await rename6(fresh, folder);
-  } catch {
-    if (await isIntact(folder, tree)) return;
-    const aside = `${fresh}-old`;
-    await rename6(folder, aside).catch(() => {
-    });
-    await rename6(fresh, folder).catch(() => {
-    });
-    await rm8(aside, { recursive: true, force: true });
-  }
-}
-async function isIntact(folder, tree) {
-  return await hashTree(folder).catch(() => void 0) === tree;
-}
-async function hashTree(folder) {
-  const root = join12(folder, "node_modules");
-  const hash2 = createHash3("sha256");
-  async function add2(relative) {
-    const entries = await readdir5(join12(root, relative), { withFileTypes: true });
-    entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const entry of entries) {
-      const path = join12(relative, entry.name);
-      if (path === ".bin" || path === ".package-lock.json") continue;
-      if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join12(root, path))}\0`);
-      else if (entry.isFile()) {
-        hash2.update(`file ${path}\0`);
-        hash2.update(await hashFile(join12(root, path)));
-      } else hash2.update(`other ${path}\0`);
-    }
-  }
-  try {
-    await access6(root, constants5.R_OK);
-  } catch {
-    return void 0;
-  }
-  await add2("");
-  return hash2.digest("hex");
-}
-var PIECE_BYTES = 1024 * 1024;
-async function hashFile(path) {
-  var _stack = [];
-  try {
-    if (statSync(path).size <= PIECE_BYTES) return digest("sha256", readFileSync(path), "buffer");
-    const content = createHash3("sha256");
-    const file2 = __using(_stack, await open3(path), true);
-    let [reads, waits] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
-    let reading2 = file2.read(reads, 0, PIECE_BYTES);
-    for (; ; ) {
-      const { bytesRead } = await reading2;
-      if (bytesRead === 0) return content.digest();
-      [reads, waits] = [waits, reads];
-      reading2 = file2.read(reads, 0, PIECE_BYTES);
-      content.update(waits.subarray(0, bytesRead));
-    }
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
-}
-
-// action/src/wires/document.ts
+// action/src/gateway/wires/document.ts
 import { isUtf8 } from "node:buffer";
 function readDocument(bytes) {
   if (!isUtf8(bytes)) return void 0;
@@ -44910,7 +44384,7 @@ function isPlain(json2, from, to) {
   return true;
 }
 
-// action/src/wires/wire.ts
+// action/src/gateway/wires/wire.ts
 var BYTES_PER_TOKEN = 3;
 function estimateOutput({ chars, thinking }, call2) {
   return thinking ? call2.maxTokens : Math.ceil(chars / BYTES_PER_TOKEN);
@@ -44940,7 +44414,7 @@ function refuseCall(type, message) {
   return err({ type, message });
 }
 
-// action/src/wires/anthropic-messages.ts
+// action/src/gateway/wires/anthropic-messages.ts
 var anthropicMessages = {
   path: "/v1/messages",
   countingPath: "/v1/messages/count_tokens",
@@ -45124,7 +44598,7 @@ function toUsage(figures) {
   };
 }
 
-// action/src/wires/openai.ts
+// action/src/gateway/wires/openai.ts
 var IMAGE_TOKENS2 = 1e4;
 function toRefusal(type, message) {
   return { error: { type, code: type, message, param: null } };
@@ -45150,7 +44624,7 @@ function meterStream(usage, written, call2) {
   return { usage: { ...NO_USAGE, inputTokens: call2.inputTokens, outputTokens }, estimated: true };
 }
 
-// action/src/wires/openai-chat.ts
+// action/src/gateway/wires/openai-chat.ts
 var openaiChat = {
   path: "/v1/chat/completions",
   parse: parseChat,
@@ -45247,7 +44721,7 @@ function readStream2(call2) {
   };
 }
 
-// action/src/wires/openai-responses.ts
+// action/src/gateway/wires/openai-responses.ts
 var openaiResponses = {
   path: "/v1/responses",
   parse: parseResponses,
@@ -45286,7 +44760,7 @@ var FIELDS3 = /* @__PURE__ */ new Set([
   "user",
   "safety_identifier"
 ]);
-var TOOLS3 = /* @__PURE__ */ new Set(["function", "custom", "namespace", "tool_search"]);
+var TOOLS2 = /* @__PURE__ */ new Set(["function", "custom", "namespace", "tool_search"]);
 var ITEMS = /* @__PURE__ */ new Set([
   "message",
   "function_call",
@@ -45338,7 +44812,7 @@ function parseResponses(bytes, { model, maxTokens }) {
 }
 function isOwnTool2(value, depth = 0) {
   const tool = record2(value);
-  if (tool === void 0 || !TOOLS3.has(kindOf(tool)) || depth > 2) return false;
+  if (tool === void 0 || !TOOLS2.has(kindOf(tool)) || depth > 2) return false;
   if (kindOf(tool) === "tool_search") return tool["execution"] === "client";
   return list(tool["tools"]).every((it) => isOwnTool2(it, depth + 1));
 }
@@ -45387,14 +44861,551 @@ function toFailure(error3) {
   return { error: { type: textOf(error3?.["type"]) || textOf(error3?.["code"]), ...error3 } };
 }
 
-// action/src/wires/table.ts
+// action/src/gateway/wires/table.ts
 var WIRES = {
   "anthropic-messages": anthropicMessages,
   "openai-responses": openaiResponses,
   "openai-chat": openaiChat
 };
 
-// action/src/prepare.ts
+// action/src/sandbox/other-user.ts
+import { randomBytes as randomBytes4 } from "node:crypto";
+import { access as access5, chmod as chmod3, mkdir as mkdir5, readFile as readFile4, rename as rename5, rm as rm6, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
+import { dirname as dirname4, join as join10 } from "node:path";
+import { performance as performance16 } from "node:perf_hooks";
+import { setTimeout as sleep5 } from "node:timers/promises";
+
+// action/src/sandbox/registry-proxy.ts
+import { createServer as createServer2 } from "node:http";
+import { connect } from "node:net";
+async function startRegistryProxy() {
+  const sockets = /* @__PURE__ */ new Set();
+  const server = createServer2((_request, response) => void response.writeHead(403).end());
+  server.on("connect", (request, client) => {
+    const host = REGISTRIES.find((it) => request.url === `${it}:443`);
+    if (host === void 0) {
+      client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+      return;
+    }
+    const registry2 = connect(443, host, () => {
+      client.write("HTTP/1.1 200 OK\r\n\r\n");
+      client.pipe(registry2).pipe(client);
+    });
+    for (const [one, other] of [[client, registry2], [registry2, client]])
+      sockets.add(one.on("error", () => {
+      }).on("close", () => sockets.delete(one) && other.destroy()));
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.2", resolve));
+  const { port } = server.address();
+  return {
+    address: `127.0.0.2:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+}
+
+// action/src/sandbox/other-user.ts
+var SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin";
+var PREFIX = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
+var asRoot = (...words) => {
+  const [file2 = "", ...args] = [...PREFIX, ...words];
+  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance16.now() + 5 * MINUTE_MS });
+};
+async function must(...words) {
+  const ended = await asRoot(...words);
+  if (ended.exitCode !== 0) throw new Error(`${words.join(" ")}: ${lastLine(ended.stderr) || String(ended.exitCode)}`);
+}
+async function makeOtherUser(deps, srt) {
+  if ((await asRoot("true")).exitCode !== 0)
+    return err("there is neither root nor passwordless sudo to set up a separate user with");
+  if ((await readFile4("/proc/sys/fs/protected_hardlinks", "utf8").catch(() => "")).trim() !== "1")
+    return err("anyone may link to anyone's files: set `fs.protected_hardlinks=1`");
+  const name = `ap-${randomBytes4(4).toString("hex")}`;
+  const added = await asRoot("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", deps.workspace.home, "--shell", "/usr/sbin/nologin", name);
+  if (added.exitCode !== 0) return err(`no user could be added: ${lastLine(added.stderr)}`);
+  const ids = (await readFile4("/etc/passwd", "utf8")).split("\n").find((it) => it.startsWith(`${name}:`))?.split(":");
+  const who = { name, uid: Number(ids?.[2]), gid: Number(ids?.[3]) };
+  const closed = await closeNetwork(who);
+  if (!closed.ok) {
+    await removeUser(who);
+    return closed;
+  }
+  const filter = join10(dirname4(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
+  const filtered = (await asRoot(filter, "/bin/true")).exitCode === 0 ? [filter] : [];
+  const [file2, ...args] = [...PREFIX, ...filtered, ...asUser(who), "env", "-i", "/bin/bash"];
+  const sandbox = {
+    kind: "user",
+    run: (command) => runAs(deps, who, { file: file2, args }, command),
+    async [Symbol.asyncDispose]() {
+      await reap(who);
+      await openNetwork(who);
+      await removeUser(who);
+    }
+  };
+  const unread2 = await sandbox.run({
+    line: [process.execPath, srt.executable].map((it) => `[ -r ${quote(it)} ] || echo ${quote(it)}`).join("; "),
+    reach: { to: "nothing" },
+    until: performance16.now() + MINUTE_MS
+  });
+  if (unread2.exitCode === 0 && unread2.stdout.length === 0) return ok(sandbox);
+  await sandbox[Symbol.asyncDispose]();
+  const what = lastLine(unread2.stdout.toString("utf8")) || lastLine(unread2.stderr);
+  return err(`a separate user can't reach \`${what}\`: install the runner outside a closed home folder, for example in /opt`);
+}
+function asUser({ uid, gid }) {
+  return ["setpriv", "--reuid", `${uid}`, "--regid", `${gid}`, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"];
+}
+async function removeUser({ name }) {
+  await asRoot("userdel", name);
+  await asRoot("groupdel", name);
+}
+async function runAs(deps, who, shell, command) {
+  var _stack = [];
+  try {
+    const { workspace } = deps;
+    const _hidden = __using(_stack, await hide2(workspace, command.hides ?? []), true);
+    const _lent = __using(_stack, await handOver(workspace, who), true);
+    const gate = __using(_stack, await openGate(command.reach, who), true);
+    const script = join10(workspace.given, `command-${randomBytes4(6).toString("hex")}.sh`);
+    const env = { ...baseEnv(deps, command), TMPDIR: workspace.tmp, ...gate.env, ...TRUST_CHECKOUT };
+    const lines = [
+      ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
+      `exec bash -c ${quote(command.line)}`
+    ];
+    await writeFile6(script, `${lines.join("\n")}
+`, { mode: 288 });
+    await must("chgrp", `${who.gid}`, script);
+    const user = { uid: who.uid, end: (signal) => signalAll(who, signal) };
+    const args = [...shell.args, script];
+    const ended = await run({ ...toRun(command), file: shell.file, args, cwd: workspace.repo, env: { PATH: SYSTEM }, user });
+    await reap(who);
+    await rm6(script, { force: true });
+    return ended;
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var TRUST_CHECKOUT = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
+async function signalAll(who, signal) {
+  const [file2 = "", ...args] = asUser(who);
+  await asRoot(file2, ...args, "/bin/bash", "-c", `kill -${signal} -1`);
+}
+var REAP_TRIES = 100;
+async function reap(who) {
+  for (let tries = 0; (await ownedBy(who.uid)).length > 0; tries += 1) {
+    if (tries === REAP_TRIES) throw new Error("processes of the sandbox can't be ended");
+    await signalAll(who, "KILL");
+    await sleep5(50);
+  }
+}
+async function hide2(workspace, names) {
+  const aside = join10(workspace.hidden, `unseen-${randomBytes4(6).toString("hex")}`);
+  await mkdir5(aside);
+  const moved = [];
+  for (const [at, name] of names.entries()) {
+    const pair = [join10(workspace.repo, name), join10(aside, `${at}`)];
+    if (await rename5(...pair).then(() => true, () => false)) moved.push(pair);
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const [path, kept] of moved) {
+        await removeTree(path);
+        await rename5(kept, path);
+      }
+      await rmdir2(aside);
+    }
+  };
+}
+async function handOver(workspace, who) {
+  const { repo, home, tmp, given } = workspace;
+  const own2 = [join10(repo, ".git"), join10(repo, ".github")];
+  const github = await mkdir5(own2[1] ?? "").then(() => own2[1], () => void 0);
+  const ours = `${process.getuid?.()}:${process.getgid?.()}`;
+  const theirs = `${who.uid}:${who.gid}`;
+  await must("chgrp", `${who.gid}`, dirname4(repo), repo);
+  await chmod3(dirname4(repo), 456);
+  await chmod3(repo, 1016);
+  await must("chgrp", "-R", `${who.gid}`, given);
+  await must("chmod", "-R", "g+rX", given);
+  const except = own2.flatMap((it) => ["-path", it, "-prune", "-o"]);
+  await must("find", repo, home, tmp, "-path", repo, "-o", ...except, "-user", `${process.getuid?.()}`, "-exec", "chown", "-h", theirs, "{}", "+");
+  return {
+    async [Symbol.asyncDispose]() {
+      await must("find", repo, home, tmp, "-user", `${who.uid}`, "-exec", "chown", "-h", ours, "{}", "+");
+      await chmod3(repo, 448);
+      if (github !== void 0) await rmdir2(github);
+    }
+  };
+}
+var FILTERS = ["iptables", "ip6tables"];
+async function closeNetwork(who) {
+  const hasIpv6 = await access5("/proc/net/if_inet6").then(() => true, () => false);
+  for (const filter of FILTERS) {
+    if (filter === "ip6tables" && !hasIpv6) continue;
+    const closed = await rule(filter, "-I", who, ["-j", "REJECT"]);
+    if (closed.exitCode === 0) continue;
+    await openNetwork(who);
+    return err(
+      `its network can't be closed (${filter}: ${lastLine(closed.stderr)}): install iptables, and in a container give NET_ADMIN`
+    );
+  }
+  return ok(void 0);
+}
+async function openNetwork(who) {
+  for (const filter of FILTERS) await rule(filter, "-D", who, ["-j", "REJECT"]);
+}
+function rule(filter, change, who, rest) {
+  return asRoot(filter, "-w", change, "OUTPUT", "-m", "owner", "--uid-owner", `${who.uid}`, ...rest);
+}
+async function openGate(reach, who) {
+  if (reach.to === "nothing") return { env: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const proxy = reach.to === "registries" ? await startRegistryProxy() : void 0;
+  const [host = "", port = ""] = (reach.to === "gateway" ? reach.address : proxy?.address ?? "").split(":");
+  const accept = ["-o", "lo", "-p", "tcp", "-d", host, "--dport", port, "-j", "ACCEPT"];
+  const opened = await rule("iptables", "-I", who, accept);
+  if (opened.exitCode !== 0) throw new Error(`iptables: ${lastLine(opened.stderr)}`);
+  const url2 = `http://${host}:${port}`;
+  return {
+    env: proxy === void 0 ? {} : { HTTPS_PROXY: url2, https_proxy: url2 },
+    async [Symbol.asyncDispose]() {
+      const shut = await rule("iptables", "-D", who, accept);
+      await proxy?.[Symbol.asyncDispose]();
+      if (shut.exitCode !== 0) throw new Error(`iptables: ${lastLine(shut.stderr)}`);
+    }
+  };
+}
+
+// action/src/sandbox/proof.ts
+import { createHash as createHash2, randomBytes as randomBytes5 } from "node:crypto";
+import { existsSync as existsSync2 } from "node:fs";
+import { mkdir as mkdir6, readFile as readFile5, rm as rm7, writeFile as writeFile7 } from "node:fs/promises";
+import { createServer as createServer3 } from "node:http";
+import { homedir } from "node:os";
+import { dirname as dirname5, join as join11 } from "node:path";
+import { performance as performance17 } from "node:perf_hooks";
+async function proveSandbox(sandbox, deps) {
+  var _stack = [];
+  try {
+    const { workspace, surroundings } = deps;
+    const canary = join11(workspace.hidden, "canary");
+    await writeFile7(canary, "canary", { mode: 420 });
+    const allowed = __using(_stack, await listen(), true);
+    const other = __using(_stack, await listen(), true);
+    const other6 = __using(_stack, await listen("::1").catch(() => void 0), true);
+    const git = __using(_stack, await makeGitFolder(workspace.repo), true);
+    const mark = `.agent-pool-${randomBytes5(6).toString("hex")}`;
+    const folders = /* @__PURE__ */ new Set([
+      workspace.hidden,
+      ...surroundings.hidden,
+      dirname5(process.execPath),
+      homedir(),
+      "/etc",
+      "/usr/local/bin"
+    ]);
+    const outside = [...folders].map((folder) => join11(folder, mark));
+    const facts = {
+      gateway: allowed.address,
+      others: [other.address, ...other6 === void 0 ? [] : [other6.address]],
+      canary,
+      outside,
+      git: git.path,
+      sockets: await knownSockets(),
+      credentials: surroundings.hidden.map((it) => join11(it, ".credentials")),
+      ...await ownProcess()
+    };
+    const ended = await sandbox.run({
+      line: NODE_PROGRAM,
+      input: `const facts = ${JSON.stringify(facts)};
+${PROBE}`,
+      env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
+      reach: { to: "gateway", address: allowed.address },
+      until: performance17.now() + 30 * SECOND_MS
+    });
+    const written = outside.filter((path) => existsSync2(path));
+    for (const path of written) await rm7(path, { force: true }).catch(() => {
+    });
+    const seen = parseRecord(ended.stdout.toString("utf8").trim());
+    if (seen === void 0) {
+      const said = cut(ended.stderr.trim().split("\n").slice(-3).join(" "), 600);
+      return err({ kind: "notStarted", detail: `exit ${String(ended.exitCode)}: ${said}` });
+    }
+    const found = { ...seen, written: written.length > 0, git: git.isTouched() };
+    const wrong = FINDINGS.filter(({ name, notOf }) => notOf !== sandbox.kind && Reflect.get(found, name) !== (name === "gateway"));
+    return wrong.length === 0 ? ok(void 0) : err({ kind: "leaks", detail: wrong.map(({ says }) => says).join(", ") });
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var FINDINGS = [
+  { name: "gateway", says: "the gateway can't be reached" },
+  { name: "otherPort", says: "another port of this machine can be reached" },
+  { name: "foreignHost", says: "a foreign host can be reached" },
+  { name: "metadata", says: "the cloud's metadata address can be reached" },
+  { name: "dns", says: "a name server answers" },
+  { name: "sockets", says: "a service of this machine answers on a unix socket" },
+  { name: "canary", says: "the Action's own files can be read" },
+  { name: "credentials", says: "the runner's credentials can be read" },
+  { name: "environ", says: "the environment that holds the key can be read" },
+  { name: "processes", says: "the runner's processes can be seen", notOf: "user" },
+  { name: "written", says: "files outside the checkout can be written" },
+  { name: "git", says: "the checkout's .git can be written" },
+  { name: "sudo", says: "sudo works" },
+  { name: "newPrivileges", says: "setuid programs work" },
+  // srt keeps the caller's groups, and run by root leaves its command the capabilities of a namespace in which they open nothing.
+  { name: "groups", says: "it is in a group beside its own", notOf: "srt" },
+  { name: "capabilities", says: "it has capabilities", notOf: "srt" }
+];
+var PROBE = `
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { lookup, Resolver } from "node:dns/promises";
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+const some = async (all, test) => (await Promise.all(all.map(test))).includes(true);
+// srt's proxy answers for those it keeps away.
+const get = (address) => fetch("http://" + address, { signal: AbortSignal.timeout(5000) })
+  .then((it) => !it.headers.has("x-proxy-error"), () => false);
+const open = (options) => new Promise((done) => {
+  const socket = connect({ ...options, timeout: 3000 });
+  const end = (it) => { socket.destroy(); done(it); };
+  socket.on("connect", () => end(true)).on("error", () => end(false)).on("timeout", () => end(false));
+});
+const reach = async (host, port) => await open({ host: host.replace(/[\\[\\]]/g, ""), port }) || await get(host + ":" + port + "/");
+const resolver = new Resolver({ timeout: 2000, tries: 1 });
+const UNANSWERED = ["ECONNREFUSED", "ETIMEOUT", "ECANCELLED", "EDESTRUCTION", "ENETUNREACH"];
+const attempt = (it) => { try { return it() ?? true; } catch { return false; } };
+const read = (path) => attempt(() => readFileSync(path, "latin1")) || "";
+const processes = readdirSync("/proc").filter((it) => /^[0-9]+$/.test(it));
+const startOf = (pid) => Number(read("/proc/" + pid + "/stat").split(") ").at(-1).split(" ")[19]);
+const status = read("/proc/self/status");
+for (const path of facts.outside) attempt(() => writeFileSync(path, ""));
+attempt(() => writeFileSync(facts.git + "/commondir", ""));
+attempt(() => renameSync(facts.git, facts.git + "-moved"));
+const byUrl = (address) => new URL("http://" + address);
+const network = {
+  gateway: get(facts.gateway + "/healthz"),
+  otherPort: some(facts.others.map(byUrl), (it) => reach(it.hostname, Number(it.port))),
+  foreignHost: some(["1.1.1.1", "example.com"], (host) => reach(host, 443)),
+  metadata: some([["169.254.169.254", 80], ["168.63.129.16", 80], ["168.63.129.16", 32526]], ([host, port]) => reach(host, port)),
+  dns: some([
+    () => lookup("example.com").then(() => true, () => false),
+    () => resolver.resolve4("example.com").then(() => true, (error) => !UNANSWERED.includes(error.code)),
+  ], (it) => it()),
+  sockets: some(facts.sockets, (path) => open({ path })),
+};
+console.log(JSON.stringify({
+  ...Object.fromEntries(await Promise.all(Object.entries(network).map(async ([name, it]) => [name, await it]))),
+  canary: read(facts.canary) !== "",
+  credentials: facts.credentials.some((it) => read(it) !== ""),
+  environ: processes.some((pid) => createHash("sha256").update(read("/proc/" + pid + "/environ"), "latin1").digest("hex") === facts.environ),
+  processes: processes.some((pid) => startOf(pid) <= facts.started),
+  sudo: spawnSync("sudo", ["-n", "true"]).status === 0,
+  newPrivileges: !/^NoNewPrivs:\\t1$/m.test(status),
+  groups: process.getgroups().some((it) => it !== process.getgid()),
+  capabilities: /^Cap(?:Prm|Eff|Inh|Amb|Bnd):\\t.*[^0\\n]/m.test(status),
+}));
+`;
+async function ownProcess() {
+  const environ = createHash2("sha256").update(await readFile5("/proc/self/environ")).digest("hex");
+  const stat3 = await readFile5("/proc/self/stat", "latin1");
+  return { environ, started: Number(stat3.split(") ").at(-1)?.split(" ")[19]) };
+}
+async function knownSockets() {
+  const table = await readFile5("/proc/net/unix", "latin1").catch(() => "");
+  const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
+  const until = performance17.now() + 10 * SECOND_MS;
+  const args = ["/run", "/tmp", "-maxdepth", "3", "-type", "s", "-print0"];
+  const files = await run({ file: "find", args, cwd: "/", env: { PATH: SYSTEM_PATH }, until });
+  const paths = files.stdout.toString("utf8").split("\0").filter((it) => it !== "");
+  return [.../* @__PURE__ */ new Set([...rows.map(([, path = ""]) => path.replace(/^@/, "\0")), ...paths])];
+}
+async function makeGitFolder(repo) {
+  const path = join11(repo, ".git");
+  const made = await mkdir6(join11(path, "hooks"), { recursive: true });
+  if (made === path) await writeFile7(join11(path, "config"), "");
+  const touched = [join11(path, "commondir"), `${path}-moved`];
+  return {
+    path,
+    isTouched: () => touched.some((it) => existsSync2(it)),
+    async [Symbol.asyncDispose]() {
+      for (const it of [...touched, ...made === path ? [path] : []]) await rm7(it, { recursive: true, force: true });
+    }
+  };
+}
+async function listen(host = "127.0.0.2") {
+  const server = createServer3((_request, response) => void response.end("ok"));
+  await new Promise((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
+  const { port } = server.address();
+  return {
+    address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+}
+
+// action/src/tools.ts
+import { createHash as createHash3, hash as digest, randomBytes as randomBytes6 } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { access as access6, constants as constants5, copyFile as copyFile2, mkdir as mkdir7, open as open3, readdir as readdir5, readlink as readlink3, rename as rename6, rm as rm8 } from "node:fs/promises";
+import { dirname as dirname6, join as join12 } from "node:path";
+import { performance as performance18 } from "node:perf_hooks";
+import { setTimeout as sleep6 } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+// action/src/pins.json
+var pins_default = {
+  "claude-code": {
+    version: "2.1.330",
+    executable: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
+    tree: "9184652ac04b2c370163011d170017e675835d7f937bbb060b8b95fa3190366a"
+  },
+  codex: {
+    version: "0.169.0",
+    executable: "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
+    tree: "edbd9ef4a976c816ddca2f6a957b49eb4995d2c704f890e7de5047e952bc9dec"
+  },
+  opencode: {
+    version: "1.18.33",
+    executable: "node_modules/opencode-linux-x64/bin/opencode",
+    tree: "b1b3b0502c26b7a1355dce759ab124340ceed0a0711dfc792dfda4cb290cad09"
+  },
+  srt: {
+    version: "0.0.83",
+    executable: "node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js",
+    tree: "3f9837d92a2b411fde0e13f47e81d1bd44d81d7a9e25b544533aa6070794c5fd"
+  }
+};
+
+// action/src/tools.ts
+var TOOLS3 = pins_default;
+var PLATFORM = "linux-x64";
+var LOCKS = join12(dirname6(fileURLToPath(import.meta.url)), "..", "tools");
+async function installTool(id, surroundings) {
+  const { version: version2, executable, tree } = TOOLS3[id];
+  const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
+  if (`${process.platform}-${process.arch}` !== PLATFORM)
+    return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
+  const shelf = join12(surroundings.toolCache, "agent-pool");
+  const folder = join12(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join12(folder, executable) };
+  try {
+    await mkdir7(shelf, { recursive: true });
+    if (await isIntact(folder, tree)) return ok(tool);
+    const fresh = join12(shelf, `.${id}-${randomBytes6(6).toString("hex")}`);
+    try {
+      const installed = await npmCi(id, fresh, surroundings);
+      if (!installed.ok) return refuse3(installed.error);
+      const found = await hashTree(fresh);
+      if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
+      await replace2(fresh, folder, tree);
+    } finally {
+      await rm8(fresh, { recursive: true, force: true });
+    }
+    for (let tries = 0; tries < 5; tries += 1) {
+      if (await isIntact(folder, tree)) return ok(tool);
+      await sleep6(500);
+    }
+    return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
+  } catch (cause) {
+    return refuse3(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
+  }
+}
+async function npmCi(id, folder, surroundings) {
+  await mkdir7(folder);
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join12(LOCKS, id, name), join12(folder, name));
+  const home = join12(folder, ".home");
+  await mkdir7(home);
+  const ended = await run({
+    file: "npm",
+    args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    cwd: folder,
+    env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
+    until: performance18.now() + 10 * MINUTE_MS
+  });
+  await rm8(home, { recursive: true, force: true });
+  if (ended.exitCode === 0) return ok(void 0);
+  const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
+  return err(
+    `npm could not install ${id} ${TOOLS3[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`
+  );
+}
+async function replace2(fresh, folder, tree) {
+  try {
+    await rename6(fresh, folder);
+  } catch {
+    if (await isIntact(folder, tree)) return;
+    const aside = `${fresh}-old`;
+    await rename6(folder, aside).catch(() => {
+    });
+    await rename6(fresh, folder).catch(() => {
+    });
+    await rm8(aside, { recursive: true, force: true });
+  }
+}
+async function isIntact(folder, tree) {
+  return await hashTree(folder).catch(() => void 0) === tree;
+}
+async function hashTree(folder) {
+  const root = join12(folder, "node_modules");
+  const hash2 = createHash3("sha256");
+  async function add2(relative) {
+    const entries = await readdir5(join12(root, relative), { withFileTypes: true });
+    entries.sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const entry of entries) {
+      const path = join12(relative, entry.name);
+      if (path === ".bin" || path === ".package-lock.json") continue;
+      if (entry.isDirectory()) await add2(path);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join12(root, path))}\0`);
+      else if (entry.isFile()) {
+        hash2.update(`file ${path}\0`);
+        hash2.update(await hashFile(join12(root, path)));
+      } else hash2.update(`other ${path}\0`);
+    }
+  }
+  try {
+    await access6(root, constants5.R_OK);
+  } catch {
+    return void 0;
+  }
+  await add2("");
+  return hash2.digest("hex");
+}
+var PIECE_BYTES = 1024 * 1024;
+async function hashFile(path) {
+  var _stack = [];
+  try {
+    if (statSync(path).size <= PIECE_BYTES) return digest("sha256", readFileSync(path), "buffer");
+    const content = createHash3("sha256");
+    const file2 = __using(_stack, await open3(path), true);
+    let [reads, waits] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+    let reading2 = file2.read(reads, 0, PIECE_BYTES);
+    for (; ; ) {
+      const { bytesRead } = await reading2;
+      if (bytesRead === 0) return content.digest();
+      [reads, waits] = [waits, reads];
+      reading2 = file2.read(reads, 0, PIECE_BYTES);
+      content.update(waits.subarray(0, bytesRead));
+    }
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+
+// action/src/job/prepare.ts
 async function prepare(inputs, workspace, log) {
   const { surroundings } = inputs;
   const place = { surroundings, workspace };
@@ -45475,7 +45486,7 @@ function unknown2(what, word2, known) {
   );
 }
 
-// action/src/report.ts
+// action/src/job/report.ts
 import { setTimeout as sleep7 } from "node:timers/promises";
 
 // src/core/wire/redact.ts
@@ -45576,7 +45587,7 @@ function placesOf(form, letters) {
   return places;
 }
 
-// action/src/report.ts
+// action/src/job/report.ts
 function toReportable(outcome, secrets) {
   const clean = (text2, limit) => cut(redact(storable(text2), secrets), limit);
   if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2e3) };
@@ -45656,7 +45667,7 @@ function startHeartbeats(client, runToken, everyMs, beat, onStop) {
   };
 }
 
-// action/src/stopping.ts
+// action/src/job/stopping.ts
 var END_WORK_MS = 3 * SECOND_MS;
 var END_REPORT_MS = 5 * SECOND_MS;
 function makeStopping(log) {
@@ -45684,7 +45695,7 @@ function makeStopping(log) {
   };
 }
 
-// action/src/summary.ts
+// action/src/job/summary.ts
 function makePhases(now, startedAt) {
   const entered = [{ phase: "fetch", at: startedAt }];
   return {
@@ -45763,7 +45774,7 @@ function oneLine(text2) {
   return text2.replaceAll(/[\r\n]+/g, " ").replaceAll(/[<>|]/g, "");
 }
 
-// action/src/claimed.ts
+// action/src/job/claimed.ts
 var ENDED_EARLY = blocked(
   "internal",
   "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more."
@@ -45771,11 +45782,11 @@ var ENDED_EARLY = blocked(
 var CANCELLED = blocked("internal", "The job was cancelled, and what it had done could not be read in the time that was left.");
 async function runClaimed(run2) {
   const { inputs, client, claim: claim3, claimedAt, log } = run2;
-  const phases = makePhases(() => performance18.now(), claimedAt);
+  const phases = makePhases(() => performance19.now(), claimedAt);
   let gateway;
   const soFar = () => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance18.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance19.now() - claimedAt) };
   };
   const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim3);
   const keepSoFar = () => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
@@ -45832,17 +45843,6 @@ async function doAttempt(run2, stopping, onPhase) {
     return runAttempt({ ...run2, ...equipped.value, idToken: (audience) => getIDToken(audience), stopping, onPhase });
   await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim3.checkout.token);
   return equipped;
-}
-
-// action/src/log.ts
-import { performance as performance19 } from "node:perf_hooks";
-function makeLog() {
-  const started = performance19.now();
-  return (phase, facts = {}) => {
-    const seconds = ((performance19.now() - started) / 1e3).toFixed(1).padStart(7);
-    const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
-    info([`${seconds} s  ${phase}`, ...told].join("  "));
-  };
 }
 
 // action/src/main.ts

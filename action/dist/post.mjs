@@ -27368,17 +27368,6 @@ function getState(name) {
 // action/src/post.ts
 var import_undici3 = __toESM(require_undici(), 1);
 
-// src/core/wire/units.ts
-var SECOND_MS = 1e3;
-var MINUTE_MS = 60 * SECOND_MS;
-var HOUR_MS = 60 * MINUTE_MS;
-var DAY_MS = 24 * HOUR_MS;
-
-// action/src/app-client.ts
-var import_undici2 = __toESM(require_undici(), 1);
-import { performance as performance2 } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
-
 // node_modules/zod/v4/classic/external.js
 var external_exports = {};
 __export(external_exports, {
@@ -39660,6 +39649,12 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/units.ts
+var SECOND_MS = 1e3;
+var MINUTE_MS = 60 * SECOND_MS;
+var HOUR_MS = 60 * MINUTE_MS;
+var DAY_MS = 24 * HOUR_MS;
+
 // src/core/wire/observation.ts
 var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
 var MAX_SPAN_MS = 32 * DAY_MS;
@@ -39935,21 +39930,6 @@ var Outcome = external_exports.discriminatedUnion("kind", [
 var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
 var Refusal = external_exports.object({ error: external_exports.string(), fix: external_exports.string() });
 
-// src/core/wire/json.ts
-function parseRecord(text2) {
-  try {
-    return record2(JSON.parse(text2));
-  } catch {
-    return void 0;
-  }
-}
-function record2(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
-}
-function textOf(value) {
-  return typeof value === "string" ? value : "";
-}
-
 // src/core/wire/result.ts
 function ok(value) {
   return { ok: true, value };
@@ -39958,7 +39938,7 @@ function err(error3) {
   return { ok: false, error: error3 };
 }
 
-// action/src/failure.ts
+// action/src/runner/failure.ts
 function blocked(reason, detail) {
   return { reason, detail };
 }
@@ -39976,6 +39956,17 @@ function toBlocked(fault, { usage, observation, ms }) {
 function messageOf(cause) {
   const text2 = cause instanceof Error ? cause.message : String(cause);
   return text2.split("\n", 1)[0] ?? "";
+}
+
+// action/src/job/app-client.ts
+var import_undici2 = __toESM(require_undici(), 1);
+import { performance as performance2 } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+
+// action/src/runner/process.ts
+var KEEP_BYTES = 32 * 1024 * 1024;
+function quote(word) {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 // src/core/wire/harnesses.ts
@@ -40006,17 +39997,19 @@ var HARNESS_INFO = {
   }
 };
 
-// action/src/harness/harness.ts
-var BY_SIGNAL = {
-  quota: "quotaExhausted",
-  throttle: "rateLimited",
-  overload: "overloaded",
-  auth: "authFailed",
-  billing: "billing"
-};
-var OF_PROVIDER = /* @__PURE__ */ new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
-function quote(word) {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+// src/core/wire/json.ts
+function parseRecord(text2) {
+  try {
+    return record2(JSON.parse(text2));
+  } catch {
+    return void 0;
+  }
+}
+function record2(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
+}
+function textOf(value) {
+  return typeof value === "string" ? value : "";
 }
 
 // action/src/harness/reading.ts
@@ -40498,7 +40491,7 @@ function toTokens3(steps) {
 // action/src/harness/table.ts
 var HARNESS = { "claude-code": claudeCode, codex, opencode };
 
-// action/src/app-client.ts
+// action/src/job/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;
 var OUTCOME_PATIENCE_MS = 10 * MINUTE_MS;
 var FIRST_PAUSE_MS = SECOND_MS;
@@ -40625,7 +40618,7 @@ function parseJson(text2) {
   }
 }
 
-// action/src/outbox.ts
+// action/src/job/outbox.ts
 import { mkdir as mkdir2, readFile, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -40640,7 +40633,7 @@ var SEALED_OUTCOME = {
   maxBytes: MAX_OUTCOME_BYTES + HEAD_BYTES
 };
 
-// action/src/outbox.ts
+// action/src/job/outbox.ts
 var Kept = external_exports.strictObject({
   appUrl: external_exports.string(),
   attempt: external_exports.string(),
@@ -40659,7 +40652,7 @@ async function clearKept(path, sealed) {
   if (sealed !== void 0) await rm2(dirname(sealed), { recursive: true, force: true });
 }
 
-// action/src/report.ts
+// action/src/job/report.ts
 async function report(client, runToken, outcome, signal) {
   const answer = await client.outcome(runToken, outcome, signal);
   if (answer.ok) return ok(void 0);
@@ -40686,7 +40679,7 @@ function describeUndelivered(failure2) {
   return `${said} It is not sent again. The app's log says what it knows of this attempt.`;
 }
 
-// action/src/summary.ts
+// action/src/job/summary.ts
 function renderNote(title, text2) {
   return `### agent-pool: ${title}
 

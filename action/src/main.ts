@@ -1,16 +1,16 @@
 import { performance } from "node:perf_hooks";
 import * as core from "@actions/core";
 import { type Dispatcher, EnvHttpProxyAgent } from "undici";
+import { makeWorkspace } from "#action/checkout/workspace.ts";
+import { messageOf } from "#action/runner/failure.ts";
+import { type Inputs, readInputs } from "#action/runner/inputs.ts";
+import { makeLog } from "#action/runner/log.ts";
 import type { Claim } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import { type AppClient, connectApp } from "./app-client.ts";
-import { runClaimed } from "./claimed.ts";
-import { messageOf } from "./failure.ts";
-import { type Inputs, readInputs } from "./inputs.ts";
-import { makeLog } from "./log.ts";
-import { prepare } from "./prepare.ts";
-import { renderNote, writeSummary } from "./summary.ts";
-import { makeWorkspace } from "./workspace.ts";
+import { type AppClient, connectApp } from "./job/app-client.ts";
+import { runClaimed } from "./job/claimed.ts";
+import { prepare } from "./job/prepare.ts";
+import { renderNote, writeSummary } from "./job/summary.ts";
 
 /** Without a claim there is nothing to report: the job's own page says why. */
 const NO_ATTEMPT = "no attempt";

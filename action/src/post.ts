@@ -1,11 +1,11 @@
 import * as core from "@actions/core";
 import { EnvHttpProxyAgent } from "undici";
+import { messageOf } from "#action/runner/failure.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
-import { connectApp } from "./app-client.ts";
-import { messageOf } from "./failure.ts";
-import { clearKept, readKept } from "./outbox.ts";
-import { describeUndelivered, isOver, report } from "./report.ts";
-import { renderNote, writeSummary } from "./summary.ts";
+import { connectApp } from "./job/app-client.ts";
+import { clearKept, readKept } from "./job/outbox.ts";
+import { describeUndelivered, isOver, report } from "./job/report.ts";
+import { renderNote, writeSummary } from "./job/summary.ts";
 
 /** Where the app has the outcome in the run's artifact as well, a job that costs by the minute doesn't wait for it. */
 const PATIENCE_MS = 20 * SECOND_MS;

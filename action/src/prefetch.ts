@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { readSurroundings } from "./inputs.ts";
-import { installTool, TOOLS, type ToolId } from "./tools.ts";
+import { readSurroundings } from "#action/runner/inputs.ts";
+import { installTool, TOOLS, type ToolId } from "#action/tools.ts";
 
 /** `node action/src/prefetch.ts <folder>` fills a tool cache, for an image, or for tests without a network later on. */
 const folder = process.argv[2];

@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
-import { blocked, type Blocked, messageOf } from "./failure.ts";
-import type { Surroundings } from "./inputs.ts";
 import PINS from "./pins.json" with { type: "json" };
-import { run } from "./process.ts";
+import { blocked, type Blocked, messageOf } from "./runner/failure.ts";
+import type { Surroundings } from "./runner/inputs.ts";
+import { run } from "./runner/process.ts";
 
 /**
  * The programs a job installs: exact versions, pinned twice. `action/tools/<id>/package-lock.json` holds the sha512 of

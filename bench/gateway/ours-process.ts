@@ -1,7 +1,7 @@
 import { EnvHttpProxyAgent } from "undici";
-import { makeCredential } from "#action/credential.ts";
-import { startGateway } from "#action/gateway.ts";
-import { anthropicMessages } from "#action/wires/anthropic-messages.ts";
+import { makeCredential } from "#action/gateway/credential.ts";
+import { startGateway } from "#action/gateway/gateway.ts";
+import { anthropicMessages } from "#action/gateway/wires/anthropic-messages.ts";
 import { DUMMY, MODEL } from "./traffic.ts";
 
 /** Our gateway as a job starts it, with a budget that lasts. */

@@ -7,8 +7,8 @@ import { PROVIDERS } from "#core/wire/contract.ts";
 import { PROVIDER_URLS } from "#core/wire/harnesses.ts";
 import { containing } from "./kit/matchers.ts";
 import { parse } from "yaml";
-import { isSafeUrl, readInputs, readSurroundings } from "../../action/src/inputs.ts";
-import { renderPrompt, renderRepair } from "../../action/src/prompt.ts";
+import { isSafeUrl, readInputs, readSurroundings } from "../../action/src/runner/inputs.ts";
+import { renderPrompt, renderRepair } from "../../action/src/job/prompt.ts";
 import { checked } from "../kit/outcomes.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -31,7 +31,7 @@ describe("the Action's file", () => {
       inputs: Record<string, { description: string }>;
       runs: object;
     };
-    const source = await readFile(`${ROOT}/action/src/inputs.ts`, "utf8");
+    const source = await readFile(`${ROOT}/action/src/runner/inputs.ts`, "utf8");
     const plain = [...source.matchAll(/getInput\("([a-z-]+)"\)/g)].map((it) => it[1]);
     const read = new Set([...plain, ...PROVIDERS.map((it) => `${it}-base-url`)]);
 

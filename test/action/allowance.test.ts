@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NO_USAGE, type Usage } from "#core/wire/contract.ts";
-import { makeAllowance, maxOutputTokens, reserve, settle, worstCase } from "../../action/src/allowance.ts";
+import { makeAllowance, maxOutputTokens, reserve, settle, worstCase } from "../../action/src/gateway/allowance.ts";
 
 const PRICE = { input: 3, output: 15, cacheRead: 1, cacheWrite: 4, cacheWrite1h: 6 };
 const CALL = { inputTokens: 100, maxTokens: 10, longCache: false };

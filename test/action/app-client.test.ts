@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Agent } from "undici";
 import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, NO_USAGE, Outcome } from "#core/wire/contract.ts";
-import { type AppClient, makeAppClient } from "../../action/src/app-client.ts";
+import { type AppClient, makeAppClient } from "../../action/src/job/app-client.ts";
 import { containing } from "./kit/matchers.ts";
 
 const OUTCOME: Outcome = {

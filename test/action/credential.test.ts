@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { openaiResponses } from "../../action/src/wires/openai-responses.ts";
+import { openaiResponses } from "../../action/src/gateway/wires/openai-responses.ts";
 import { CALL, DUMMY, type Given, KEY, MODEL, post, setUp } from "./kit/gateway.ts";
 import { type Reply, type Seen, sendStream } from "./kit/model.ts";
 

@@ -1,7 +1,7 @@
 import { array, assert, constantFrom, letrec, oneof, property, string, tuple, uniqueArray } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anthropicMessages } from "../../action/src/wires/anthropic-messages.ts";
-import { readDocument, withFields } from "../../action/src/wires/document.ts";
+import { anthropicMessages } from "../../action/src/gateway/wires/anthropic-messages.ts";
+import { readDocument, withFields } from "../../action/src/gateway/wires/document.ts";
 
 const read = (text: string | Buffer) => readDocument(Buffer.from(text));
 const rewritten = (text: string): string => JSON.stringify(JSON.parse(text));

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { Ending, NO_USAGE } from "#core/wire/contract.ts";
 import type { Signal } from "#core/wire/observation.ts";
-import type { GatewayFacts } from "../../action/src/gateway.ts";
+import type { GatewayFacts } from "../../action/src/gateway/gateway.ts";
 import { claudeCode, readClaude } from "../../action/src/harness/claude-code.ts";
 import { toEnding, type Left } from "../../action/src/harness/reading.ts";
-import { confirmEnding } from "../../action/src/harness/harness.ts";
+import { confirmEnding } from "../../action/src/job/ending.ts";
 
 type Run = Left;
 const readEnding = (left: Left) => toEnding(readClaude(left));

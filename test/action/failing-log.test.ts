@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { assert, nat, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { failuresIn, relevantPart } from "../../action/src/failing-log.ts";
+import { failuresIn, relevantPart } from "../../action/src/checks/failing-log.ts";
 
 /** What each runner really printed, by its verbose reporter, of 60 or 120 tests that pass and one or two that don't. */
 const readLog = (name: string): string => readFileSync(new URL(`../fixtures/failing-logs/${name}.txt`, import.meta.url), "utf8");

@@ -2,9 +2,9 @@ import { chmod } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runGit } from "../../action/src/git.ts";
-import { findProgram, readSurroundings } from "../../action/src/inputs.ts";
-import { run } from "../../action/src/process.ts";
+import { runGit } from "../../action/src/checkout/git.ts";
+import { findProgram, readSurroundings } from "../../action/src/runner/inputs.ts";
+import { run } from "../../action/src/runner/process.ts";
 import { checkOut, put } from "./kit/checkout.ts";
 
 describe("git", () => {

@@ -1,8 +1,8 @@
 import { array, assert, constantFrom, nat, oneof, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_USAGE } from "#core/wire/contract.ts";
-import { makeJsonMeter, makeSseMeter } from "../../action/src/meter.ts";
-import { anthropicMessages } from "../../action/src/wires/anthropic-messages.ts";
+import { makeJsonMeter, makeSseMeter } from "../../action/src/gateway/meter.ts";
+import { anthropicMessages } from "../../action/src/gateway/wires/anthropic-messages.ts";
 import { toEvents } from "./kit/model.ts";
 
 const USAGE = { ...NO_USAGE, inputTokens: 100, outputTokens: 42, cacheReadTokens: 10, cacheWriteTokens: 5 };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { Observation } from "#core/wire/observation.ts";
-import { makeObserver, type Observer } from "../../action/src/observer.ts";
+import { makeObserver, type Observer } from "../../action/src/gateway/observer.ts";
 import { CALL, MODEL, post, setUp } from "./kit/gateway.ts";
 import { sendStream, toEvents } from "./kit/model.ts";
 

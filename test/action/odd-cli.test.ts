@@ -1,7 +1,7 @@
 import { expect, describe, test } from "vitest";
 import { HARNESS } from "../../action/src/harness/table.ts";
 import { toEnding } from "../../action/src/harness/reading.ts";
-import { type Ended, run } from "../../action/src/process.ts";
+import { type Ended, run } from "../../action/src/runner/process.ts";
 
 /** What stands in a harness's place: its ending is asked of each harness's reader, as after any run. */
 function runOdd(line: string, ms = 60_000): Promise<Ended> {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import type { Most } from "../../action/src/family.ts";
-import { type Ended, killAll, run } from "../../action/src/process.ts";
+import type { Most } from "../../action/src/runner/family.ts";
+import { type Ended, killAll, run } from "../../action/src/runner/process.ts";
 
 const HERE = { file: "/bin/bash", cwd: "/", env: { PATH: "/usr/bin:/bin" } };
 

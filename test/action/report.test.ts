@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CONTRACT_VERSION, NO_USAGE, Outcome } from "#core/wire/contract.ts";
-import { toReportable } from "../../action/src/report.ts";
+import { toReportable } from "../../action/src/job/report.ts";
 
 const KEY = "sk-live-0123456789abcdef";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CONTRACT_VERSION, ENDINGS, NO_USAGE, type Outcome } from "#core/wire/contract.ts";
 import { MicroUsd } from "#core/wire/units.ts";
-import { makePhases, renderNote, renderSummary, type Told } from "../../action/src/summary.ts";
+import { makePhases, renderNote, renderSummary, type Told } from "../../action/src/job/summary.ts";
 
 const SECRETIVE = "THE-MODEL'S-WORDS `x` | <b> ::error:: \n# heading";
 const RAN: Extract<Outcome, { kind: "ran" }> = {

@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { makeBareRunner, type Sandbox } from "../../action/src/sandbox.ts";
-import { runBaseline, runSetup, runVerification } from "../../action/src/verify.ts";
-import { makeWorkspace, type Workspace } from "../../action/src/workspace.ts";
+import { makeBareRunner, type Sandbox } from "../../action/src/sandbox/sandbox.ts";
+import { runBaseline, runSetup, runVerification } from "../../action/src/checks/verify.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/checkout/workspace.ts";
 import { containing } from "./kit/matchers.ts";
 import { testSurroundings } from "./kit/tool-cache.ts";
 

@@ -2,11 +2,11 @@ import { array, assert, constantFrom, nat, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_USAGE } from "#core/wire/contract.ts";
 import { WIRE_IDS } from "#core/wire/harnesses.ts";
-import { makeJsonMeter, makeSseMeter } from "../../action/src/meter.ts";
-import { openaiChat } from "../../action/src/wires/openai-chat.ts";
-import { openaiResponses } from "../../action/src/wires/openai-responses.ts";
-import { WIRES } from "../../action/src/wires/table.ts";
-import type { ModelCall, Wire } from "../../action/src/wires/wire.ts";
+import { makeJsonMeter, makeSseMeter } from "../../action/src/gateway/meter.ts";
+import { openaiChat } from "../../action/src/gateway/wires/openai-chat.ts";
+import { openaiResponses } from "../../action/src/gateway/wires/openai-responses.ts";
+import { WIRES } from "../../action/src/gateway/wires/table.ts";
+import type { ModelCall, Wire } from "../../action/src/gateway/wires/wire.ts";
 
 const MODEL = "gpt-6.1-sol";
 const ASKED = { model: MODEL, maxTokens: 8_000 };

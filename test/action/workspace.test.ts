@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { MockAgent } from "undici";
 import { describe, expect, test } from "vitest";
-import { fetchBase, makeWorkspace } from "../../action/src/workspace.ts";
+import { fetchBase, makeWorkspace } from "../../action/src/checkout/workspace.ts";
 import { put } from "./kit/checkout.ts";
 import { containing } from "./kit/matchers.ts";
 import { testSurroundings } from "./kit/tool-cache.ts";

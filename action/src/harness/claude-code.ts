@@ -1,8 +1,8 @@
+import { type Ended, quote } from "#action/runner/process.ts";
 import type { EndingKind } from "#core/wire/contract.ts";
 import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { record, textOf } from "#core/wire/json.ts";
-import type { Ended } from "../process.ts";
-import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
+import type { Harness, HarnessCommand, HarnessRun } from "./harness.ts";
 import { countOf, eventsOf, sumOf, toReading, unfinished, type Left, type Reading, type Tokens, type Window } from "./reading.ts";
 
 /**

@@ -1,6 +1,7 @@
+import { quote } from "#action/runner/process.ts";
 import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { record, textOf } from "#core/wire/json.ts";
-import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
+import type { Harness, HarnessCommand, HarnessRun } from "./harness.ts";
 import {
   countOf,
   eventsOf,

@@ -1,9 +1,7 @@
-import type { Auth, Claim, Ending, EndingKind, Harness as HarnessId, Provider } from "#core/wire/contract.ts";
+import type { Ended } from "#action/runner/process.ts";
+import type { ToolId } from "#action/tools.ts";
+import type { Auth, Claim, Harness as HarnessId, Provider } from "#core/wire/contract.ts";
 import type { HarnessInfo } from "#core/wire/harnesses.ts";
-import type { Signal } from "#core/wire/observation.ts";
-import type { Ended } from "../process.ts";
-import type { GatewayFacts } from "../gateway.ts";
-import type { ToolId } from "../tools.ts";
 import type { Left, Reading } from "./reading.ts";
 
 /**
@@ -63,37 +61,3 @@ export type HarnessRun = {
 export type Session = { readonly kind: "first" | "resume"; readonly id: string };
 
 export type HarnessCommand = { readonly line: string; readonly env: Readonly<Record<string, string>>; readonly input: string };
-
-/** What the provider's last refusal means for a run, by what the gateway made of it. */
-const BY_SIGNAL = {
-  quota: "quotaExhausted",
-  throttle: "rateLimited",
-  overload: "overloaded",
-  auth: "authFailed",
-  billing: "billing",
-} as const satisfies Record<Exclude<Signal["kind"], "unknown">, EndingKind>;
-
-/** Endings that a provider's refusal brings about. */
-const OF_PROVIDER: ReadonlySet<EndingKind> = new Set([...Object.values(BY_SIGNAL), "modelNotFound", "providerError"]);
-
-/**
- * An ending as reported. What a harness prints can be forged by what it runs, and some endings cool a credential down: so of
- * a provider's refusals the gateway's word counts, which saw them. Its own refusals are known to it alone.
- */
-export function confirmEnding(ending: Ending, facts: GatewayFacts): Ending {
-  if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
-  if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
-  if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
-  if (!OF_PROVIDER.has(ending.kind)) return ending;
-  const { lastError, observation } = facts;
-  const kind = (lastError !== null && observation?.signal?.kind) || "unknown";
-  if (kind !== "unknown") return { ...ending, kind: BY_SIGNAL[kind] };
-  // The sandbox can provoke a 400 whenever it likes, so one proves nothing.
-  const isOfModel = lastError?.status === 404 || (lastError?.status === 403 && ending.kind === "modelNotFound");
-  return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
-}
-
-/** A word of a shell command line. */
-export function quote(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
-}

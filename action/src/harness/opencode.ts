@@ -1,7 +1,8 @@
+import { quote } from "#action/runner/process.ts";
 import type { Provider } from "#core/wire/contract.ts";
 import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { parseRecord, record, textOf } from "#core/wire/json.ts";
-import { type Harness, type HarnessCommand, type HarnessRun, quote } from "./harness.ts";
+import type { Harness, HarnessCommand, HarnessRun } from "./harness.ts";
 import {
   countOf,
   eventsOf,

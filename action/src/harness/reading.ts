@@ -1,7 +1,7 @@
+import type { Ended } from "#action/runner/process.ts";
 import type { Ending, EndingKind } from "#core/wire/contract.ts";
 import { parseRecord } from "#core/wire/json.ts";
 import { cut, cutFront } from "#core/wire/text.ts";
-import type { Ended } from "../process.ts";
 
 /** What a run of a harness has left behind. */
 export type Left = Pick<Ended, "stdout" | "stderr" | "exitCode" | "killed"> & {

@@ -3,11 +3,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Change } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
-import { readChanges } from "../../../action/src/changes.ts";
-import type { Git } from "../../../action/src/git.ts";
-import { findProgram } from "../../../action/src/inputs.ts";
-import { carryOver, takeSnapshot, type Tree } from "../../../action/src/snapshot.ts";
-import { makeWorkspace, type Workspace } from "../../../action/src/workspace.ts";
+import { readChanges } from "../../../action/src/checkout/changes.ts";
+import type { Git } from "../../../action/src/checkout/git.ts";
+import { findProgram } from "../../../action/src/runner/inputs.ts";
+import { carryOver, takeSnapshot, type Tree } from "../../../action/src/checkout/snapshot.ts";
+import { makeWorkspace, type Workspace } from "../../../action/src/checkout/workspace.ts";
 import { testSurroundings } from "./tool-cache.ts";
 
 type Files = Readonly<Record<string, string>>;

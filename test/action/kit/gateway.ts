@@ -1,7 +1,7 @@
 import { Agent, request } from "undici";
-import { type Gateway, type GatewaySettings, startGateway } from "../../../action/src/gateway.ts";
-import { type CredentialSettings, makeCredential } from "../../../action/src/credential.ts";
-import { anthropicMessages } from "../../../action/src/wires/anthropic-messages.ts";
+import { type Gateway, type GatewaySettings, startGateway } from "../../../action/src/gateway/gateway.ts";
+import { type CredentialSettings, makeCredential } from "../../../action/src/gateway/credential.ts";
+import { anthropicMessages } from "../../../action/src/gateway/wires/anthropic-messages.ts";
 import { type Model, type Reply, startModel } from "./model.ts";
 
 export const KEY = "sk-ant-api03-the-real-key";

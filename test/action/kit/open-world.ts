@@ -5,10 +5,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeOtherUser } from "../../../action/src/other-user.ts";
-import { proveSandbox } from "../../../action/src/proof.ts";
-import { makeBareRunner, makeSandbox } from "../../../action/src/sandbox.ts";
-import { makeWorkspace } from "../../../action/src/workspace.ts";
+import { makeOtherUser } from "../../../action/src/sandbox/other-user.ts";
+import { proveSandbox } from "../../../action/src/sandbox/proof.ts";
+import { makeBareRunner, makeSandbox } from "../../../action/src/sandbox/sandbox.ts";
+import { makeWorkspace } from "../../../action/src/checkout/workspace.ts";
 import { installed, testSurroundings } from "./tool-cache.ts";
 
 /**

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readSurroundings, type Surroundings } from "../../../action/src/inputs.ts";
+import { readSurroundings, type Surroundings } from "../../../action/src/runner/inputs.ts";
 import { installTool, type Tool, type ToolId } from "../../../action/src/tools.ts";
 
 /** Kept between runs of the tests: the harness alone is 364 MB. */

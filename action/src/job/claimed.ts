@@ -1,0 +1,107 @@
+import { performance } from "node:perf_hooks";
+import * as core from "@actions/core";
+import { type Dispatcher } from "undici";
+import { revokeToken, type Workspace } from "#action/checkout/workspace.ts";
+import type { Gateway } from "#action/gateway/gateway.ts";
+import { type Blocked, blocked, type SoFar, toBlocked } from "#action/runner/failure.ts";
+import type { Inputs } from "#action/runner/inputs.ts";
+import type { Log } from "#action/runner/log.ts";
+import { killAll } from "#action/runner/process.ts";
+import { type Claim, CONTRACT_VERSION, type Heartbeat, NO_USAGE, type Outcome } from "#core/wire/contract.ts";
+import { costOf } from "#core/wire/cost.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import type { AppClient } from "./app-client.ts";
+import { runAttempt } from "./attempt.ts";
+import { makeOutbox } from "./outbox.ts";
+import { equip, type Ready } from "./prepare.ts";
+import { describeUndelivered, isOver, report, startHeartbeats, toReportable } from "./report.ts";
+import { makeStopping } from "./stopping.ts";
+import { describeForReaders, makePhases, renderSummary, writeSummary } from "./summary.ts";
+
+export type ClaimedRun = {
+  readonly client: AppClient;
+  readonly claim: Claim;
+  /** When the claim was answered, by `performance.now()`. */
+  readonly claimedAt: number;
+  readonly inputs: Inputs;
+  readonly workspace: Workspace;
+  readonly ready: Result<Ready, Blocked>;
+  readonly dispatcher: Dispatcher;
+  readonly log: Log;
+};
+
+/** What is said of a job that never came to its own words. */
+const ENDED_EARLY = blocked(
+  "internal",
+  "The job ended before it could report: cancelled, out of time or memory, or a defect. Its log in the runner repository says more.",
+);
+const CANCELLED = blocked("internal", "The job was cancelled, and what it had done could not be read in the time that was left.");
+
+/**
+ * From here on the app waits for an outcome: whatever happens, one is sent, by this step, by the post step, or by the artifact
+ * that the workflow makes of what this step keeps.
+ */
+export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
+  const { inputs, client, claim, claimedAt, log } = run;
+  const phases = makePhases(() => performance.now(), claimedAt);
+  let gateway: Gateway | undefined;
+  const soFar = (): SoFar => {
+    const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
+    return { usage, observation, ms: Math.round(performance.now() - claimedAt) };
+  };
+  const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim);
+  const keepSoFar = (): Promise<void> => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
+  await keepSoFar();
+  core.saveState("kept", outbox.path);
+  // The only output, and nothing but a path that we chose: what a model or a repository wrote never becomes one.
+  if (outbox.sealed !== undefined) core.setOutput("outcome", outbox.sealed);
+
+  const stopping = makeStopping(log);
+  const beat = (): Heartbeat => {
+    if (!stopping.signal.aborted) void keepSoFar().catch(() => {});
+    const { usage, observation } = soFar();
+    const modelCalls = gateway?.facts().modelCalls ?? 0;
+    return { contract: CONTRACT_VERSION, phase: phases.current(), modelCalls, usage, observation };
+  };
+
+  let outcome: Outcome;
+  {
+    await using _beats = startHeartbeats(client, claim.runToken, claim.heartbeatEveryMs, beat, stopping.stop);
+    const onPhase = (next: Heartbeat["phase"], its?: Gateway): void => {
+      phases.enter(next);
+      gateway = its ?? gateway;
+    };
+    const work = doAttempt(run, stopping.signal, onPhase);
+    const ran = await Promise.race([work, stopping.overdue.then(() => err(CANCELLED))]);
+    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
+      inputs.key,
+      claim.runToken,
+      claim.checkout.token,
+    ]);
+  }
+  await outbox.keep(outcome);
+  phases.enter("report");
+  const sent = await report(client, claim.runToken, outcome, stopping.gone);
+  if (isOver(sent)) await outbox.clear();
+  await killAll();
+  const undelivered = sent.ok ? undefined : describeUndelivered(sent.error);
+  const costMicroUsd = costOf(outcome.usage, claim.budget.price);
+  await writeSummary(renderSummary({ route: claim.route, outcome, costMicroUsd, phases: phases.spans(), undelivered }));
+  if (undelivered !== undefined) return err(undelivered);
+  log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
+  return outcome.kind === "blocked" ? err(describeForReaders(outcome)) : ok(undefined);
+}
+
+async function doAttempt(
+  run: ClaimedRun,
+  stopping: AbortSignal,
+  onPhase: (next: Heartbeat["phase"], its?: Gateway) => void,
+): Promise<Result<Outcome, Blocked>> {
+  const { inputs, ready, claim, dispatcher } = run;
+  const equipped = ready.ok ? await equip(inputs, run.workspace, ready.value, claim, run.log) : ready;
+  if (equipped.ok)
+    return runAttempt({ ...run, ...equipped.value, idToken: (audience) => core.getIDToken(audience), stopping, onPhase });
+  // The fetch revokes its token; without one it would live on for an hour.
+  await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim.checkout.token);
+  return equipped;
+}
