@@ -22,9 +22,18 @@ if (noSandbox !== undefined) {
   process.stderr.write(`attack: ${noSandbox}\n`);
   process.exit(2);
 }
-const only = values.only?.split(",");
-const attacks = loadCorpus(values.corpus).filter(({ name }) => only?.includes(name) ?? true);
-const plays = playsOf(attacks).filter(({ harness }) => values.harness === undefined || harness.name === values.harness);
+const corpus = loadCorpus(values.corpus);
+const only = values.only?.split(",") ?? corpus.map(({ name }) => name);
+const unknown = only.filter((wanted) => !corpus.some(({ name }) => name === wanted));
+const plays = playsOf(corpus.filter(({ name }) => only.includes(name))).filter(
+  ({ harness }) => values.harness === undefined || harness.name === values.harness,
+);
+if (unknown.length > 0 || plays.length === 0) {
+  process.stderr.write(
+    `attack: ${unknown.length > 0 ? `no attack is named ${unknown.join(", ")}` : "nothing to play"}; the corpus is ${values.corpus}\n`,
+  );
+  process.exit(2);
+}
 const started = performance.now();
 let done = 0;
 const report = await runAttacks(plays, loadDefences(values.defences), (line) => {

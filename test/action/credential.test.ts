@@ -79,6 +79,18 @@ describe("a job's own identity", () => {
     expect(provider.called.map(keyOf)).toEqual(["Bearer token-1"]);
   });
 
+  test("is not told to the harness by an exchange that answers something unreadable", async () => {
+    const { idToken } = idTokens();
+    const exchange: Reply = (response) => void response.end("token-1 {");
+    await using set = await setUp(exchange, { auth: "workload-identity", identity: ANTHROPIC, idToken });
+
+    const answer = await post(set, CALL);
+
+    expect(answer.status).toBe(502);
+    expect(answer.text).not.toContain("token-1");
+    expect(set.gateway.facts().lastError?.message).toBe("/v1/oauth/token answered no JSON");
+  });
+
   test("is exchanged once for calls at the same time, and again before its token ends", async () => {
     const brief = federation(121);
     const { idToken } = idTokens();

@@ -92,14 +92,13 @@ async function exchange(settings: CredentialSettings): Promise<Result<Fresh, Ref
   try {
     token = await settings.idToken(told["audience"] ?? audience);
   } catch (cause) {
-    return err({ status: 502, headers: {}, said: `GitHub gave no identity token: ${messageOf(cause)}` });
+    return err(inOurWords(`GitHub gave no identity token: ${messageOf(cause)}`));
   }
   const answer = await callJson(settings.dispatcher, { method: "POST", url, headers, body: body(token) });
   if (!answer.ok) return answer;
   const key = textOf(answer.value["access_token"]);
   const seconds = Number(answer.value["expires_in"]);
-  if (key === "" || !(seconds > 0))
-    return err({ status: 502, headers: {}, said: "the exchange of identities answered without a token" });
+  if (key === "" || !(seconds > 0)) return err(inOurWords("the exchange of identities answered without a token"));
   return ok({ key, headers: {}, goodForMs: seconds * SECOND_MS });
 }
 
@@ -152,9 +151,13 @@ async function askAccount({ key, upstream, dispatcher }: CredentialSettings): Pr
   const answer = await callJson(dispatcher, { method: "GET", url, headers: { authorization: `Bearer ${key}` } });
   if (!answer.ok) return answer;
   const account = textOf(answer.value["chatgpt_account_id"]);
-  if (!/^[\w.-]{1,100}$/.test(account))
-    return err({ status: 502, headers: {}, said: "the access token's account could not be told" });
+  if (!/^[\w.-]{1,100}$/.test(account)) return err(inOurWords("the access token's account could not be told"));
   return ok({ key, headers: { "chatgpt-account-id": account }, goodForMs: Infinity });
+}
+
+/** A refusal that isn't the provider's, in the form of one. */
+function inOurWords(message: string): Refused {
+  return { status: 502, headers: {}, said: JSON.stringify({ error: { type: "credential_error", message } }) };
 }
 
 type Call = {
@@ -181,11 +184,11 @@ async function callJson(
       signal: AbortSignal.timeout(30 * SECOND_MS),
     }); // prettier-ignore
     const said = cut(await answered.body.text(), MAX_SAID);
-    const document = answered.statusCode === 200 ? parseRecord(said) : undefined;
-    return document === undefined
-      ? err({ status: Math.max(400, answered.statusCode), headers: answered.headers, said })
-      : ok(document);
+    if (answered.statusCode !== 200) return err({ status: Math.max(400, answered.statusCode), headers: answered.headers, said });
+    const document = parseRecord(said);
+    // Not in its own words: the harness is shown a refusal, and these may hold the token.
+    return document === undefined ? err(inOurWords(`${url.pathname} answered no JSON`)) : ok(document);
   } catch (cause) {
-    return err({ status: 502, headers: {}, said: messageOf(cause) });
+    return err(inOurWords(messageOf(cause)));
   }
 }
