@@ -28290,7 +28290,7 @@ function getIDToken(aud) {
 }
 
 // action/src/main.ts
-var import_undici8 = __toESM(require_undici(), 1);
+var import_undici7 = __toESM(require_undici(), 1);
 
 // action/src/checkout/workspace.ts
 var import_undici2 = __toESM(require_undici(), 1);
@@ -42043,7 +42043,7 @@ function parseJson(text2) {
 
 // action/src/job/claimed.ts
 import { performance as performance19 } from "node:perf_hooks";
-var import_undici7 = __toESM(require_undici(), 1);
+var import_undici6 = __toESM(require_undici(), 1);
 
 // src/core/wire/cost.ts
 function costOf(usage, price) {
@@ -42052,9 +42052,8 @@ function costOf(usage, price) {
 }
 
 // action/src/job/attempt.ts
-var import_undici6 = __toESM(require_undici(), 1);
-import { randomBytes as randomBytes3, randomUUID as randomUUID2 } from "node:crypto";
-import { performance as performance15 } from "node:perf_hooks";
+import { randomBytes as randomBytes5 } from "node:crypto";
+import { performance as performance16 } from "node:perf_hooks";
 
 // action/src/checkout/git-index.ts
 import { join as join3 } from "node:path";
@@ -42809,14 +42808,13 @@ async function exchange(settings) {
   try {
     token = await settings.idToken(told["audience"] ?? audience);
   } catch (cause) {
-    return err({ status: 502, headers: {}, said: `GitHub gave no identity token: ${messageOf(cause)}` });
+    return err(inOurWords(`GitHub gave no identity token: ${messageOf(cause)}`));
   }
   const answer2 = await callJson(settings.dispatcher, { method: "POST", url: url2, headers, body: body(token) });
   if (!answer2.ok) return answer2;
   const key = textOf(answer2.value["access_token"]);
   const seconds = Number(answer2.value["expires_in"]);
-  if (key === "" || !(seconds > 0))
-    return err({ status: 502, headers: {}, said: "the exchange of identities answered without a token" });
+  if (key === "" || !(seconds > 0)) return err(inOurWords("the exchange of identities answered without a token"));
   return ok({ key, headers: {}, goodForMs: seconds * SECOND_MS });
 }
 function anthropicExchange(upstream, { rule: rule2 = "", organization = "", workspace, "service-account": account }) {
@@ -42854,9 +42852,11 @@ async function askAccount({ key, upstream, dispatcher }) {
   const answer2 = await callJson(dispatcher, { method: "GET", url: url2, headers: { authorization: `Bearer ${key}` } });
   if (!answer2.ok) return answer2;
   const account = textOf(answer2.value["chatgpt_account_id"]);
-  if (!/^[\w.-]{1,100}$/.test(account))
-    return err({ status: 502, headers: {}, said: "the access token's account could not be told" });
+  if (!/^[\w.-]{1,100}$/.test(account)) return err(inOurWords("the access token's account could not be told"));
   return ok({ key, headers: { "chatgpt-account-id": account }, goodForMs: Infinity });
+}
+function inOurWords(message) {
+  return { status: 502, headers: {}, said: JSON.stringify({ error: { type: "credential_error", message } }) };
 }
 var MAX_SAID = 64 * 1024;
 async function callJson(dispatcher, { method, url: url2, headers, body }) {
@@ -42870,10 +42870,11 @@ async function callJson(dispatcher, { method, url: url2, headers, body }) {
       signal: AbortSignal.timeout(30 * SECOND_MS)
     });
     const said = cut(await answered.body.text(), MAX_SAID);
-    const document = answered.statusCode === 200 ? parseRecord(said) : void 0;
-    return document === void 0 ? err({ status: Math.max(400, answered.statusCode), headers: answered.headers, said }) : ok(document);
+    if (answered.statusCode !== 200) return err({ status: Math.max(400, answered.statusCode), headers: answered.headers, said });
+    const document = parseRecord(said);
+    return document === void 0 ? err(inOurWords(`${url2.pathname} answered no JSON`)) : ok(document);
   } catch (cause) {
-    return err({ status: 502, headers: {}, said: messageOf(cause) });
+    return err(inOurWords(messageOf(cause)));
   }
 }
 
@@ -43722,7 +43723,159 @@ function refuse({ wire }, response, [status, type, message, retry = NEVER_AGAIN]
   response.end(JSON.stringify(wire.refusal(type, message)));
 }
 
+// action/src/tools.ts
+import { createHash, hash as digest, randomBytes as randomBytes2 } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { access as access5, constants as constants5, copyFile as copyFile2, mkdir as mkdir4, open as open3, readdir as readdir5, readlink as readlink3, rename as rename4, rm as rm5 } from "node:fs/promises";
+import { dirname as dirname2, join as join8 } from "node:path";
+import { performance as performance14 } from "node:perf_hooks";
+import { setTimeout as sleep5 } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+// action/src/pins.json
+var pins_default = {
+  "claude-code": {
+    version: "2.1.330",
+    executable: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
+    tree: "9184652ac04b2c370163011d170017e675835d7f937bbb060b8b95fa3190366a"
+  },
+  codex: {
+    version: "0.169.0",
+    executable: "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
+    tree: "edbd9ef4a976c816ddca2f6a957b49eb4995d2c704f890e7de5047e952bc9dec"
+  },
+  opencode: {
+    version: "1.18.33",
+    executable: "node_modules/opencode-linux-x64/bin/opencode",
+    tree: "b1b3b0502c26b7a1355dce759ab124340ceed0a0711dfc792dfda4cb290cad09"
+  },
+  srt: {
+    version: "0.0.83",
+    executable: "node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js",
+    tree: "3f9837d92a2b411fde0e13f47e81d1bd44d81d7a9e25b544533aa6070794c5fd"
+  }
+};
+
+// action/src/tools.ts
+var TOOLS2 = pins_default;
+var PLATFORM = "linux-x64";
+var LOCKS = join8(dirname2(fileURLToPath(import.meta.url)), "..", "tools");
+async function installTool(id, surroundings) {
+  const { version: version2, executable, tree } = TOOLS2[id];
+  const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
+  if (`${process.platform}-${process.arch}` !== PLATFORM)
+    return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
+  const shelf = join8(surroundings.toolCache, "agent-pool");
+  const folder = join8(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join8(folder, executable) };
+  try {
+    await mkdir4(shelf, { recursive: true });
+    if (await isIntact(folder, tree)) return ok(tool);
+    const fresh = join8(shelf, `.${id}-${randomBytes2(6).toString("hex")}`);
+    try {
+      const installed = await npmCi(id, fresh, surroundings);
+      if (!installed.ok) return refuse3(installed.error);
+      const found = await hashTree(fresh);
+      if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
+      await replace(fresh, folder, tree);
+    } finally {
+      await rm5(fresh, { recursive: true, force: true });
+    }
+    for (let tries = 0; tries < 5; tries += 1) {
+      if (await isIntact(folder, tree)) return ok(tool);
+      await sleep5(500);
+    }
+    return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
+  } catch (cause) {
+    return refuse3(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
+  }
+}
+async function npmCi(id, folder, surroundings) {
+  await mkdir4(folder);
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join8(LOCKS, id, name), join8(folder, name));
+  const home = join8(folder, ".home");
+  await mkdir4(home);
+  const ended = await run({
+    file: "npm",
+    args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    cwd: folder,
+    env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
+    until: performance14.now() + 10 * MINUTE_MS
+  });
+  await rm5(home, { recursive: true, force: true });
+  if (ended.exitCode === 0) return ok(void 0);
+  const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
+  return err(
+    `npm could not install ${id} ${TOOLS2[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`
+  );
+}
+async function replace(fresh, folder, tree) {
+  try {
+    await rename4(fresh, folder);
+  } catch {
+    if (await isIntact(folder, tree)) return;
+    const aside = `${fresh}-old`;
+    await rename4(folder, aside).catch(() => {
+    });
+    await rename4(fresh, folder).catch(() => {
+    });
+    await rm5(aside, { recursive: true, force: true });
+  }
+}
+async function isIntact(folder, tree) {
+  return await hashTree(folder).catch(() => void 0) === tree;
+}
+async function hashTree(folder) {
+  const root = join8(folder, "node_modules");
+  const hash2 = createHash("sha256");
+  async function add2(relative) {
+    const entries = await readdir5(join8(root, relative), { withFileTypes: true });
+    entries.sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const entry of entries) {
+      const path = join8(relative, entry.name);
+      if (path === ".bin" || path === ".package-lock.json") continue;
+      if (entry.isDirectory()) await add2(path);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join8(root, path))}\0`);
+      else if (entry.isFile()) {
+        hash2.update(`file ${path}\0`);
+        hash2.update(await hashFile(join8(root, path)));
+      } else hash2.update(`other ${path}\0`);
+    }
+  }
+  try {
+    await access5(root, constants5.R_OK);
+  } catch {
+    return void 0;
+  }
+  await add2("");
+  return hash2.digest("hex");
+}
+var PIECE_BYTES = 1024 * 1024;
+async function hashFile(path) {
+  var _stack = [];
+  try {
+    if (statSync(path).size <= PIECE_BYTES) return digest("sha256", readFileSync(path), "buffer");
+    const content = createHash("sha256");
+    const file2 = __using(_stack, await open3(path), true);
+    let [reads, waits] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+    let reading2 = file2.read(reads, 0, PIECE_BYTES);
+    for (; ; ) {
+      const { bytesRead } = await reading2;
+      if (bytesRead === 0) return content.digest();
+      [reads, waits] = [waits, reads];
+      reading2 = file2.read(reads, 0, PIECE_BYTES);
+      content.update(waits.subarray(0, bytesRead));
+    }
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+
 // action/src/job/ending.ts
+var STOPPED = "The job was stopped from outside.";
 var BY_SIGNAL = {
   quota: "quotaExhausted",
   throttle: "rateLimited",
@@ -43742,6 +43895,162 @@ function confirmEnding(ending, facts) {
   const isOfModel = lastError?.status === 404 || lastError?.status === 403 && ending.kind === "modelNotFound";
   return { ...ending, kind: isOfModel ? "modelNotFound" : "providerError" };
 }
+
+// action/src/sandbox/sandbox.ts
+import { randomBytes as randomBytes3 } from "node:crypto";
+import { writeFile as writeFile4 } from "node:fs/promises";
+import { delimiter as delimiter2, dirname as dirname3, join as join9 } from "node:path";
+var REGISTRIES = [
+  "registry.npmjs.org",
+  "registry.yarnpkg.com",
+  "pypi.org",
+  "files.pythonhosted.org",
+  "index.crates.io",
+  "static.crates.io",
+  "proxy.golang.org",
+  "sum.golang.org",
+  "rubygems.org",
+  "index.rubygems.org",
+  "repo.maven.apache.org",
+  "repo1.maven.org",
+  "plugins.gradle.org",
+  "services.gradle.org",
+  "api.nuget.org",
+  "repo.packagist.org",
+  "hex.pm",
+  "repo.hex.pm"
+];
+var HIDDEN = ["/home", "/root", "/mnt", "/media", "/srv", "/tmp", "/var/tmp", "/run"];
+function makeSandbox(deps, srt) {
+  const { workspace } = deps;
+  return {
+    kind: "srt",
+    async run(command) {
+      const settings = join9(workspace.hidden, `srt-${randomBytes3(6).toString("hex")}.json`);
+      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 384 });
+      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
+      const args = [srt.executable, "--settings", settings, "-c", command.line];
+      return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
+    }
+  };
+}
+function makeBareRunner(deps) {
+  const { workspace } = deps;
+  return {
+    kind: "none",
+    run: (command) => run({
+      ...toRun(command),
+      file: "/bin/bash",
+      args: ["-c", command.line],
+      cwd: workspace.repo,
+      env: { ...baseEnv(deps, command), TMPDIR: workspace.tmp }
+    })
+  };
+}
+function toRun(command) {
+  const { until, signal, input: input2, keepBytes, most } = command;
+  return { until, signal, most, ...input2 === void 0 ? {} : { input: input2 }, ...keepBytes === void 0 ? {} : { keepBytes } };
+}
+function baseEnv(deps, command) {
+  const { path, network } = deps.surroundings;
+  const trust = command.reach.to === "registries" ? Object.entries(network).filter(([name]) => /cert|_cainfo$/i.test(name) && !/^npm_/i.test(name)) : [];
+  return {
+    PATH: path,
+    HOME: deps.workspace.home,
+    LANG: "C.UTF-8",
+    TERM: "dumb",
+    CI: "true",
+    ...Object.fromEntries(trust),
+    ...command.env
+  };
+}
+function toSettings(deps, srt, { reach, hides = [] }) {
+  const { workspace, surroundings } = deps;
+  const allowedDomains = reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
+  const readable = [
+    workspace.repo,
+    workspace.home,
+    workspace.tmp,
+    workspace.given,
+    workspace.sockets,
+    srt.folder,
+    ...deps.toolFolders
+  ];
+  const programs = surroundings.path.split(delimiter2);
+  return {
+    network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
+    filesystem: {
+      denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join9(workspace.repo, name))])],
+      allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
+      allowWrite: [workspace.repo, workspace.home, workspace.tmp],
+      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
+      denyWrite: [join9(workspace.repo, ".git"), join9(workspace.repo, ".github")]
+    }
+  };
+}
+function nodeHome() {
+  const bin = dirname3(process.execPath);
+  return bin.endsWith("/bin") && bin.split("/").length > 3 ? dirname3(bin) : bin;
+}
+function toolCaches(surroundings) {
+  return surroundings.toolCache === surroundings.temp ? [] : [surroundings.toolCache];
+}
+var NODE_PROGRAM = `'${process.execPath}' --input-type=module -`;
+var SYSTEM_TOOLS = ["bwrap", "socat", "rg"];
+async function missingPrograms(path) {
+  const found = await Promise.all(SYSTEM_TOOLS.map((name) => findProgram(path, name)));
+  return SYSTEM_TOOLS.filter((_, at) => found[at] === void 0);
+}
+
+// action/src/job/session.ts
+var MAX_PACKED_BYTES = 15e5;
+async function saveSession({ sandbox, workspace }, { id: harness, session }, id, limits2) {
+  if (session === void 0 || id === null) return void 0;
+  const given = { root: `${workspace.home}/${session.root}`, ending: session.fileEnding(id), most: MAX_PACKED_BYTES };
+  const input2 = `const given = ${JSON.stringify(given)};
+${READER}`;
+  const read = await sandbox.run({
+    line: NODE_PROGRAM,
+    input: input2,
+    reach: { to: "nothing" },
+    ...limits2,
+    keepBytes: 4 * MAX_PACKED_BYTES
+  });
+  const found = read.exitCode === 0 ? parseRecord(read.stdout.toString("utf8")) : void 0;
+  const [path, content] = [textOf(found?.["path"]), textOf(found?.["content"])];
+  return path === "" || content === "" ? void 0 : { harness, id, path, checkout: workspace.repo, content };
+}
+async function restoreSession({ sandbox, workspace }, { id: harness, session }, kept, limits2) {
+  if (session === void 0 || kept.harness !== harness) return false;
+  const path = `${workspace.home}/${session.root}/${session.moved(kept.path, workspace.repo)}`;
+  const given = { path, content: kept.content, from: kept.checkout, to: workspace.repo };
+  const input2 = `const given = ${JSON.stringify(given)};
+${WRITER}`;
+  const written = await sandbox.run({ line: NODE_PROGRAM, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
+  return written.exitCode === 0;
+}
+var READER = `
+import { readdir, readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+const names = await readdir(given.root, { recursive: true }).catch(() => []);
+const path = names.find((name) => name.endsWith(given.ending));
+if (path === undefined) process.exit(1);
+const packed = gzipSync(await readFile(given.root + "/" + path));
+if (packed.length > given.most) process.exit(1);
+process.stdout.write(JSON.stringify({ path, content: packed.toString("base64") }));
+`;
+var WRITER = `
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { gunzipSync } from "node:zlib";
+await mkdir(dirname(given.path), { recursive: true });
+const text = gunzipSync(Buffer.from(given.content, "base64"), { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8");
+// Else the model would go on with paths of a folder that was another job's.
+await writeFile(given.path, text.replaceAll(given.from, given.to));
+`;
+
+// action/src/job/work.ts
+import { randomBytes as randomBytes4, randomUUID as randomUUID2 } from "node:crypto";
 
 // action/src/job/prompt.ts
 function renderPrompt(claim3, checks, fence) {
@@ -43803,7 +44112,7 @@ function withoutFence(text2, fence) {
 }
 
 // action/src/job/repair.ts
-import { performance as performance14 } from "node:perf_hooks";
+import { performance as performance15 } from "node:perf_hooks";
 var MIN_REPAIR_MS = MINUTE_MS;
 async function workAndRepair(steps, begun, bounds, log) {
   const { signal } = bounds;
@@ -43815,7 +44124,7 @@ async function workAndRepair(steps, begun, bounds, log) {
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
     const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
-    const isTime = performance14.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
+    const isTime = performance15.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
     if (ending.kind !== "completed" || turnsLeft <= 0 || !isTime || steps.isBudgetSpent()) break;
     const { failure: failure2 } = verified;
     if (failure2 === void 0 || couldNotStart(failure2.exitCode)) break;
@@ -43834,112 +44143,6 @@ function isWorthVerifying(ending) {
   return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
 }
 
-// action/src/sandbox/sandbox.ts
-import { randomBytes as randomBytes2 } from "node:crypto";
-import { writeFile as writeFile4 } from "node:fs/promises";
-import { delimiter as delimiter2, dirname as dirname2, join as join8 } from "node:path";
-var REGISTRIES = [
-  "registry.npmjs.org",
-  "registry.yarnpkg.com",
-  "pypi.org",
-  "files.pythonhosted.org",
-  "index.crates.io",
-  "static.crates.io",
-  "proxy.golang.org",
-  "sum.golang.org",
-  "rubygems.org",
-  "index.rubygems.org",
-  "repo.maven.apache.org",
-  "repo1.maven.org",
-  "plugins.gradle.org",
-  "services.gradle.org",
-  "api.nuget.org",
-  "repo.packagist.org",
-  "hex.pm",
-  "repo.hex.pm"
-];
-var HIDDEN = ["/home", "/root", "/mnt", "/media", "/srv", "/tmp", "/var/tmp", "/run"];
-function makeSandbox(deps, srt) {
-  const { workspace } = deps;
-  return {
-    kind: "srt",
-    async run(command) {
-      const settings = join8(workspace.hidden, `srt-${randomBytes2(6).toString("hex")}.json`);
-      await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 384 });
-      const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
-      const args = [srt.executable, "--settings", settings, "-c", command.line];
-      return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
-    }
-  };
-}
-function makeBareRunner(deps) {
-  const { workspace } = deps;
-  return {
-    kind: "none",
-    run: (command) => run({
-      ...toRun(command),
-      file: "/bin/bash",
-      args: ["-c", command.line],
-      cwd: workspace.repo,
-      env: { ...baseEnv(deps, command), TMPDIR: workspace.tmp }
-    })
-  };
-}
-function toRun(command) {
-  const { until, signal, input: input2, keepBytes, most } = command;
-  return { until, signal, most, ...input2 === void 0 ? {} : { input: input2 }, ...keepBytes === void 0 ? {} : { keepBytes } };
-}
-function baseEnv(deps, command) {
-  const { path, network } = deps.surroundings;
-  const trust = command.reach.to === "registries" ? Object.entries(network).filter(([name]) => /cert|_cainfo$/i.test(name) && !/^npm_/i.test(name)) : [];
-  return {
-    PATH: path,
-    HOME: deps.workspace.home,
-    LANG: "C.UTF-8",
-    TERM: "dumb",
-    CI: "true",
-    ...Object.fromEntries(trust),
-    ...command.env
-  };
-}
-function toSettings(deps, srt, { reach, hides = [] }) {
-  const { workspace, surroundings } = deps;
-  const allowedDomains = reach.to === "gateway" ? [reach.address] : reach.to === "registries" ? REGISTRIES.map((host) => `${host}:443`) : [];
-  const readable = [
-    workspace.repo,
-    workspace.home,
-    workspace.tmp,
-    workspace.given,
-    workspace.sockets,
-    srt.folder,
-    ...deps.toolFolders
-  ];
-  const programs = surroundings.path.split(delimiter2);
-  return {
-    network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
-    filesystem: {
-      denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join8(workspace.repo, name))])],
-      allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
-      allowWrite: [workspace.repo, workspace.home, workspace.tmp],
-      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
-      denyWrite: [join8(workspace.repo, ".git"), join8(workspace.repo, ".github")]
-    }
-  };
-}
-function nodeHome() {
-  const bin = dirname2(process.execPath);
-  return bin.endsWith("/bin") && bin.split("/").length > 3 ? dirname2(bin) : bin;
-}
-function toolCaches(surroundings) {
-  return surroundings.toolCache === surroundings.temp ? [] : [surroundings.toolCache];
-}
-var NODE_PROGRAM = `'${process.execPath}' --input-type=module -`;
-var SYSTEM_TOOLS = ["bwrap", "socat", "rg"];
-async function missingPrograms(path) {
-  const found = await Promise.all(SYSTEM_TOOLS.map((name) => findProgram(path, name)));
-  return SYSTEM_TOOLS.filter((_, at) => found[at] === void 0);
-}
-
 // action/src/job/resume.ts
 async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
   const before = await takeSnapshot(git, workspace, base);
@@ -43952,12 +44155,12 @@ async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
 async function putChanges(sandbox, changes, limits2) {
   if (changes.length === 0) return ok(void 0);
   const input2 = `const changes = ${JSON.stringify(changes)};
-${WRITER}`;
+${WRITER2}`;
   const written = await sandbox.run({ line: NODE_PROGRAM, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
   if (written.exitCode === 0) return ok(void 0);
   return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
 }
-var WRITER = `
+var WRITER2 = `
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 for (const change of changes) if (change.status === "deleted") await rm(change.path, { force: true });
@@ -43971,159 +44174,7 @@ for (const change of changes) {
 }
 `;
 
-// action/src/job/session.ts
-var MAX_PACKED_BYTES = 15e5;
-async function saveSession({ sandbox, workspace }, { id: harness, session }, id, limits2) {
-  if (session === void 0 || id === null) return void 0;
-  const given = { root: `${workspace.home}/${session.root}`, ending: session.fileEnding(id), most: MAX_PACKED_BYTES };
-  const input2 = `const given = ${JSON.stringify(given)};
-${READER}`;
-  const read = await sandbox.run({
-    line: NODE_PROGRAM,
-    input: input2,
-    reach: { to: "nothing" },
-    ...limits2,
-    keepBytes: 4 * MAX_PACKED_BYTES
-  });
-  const found = read.exitCode === 0 ? parseRecord(read.stdout.toString("utf8")) : void 0;
-  const [path, content] = [textOf(found?.["path"]), textOf(found?.["content"])];
-  return path === "" || content === "" ? void 0 : { harness, id, path, checkout: workspace.repo, content };
-}
-async function restoreSession({ sandbox, workspace }, { id: harness, session }, kept, limits2) {
-  if (session === void 0 || kept.harness !== harness) return false;
-  const path = `${workspace.home}/${session.root}/${session.moved(kept.path, workspace.repo)}`;
-  const given = { path, content: kept.content, from: kept.checkout, to: workspace.repo };
-  const input2 = `const given = ${JSON.stringify(given)};
-${WRITER2}`;
-  const written = await sandbox.run({ line: NODE_PROGRAM, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
-  return written.exitCode === 0;
-}
-var READER = `
-import { readdir, readFile } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
-const names = await readdir(given.root, { recursive: true }).catch(() => []);
-const path = names.find((name) => name.endsWith(given.ending));
-if (path === undefined) process.exit(1);
-const packed = gzipSync(await readFile(given.root + "/" + path));
-if (packed.length > given.most) process.exit(1);
-process.stdout.write(JSON.stringify({ path, content: packed.toString("base64") }));
-`;
-var WRITER2 = `
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { gunzipSync } from "node:zlib";
-await mkdir(dirname(given.path), { recursive: true });
-const text = gunzipSync(Buffer.from(given.content, "base64"), { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8");
-// Else the model would go on with paths of a folder that was another job's.
-await writeFile(given.path, text.replaceAll(given.from, given.to));
-`;
-
-// action/src/job/attempt.ts
-var RESERVE_MS = MINUTE_MS;
-function makeDummy(auth, provider) {
-  const begins = auth === "oauth" ? "sk-ant-oat01" : provider === "anthropic" ? "sk-ant-api03" : "sk";
-  return `${begins}-dummy-${randomBytes3(24).toString("base64url")}`;
-}
-function workUntil(claimedAt, deadlineMs) {
-  return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
-}
-async function runAttempt(deps) {
-  var _stack = [];
-  try {
-    const { claim: claim3, claimedAt, workspace, log, stopping, inputs } = deps;
-    const until = workUntil(claimedAt, claim3.deadlineMs);
-    deps.onPhase("fetch");
-    const git = await fetchBase(
-      { surroundings: inputs.surroundings, dispatcher: deps.dispatcher, signal: stopping, until },
-      workspace,
-      claim3.checkout
-    );
-    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
-    if (!git.ok) return git;
-    log("fetched");
-    const guide = await writeGuides(git.value, workspace, claim3.checkout.base);
-    deps.onPhase("setup");
-    const setUp = await runSetup(deps, claim3.commands.setup, { until, signal: stopping });
-    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
-    if (!setUp.ok) return setUp;
-    log("set up", { commands: claim3.commands.setup.length });
-    const checks = await findChecks({ ...deps, git: git.value }, claim3);
-    const kept = checks.commands.length === 0 ? ok(void 0) : await keepSetUp(workspace, until);
-    if (!kept.ok) return kept;
-    const known = await learnBaseline({ ...deps, git: git.value }, checks, { until, signal: stopping });
-    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
-    const { auth, provider, wire, harness } = deps;
-    const dummy = makeDummy(auth, provider);
-    const gateway = __using(_stack, await startGateway({
-      credential: makeCredential({
-        auth,
-        provider,
-        key: inputs.key,
-        identity: claim3.identity,
-        upstream: inputs.upstreams[provider],
-        dispatcher: deps.dispatcher,
-        idToken: deps.idToken
-      }),
-      dummy,
-      auth,
-      wire,
-      model: claim3.route.model,
-      maxTokens: auth === "access-token" ? null : maxOutputTokens(claim3.budget),
-      repeatsRefusals: harness.repeatsRefusals,
-      budgetMicroUsd: claim3.budget.microUsd,
-      price: claim3.budget.price,
-      deadline: claimedAt + claim3.deadlineMs,
-      stopping,
-      dispatcher: deps.dispatcher
-    }), true);
-    const worked = await work(deps, git.value, gateway, known, { dummy, guide, until });
-    if (!worked.ok) return worked;
-    deps.onPhase("report", gateway);
-    const trees = { base: claim3.checkout.base, tree: worked.value.tree };
-    const changes = await readChanges(git.value, workspace, trees, claim3.limits);
-    if (!changes.ok) return changes;
-    log("change read", { files: changes.value.length });
-    const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
-    const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : void 0;
-    const facts = { ...worked.value, ...gateway.facts(), checks: known.checks, changes: changes.value };
-    return ok({ ...toOutcome(deps, facts), ...session === void 0 ? {} : { session } });
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
-}
-var MOVES = /* @__PURE__ */ new Set(["rateLimited", "quotaExhausted", "authFailed", "billing"]);
-var STOPPED = "The job was stopped from outside.";
-var NOTHING_DONE = {
-  ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
-  usage: NO_USAGE,
-  modelCalls: 0,
-  estimated: false,
-  observation: null,
-  checks: NO_CHECKS,
-  verification: [],
-  changes: []
-};
-function toOutcome(deps, done) {
-  const { ending, usage, modelCalls, estimated, observation, checks, verification, changes } = done;
-  return {
-    kind: "ran",
-    contract: CONTRACT_VERSION,
-    ending,
-    usage,
-    modelCalls,
-    estimated,
-    observation,
-    harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
-    sandbox: deps.sandbox.kind,
-    checks,
-    verification,
-    changes,
-    ms: Math.round(performance15.now() - deps.claimedAt)
-  };
-}
+// action/src/job/work.ts
 async function work(deps, git, gateway, known, settings) {
   const { claim: claim3, harness, stopping, workspace, log } = deps;
   const { until } = settings;
@@ -44189,7 +44240,7 @@ async function runRound(deps, git, gateway, settings, onto) {
   return tree.ok ? ok({ ...ran, tree: tree.value }) : tree;
 }
 function makeFence() {
-  return `=====${randomBytes3(12).toString("hex")}=====`;
+  return `=====${randomBytes4(12).toString("hex")}=====`;
 }
 async function runHarness(deps, gateway, settings) {
   const { claim: claim3, sandbox, workspace, harness, provider, auth, tool, stopping, log } = deps;
@@ -44228,10 +44279,126 @@ async function runHarness(deps, gateway, settings) {
   return { ending, session: reading2.sessionId };
 }
 
+// action/src/job/attempt.ts
+var RESERVE_MS = MINUTE_MS;
+function makeDummy(auth, provider) {
+  const begins = auth === "oauth" ? "sk-ant-oat01" : provider === "anthropic" ? "sk-ant-api03" : "sk";
+  return `${begins}-dummy-${randomBytes5(24).toString("base64url")}`;
+}
+function workUntil(claimedAt, deadlineMs) {
+  return claimedAt + deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10);
+}
+async function runAttempt(beginning) {
+  const { claim: claim3, workspace, log, stopping, inputs } = beginning;
+  const until = workUntil(beginning.claimedAt, claim3.deadlineMs);
+  beginning.onPhase("fetch");
+  const [tool, git] = await Promise.all([
+    installTool(beginning.harness.tool, inputs.surroundings),
+    fetchBase(
+      { surroundings: inputs.surroundings, dispatcher: beginning.dispatcher, signal: stopping, until },
+      workspace,
+      claim3.checkout
+    )
+  ]);
+  if (!tool.ok) return tool;
+  log("harness ready", { version: tool.value.version });
+  const deps = { ...beginning, tool: tool.value, sandbox: beginning.ready.sandboxFor([tool.value.folder]) };
+  if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+  if (!git.ok) return git;
+  log("fetched");
+  return workOn(deps, git.value, until);
+}
+async function workOn(deps, git, until) {
+  var _stack = [];
+  try {
+    const { claim: claim3, claimedAt, workspace, log, stopping, inputs } = deps;
+    const guide = await writeGuides(git, workspace, claim3.checkout.base);
+    deps.onPhase("setup");
+    const setUp = await runSetup(deps, claim3.commands.setup, { until, signal: stopping });
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    if (!setUp.ok) return setUp;
+    log("set up", { commands: claim3.commands.setup.length });
+    const checks = await findChecks({ ...deps, git }, claim3);
+    const kept = checks.commands.length === 0 ? ok(void 0) : await keepSetUp(workspace, until);
+    if (!kept.ok) return kept;
+    const known = await learnBaseline({ ...deps, git }, checks, { until, signal: stopping });
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    const { auth, provider, wire, harness } = deps;
+    const dummy = makeDummy(auth, provider);
+    const gateway = __using(_stack, await startGateway({
+      credential: makeCredential({
+        auth,
+        provider,
+        key: inputs.key,
+        identity: claim3.identity,
+        upstream: inputs.upstreams[provider],
+        dispatcher: deps.dispatcher,
+        idToken: deps.idToken
+      }),
+      dummy,
+      auth,
+      wire,
+      model: claim3.route.model,
+      maxTokens: auth === "access-token" ? null : maxOutputTokens(claim3.budget),
+      repeatsRefusals: harness.repeatsRefusals,
+      budgetMicroUsd: claim3.budget.microUsd,
+      price: claim3.budget.price,
+      deadline: claimedAt + claim3.deadlineMs,
+      stopping,
+      dispatcher: deps.dispatcher
+    }), true);
+    const worked = await work(deps, git, gateway, known, { dummy, guide, until });
+    if (!worked.ok) return worked;
+    deps.onPhase("report", gateway);
+    const trees = { base: claim3.checkout.base, tree: worked.value.tree };
+    const changes = await readChanges(git, workspace, trees, claim3.limits);
+    if (!changes.ok) return changes;
+    log("change read", { files: changes.value.length });
+    const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
+    const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : void 0;
+    const facts = { ...worked.value, ...gateway.facts(), checks: known.checks, changes: changes.value };
+    return ok({ ...toOutcome(deps, facts), ...session === void 0 ? {} : { session } });
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var MOVES = /* @__PURE__ */ new Set(["rateLimited", "quotaExhausted", "authFailed", "billing"]);
+var NOTHING_DONE = {
+  ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
+  usage: NO_USAGE,
+  modelCalls: 0,
+  estimated: false,
+  observation: null,
+  checks: NO_CHECKS,
+  verification: [],
+  changes: []
+};
+function toOutcome(deps, done) {
+  const { ending, usage, modelCalls, estimated, observation, checks, verification, changes } = done;
+  return {
+    kind: "ran",
+    contract: CONTRACT_VERSION,
+    ending,
+    usage,
+    modelCalls,
+    estimated,
+    observation,
+    harnessVersion: `${deps.claim.route.harness} ${deps.tool.version}`,
+    sandbox: deps.sandbox.kind,
+    checks,
+    verification,
+    changes,
+    ms: Math.round(performance16.now() - deps.claimedAt)
+  };
+}
+
 // action/src/job/outbox.ts
-import { createHash, generateKeyPairSync } from "node:crypto";
-import { mkdir as mkdir4, readFile as readFile3, rename as rename4, rm as rm5, writeFile as writeFile5 } from "node:fs/promises";
-import { dirname as dirname3, join as join9 } from "node:path";
+import { createHash as createHash2, generateKeyPairSync } from "node:crypto";
+import { mkdir as mkdir5, readFile as readFile3, rename as rename5, rm as rm6, writeFile as writeFile5 } from "node:fs/promises";
+import { dirname as dirname4, join as join10 } from "node:path";
 
 // src/core/wire/sealed.ts
 import {
@@ -44283,8 +44450,8 @@ var Kept = external_exports.strictObject({
   sealed: external_exports.string().optional()
 });
 function makeOutbox(temp, { appUrl, attempt }, { runToken, outcomeKey }) {
-  const path = join9(temp, `agent-pool-${attempt}.json`);
-  const sealed = outcomeKey === null ? void 0 : join9(temp, `agent-pool-${attempt}`, SEALED_OUTCOME.file);
+  const path = join10(temp, `agent-pool-${attempt}.json`);
+  const sealed = outcomeKey === null ? void 0 : join10(temp, `agent-pool-${attempt}`, SEALED_OUTCOME.file);
   let last = Promise.resolve();
   const next = (write) => last = last.catch(() => {
   }).then(write);
@@ -44292,27 +44459,27 @@ function makeOutbox(temp, { appUrl, attempt }, { runToken, outcomeKey }) {
     path,
     sealed,
     keep: (outcome) => next(async () => {
-      await replace(path, JSON.stringify({ appUrl, attempt, runToken, outcome, sealed }));
+      await replace2(path, JSON.stringify({ appUrl, attempt, runToken, outcome, sealed }));
       if (sealed === void 0 || outcomeKey === null) return;
-      const tokenHash = createHash("sha256").update(runToken).digest("hex");
-      await replace(sealed, seal(JSON.stringify(outcome), makeKeys(), outcomeKey, { lease: attempt, tokenHash }));
+      const tokenHash = createHash2("sha256").update(runToken).digest("hex");
+      await replace2(sealed, seal(JSON.stringify(outcome), makeKeys(), outcomeKey, { lease: attempt, tokenHash }));
     }),
     clear: () => next(() => clearKept(path, sealed))
   };
 }
 async function clearKept(path, sealed) {
-  await rm5(path, { force: true });
-  if (sealed !== void 0) await rm5(dirname3(sealed), { recursive: true, force: true });
+  await rm6(path, { force: true });
+  if (sealed !== void 0) await rm6(dirname4(sealed), { recursive: true, force: true });
 }
 function makeKeys() {
   const { x = "", d = "" } = generateKeyPairSync("x25519").privateKey.export({ format: "jwk" });
   return { publicKey: x, privateKey: d };
 }
-async function replace(path, content) {
+async function replace2(path, content) {
   const fresh = `${path}.new`;
-  await mkdir4(dirname3(path), { recursive: true });
+  await mkdir5(dirname4(path), { recursive: true });
   await writeFile5(fresh, content, { mode: 384 });
-  await rename4(fresh, path);
+  await rename5(fresh, path);
 }
 
 // action/src/gateway/wires/document.ts
@@ -44760,7 +44927,7 @@ var FIELDS3 = /* @__PURE__ */ new Set([
   "user",
   "safety_identifier"
 ]);
-var TOOLS2 = /* @__PURE__ */ new Set(["function", "custom", "namespace", "tool_search"]);
+var TOOLS3 = /* @__PURE__ */ new Set(["function", "custom", "namespace", "tool_search"]);
 var ITEMS = /* @__PURE__ */ new Set([
   "message",
   "function_call",
@@ -44812,7 +44979,7 @@ function parseResponses(bytes, { model, maxTokens }) {
 }
 function isOwnTool2(value, depth = 0) {
   const tool = record2(value);
-  if (tool === void 0 || !TOOLS2.has(kindOf(tool)) || depth > 2) return false;
+  if (tool === void 0 || !TOOLS3.has(kindOf(tool)) || depth > 2) return false;
   if (kindOf(tool) === "tool_search") return tool["execution"] === "client";
   return list(tool["tools"]).every((it) => isOwnTool2(it, depth + 1));
 }
@@ -44869,11 +45036,11 @@ var WIRES = {
 };
 
 // action/src/sandbox/other-user.ts
-import { randomBytes as randomBytes4 } from "node:crypto";
-import { access as access5, chmod as chmod3, mkdir as mkdir5, readFile as readFile4, rename as rename5, rm as rm6, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
-import { dirname as dirname4, join as join10 } from "node:path";
-import { performance as performance16 } from "node:perf_hooks";
-import { setTimeout as sleep5 } from "node:timers/promises";
+import { randomBytes as randomBytes6 } from "node:crypto";
+import { access as access6, chmod as chmod3, mkdir as mkdir6, readFile as readFile4, rename as rename6, rm as rm7, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
+import { dirname as dirname5, join as join11 } from "node:path";
+import { performance as performance17 } from "node:perf_hooks";
+import { setTimeout as sleep6 } from "node:timers/promises";
 
 // action/src/sandbox/registry-proxy.ts
 import { createServer as createServer2 } from "node:http";
@@ -44912,7 +45079,7 @@ var SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin";
 var PREFIX = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
 var asRoot = (...words) => {
   const [file2 = "", ...args] = [...PREFIX, ...words];
-  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance16.now() + 5 * MINUTE_MS });
+  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance17.now() + 5 * MINUTE_MS });
 };
 async function must(...words) {
   const ended = await asRoot(...words);
@@ -44923,7 +45090,7 @@ async function makeOtherUser(deps, srt) {
     return err("there is neither root nor passwordless sudo to set up a separate user with");
   if ((await readFile4("/proc/sys/fs/protected_hardlinks", "utf8").catch(() => "")).trim() !== "1")
     return err("anyone may link to anyone's files: set `fs.protected_hardlinks=1`");
-  const name = `ap-${randomBytes4(4).toString("hex")}`;
+  const name = `ap-${randomBytes6(4).toString("hex")}`;
   const added = await asRoot("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", deps.workspace.home, "--shell", "/usr/sbin/nologin", name);
   if (added.exitCode !== 0) return err(`no user could be added: ${lastLine(added.stderr)}`);
   const ids = (await readFile4("/etc/passwd", "utf8")).split("\n").find((it) => it.startsWith(`${name}:`))?.split(":");
@@ -44933,7 +45100,7 @@ async function makeOtherUser(deps, srt) {
     await removeUser(who);
     return closed;
   }
-  const filter = join10(dirname4(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
+  const filter = join11(dirname5(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
   const filtered = (await asRoot(filter, "/bin/true")).exitCode === 0 ? [filter] : [];
   const [file2, ...args] = [...PREFIX, ...filtered, ...asUser(who), "env", "-i", "/bin/bash"];
   const sandbox = {
@@ -44948,7 +45115,7 @@ async function makeOtherUser(deps, srt) {
   const unread2 = await sandbox.run({
     line: [process.execPath, srt.executable].map((it) => `[ -r ${quote(it)} ] || echo ${quote(it)}`).join("; "),
     reach: { to: "nothing" },
-    until: performance16.now() + MINUTE_MS
+    until: performance17.now() + MINUTE_MS
   });
   if (unread2.exitCode === 0 && unread2.stdout.length === 0) return ok(sandbox);
   await sandbox[Symbol.asyncDispose]();
@@ -44969,7 +45136,7 @@ async function runAs(deps, who, shell, command) {
     const _hidden = __using(_stack, await hide2(workspace, command.hides ?? []), true);
     const _lent = __using(_stack, await handOver(workspace, who), true);
     const gate = __using(_stack, await openGate(command.reach, who), true);
-    const script = join10(workspace.given, `command-${randomBytes4(6).toString("hex")}.sh`);
+    const script = join11(workspace.given, `command-${randomBytes6(6).toString("hex")}.sh`);
     const env = { ...baseEnv(deps, command), TMPDIR: workspace.tmp, ...gate.env, ...TRUST_CHECKOUT };
     const lines = [
       ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
@@ -44982,7 +45149,7 @@ async function runAs(deps, who, shell, command) {
     const args = [...shell.args, script];
     const ended = await run({ ...toRun(command), file: shell.file, args, cwd: workspace.repo, env: { PATH: SYSTEM }, user });
     await reap(who);
-    await rm6(script, { force: true });
+    await rm7(script, { force: true });
     return ended;
   } catch (_) {
     var _error = _, _hasError = true;
@@ -45001,22 +45168,22 @@ async function reap(who) {
   for (let tries = 0; (await ownedBy(who.uid)).length > 0; tries += 1) {
     if (tries === REAP_TRIES) throw new Error("processes of the sandbox can't be ended");
     await signalAll(who, "KILL");
-    await sleep5(50);
+    await sleep6(50);
   }
 }
 async function hide2(workspace, names) {
-  const aside = join10(workspace.hidden, `unseen-${randomBytes4(6).toString("hex")}`);
-  await mkdir5(aside);
+  const aside = join11(workspace.hidden, `unseen-${randomBytes6(6).toString("hex")}`);
+  await mkdir6(aside);
   const moved = [];
   for (const [at, name] of names.entries()) {
-    const pair = [join10(workspace.repo, name), join10(aside, `${at}`)];
-    if (await rename5(...pair).then(() => true, () => false)) moved.push(pair);
+    const pair = [join11(workspace.repo, name), join11(aside, `${at}`)];
+    if (await rename6(...pair).then(() => true, () => false)) moved.push(pair);
   }
   return {
     async [Symbol.asyncDispose]() {
       for (const [path, kept] of moved) {
         await removeTree(path);
-        await rename5(kept, path);
+        await rename6(kept, path);
       }
       await rmdir2(aside);
     }
@@ -45024,12 +45191,12 @@ async function hide2(workspace, names) {
 }
 async function handOver(workspace, who) {
   const { repo, home, tmp, given } = workspace;
-  const own2 = [join10(repo, ".git"), join10(repo, ".github")];
-  const github = await mkdir5(own2[1] ?? "").then(() => own2[1], () => void 0);
+  const own2 = [join11(repo, ".git"), join11(repo, ".github")];
+  const github = await mkdir6(own2[1] ?? "").then(() => own2[1], () => void 0);
   const ours = `${process.getuid?.()}:${process.getgid?.()}`;
   const theirs = `${who.uid}:${who.gid}`;
-  await must("chgrp", `${who.gid}`, dirname4(repo), repo);
-  await chmod3(dirname4(repo), 456);
+  await must("chgrp", `${who.gid}`, dirname5(repo), repo);
+  await chmod3(dirname5(repo), 456);
   await chmod3(repo, 1016);
   await must("chgrp", "-R", `${who.gid}`, given);
   await must("chmod", "-R", "g+rX", given);
@@ -45045,7 +45212,7 @@ async function handOver(workspace, who) {
 }
 var FILTERS = ["iptables", "ip6tables"];
 async function closeNetwork(who) {
-  const hasIpv6 = await access5("/proc/net/if_inet6").then(() => true, () => false);
+  const hasIpv6 = await access6("/proc/net/if_inet6").then(() => true, () => false);
   for (const filter of FILTERS) {
     if (filter === "ip6tables" && !hasIpv6) continue;
     const closed = await rule(filter, "-I", who, ["-j", "REJECT"]);
@@ -45082,33 +45249,33 @@ async function openGate(reach, who) {
 }
 
 // action/src/sandbox/proof.ts
-import { createHash as createHash2, randomBytes as randomBytes5 } from "node:crypto";
+import { createHash as createHash3, randomBytes as randomBytes7 } from "node:crypto";
 import { existsSync as existsSync2 } from "node:fs";
-import { mkdir as mkdir6, readFile as readFile5, rm as rm7, writeFile as writeFile7 } from "node:fs/promises";
+import { mkdir as mkdir7, readFile as readFile5, rm as rm8, writeFile as writeFile7 } from "node:fs/promises";
 import { createServer as createServer3 } from "node:http";
 import { homedir } from "node:os";
-import { dirname as dirname5, join as join11 } from "node:path";
-import { performance as performance17 } from "node:perf_hooks";
+import { dirname as dirname6, join as join12 } from "node:path";
+import { performance as performance18 } from "node:perf_hooks";
 async function proveSandbox(sandbox, deps) {
   var _stack = [];
   try {
     const { workspace, surroundings } = deps;
-    const canary = join11(workspace.hidden, "canary");
+    const canary = join12(workspace.hidden, "canary");
     await writeFile7(canary, "canary", { mode: 420 });
     const allowed = __using(_stack, await listen(), true);
     const other = __using(_stack, await listen(), true);
     const other6 = __using(_stack, await listen("::1").catch(() => void 0), true);
     const git = __using(_stack, await makeGitFolder(workspace.repo), true);
-    const mark = `.agent-pool-${randomBytes5(6).toString("hex")}`;
+    const mark = `.agent-pool-${randomBytes7(6).toString("hex")}`;
     const folders = /* @__PURE__ */ new Set([
       workspace.hidden,
       ...surroundings.hidden,
-      dirname5(process.execPath),
+      dirname6(process.execPath),
       homedir(),
       "/etc",
       "/usr/local/bin"
     ]);
-    const outside = [...folders].map((folder) => join11(folder, mark));
+    const outside = [...folders].map((folder) => join12(folder, mark));
     const facts = {
       gateway: allowed.address,
       others: [other.address, ...other6 === void 0 ? [] : [other6.address]],
@@ -45116,7 +45283,7 @@ async function proveSandbox(sandbox, deps) {
       outside,
       git: git.path,
       sockets: await knownSockets(),
-      credentials: surroundings.hidden.map((it) => join11(it, ".credentials")),
+      credentials: surroundings.hidden.map((it) => join12(it, ".credentials")),
       ...await ownProcess()
     };
     const ended = await sandbox.run({
@@ -45125,10 +45292,10 @@ async function proveSandbox(sandbox, deps) {
 ${PROBE}`,
       env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
       reach: { to: "gateway", address: allowed.address },
-      until: performance17.now() + 30 * SECOND_MS
+      until: performance18.now() + 30 * SECOND_MS
     });
     const written = outside.filter((path) => existsSync2(path));
-    for (const path of written) await rm7(path, { force: true }).catch(() => {
+    for (const path of written) await rm8(path, { force: true }).catch(() => {
     });
     const seen = parseRecord(ended.stdout.toString("utf8").trim());
     if (seen === void 0) {
@@ -45215,29 +45382,29 @@ console.log(JSON.stringify({
 }));
 `;
 async function ownProcess() {
-  const environ = createHash2("sha256").update(await readFile5("/proc/self/environ")).digest("hex");
+  const environ = createHash3("sha256").update(await readFile5("/proc/self/environ")).digest("hex");
   const stat3 = await readFile5("/proc/self/stat", "latin1");
   return { environ, started: Number(stat3.split(") ").at(-1)?.split(" ")[19]) };
 }
 async function knownSockets() {
   const table = await readFile5("/proc/net/unix", "latin1").catch(() => "");
   const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
-  const until = performance17.now() + 10 * SECOND_MS;
+  const until = performance18.now() + 10 * SECOND_MS;
   const args = ["/run", "/tmp", "-maxdepth", "3", "-type", "s", "-print0"];
   const files = await run({ file: "find", args, cwd: "/", env: { PATH: SYSTEM_PATH }, until });
   const paths = files.stdout.toString("utf8").split("\0").filter((it) => it !== "");
   return [.../* @__PURE__ */ new Set([...rows.map(([, path = ""]) => path.replace(/^@/, "\0")), ...paths])];
 }
 async function makeGitFolder(repo) {
-  const path = join11(repo, ".git");
-  const made = await mkdir6(join11(path, "hooks"), { recursive: true });
-  if (made === path) await writeFile7(join11(path, "config"), "");
-  const touched = [join11(path, "commondir"), `${path}-moved`];
+  const path = join12(repo, ".git");
+  const made = await mkdir7(join12(path, "hooks"), { recursive: true });
+  if (made === path) await writeFile7(join12(path, "config"), "");
+  const touched = [join12(path, "commondir"), `${path}-moved`];
   return {
     path,
     isTouched: () => touched.some((it) => existsSync2(it)),
     async [Symbol.asyncDispose]() {
-      for (const it of [...touched, ...made === path ? [path] : []]) await rm7(it, { recursive: true, force: true });
+      for (const it of [...touched, ...made === path ? [path] : []]) await rm8(it, { recursive: true, force: true });
     }
   };
 }
@@ -45252,157 +45419,6 @@ async function listen(host = "127.0.0.2") {
       await new Promise((resolve) => server.close(resolve));
     }
   };
-}
-
-// action/src/tools.ts
-import { createHash as createHash3, hash as digest, randomBytes as randomBytes6 } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
-import { access as access6, constants as constants5, copyFile as copyFile2, mkdir as mkdir7, open as open3, readdir as readdir5, readlink as readlink3, rename as rename6, rm as rm8 } from "node:fs/promises";
-import { dirname as dirname6, join as join12 } from "node:path";
-import { performance as performance18 } from "node:perf_hooks";
-import { setTimeout as sleep6 } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-
-// action/src/pins.json
-var pins_default = {
-  "claude-code": {
-    version: "2.1.330",
-    executable: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
-    tree: "9184652ac04b2c370163011d170017e675835d7f937bbb060b8b95fa3190366a"
-  },
-  codex: {
-    version: "0.169.0",
-    executable: "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
-    tree: "edbd9ef4a976c816ddca2f6a957b49eb4995d2c704f890e7de5047e952bc9dec"
-  },
-  opencode: {
-    version: "1.18.33",
-    executable: "node_modules/opencode-linux-x64/bin/opencode",
-    tree: "b1b3b0502c26b7a1355dce759ab124340ceed0a0711dfc792dfda4cb290cad09"
-  },
-  srt: {
-    version: "0.0.83",
-    executable: "node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js",
-    tree: "3f9837d92a2b411fde0e13f47e81d1bd44d81d7a9e25b544533aa6070794c5fd"
-  }
-};
-
-// action/src/tools.ts
-var TOOLS3 = pins_default;
-var PLATFORM = "linux-x64";
-var LOCKS = join12(dirname6(fileURLToPath(import.meta.url)), "..", "tools");
-async function installTool(id, surroundings) {
-  const { version: version2, executable, tree } = TOOLS3[id];
-  const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
-  if (`${process.platform}-${process.arch}` !== PLATFORM)
-    return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join12(surroundings.toolCache, "agent-pool");
-  const folder = join12(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join12(folder, executable) };
-  try {
-    await mkdir7(shelf, { recursive: true });
-    if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join12(shelf, `.${id}-${randomBytes6(6).toString("hex")}`);
-    try {
-      const installed = await npmCi(id, fresh, surroundings);
-      if (!installed.ok) return refuse3(installed.error);
-      const found = await hashTree(fresh);
-      if (found !== tree) return refuse3(`${id} ${version2} as installed has the hash ${found}, not the pinned one.`);
-      await replace2(fresh, folder, tree);
-    } finally {
-      await rm8(fresh, { recursive: true, force: true });
-    }
-    for (let tries = 0; tries < 5; tries += 1) {
-      if (await isIntact(folder, tree)) return ok(tool);
-      await sleep6(500);
-    }
-    return refuse3(`${folder} does not hold what was installed there: another job is changing it.`);
-  } catch (cause) {
-    return refuse3(`${id} ${version2} could not be installed: ${messageOf(cause)}`);
-  }
-}
-async function npmCi(id, folder, surroundings) {
-  await mkdir7(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join12(LOCKS, id, name), join12(folder, name));
-  const home = join12(folder, ".home");
-  await mkdir7(home);
-  const ended = await run({
-    file: "npm",
-    args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-    cwd: folder,
-    env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
-    until: performance18.now() + 10 * MINUTE_MS
-  });
-  await rm8(home, { recursive: true, force: true });
-  if (ended.exitCode === 0) return ok(void 0);
-  const said = cut(ended.stderr.trim().split("\n").slice(0, 3).join(" "), 500);
-  return err(
-    `npm could not install ${id} ${TOOLS3[id].version} (exit ${String(ended.exitCode)}): ${said || "is npm on the PATH?"}`
-  );
-}
-async function replace2(fresh, folder, tree) {
-  try {
-    await rename6(fresh, folder);
-  } catch {
-    if (await isIntact(folder, tree)) return;
-    const aside = `${fresh}-old`;
-    await rename6(folder, aside).catch(() => {
-    });
-    await rename6(fresh, folder).catch(() => {
-    });
-    await rm8(aside, { recursive: true, force: true });
-  }
-}
-async function isIntact(folder, tree) {
-  return await hashTree(folder).catch(() => void 0) === tree;
-}
-async function hashTree(folder) {
-  const root = join12(folder, "node_modules");
-  const hash2 = createHash3("sha256");
-  async function add2(relative) {
-    const entries = await readdir5(join12(root, relative), { withFileTypes: true });
-    entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const entry of entries) {
-      const path = join12(relative, entry.name);
-      if (path === ".bin" || path === ".package-lock.json") continue;
-      if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join12(root, path))}\0`);
-      else if (entry.isFile()) {
-        hash2.update(`file ${path}\0`);
-        hash2.update(await hashFile(join12(root, path)));
-      } else hash2.update(`other ${path}\0`);
-    }
-  }
-  try {
-    await access6(root, constants5.R_OK);
-  } catch {
-    return void 0;
-  }
-  await add2("");
-  return hash2.digest("hex");
-}
-var PIECE_BYTES = 1024 * 1024;
-async function hashFile(path) {
-  var _stack = [];
-  try {
-    if (statSync(path).size <= PIECE_BYTES) return digest("sha256", readFileSync(path), "buffer");
-    const content = createHash3("sha256");
-    const file2 = __using(_stack, await open3(path), true);
-    let [reads, waits] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
-    let reading2 = file2.read(reads, 0, PIECE_BYTES);
-    for (; ; ) {
-      const { bytesRead } = await reading2;
-      if (bytesRead === 0) return content.digest();
-      [reads, waits] = [waits, reads];
-      reading2 = file2.read(reads, 0, PIECE_BYTES);
-      content.update(waits.subarray(0, bytesRead));
-    }
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise2 = __callDispose(_stack, _error, _hasError);
-    _promise2 && await _promise2;
-  }
 }
 
 // action/src/job/prepare.ts
@@ -45450,7 +45466,7 @@ function describeLeaks({ kind, detail }) {
 function refuse2(detail) {
   return err(blocked("sandboxUnavailable", detail));
 }
-async function equip(inputs, workspace, ready, { route, auth: word2 }, log) {
+function choose(ready, { key }, { route, auth: word2 }) {
   const harness = findHarness(route.harness);
   if (harness === void 0) return unknown2("the harness", route.harness, Object.keys(HARNESS));
   const provider = PROVIDERS.find((known) => known === route.provider);
@@ -45463,7 +45479,7 @@ async function equip(inputs, workspace, ready, { route, auth: word2 }, log) {
     return err(
       blocked("harnessUnavailable", `${route.harness} can't work with ${provider} by ${auth}. This is a defect of the app.`)
     );
-  if (auth !== "workload-identity" && inputs.key === "") {
+  if (auth !== "workload-identity" && key === "") {
     return err(
       blocked(
         "keyMissing",
@@ -45471,11 +45487,7 @@ async function equip(inputs, workspace, ready, { route, auth: word2 }, log) {
       )
     );
   }
-  const tool = await installTool(harness.tool, inputs.surroundings);
-  if (!tool.ok) return tool;
-  log("harness ready", { version: tool.value.version });
-  const sandbox = ready.sandboxFor([tool.value.folder]);
-  return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
+  return ok({ ready, harness, provider, wire: WIRES[wireId], auth });
 }
 function unknown2(what, word2, known) {
   return err(
@@ -45838,11 +45850,13 @@ async function runClaimed(run2) {
 }
 async function doAttempt(run2, stopping, onPhase) {
   const { inputs, ready, claim: claim3, dispatcher } = run2;
-  const equipped = ready.ok ? await equip(inputs, run2.workspace, ready.value, claim3, run2.log) : ready;
-  if (equipped.ok)
-    return runAttempt({ ...run2, ...equipped.value, idToken: (audience) => getIDToken(audience), stopping, onPhase });
+  const chosen = ready.ok ? choose(ready.value, inputs, claim3) : ready;
+  if (chosen.ok) {
+    const idToken = (audience) => getIDToken(audience);
+    return runAttempt({ ...run2, ...chosen.value, idToken, stopping, onPhase });
+  }
   await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim3.checkout.token);
-  return equipped;
+  return chosen;
 }
 
 // action/src/main.ts
@@ -45853,7 +45867,7 @@ async function main() {
     const log = makeLog();
     const inputs = readInputs();
     if (!inputs.ok) return fail(NO_ATTEMPT, inputs.error);
-    const dispatcher = new import_undici8.EnvHttpProxyAgent();
+    const dispatcher = new import_undici7.EnvHttpProxyAgent();
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
     const _sandbox = __using(_stack, ready.ok ? ready.value : void 0, true);

@@ -13,7 +13,7 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import type { AppClient } from "./app-client.ts";
 import { runAttempt } from "./attempt.ts";
 import { makeOutbox } from "./outbox.ts";
-import { equip, type Ready } from "./prepare.ts";
+import { choose, type Ready } from "./prepare.ts";
 import { describeUndelivered, isOver, report, startHeartbeats, toReportable } from "./report.ts";
 import { makeStopping } from "./stopping.ts";
 import { describeForReaders, makePhases, renderSummary, writeSummary } from "./summary.ts";
@@ -98,10 +98,12 @@ async function doAttempt(
   onPhase: (next: Heartbeat["phase"], its?: Gateway) => void,
 ): Promise<Result<Outcome, Blocked>> {
   const { inputs, ready, claim, dispatcher } = run;
-  const equipped = ready.ok ? await equip(inputs, run.workspace, ready.value, claim, run.log) : ready;
-  if (equipped.ok)
-    return runAttempt({ ...run, ...equipped.value, idToken: (audience) => core.getIDToken(audience), stopping, onPhase });
+  const chosen = ready.ok ? choose(ready.value, inputs, claim) : ready;
+  if (chosen.ok) {
+    const idToken = (audience: string) => core.getIDToken(audience);
+    return runAttempt({ ...run, ...chosen.value, idToken, stopping, onPhase });
+  }
   // The fetch revokes its token; without one it would live on for an hour.
   await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim.checkout.token);
-  return equipped;
+  return chosen;
 }

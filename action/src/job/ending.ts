@@ -2,6 +2,9 @@ import type { GatewayFacts } from "#action/gateway/gateway.ts";
 import type { Ending, EndingKind } from "#core/wire/contract.ts";
 import type { Signal } from "#core/wire/observation.ts";
 
+/** Of a run that was ended from outside before it came to an end of its own. */
+export const STOPPED = "The job was stopped from outside.";
+
 /** What the provider's last refusal means for a run, by what the gateway made of it. */
 const BY_SIGNAL = {
   quota: "quotaExhausted",

@@ -1,5 +1,7 @@
 import type { Workspace } from "#action/checkout/workspace.ts";
 import { WIRES } from "#action/gateway/wires/table.ts";
+import type { Wire } from "#action/gateway/wires/wire.ts";
+import type { Harness } from "#action/harness/harness.ts";
 import { findHarness, HARNESS } from "#action/harness/table.ts";
 import { blocked, type Blocked } from "#action/runner/failure.ts";
 import type { Inputs } from "#action/runner/inputs.ts";
@@ -8,10 +10,9 @@ import { makeOtherUser } from "#action/sandbox/other-user.ts";
 import { proveSandbox, type Unproven } from "#action/sandbox/proof.ts";
 import { makeBareRunner, makeSandbox, missingPrograms, type Sandbox } from "#action/sandbox/sandbox.ts";
 import { installTool } from "#action/tools.ts";
-import { AUTHS, type Claim, PROVIDERS } from "#core/wire/contract.ts";
+import { type Auth, AUTHS, type Claim, type Provider, PROVIDERS } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
-import type { Prepared } from "./attempt.ts";
 
 /** The sandbox as proven, once it is known where the harness is installed. */
 export type Ready = AsyncDisposable & { sandboxFor(toolFolders: readonly string[]): Sandbox };
@@ -68,14 +69,22 @@ function refuse(detail: string): Result<never, Blocked> {
   return err(blocked("sandboxUnavailable", detail));
 }
 
-/** After the claim, which names the harness and what the key is. Errors: harnessUnavailable. */
-export async function equip(
-  inputs: Inputs,
-  workspace: Workspace,
+/** What an attempt works with: what the claim names, as this version of the Action knows it, and where that runs. */
+export type Choice = {
+  readonly ready: Ready;
+  readonly harness: Harness;
+  readonly provider: Provider;
+  readonly wire: Wire;
+  /** What the leased key is. */
+  readonly auth: Auth;
+};
+
+/** Errors: harnessUnavailable, keyMissing. */
+export function choose(
   ready: Ready,
+  { key }: Pick<Inputs, "key">,
   { route, auth: word }: Pick<Claim, "route" | "auth">,
-  log: Log,
-): Promise<Result<Prepared, Blocked>> {
+): Result<Choice, Blocked> {
   const harness = findHarness(route.harness);
   if (harness === undefined) return unknown("the harness", route.harness, Object.keys(HARNESS));
   const provider = PROVIDERS.find((known) => known === route.provider);
@@ -88,7 +97,7 @@ export async function equip(
     return err(
       blocked("harnessUnavailable", `${route.harness} can't work with ${provider} by ${auth}. This is a defect of the app.`),
     );
-  if (auth !== "workload-identity" && inputs.key === "") {
+  if (auth !== "workload-identity" && key === "") {
     return err(
       blocked(
         "keyMissing",
@@ -96,11 +105,7 @@ export async function equip(
       ),
     );
   }
-  const tool = await installTool(harness.tool, inputs.surroundings);
-  if (!tool.ok) return tool;
-  log("harness ready", { version: tool.value.version });
-  const sandbox = ready.sandboxFor([tool.value.folder]);
-  return ok({ workspace, sandbox, harness, provider, wire: WIRES[wireId], auth, tool: tool.value });
+  return ok({ ready, harness, provider, wire: WIRES[wireId], auth });
 }
 
 /** A word of a later contract. */
