@@ -44066,7 +44066,9 @@ function renderPrompt(claim3, checks, fence) {
     ...checks.failing.length === 0 ? [] : [
       `- These fail already, without any change of yours. Don't mend them unless the issue asks for it: ${listed(checks.failing)}`
     ],
-    ...resume.length === 0 ? [] : ["- Another run began this and was interrupted. What it had changed is in the files: look at it, and go on from there."],
+    ...resume.length === 0 ? [] : [
+      "- Another run began this and was interrupted. What it had changed is in the files that are listed below the issue: look at them, and go on from there."
+    ],
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",
@@ -44078,9 +44080,15 @@ function renderPrompt(claim3, checks, fence) {
     `Issue #${String(brief.issue)}: ${withoutFence(brief.title, fence)}`,
     "",
     withoutFence(brief.body, fence),
+    ...resume.length === 0 ? [] : ["", "Changed so far:", ...changedSoFar(resume).map((line) => withoutFence(line, fence))],
     fence,
     ""
   ].join("\n");
+}
+var MOST_LISTED = 50;
+function changedSoFar(changes) {
+  const lines = changes.slice(0, MOST_LISTED).map(({ status, path }) => `- ${status} ${JSON.stringify(path)}`);
+  return changes.length > MOST_LISTED ? [...lines, `- and ${String(changes.length - MOST_LISTED)} more`] : lines;
 }
 function renderGoOn() {
   return [

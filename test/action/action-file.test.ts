@@ -109,7 +109,7 @@ describe("the prompt", () => {
         array(part).map((it) => it.join("")),
         (body) => {
           const lines = renderPrompt(
-            { brief: { repository: "a/b", issue: 1, title: body, body }, resume: [] },
+            { brief: { repository: "a/b", issue: 1, title: body, body }, resume: [{ status: "deleted", path: body }] },
             { mustPass: [], failing: [] },
             fence,
           )
@@ -123,5 +123,15 @@ describe("the prompt", () => {
         },
       ),
     );
+  });
+
+  test("lists what an interrupted run had changed, the first fifty files of it", () => {
+    const resume = Array.from({ length: 52 }, (_, at) => ({ status: "deleted", path: `${String(at)}\n.txt` }) as const);
+    const brief = { repository: "a/b", issue: 1, title: "t", body: "b" };
+
+    const prompt = renderPrompt({ brief, resume }, { mustPass: [], failing: [] }, "=====");
+
+    expect(prompt).toContain('\nb\n\nChanged so far:\n- deleted "0\\n.txt"\n- deleted "1\\n.txt"\n');
+    expect(prompt).toContain('\n- deleted "49\\n.txt"\n- and 2 more\n=====\n');
   });
 });

@@ -26,7 +26,9 @@ export function renderPrompt(claim: Pick<Claim, "brief" | "resume">, checks: Exp
         ]),
     ...(resume.length === 0
       ? []
-      : ["- Another run began this and was interrupted. What it had changed is in the files: look at it, and go on from there."]),
+      : [
+          "- Another run began this and was interrupted. What it had changed is in the files that are listed below the issue: look at them, and go on from there.",
+        ]),
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",
@@ -38,9 +40,18 @@ export function renderPrompt(claim: Pick<Claim, "brief" | "resume">, checks: Exp
     `Issue #${String(brief.issue)}: ${withoutFence(brief.title, fence)}`,
     "",
     withoutFence(brief.body, fence),
+    ...(resume.length === 0 ? [] : ["", "Changed so far:", ...changedSoFar(resume).map((line) => withoutFence(line, fence))]),
     fence,
     "",
   ].join("\n");
+}
+
+const MOST_LISTED = 50;
+
+/** A path as JSON: it may hold anything, line breaks too. */
+function changedSoFar(changes: Claim["resume"]): string[] {
+  const lines = changes.slice(0, MOST_LISTED).map(({ status, path }) => `- ${status} ${JSON.stringify(path)}`);
+  return changes.length > MOST_LISTED ? [...lines, `- and ${String(changes.length - MOST_LISTED)} more`] : lines;
 }
 
 /** To a session that a credential's limit interrupted: it knows the task, its rules and what it has done. */
