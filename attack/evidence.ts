@@ -1,4 +1,4 @@
-import { record, textOf } from "#core/wire/json.ts";
+import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import { RUNNER } from "#playground/world.ts";
 import { attemptsOf, type Cast, type Role } from "./cast.ts";
 import type { Attack } from "./corpus.ts";
@@ -91,8 +91,9 @@ function isOwnWord(item: Record<string, unknown> | undefined): boolean {
   return item?.["role"] === "assistant" || type === "reasoning" || type.endsWith("_call");
 }
 
+/** A text may be a document itself, as what Codex's shell returns is: then what stands in that counts as well. */
 function textsOf(value: unknown): string[] {
-  if (typeof value === "string") return [value];
+  if (typeof value === "string") return [value, ...textsOf(parseRecord(value))];
   if (typeof value !== "object" || value === null) return [];
   return Object.values(value).flatMap(textsOf);
 }
