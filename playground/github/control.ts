@@ -1,3 +1,4 @@
+import { runChecks } from "./checks.ts";
 import type { EmulatedGitHub } from "./emulated-github.ts";
 import { listRefs } from "./git-repository.ts";
 import { emitMember } from "./issues.ts";
@@ -54,6 +55,7 @@ export function makeControl(github: GitHub, privateKeyPem: string, close: () => 
       const who = author === undefined ? repository.owner : known(github, author);
       return commitFiles(github, repository, branch, files, message, who);
     },
+    runChecks: (name, checks) => runChecks(github, named(name), checks),
     ...inspection(github),
 
     onCall(route, hook, times = "once") {

@@ -152,6 +152,19 @@ export type NewEnvironment = {
   readonly variables: Readonly<Record<string, string>>;
 };
 
+export type CheckConclusion = "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
+
+/** Checks of a branch's tip. */
+export type Checks = {
+  readonly branch: string;
+  /** The workflow they are of. */
+  readonly workflow: string;
+  /** How each ended, by name; null: it runs. One that is known there has run again. */
+  readonly runs: Readonly<Record<string, CheckConclusion | null>>;
+  /** Made by the App itself. */
+  readonly own?: true;
+};
+
 /** The emulated GitHub, as the demo and the tests hold it. Repositories are named `owner/name` throughout. */
 export type EmulatedGitHub = AsyncDisposable & {
   /** REST root; git over http at `{url}/{owner}/{repo}.git`, GraphQL at `{url}/graphql`. No trailing slash. */
@@ -187,6 +200,9 @@ export type EmulatedGitHub = AsyncDisposable & {
     message: string,
     author?: string,
   ): Promise<string>;
+
+  /** Lets a workflow's checks run; sends `check_suite` where all of them have ended. Nothing is executed. */
+  runChecks(repository: string, checks: Checks): Promise<void>;
 
   comments(repository: string, issue: number): readonly CommentView[];
   pulls(repository: string): Promise<readonly PullView[]>;

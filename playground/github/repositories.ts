@@ -47,6 +47,7 @@ export async function createRepository(github: GitHub, wanted: NewRepository): P
     workflows: new Map(),
     runs: new Map(),
     artifacts: new Map(),
+    checkSuites: new Map(),
     signedCommits: new Set(),
   };
   github.repositories.set(repository.id, repository);

@@ -47,6 +47,7 @@ export const ROUTES = {
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": { by: "installation", needs: { pull_requests: "read" } },
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": { by: "installation", needs: { pull_requests: "write" } },
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": { by: "installation", needs: { pull_requests: "read" } },
+  "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { by: "installation", needs: { checks: "read" } },
   "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": { by: "installation", needs: { actions: "write" } },
   "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": { by: "installation", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}": { by: "installation", needs: { actions: "read" } },

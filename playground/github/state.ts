@@ -5,6 +5,7 @@ import type {
   AppManifest,
   Call,
   CallHook,
+  CheckConclusion,
   Delivery,
   GitHubOptions,
   Membership,
@@ -142,6 +143,22 @@ export type Artifact = {
   readonly expiresAt: number;
 };
 
+/** What one App's checks of one commit belong to; of GitHub Actions, one each workflow. */
+export type CheckSuite = {
+  readonly id: number;
+  readonly branch: string;
+  readonly sha: string;
+  /** Made by the App itself, not by GitHub Actions. */
+  readonly own: boolean;
+  /** By name, each as it ran last. */
+  readonly runs: Map<string, CheckRun>;
+  readonly createdAt: number;
+  updatedAt: number;
+};
+
+/** `conclusion`: null while it runs. */
+export type CheckRun = { readonly id: number; readonly conclusion: CheckConclusion | null; readonly startedAt: number };
+
 export type Repository = {
   readonly id: number;
   readonly name: string;
@@ -162,6 +179,8 @@ export type Repository = {
   readonly workflows: Map<string, Workflow>;
   readonly runs: Map<number, Run>;
   readonly artifacts: Map<number, Artifact>;
+  /** By commit and name. */
+  readonly checkSuites: Map<string, CheckSuite>;
   /** Commits GitHub signed: made by an installation that sent no author, committer or signature. */
   readonly signedCommits: Set<string>;
 };

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addressesAgent } from "#core/request/command.ts";
-import { parseRunTitle } from "#core/task/markers.ts";
-import type { DeliveryEvent } from "#ports/store.ts";
+import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
+import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
 
 /** The label that asks for agent work. */
@@ -43,6 +43,12 @@ const RunEvent = z.object({
   repository: Repository,
   installation: Installation,
 });
+const SuiteEvent = z.object({
+  action: z.literal("completed"),
+  check_suite: z.object({ head_branch: z.string().refine(isOurBranch), head_sha: z.string() }),
+  repository: Repository,
+  installation: Installation,
+});
 
 /**
  * A webhook as it arrives → the event it is for us, or undefined: most are not ours. What we keep of a payload is what a
@@ -65,6 +71,17 @@ export function readDelivery(name: string, payload: unknown): DeliveryEvent | un
       lease,
       run: RunId(run.id),
       conclusion: run.conclusion ?? "unknown",
+    };
+  }
+  if (name === "check_suite") {
+    const parsed = SuiteEvent.safeParse(payload);
+    if (!parsed.success) return undefined;
+    const { check_suite: suite, repository, installation } = parsed.data;
+    return {
+      kind: "checks-ended",
+      installation: InstallationId(installation.id),
+      repository: RepositoryId(repository.id),
+      commit: suite.head_sha,
     };
   }
   return undefined;

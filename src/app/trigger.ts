@@ -1,18 +1,21 @@
-import { TaskId, type DeliveryId } from "#core/wire/ids.ts";
+import { TaskId, type DeliveryId, type OwnerId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, unreachable, type Result } from "#core/wire/result.ts";
 import { teamsOfRoles } from "#core/request/standing.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { parseCommand } from "#core/request/command.ts";
 import { mayWrite } from "#core/request/role.ts";
+import { checksOf } from "#core/task/checks.ts";
+import { judgeOwnChecks } from "#core/task/own-checks.ts";
+import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
-import type { Claimed, Delivery, DeliveryEvent } from "#ports/store.ts";
+import type { Claimed } from "#ports/store.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
 import { lendOrUnlend } from "./lend.ts";
 import { readPolicy } from "./policy.ts";
 import { readRequester, readStanding } from "./who-may.ts";
 
-/** A recorded delivery → its task, or a look at the task whose run has ended. */
+/** A recorded delivery → its task, or a look at the task whose run or whose commit's checks have ended. */
 export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Worked> {
   const triggered = await follow(deps, delivery);
   if ("failed" in triggered) return triggered;
@@ -33,9 +36,33 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
       await deps.store.hearRunEnded(lease.id);
       return { note: "its task was woken" };
     }
+    case "checks-ended":
+      return hearOwnChecks(deps, delivery.owner, event);
     default:
       return unreachable(event);
   }
+}
+
+/**
+ * One suite of checks has ended on a commit; what counts is how all of them stand now. Quick ones end before the pull request
+ * is open, so the task's state is not asked: what is kept is said with it.
+ */
+async function hearOwnChecks(
+  { store, github }: Deps,
+  owner: OwnerId,
+  { installation, repository, commit }: Extract<DeliveryEvent, { kind: "checks-ended" }>,
+): Promise<Triggered> {
+  const task = await store.findByCommit(owner, repository, commit);
+  if (task?.plan == null) return { note: "not a commit of ours" };
+  const report = (await store.readLeases(task.id)).at(-1)?.report;
+  if (report?.kind !== "ran" || checksOf(task.plan.commands.verify, report.checks).source !== "ci")
+    return { note: "its checks ran in the job" };
+  const runs = await github.readCheckRuns({ ...task.brief, installation }, commit);
+  if (!runs.ok) return { failed: runs.error };
+  const checks = judgeOwnChecks(runs.value);
+  if (checks === undefined) return { note: "nothing is known of its checks yet" };
+  await store.hearOwnChecks(task.id, checks);
+  return { note: "how its checks ended was kept" };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Brief } from "#core/request/brief.ts";
 import type { Role } from "#core/request/role.ts";
+import type { CheckRun } from "#core/task/own-checks.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
@@ -111,6 +112,8 @@ export type GitHub = {
   ): Answer<string>;
   findBranch(place: Place, branch: string): Answer<string | undefined>;
   createBranch(place: Place, branch: string, commit: string): Answer<void>;
+  /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
+  readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
   findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;
   openPullRequest(
     place: Place,

@@ -5,9 +5,9 @@ import type {
   AttemptId,
   CredentialName,
   DeliveryId,
-  InstallationId,
   LeaseId,
   OwnerId,
+  RepositoryId,
   RunId,
   TaskId,
 } from "#core/wire/ids.ts";
@@ -26,25 +26,10 @@ import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
+import type { OwnChecks } from "#core/task/own-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
+import type { Delivery } from "./delivery.ts";
 import type { Place } from "./github.ts";
-
-/** A webhook delivery, reduced at intake to what a task can be made of. */
-export type Delivery = {
-  readonly id: DeliveryId;
-  readonly owner: OwnerId;
-  readonly event: DeliveryEvent;
-};
-
-export type DeliveryEvent =
-  | { readonly kind: "request"; readonly brief: Brief }
-  | {
-      readonly kind: "run-ended";
-      readonly installation: InstallationId;
-      readonly lease: LeaseId;
-      readonly run: RunId;
-      readonly conclusion: string;
-    };
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
@@ -65,6 +50,8 @@ export type TaskRow = {
   readonly waiting: Waiting | null;
   readonly commit: string | null;
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
+  /** How the repository's own checks ended on that commit, as last read; null before they have. */
+  readonly ownChecks: OwnChecks | null;
 };
 export type ClaimedTask = Claimed<TaskRow>;
 
@@ -240,6 +227,10 @@ export type Store = {
    */
   countPlanned(task: TaskId, owner: OwnerId, person: ActorId, since: EpochMs): Promise<number>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
+  /** The newest whose commit this is. */
+  findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;
+  /** In the place of what was read before; the issue's comment says so. */
+  hearOwnChecks(task: TaskId, checks: OwnChecks): Promise<void>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
 

@@ -34,6 +34,11 @@ const comment = (body: string) =>
 const completed = (title: string, conclusion: string | null = "success") =>
   change(example("workflow_run", "completed"), "workflow_run", { id: 77, display_title: title, conclusion });
 
+const suite = (head_branch: string | null, action = "completed") => ({
+  ...change(example("check_suite", "completed"), "check_suite", { head_branch, head_sha: "d".repeat(40) }),
+  action,
+});
+
 const REQUESTS: readonly [string, string, Payload][] = [
   ["the label set on an issue", "issues", labeled],
   ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
@@ -68,6 +73,10 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a run of another workflow", "workflow_run", completed("CI")],
   ["a run whose title only holds ours", "workflow_run", completed(`x ${RUN}`)],
   ["a run that has only begun", "workflow_run", { ...completed(RUN), action: "requested" }],
+  ["checks of another branch", "check_suite", suite("main")],
+  ["checks of a branch whose name only begins as ours do", "check_suite", suite("agent-pool/issue-12-1f0c2a9b-2")],
+  ["checks of no branch", "check_suite", suite(null)],
+  ["checks that were only asked for", "check_suite", suite("agent-pool/issue-12-1f0c2a9b", "requested")],
 ];
 
 describe("intake", () => {
@@ -157,6 +166,15 @@ describe("intake", () => {
     });
   });
 
+  it("takes the end of checks on a branch of ours for that, whoever's the branch is", () => {
+    const payload = suite("agent-pool/issue-12-1f0c2a9b");
+
+    const read = readDelivery("check_suite", payload);
+
+    const { id } = (payload as Payload)["repository"] as Payload;
+    expect(read).toEqual({ kind: "checks-ended", installation: 5, repository: id, commit: "d".repeat(40) });
+  });
+
   it("reads every example that GitHub gives, with an installation and without, and starts no work from any", () => {
     const payloads = EXAMPLES.flatMap(({ name, examples }) => examples.map((payload) => ({ name, payload })));
 
@@ -170,7 +188,9 @@ describe("intake", () => {
   });
 
   it.each([null, undefined, 1, "x", [], {}, { action: "labeled" }])("takes %j for nothing, under whatever name", (payload) => {
-    const read = ["issues", "issue_comment", "workflow_run", "ping", ""].map((name) => readDelivery(name, payload));
+    const read = ["issues", "issue_comment", "workflow_run", "check_suite", "ping", ""].map((name) =>
+      readDelivery(name, payload),
+    );
 
     expect(read.every((event) => event === undefined)).toBe(true);
   });

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LEASE } from "#core/pool/lease.ts";
-import { CredentialName, DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { CredentialName, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
-import type { EndingKind, Outcome } from "#core/wire/contract.ts";
+import type { Checks, EndingKind, Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
@@ -145,6 +145,102 @@ describe("the worker's steps", () => {
 
     expect((await now()).task).toMatchObject({ state: "stuck", failure: { reason } });
     expect(await holds()).toEqual([]);
+  });
+
+  describe("told that checks have ended on a commit", () => {
+    const PASSED = { name: "test", status: "completed", conclusion: "success" };
+    async function hear(github: GitHub, { owner = 10, repository = 20, commit = "d".repeat(40) } = {}): Promise<string | null> {
+      const at = { installation: InstallationId(6), repository: RepositoryId(repository), commit };
+      const id = DeliveryId(randomUUID());
+      await store.recordDelivery({ id, owner: OwnerId(owner), event: { kind: "checks-ended", ...at } });
+      await settle(github);
+      return (await connection.db.selectFrom("deliveries").select("note").where("id", "=", id).executeTakeFirstOrThrow()).note;
+    }
+
+    it("keep it and say it with the pull request, though that isn't open yet", async () => {
+      const read: unknown[] = [];
+      const bodies: string[] = [];
+      const github = fakeGitHub({
+        readCheckRuns: ({ installation, repository }, commit) => {
+          read.push([installation, repository.name, commit]);
+          return Promise.resolve(ok([PASSED]));
+        },
+        updateComment: (_place, _id, body) => {
+          bodies.push(body);
+          return Promise.resolve(ok(undefined));
+        },
+      });
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle({ ...github, openPullRequest: () => Promise.resolve(unavailable()) });
+      const before = (await now()).task.state;
+
+      const note = await hear(github);
+      await passTime();
+      await settle(github);
+
+      expect([before, note]).toEqual(["opening", "how its checks ended was kept"]);
+      expect(read).toEqual([[6, "web", "d".repeat(40)]]);
+      expect((await now()).task).toMatchObject({ state: "solved", ownChecks: { passed: 1, skipped: 0, failed: [] } });
+      expect(bodies.at(-1)).toContain("The repository's own checks on #2 all passed (1).");
+    });
+
+    it("keep nothing while one runs, and what was kept before stays", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+      await hear(fakeGitHub({ readCheckRuns: () => Promise.resolve(ok([PASSED])) }));
+
+      const running = { name: "lint", status: "in_progress", conclusion: null };
+      const note = await hear(fakeGitHub({ readCheckRuns: () => Promise.resolve(ok([PASSED, running])) }));
+
+      expect(note).toBe("nothing is known of its checks yet");
+      expect((await now()).task.ownChecks).toEqual({ passed: 1, skipped: 0, failed: [] });
+    });
+
+    it.each([
+      ["another owner's repository", { owner: 11 }],
+      ["another repository", { repository: 21 }],
+      ["a commit that somebody pushed to our branch", { commit: "e".repeat(40) }],
+    ])("ask GitHub nothing where it is of %s", async (_name, other) => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+
+      const note = await hear(github, other);
+
+      expect(note).toBe("not a commit of ours");
+      expect(github.asked).not.toContain("readCheckRuns");
+    });
+
+    it("ask GitHub nothing where the job's checks have judged the work", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      const checks: Checks = { source: "detected", commands: ["npm test"] };
+      await store.settle(lease.id, { ...CHANGED, checks, verification: [checked("npm test")] }, "h", SETTLED);
+      await settle(github);
+
+      const note = await hear(github);
+
+      expect([(await now()).task.state, note]).toEqual(["solved", "its checks ran in the job"]);
+      expect(github.asked).not.toContain("readCheckRuns");
+    });
+
+    it("look again where GitHub can't be reached", async () => {
+      const github = fakeGitHub({ readCheckRuns: () => Promise.resolve(ok([PASSED])) });
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+
+      const note = await hear(fakeGitHub({ readCheckRuns: () => Promise.resolve(unavailable()) }));
+      await passTime();
+      await settle(github);
+
+      expect(note).toBeNull();
+      expect((await now()).task.ownChecks).toMatchObject({ passed: 1 });
+    });
   });
 
   it("offer an attempt three times where no runner takes it, then ask a person, and keep no lease", async () => {

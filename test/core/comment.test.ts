@@ -8,6 +8,7 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
+import type { OwnChecks } from "#core/task/own-checks.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Change, Checks } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
@@ -79,7 +80,16 @@ const RUN = {
 const NPM_TEST = { source: "settings", commands: ["npm test"] } as const satisfies Checks;
 
 function view(overrides: Partial<TaskView>, notice: Notice | null = null): CommentView {
-  const task = { task: TASK, state: "queued", failure: null, waiting: null, plan: null, leases: [], pullRequest: null } as const;
+  const task = {
+    task: TASK,
+    state: "queued",
+    failure: null,
+    waiting: null,
+    plan: null,
+    leases: [],
+    pullRequest: null,
+    ownChecks: null,
+  } as const;
   return { task: { ...task, ...overrides }, notice };
 }
 
@@ -88,6 +98,16 @@ function ended(why: JudgedReason): CommentView {
     state: "unsolved",
     plan: PLAN,
     leases: [lease({ ...RUN, verdict: why.why === "guards" ? "refused" : why.why === "no-change" ? "noChange" : "failed", why })],
+  });
+}
+
+function leftToCi(ownChecks: OwnChecks, plan = PLAN): CommentView {
+  return view({
+    state: "solved",
+    plan,
+    leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
+    pullRequest: { number: 13, draft: true },
+    ownChecks,
   });
 }
 
@@ -255,6 +275,22 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
     pullRequest: { number: 13, draft: true },
   }),
+  "solved-and-passed-by-ci": leftToCi({ passed: 3, skipped: 1, failed: [] }),
+  "solved-and-failed-by-ci": leftToCi({
+    passed: 2,
+    skipped: 0,
+    failed: [
+      { name: "build (`linux`, <b>x64</b>) @admin", conclusion: "failure" },
+      { name: "e2e", conclusion: "timed_out" },
+      { name: "![x](https://evil.example) [skip ci]", conclusion: "action_required" },
+      ...Array.from({ length: 9 }, (_, at) => ({ name: `shard ${String(at)}`, conclusion: "cancelled" })),
+    ],
+  }),
+  "solved-and-skipped-by-ci": leftToCi({ passed: 0, skipped: 2, failed: [] }),
+  "solved-at-the-frontier-and-failed-by-ci": leftToCi(
+    { passed: 0, skipped: 0, failed: [{ name: "test", conclusion: "failure" }] },
+    WIDE_PLAN,
+  ),
   "solved-in-the-demo": view({
     state: "solved",
     plan: PLAN,
@@ -488,7 +524,7 @@ const hostile = fc
 
 const MENTION = /(?:^|[^A-Za-z0-9])@[A-Za-z0-9]/m;
 
-/** A command of the settings in inline code, with nothing but our own words before it: nothing in it acts. */
+/** A command of the settings, or a check's name, in inline code, with nothing but our own words before it: nothing in it acts. */
 const CODE = /^(- (?:passed: |\*\*(?:failed|failed as before|not run|unreliable)\*\*: )?)`[^`]*`/gm;
 
 function expectHarmless(published: string): void {
@@ -521,6 +557,21 @@ describe("foreign text", () => {
     fc.assert(
       fc.property(why, (reason) => {
         const text = renderComment(ended(reason));
+
+        const [marker, ...rest] = text.split("\n");
+        expect(marker).toBe(commentMarker(TASK));
+        expectHarmless(rest.join("\n"));
+        expect(text).toContain("<details><summary>Why this size and route</summary>");
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("injects nothing into a comment by the names of the repository's own checks", () => {
+    const failed = fc.array(fc.record({ name: hostile, conclusion: hostile }), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(failed, (checks) => {
+        const text = renderComment(leftToCi({ passed: 1, skipped: 0, failed: checks }));
 
         const [marker, ...rest] = text.split("\n");
         expect(marker).toBe(commentMarker(TASK));

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EFFECTS } from "#core/task/effects.ts";
-import { branchName, commentMarker, parseCommentMarker, parseRunTitle, runTitle } from "#core/task/markers.ts";
+import { branchName, commentMarker, isOurBranch, parseCommentMarker, parseRunTitle, runTitle } from "#core/task/markers.ts";
 import { publishable } from "#core/change/publishable.ts";
 import { LeaseId, TaskId } from "#core/wire/ids.ts";
 
@@ -69,6 +69,14 @@ describe("markers", () => {
     const name = branchName(12, TaskId(ID));
 
     expect(name).toBe("agent-pool/issue-12-1f0c2a9b");
+  });
+
+  it("know a branch of ours again, and no other", () => {
+    fc.assert(fc.property(fc.integer({ min: 1 }), fc.uuid(), (issue, id) => isOurBranch(branchName(issue, TaskId(id)))));
+
+    expect(
+      ["main", "agent-pool/issue-12", "x/agent-pool/issue-12-1f0c2a9b", "agent-pool/issue-1-1f0c2a9b\n"].filter(isOurBranch),
+    ).toEqual([]);
   });
 
   it("name a branch that git takes", () => {

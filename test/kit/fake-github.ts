@@ -52,6 +52,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     createCommit: () => Promise.resolve(told("createCommit", ok("d".repeat(40)))),
     findBranch: () => Promise.resolve(told("findBranch", ok(undefined))),
     createBranch: () => Promise.resolve(told("createBranch", ok(undefined))),
+    readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),
     findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),
     openPullRequest: (_place, pull) => Promise.resolve(told("openPullRequest", ok({ number: 2, draft: pull.draft }))),
   };

@@ -21,7 +21,7 @@ export const MANIFEST: AppManifest = {
     checks: "write",
     members: "read",
   },
-  default_events: ["issues", "issue_comment", "pull_request", "push", "workflow_run", "member", "repository"],
+  default_events: ["issues", "issue_comment", "pull_request", "push", "workflow_run", "check_suite", "member", "repository"],
 };
 
 export type Received = {

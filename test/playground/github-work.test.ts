@@ -355,6 +355,37 @@ describe("workflow runs", () => {
   }
 });
 
+describe("checks", () => {
+  it("are told of by suite once none of it runs, on the commit that they ran on, and again after a re-run", async () => {
+    const sha = await stage.github.push("acme/web", "checked", { "checked.txt": "1" }, "checked");
+    const run = (runs: Parameters<typeof stage.github.runChecks>[1]["runs"]) =>
+      stage.github.runChecks("acme/web", { branch: "checked", workflow: "ci", runs });
+    stage.received.length = 0;
+
+    await run({ lint: "success", test: null });
+    await stage.github.delivered();
+    const early = stage.received.filter(({ event }) => event === "check_suite");
+    await run({ test: "failure" });
+    await run({ test: "success" });
+    await stage.github.delivered();
+
+    const told = stage.received.filter(({ event }) => event === "check_suite");
+    const of = (name: string) => told.map(({ payload }) => at(payload, "check_suite", name));
+    expect(early).toEqual([]);
+    expect(new Set([...of("head_branch"), ...of("head_sha")])).toEqual(new Set(["checked", sha]));
+    expect(of("conclusion").toSorted()).toEqual(["failure", "success"]);
+  });
+
+  it("are read with the permission for it alone", async () => {
+    const narrow = await stage.token({ permissions: { contents: "read" } });
+
+    const refused = await stage.call("GET", `${WEB}/commits/main/check-runs`, narrow);
+    const unknown = await call("GET", `/commits/${"0".repeat(40)}/check-runs`);
+
+    expect([refused.status, unknown.status]).toEqual([403, 422]);
+  });
+});
+
 describe("environments", () => {
   const policies = (name: string): Promise<Reply> => call("GET", `/environments/${name}/deployment-branch-policies`);
   const run = async (): Promise<number> => {

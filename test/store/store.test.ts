@@ -6,7 +6,7 @@ import { CONSTANTS } from "#core/pool/constants.ts";
 import type { PoolSnapshot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import { LEASE } from "#core/pool/lease.ts";
-import { DeliveryId, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
+import { DeliveryId, LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { Outcome } from "#core/wire/contract.ts";
 import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { subjectId } from "#core/pool/windows.ts";
@@ -386,6 +386,28 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(row?.report).not.toHaveProperty("changes");
     expect(await store.readChanges(lease.id)).toEqual([{ status: "deleted", path: "a" }]);
     expect((await store.readTask(task))?.state).toBe("judging");
+  });
+
+  it("finds a task by the commit it made, and has its comment say how the commit's own checks ended, the newest reading alone", async () => {
+    const { task, lease } = await offer();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
+    await store.settle(lease.id, RAN, "h", SETTLED);
+    await store.advance(await claim(task), "accept", {}, { lease: lease.id, verdict: { verdict: "solved", why: null } });
+    const commit = randomUUID();
+    await store.advance(await claim(task), "commit", { commit });
+    const { brief } = (await store.readTask(task))!;
+    await store.recordComment(await claimComment(brief.issue.number), { id: 91, hash: "h" }, "dispatching");
+    const unheard = await store.findByCommit(OWNER, brief.repository.id, commit);
+
+    await store.hearOwnChecks(task, { passed: 1, skipped: 0, failed: [{ name: "lint", conclusion: "failure" }] });
+    await store.hearOwnChecks(task, { passed: 2, skipped: 0, failed: [] });
+
+    expect(unheard).toMatchObject({ id: task, commit, ownChecks: null });
+    expect((await store.readTask(task))?.ownChecks).toEqual({ passed: 2, skipped: 0, failed: [] });
+    expect((await claimComment(brief.issue.number)).task).toBe(task);
+    expect(await store.findByCommit(OwnerId(11), brief.repository.id, commit)).toBeUndefined();
+    expect(await store.findByCommit(OWNER, RepositoryId(21), commit)).toBeUndefined();
+    expect(await store.findByCommit(OWNER, brief.repository.id, "other")).toBeUndefined();
   });
 
   it("drops the changes once their task has ended, and keeps the report", async () => {

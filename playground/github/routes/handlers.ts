@@ -2,6 +2,7 @@ import type { Route } from "../routes.ts";
 import * as actions from "./actions.ts";
 import * as artifacts from "./artifacts.ts";
 import * as app from "./app.ts";
+import * as checks from "./checks.ts";
 import * as data from "./git-data.ts";
 import * as refs from "./git-refs.ts";
 import type { Handler, RepositoryHandler } from "./handler.ts";
@@ -55,6 +56,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": pulls.getPull,
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
+  "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": checks.listCheckRuns,
   "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": actions.dispatchWorkflow,
   "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": actions.listWorkflowRuns,
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}": actions.getRun,

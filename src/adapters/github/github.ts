@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import { RunId, type InstallationId } from "#core/wire/ids.ts";
+import { RunId } from "#core/wire/ids.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { EFFECTS } from "#core/task/effects.ts";
@@ -8,9 +8,11 @@ import { parseCommentMarker, runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
 import { readArtifactFile } from "./artifact.ts";
+import { readCheckRuns } from "./check-runs.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
+import { checksPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
 import { readSetUp } from "./set-up.ts";
 import { isActiveMember } from "./teams.ts";
 import { createTokens, type Purpose } from "./tokens.ts";
@@ -257,6 +259,10 @@ export function createGitHub(app: GitHubApp): GitHub {
       return made.ok ? ok(undefined) : made;
     },
 
+    async readCheckRuns(place, commit) {
+      return under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, app.appId));
+    },
+
     async findPullRequest(place, head) {
       const route = "GET /repos/{owner}/{repo}/pulls";
       const listed = await call(writePurpose(place), route, (client) =>
@@ -297,27 +303,6 @@ export function createGitHub(app: GitHubApp): GitHub {
 /** What this very call looked for isn't there. A 404 of the token's minting says that the App isn't installed. */
 function isMissing(error: GitHubFailure, route: string): boolean {
   return error.reason === "github-refused" && error.status === 404 && error.route === route;
-}
-
-function writePurpose(place: Place): Purpose {
-  return {
-    installation: place.installation,
-    repositoryIds: [place.repository.id],
-    permissions: { contents: "write", issues: "write", pull_requests: "write", metadata: "read" },
-  };
-}
-
-/** Who is in a team, and nothing of the repository but that it is there. */
-function membersPurpose(place: Place): Purpose {
-  return {
-    installation: place.installation,
-    repositoryIds: [place.repository.id],
-    permissions: { members: "read", metadata: "read" },
-  };
-}
-
-function runnerPurpose(installation: InstallationId, name: string): Purpose {
-  return { installation, repositories: [name], permissions: { actions: "write", metadata: "read" } };
 }
 
 function toRun(run: { id: number | bigint; html_url: string; status: string | null; conclusion: string | null }): WorkflowRun {

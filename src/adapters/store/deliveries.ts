@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { DeliveryId, OwnerId } from "#core/wire/ids.ts";
-import type { Claimed, Delivery } from "#ports/store.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Claimed } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
 import { claimDue } from "./queue.ts";
 import type { Schema } from "./schema.ts";

@@ -12,10 +12,12 @@ import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
+import type { OwnChecks } from "#core/task/own-checks.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { KeyPair } from "#core/wire/sealed.ts";
+import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Place } from "#ports/github.ts";
-import type { DeliveryEvent, ExpectedRun, Report } from "#ports/store.ts";
+import type { ExpectedRun, Report } from "#ports/store.ts";
 
 /** A jsonb column: read as a value, written as its JSON text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -55,6 +57,7 @@ export type Schema = {
     commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;
+    own_checks: NullableJson<OwnChecks>;
     queued_at: number | null;
     passed_over_at: number | null;
     /** Its place as of the last admission that could grant nothing. */

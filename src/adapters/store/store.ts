@@ -54,6 +54,8 @@ export function bindStore({ db, close }: Connection): Store {
     claimTask: () => tasks.claimTask(db),
     countPlanned: (task, owner, person, since) => tasks.countPlanned(db, task, owner, person, since),
     readTask: (task) => tasks.readTask(db, task),
+    findByCommit: (owner, repository, commit) => tasks.findByCommit(db, owner, repository, commit),
+    hearOwnChecks: (task, checks) => tasks.hearOwnChecks(db, task, checks),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
     hearRunEnded: (lease) => tasks.hearRunEnded(db, lease),
     giveConsent: (owner, credential, lender, delivery) => consents.giveConsent(db, owner, credential, lender, delivery),

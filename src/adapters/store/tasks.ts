@@ -1,9 +1,10 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId, type ActorId, type DeliveryId, type LeaseId, type OwnerId } from "#core/wire/ids.ts";
+import { TaskId, type ActorId, type DeliveryId, type LeaseId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { isWorthSaying } from "#core/task/comment.ts";
+import type { OwnChecks } from "#core/task/own-checks.ts";
 import {
   ATTEMPT_TRANSITIONS,
   isTerminal,
@@ -61,6 +62,24 @@ export async function readTask(db: Kysely<Schema>, task: TaskId): Promise<TaskRo
   return row === undefined ? undefined : toTask(row);
 }
 
+export async function findByCommit(
+  db: Kysely<Schema>,
+  owner: OwnerId,
+  repository: RepositoryId,
+  commit: string,
+): Promise<TaskRow | undefined> {
+  const row = await db
+    .selectFrom("tasks")
+    .selectAll()
+    .where("owner_id", "=", owner)
+    .where("repository_id", "=", repository)
+    .where("commit_sha", "=", commit)
+    .orderBy("created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toTask(row);
+}
+
 export async function countPlanned(
   db: Kysely<Schema>,
   task: TaskId,
@@ -107,6 +126,7 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     waiting: row.waiting,
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
+    ownChecks: row.own_checks,
   };
 }
 
@@ -215,5 +235,16 @@ export async function hearRunEnded(db: Kysely<Schema>, lease: LeaseId): Promise<
       .where("state", "not in", ["queued", ...TERMINAL_TASK_STATES])
       .execute();
     await tx.updateTable("leases").set({ run_ended: true }).where("id", "=", lease).execute();
+  });
+}
+
+export async function hearOwnChecks(db: Kysely<Schema>, task: TaskId, checks: OwnChecks): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await tx
+      .updateTable("tasks")
+      .set({ own_checks: JSON.stringify(checks) })
+      .where("id", "=", task)
+      .execute();
+    await wakeComments(tx, [task]);
   });
 }

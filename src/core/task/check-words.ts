@@ -1,8 +1,9 @@
 import { inlineCode } from "../change/inline-code.ts";
-import { couldNotStart, type Checks, type Verification } from "../wire/contract.ts";
+import { couldNotStart, type Checks, type Tier, type Verification } from "../wire/contract.ts";
 import { unreachable } from "../wire/result.ts";
 import type { Verify } from "../plan/plan.ts";
 import type { Standing } from "./checks.ts";
+import type { OwnChecks } from "./own-checks.ts";
 
 /** What comment and pull request say of checks, for people who don't write code. */
 
@@ -57,4 +58,37 @@ export function describeBefore({ exitCode, before }: Pick<Verification, "exitCod
     failedOtherwise: "; it failed before as well, in another way",
     unknown: "; how it ended before is not known",
   }[before];
+}
+
+/** How many of the repository's own checks that did not pass are named. */
+const MAX_NAMED = 10;
+
+/** GitHub's, where they are more than a failure. */
+const CONCLUSIONS: ReadonlyMap<string, string> = new Map([
+  ["timed_out", "timed out"],
+  ["cancelled", "cancelled"],
+  ["action_required", "waits for a person"],
+  ["stale", "never ended"],
+  ["startup_failure", "could not start"],
+]);
+
+/** How the repository's own checks ended on the pull request, and what to do next. */
+export function describeOwnChecks({ passed, skipped, failed }: OwnChecks, pull: number, tier: Tier): string {
+  const on = `on #${String(pull)}`;
+  if (failed.length > 0) {
+    const more = failed.length - MAX_NAMED;
+    return [
+      `Of the repository's own checks ${on}, ${String(failed.length)} of ${String(passed + failed.length)} did not pass:`,
+      ...failed
+        .slice(0, MAX_NAMED)
+        .map(({ name, conclusion }) => `- **${CONCLUSIONS.get(conclusion) ?? "failed"}**: ${inlineCode(name, 120)}`),
+      ...(more > 0 ? [`- and ${String(more)} more`] : []),
+      "",
+      `Look at them there. Then mend it on its branch, or close it and comment ${tier === "frontier" ? "`/agent`" : "`/agent use frontier`"}.`,
+    ].join("\n");
+  }
+  if (passed === 0)
+    return `Nothing was tested yet: the repository's own checks ${on} were all skipped. Where they leave drafts out, mark it as ready for review.`;
+  const also = skipped === 0 ? "" : `; ${String(skipped)} more ${skipped === 1 ? "was" : "were"} skipped`;
+  return `The repository's own checks ${on} all passed (${String(passed)}${also}).`;
 }

@@ -12,12 +12,13 @@ import type { SizeReason } from "../plan/size.ts";
 import { describeViolation } from "../change/guards.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
-import { describeBefore, describeEnd, describeSource, describeStanding } from "./check-words.ts";
+import { describeBefore, describeEnd, describeOwnChecks, describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, standings } from "./checks.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
+import type { OwnChecks } from "./own-checks.ts";
 
 /** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
 export type LeaseView = {
@@ -50,6 +51,8 @@ export type TaskView = {
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
+  /** null before the repository's own checks have ended there. */
+  readonly ownChecks: OwnChecks | null;
 };
 
 /**
@@ -79,7 +82,7 @@ function taskSections(view: TaskView): string[] {
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
   const last = view.leases.at(-1);
-  if (view.plan !== null && last !== undefined) sections.push(...checkNotes(last, view.plan));
+  if (view.plan !== null && last !== undefined) sections.push(...checkNotes(last, view.plan, view));
   sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
   if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
@@ -173,10 +176,16 @@ function countPassed({ checks, verification }: LeaseView, plan: Plan): string {
 }
 
 /** Of a result that was judged: where its checks come from, and which of them say less than they seem to. */
-function checkNotes({ verdict, checks, verification }: LeaseView, plan: Plan): string[] {
+function checkNotes(
+  { verdict, checks, verification }: LeaseView,
+  plan: Plan,
+  { ownChecks, pullRequest }: Pick<TaskView, "ownChecks" | "pullRequest">,
+): string[] {
   if (verdict === null || checks === null) return [];
   const { verify } = plan.commands;
   const { source } = checksOf(verify, checks);
+  if (source === "ci" && ownChecks !== null && pullRequest !== null)
+    return [describeOwnChecks(ownChecks, pullRequest.number, plan.route.tier)];
   const told = standings(verify, { checks, verification }).filter(
     ({ how }) => source === "detected" || how === "flaky" || how === "failedBefore",
   );

@@ -6,6 +6,7 @@ import { LeaseId, TaskId } from "../wire/ids.ts";
  */
 const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36}))? -->/;
 const RUN_TITLE = /^agent-pool ([0-9a-f-]{36})$/;
+const BRANCH_NAME = /^agent-pool\/issue-\d+-[0-9a-f]{8}$/;
 
 /**
  * Invisible first line of the app's one comment on an issue, naming the task it shows where there is one. Believed only in
@@ -35,4 +36,9 @@ export function parseRunTitle(title: string): LeaseId | undefined {
 /** One branch a task, whatever the number of attempts: `agent-pool/issue-12-1f0c2a9b`. */
 export function branchName(issue: number, task: TaskId): string {
   return `agent-pool/issue-${String(issue)}-${task.slice(0, 8)}`;
+}
+
+/** Whether a branch is named as ours are. Anybody may name one so: what counts is the commit that a task has made. */
+export function isOurBranch(name: string): boolean {
+  return BRANCH_NAME.test(name);
 }

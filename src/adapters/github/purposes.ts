@@ -1,0 +1,33 @@
+import type { InstallationId } from "#core/wire/ids.ts";
+import type { Place } from "#ports/github.ts";
+import type { Purpose } from "./tokens.ts";
+
+export function writePurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { contents: "write", issues: "write", pull_requests: "write", metadata: "read" },
+  };
+}
+
+/** How a repository's own checks have ended. */
+export function checksPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { checks: "read", metadata: "read" },
+  };
+}
+
+/** Who is in a team, and nothing of the repository but that it is there. */
+export function membersPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { members: "read", metadata: "read" },
+  };
+}
+
+export function runnerPurpose(installation: InstallationId, name: string): Purpose {
+  return { installation, repositories: [name], permissions: { actions: "write", metadata: "read" } };
+}

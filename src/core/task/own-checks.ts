@@ -1,0 +1,37 @@
+import { cut, storable } from "../wire/text.ts";
+
+/** One of a commit's check runs, as GitHub tells of it. */
+export type CheckRun = { readonly name: string; readonly status: string; readonly conclusion: string | null };
+
+/** How a repository's own checks ended on one commit. Those that were skipped have judged nothing. */
+export type OwnChecks = {
+  readonly passed: number;
+  readonly skipped: number;
+  readonly failed: readonly { readonly name: string; readonly conclusion: string }[];
+};
+
+/** Of more nothing is said: what was not read may have failed. */
+export const MAX_CHECK_RUNS = 500;
+
+const MAX_NAME = 120;
+
+/** undefined: there are none, or more than are read, or not all have ended. Pure. */
+export function judgeOwnChecks(runs: readonly CheckRun[]): OwnChecks | undefined {
+  if (runs.length === 0 || runs.length > MAX_CHECK_RUNS) return undefined;
+  if (runs.some(({ status }) => status !== "completed")) return undefined;
+  const ended = (how: ReturnType<typeof howEnded>) => runs.filter(({ conclusion }) => howEnded(conclusion) === how);
+  return {
+    passed: ended("passed").length,
+    skipped: ended("skipped").length,
+    failed: ended("failed").map(({ name, conclusion }) => ({
+      name: storable(cut(name, MAX_NAME)),
+      conclusion: conclusion ?? "unknown",
+    })),
+  };
+}
+
+/** A conclusion that is new is no pass. */
+function howEnded(conclusion: string | null): "passed" | "skipped" | "failed" {
+  if (conclusion === "success" || conclusion === "neutral") return "passed";
+  return conclusion === "skipped" ? "skipped" : "failed";
+}
