@@ -155,7 +155,7 @@ function renderHarnesses(): string {
     "`kind` of credential",
     "effort",
     "turn limit",
-    "resume",
+    "resumed elsewhere",
     "structured output",
   ];
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");

@@ -12,6 +12,7 @@ import type { Left, Reading } from "../action/src/harness/reading.ts";
  */
 const READERS: Readonly<Record<string, (left: Left) => Reading>> = {
   claude: readClaude,
+  "claude-code": readClaude,
   codex: readCodex,
   opencode: readOpencode,
 };

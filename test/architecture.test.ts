@@ -44,6 +44,16 @@ describe("house", () => {
     expect(ROOMS.map((room) => room.name).filter((name) => !rooms.some(({ room }) => room === name))).toEqual([]);
   });
 
+  it("allows no room a package that none of its files uses", () => {
+    const used = new Set(
+      IMPORTS.flatMap(({ from, target }) => (target.kind === "package" ? [`${roomOf(from)?.name ?? ""}: ${target.name}`] : [])),
+    );
+
+    const allowed = ROOMS.flatMap(({ name, packages }) => packages.filter((it) => it !== "*").map((it) => `${name}: ${it}`));
+
+    expect(allowed.filter((it) => !used.has(it))).toEqual([]);
+  });
+
   it("has no file too long to read", () => {
     const long = FILES.map((file) => ({ file, lines: readFileSync(join(ROOT, file), "utf8").split("\n").length - 1 })).filter(
       ({ lines }) => lines > MAX_LINES,
@@ -103,7 +113,7 @@ describe("import table", () => {
     ],
     [
       "the Action to core beyond wire",
-      imported("action/src/a.ts", "#core/request/brief.ts", { kind: "file", path: "src/core/request/brief.ts" }),
+      imported("action/src/job/a.ts", "#core/request/brief.ts", { kind: "file", path: "src/core/request/brief.ts" }),
       "job may not import core",
     ],
     [
@@ -141,7 +151,7 @@ describe("import table", () => {
     ["core to its floor", imported("src/core/task/a.ts", "../wire/result.ts", { kind: "file", path: "src/core/wire/result.ts" })],
     [
       "the Action to wire",
-      imported("action/src/a.ts", "#core/wire/contract.ts", { kind: "file", path: "src/core/wire/contract.ts" }),
+      imported("action/src/job/a.ts", "#core/wire/contract.ts", { kind: "file", path: "src/core/wire/contract.ts" }),
     ],
     ["a use case to a port", imported("src/app/a.ts", "#ports/store.ts", { kind: "file", path: "src/ports/store.ts" })],
     ["an adapter to npm", imported("src/adapters/store/a.ts", "kysely", { kind: "package", name: "kysely" })],

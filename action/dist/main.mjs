@@ -40941,7 +40941,7 @@ var HARNESS_INFO = {
     auths: ["api-key", "workload-identity"],
     effort: true,
     turnLimit: true,
-    resume: true,
+    resume: false,
     structuredOutput: false
   }
 };
@@ -42518,6 +42518,7 @@ var MAX_FILE_BYTES = 1024 * 1024;
 async function readShown(git, workspace, base) {
   const until = performance8.now() + MINUTE_MS;
   const listed2 = await runGit(git, { args: ["ls-tree", "--name-only", "-z", base], until });
+  if (listed2.exitCode !== 0) return err(blocked("setupFailed", `The files of ${base} can't be listed: ${whyFailed(listed2)}.`));
   const names = new Set(listed2.stdout.toString("utf8").split("\0"));
   const texts = {};
   for (const name of READ.filter((it) => names.has(it))) {
@@ -42528,12 +42529,12 @@ async function readShown(git, workspace, base) {
     () => true,
     () => false
   );
-  return {
+  return ok({
     names,
     texts,
     tools: await those(TOOLS, async (name) => await findProgram(git.path, name) !== void 0),
     installed: await those(INSTALLED, isThere)
-  };
+  });
 }
 async function those(all, test) {
   const results = await Promise.all(all.map(test));
@@ -42686,24 +42687,29 @@ var NO_CHECKS = { source: "ci", commands: [] };
 async function findChecks(place, claim3) {
   const { verify } = claim3.commands;
   if (verify === "detect") {
-    const commands = detectChecks(await readShown(place.git, place.workspace, claim3.checkout.base));
-    return commands.length === 0 ? NO_CHECKS : { source: "detected", commands };
+    const shown = await readShown(place.git, place.workspace, claim3.checkout.base);
+    if (!shown.ok) return shown;
+    const commands = detectChecks(shown.value);
+    return ok(commands.length === 0 ? NO_CHECKS : { source: "detected", commands });
   }
-  return typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify };
+  return ok(typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify });
 }
 async function learnBaseline(place, checks, limits2) {
-  if (checks.commands.length === 0) return { checks, baseline: /* @__PURE__ */ new Map() };
+  if (checks.commands.length === 0) return ok({ checks, baseline: /* @__PURE__ */ new Map() });
   const { log, workspace } = place;
+  const kept = await keepSetUp(workspace, limits2.until);
+  if (!kept.ok) return kept;
   const ran = await whereSetUpEnded(workspace, limits2.until, () => runBaseline(place, checks.commands, limits2));
-  const baseline = ran.ok ? ran.value : /* @__PURE__ */ new Map();
+  if (!ran.ok) return checks.source === "detected" ? ok({ checks: NO_CHECKS, baseline: /* @__PURE__ */ new Map() }) : ran;
+  const baseline = ran.value;
   log("ran the repository's checks before the work", {
     commands: checks.commands.length,
     passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
     unknown: checks.commands.length - baseline.size
   });
-  if (checks.source !== "detected") return { checks, baseline };
+  if (checks.source !== "detected") return ok({ checks, baseline });
   const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
-  return { checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline };
+  return ok({ checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline });
 }
 function expectedOf({ checks, baseline }) {
   const fails = (command) => (baseline.get(command)?.exitCode ?? 0) !== 0;
@@ -42815,6 +42821,7 @@ async function exchange(settings) {
   const key = textOf(answer2.value["access_token"]);
   const seconds = Number(answer2.value["expires_in"]);
   if (key === "" || !(seconds > 0)) return err(inOurWords("the exchange of identities answered without a token"));
+  settings.onKey(key);
   return ok({ key, headers: {}, goodForMs: seconds * SECOND_MS });
 }
 function anthropicExchange(upstream, { rule: rule2 = "", organization = "", workspace, "service-account": account }) {
@@ -43661,6 +43668,9 @@ async function answerCall(state, response, asked) {
     state.observer.saw({ ...shown.error, body: shown.error.said });
     return passRefusal(state, response, shown.error);
   }
+  const over = whyClosed(state);
+  if (over !== void 0) return refuse(state, response, over);
+  if (response.destroyed) return;
   const { auth, credential } = state;
   const place = credential.place(path);
   const sending = send2(state, response, {
@@ -44017,8 +44027,7 @@ ${READER}`;
     keepBytes: 4 * MAX_PACKED_BYTES
   });
   const found = read.exitCode === 0 ? parseRecord(read.stdout.toString("utf8")) : void 0;
-  const [path, content] = [textOf(found?.["path"]), textOf(found?.["content"])];
-  return path === "" || content === "" ? void 0 : { harness, id, path, checkout: workspace.repo, content };
+  return Session.safeParse({ ...found, harness, id, checkout: workspace.repo }).data;
 }
 async function restoreSession({ sandbox, workspace }, { id: harness, session }, kept, limits2) {
   if (session === void 0 || kept.harness !== harness) return false;
@@ -44142,7 +44151,7 @@ async function workAndRepair(steps, begun, bounds, log) {
     const { ending: then, tree, session } = repaired.value;
     const turns = (ending.turns ?? 0) + (then.turns ?? 0);
     round = { tree, session, ending: { ...then, turns, finalMessage: then.finalMessage ?? ending.finalMessage } };
-    if (signal.aborted) break;
+    if (signal.aborted) return ok({ ...round, verification: [] });
     verified = await steps.verify(round.tree);
   }
   return ok({ ...round, verification: verified.results });
@@ -44166,7 +44175,9 @@ async function putChanges(sandbox, changes, limits2) {
 ${WRITER2}`;
   const written = await sandbox.run({ line: NODE_PROGRAM, input: input2, reach: { to: "nothing" }, ...limits2, keepBytes: 16 * 1024 });
   if (written.exitCode === 0) return ok(void 0);
-  return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
+  return err(
+    blocked("changesUnreadable", `The change could not be put into the checkout: ${cutFront(written.stderr.trim(), 500)}`)
+  );
 }
 var WRITER2 = `
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
@@ -44327,10 +44338,10 @@ async function workOn(deps, git, until) {
     if (!setUp.ok) return setUp;
     log("set up", { commands: claim3.commands.setup.length });
     const checks = await findChecks({ ...deps, git }, claim3);
-    const kept = checks.commands.length === 0 ? ok(void 0) : await keepSetUp(workspace, until);
-    if (!kept.ok) return kept;
-    const known = await learnBaseline({ ...deps, git }, checks, { until, signal: stopping });
+    if (!checks.ok) return checks;
+    const known = await learnBaseline({ ...deps, git }, checks.value, { until, signal: stopping });
     if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    if (!known.ok) return known;
     const { auth, provider, wire, harness } = deps;
     const dummy = makeDummy(auth, provider);
     const gateway = __using(_stack, await startGateway({
@@ -44341,7 +44352,8 @@ async function workOn(deps, git, until) {
         identity: claim3.identity,
         upstream: inputs.upstreams[provider],
         dispatcher: deps.dispatcher,
-        idToken: deps.idToken
+        idToken: deps.idToken,
+        onKey: deps.onKey
       }),
       dummy,
       auth,
@@ -44355,7 +44367,7 @@ async function workOn(deps, git, until) {
       stopping,
       dispatcher: deps.dispatcher
     }), true);
-    const worked = await work(deps, git, gateway, known, { dummy, guide, until });
+    const worked = await work(deps, git, gateway, known.value, { dummy, guide, until });
     if (!worked.ok) return worked;
     deps.onPhase("report", gateway);
     const trees = { base: claim3.checkout.base, tree: worked.value.tree };
@@ -44364,7 +44376,7 @@ async function workOn(deps, git, until) {
     log("change read", { files: changes.value.length });
     const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
     const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : void 0;
-    const facts = { ...worked.value, ...gateway.facts(), checks: known.checks, changes: changes.value };
+    const facts = { ...worked.value, ...gateway.facts(), checks: known.value.checks, changes: changes.value };
     return ok({ ...toOutcome(deps, facts), ...session === void 0 ? {} : { session } });
   } catch (_) {
     var _error = _, _hasError = true;
@@ -45045,7 +45057,7 @@ var WIRES = {
 
 // action/src/sandbox/other-user.ts
 import { randomBytes as randomBytes6 } from "node:crypto";
-import { access as access6, chmod as chmod3, mkdir as mkdir6, readFile as readFile4, rename as rename6, rm as rm7, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
+import { access as access6, chmod as chmod3, lstat as lstat7, mkdir as mkdir6, readFile as readFile4, rename as rename6, rm as rm7, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
 import { dirname as dirname5, join as join11 } from "node:path";
 import { performance as performance17 } from "node:perf_hooks";
 import { setTimeout as sleep6 } from "node:timers/promises";
@@ -45056,7 +45068,7 @@ import { connect } from "node:net";
 async function startRegistryProxy() {
   const sockets = /* @__PURE__ */ new Set();
   const server = createServer2((_request, response) => void response.writeHead(403).end());
-  server.on("connect", (request, client) => {
+  server.on("connect", (request, client, head) => {
     const host = REGISTRIES.find((it) => request.url === `${it}:443`);
     if (host === void 0) {
       client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
@@ -45064,6 +45076,7 @@ async function startRegistryProxy() {
     }
     const registry2 = connect(443, host, () => {
       client.write("HTTP/1.1 200 OK\r\n\r\n");
+      registry2.write(head);
       client.pipe(registry2).pipe(client);
     });
     for (const [one, other] of [[client, registry2], [registry2, client]])
@@ -45184,8 +45197,14 @@ async function hide2(workspace, names) {
   await mkdir6(aside);
   const moved = [];
   for (const [at, name] of names.entries()) {
-    const pair = [join11(workspace.repo, name), join11(aside, `${at}`)];
-    if (await rename6(...pair).then(() => true, () => false)) moved.push(pair);
+    const [path, kept] = [join11(workspace.repo, name), join11(aside, `${at}`)];
+    const found = await lstat7(path).catch((cause) => {
+      if (cause.code !== "ENOENT") throw cause;
+    });
+    if (found === void 0) continue;
+    if (found.isDirectory()) await chmod3(path, 448);
+    await rename6(path, kept);
+    moved.push([path, kept]);
   }
   return {
     async [Symbol.asyncDispose]() {
@@ -45508,6 +45527,7 @@ function unknown2(what, word2, known) {
 
 // action/src/job/report.ts
 import { setTimeout as sleep7 } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 
 // src/core/wire/redact.ts
 var SHAPES = [
@@ -45611,11 +45631,13 @@ function placesOf(form, letters) {
 function toReportable(outcome, secrets) {
   const clean = (text2, limit) => cut(redact(storable(text2), secrets), limit);
   if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2e3) };
-  const leaks = outcome.changes.filter((change) => {
-    const text2 = change.status === "deleted" ? change.path : `${change.path}
-${Buffer.from(change.content, "base64").toString("utf8")}`;
-    return redact(text2, secrets) !== redact(text2);
-  });
+  const leaks = outcome.changes.filter(
+    (change) => holdsOurs(
+      change.status === "deleted" ? change.path : `${change.path}
+${Buffer.from(change.content, "base64").toString("utf8")}`,
+      secrets
+    )
+  );
   if (leaks.length > 0) {
     const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
     return toBlocked({ reason: "changesUnreadable", detail: found }, outcome);
@@ -45633,11 +45655,26 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`;
     output: cutFront(clean(it.output, it.output.length), 4e3)
   }));
   const checks = outcome.checks.source === "settings" ? { ...outcome.checks, commands: outcome.checks.commands.map((it) => clean(it, 1e3)) } : outcome.checks;
-  const reportable = { ...outcome, ending, checks, verification };
+  const { session, ...rest } = outcome;
+  const handedOver = session === void 0 || conversationHoldsOurs(session, secrets) ? {} : { session };
+  const reportable = { ...rest, ...handedOver, ending, checks, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
   return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome);
+}
+function holdsOurs(text2, secrets) {
+  const plain = text2.replaceAll("\0", "");
+  return redact(plain, secrets) !== redact(plain);
+}
+var MAX_CONVERSATION_BYTES = 16 * 1024 * 1024;
+function conversationHoldsOurs({ content }, secrets) {
+  try {
+    const text2 = gunzipSync(Buffer.from(content, "base64"), { maxOutputLength: MAX_CONVERSATION_BYTES });
+    return holdsOurs(text2.toString("utf8"), secrets);
+  } catch {
+    return true;
+  }
 }
 async function report(client, runToken, outcome, signal) {
   const answer2 = await client.outcome(runToken, outcome, signal);
@@ -45830,13 +45867,14 @@ async function runClaimed(run2) {
         phases.enter(next);
         gateway = its ?? gateway;
       };
-      const work2 = doAttempt(run2, stopping.signal, onPhase);
+      const secrets = [inputs.key, claim3.runToken, claim3.checkout.token];
+      const onKey = (key) => {
+        setSecret(key);
+        secrets.push(key);
+      };
+      const work2 = doAttempt(run2, { stopping: stopping.signal, onPhase, onKey });
       const ran = await Promise.race([work2, stopping.overdue.then(() => err(CANCELLED))]);
-      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
-        inputs.key,
-        claim3.runToken,
-        claim3.checkout.token
-      ]);
+      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), secrets);
     } catch (_) {
       var _error = _, _hasError = true;
     } finally {
@@ -45856,12 +45894,12 @@ async function runClaimed(run2) {
   log("reported", { outcome: outcome.kind === "ran" ? outcome.ending.kind : outcome.reason });
   return outcome.kind === "blocked" ? err(describeForReaders(outcome)) : ok(void 0);
 }
-async function doAttempt(run2, stopping, onPhase) {
+async function doAttempt(run2, watch) {
   const { inputs, ready, claim: claim3, dispatcher } = run2;
   const chosen = ready.ok ? choose(ready.value, inputs, claim3) : ready;
   if (chosen.ok) {
     const idToken = (audience) => getIDToken(audience);
-    return runAttempt({ ...run2, ...chosen.value, idToken, stopping, onPhase });
+    return runAttempt({ ...run2, ...chosen.value, ...watch, idToken });
   }
   await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim3.checkout.token);
   return chosen;

@@ -39992,7 +39992,7 @@ var HARNESS_INFO = {
     auths: ["api-key", "workload-identity"],
     effort: true,
     turnLimit: true,
-    resume: true,
+    resume: false,
     structuredOutput: false
   }
 };
@@ -40653,6 +40653,7 @@ async function clearKept(path, sealed) {
 }
 
 // action/src/job/report.ts
+var MAX_CONVERSATION_BYTES = 16 * 1024 * 1024;
 async function report(client, runToken, outcome, signal) {
   const answer = await client.outcome(runToken, outcome, signal);
   if (answer.ok) return ok(void 0);

@@ -14,6 +14,7 @@ const credential = makeCredential({
   upstream: new URL(`http://${process.argv[2] ?? ""}`),
   dispatcher,
   idToken: () => Promise.reject(new Error("a key needs none")),
+  onKey: () => {},
 });
 const gateway = await startGateway({
   credential,

@@ -91,6 +91,43 @@ describe("a job's own identity", () => {
     expect(set.gateway.facts().lastError?.message).toBe("/v1/oauth/token answered no JSON");
   });
 
+  test("is told to the job before a call goes with it", async () => {
+    const provider = federation(3_600);
+    const { idToken } = idTokens();
+    const keys: string[] = [];
+    await using set = await setUp(provider.reply, {
+      auth: "workload-identity",
+      identity: ANTHROPIC,
+      idToken,
+      onKey: (key) => void keys.push(key),
+    });
+
+    await post(set, CALL);
+
+    expect(keys).toEqual(["token-1"]);
+  });
+
+  test("is shown to nobody once the gateway has closed while it was exchanged", async () => {
+    const provider = federation(3_600);
+    const exchanging = Promise.withResolvers<void>();
+    const { promise: gone, resolve: letGo } = Promise.withResolvers<void>();
+    const reply: Reply = async (response, seen, nth) => {
+      exchanging.resolve();
+      await gone;
+      await provider.reply(response, seen, nth);
+    };
+    const { idToken } = idTokens();
+    await using set = await setUp(reply, { auth: "workload-identity", identity: ANTHROPIC, idToken });
+
+    const answered = post(set, CALL);
+    await exchanging.promise;
+    set.gateway.setOpen(false);
+    letGo();
+
+    expect(await answered).toMatchObject({ status: 403, type: "not_open" });
+    expect(provider.called).toEqual([]);
+  });
+
   test("is exchanged once for calls at the same time, and again before its token ends", async () => {
     const brief = federation(121);
     const { idToken } = idTokens();

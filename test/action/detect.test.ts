@@ -83,8 +83,11 @@ describe("the checks that a checkout shows", () => {
     const path = join(workspace.home, "bin");
     const git = { program: "/usr/bin/git", workTree: workspace.repo, home: workspace.hidden, path };
 
-    const facts = await readShown(git, workspace, inRepo("rev-parse", "HEAD"));
+    const shown = await readShown(git, workspace, inRepo("rev-parse", "HEAD"));
+    const facts = shown.ok ? shown.value : expect.unreachable(shown.error.detail);
+    const none = await readShown(git, workspace, "0".repeat(40));
 
+    expect(none).toMatchObject({ ok: false, error: { reason: "setupFailed" } });
     expect(Object.keys(facts.texts)).toEqual(["package.json"]);
     expect([facts.tools, facts.installed]).toEqual([new Set(["npm"]), new Set(["node_modules"])]);
     expect(detectChecks(facts)).toEqual(["npm test"]);

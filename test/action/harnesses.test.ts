@@ -4,6 +4,7 @@ import { HARNESS_INFO } from "#core/wire/harnesses.ts";
 import { startModel } from "#playground/model/model.ts";
 import { sumOfUsage, usageOfTurn } from "#playground/model/usage.ts";
 import { setStage } from "#playground/stage/stage.ts";
+import { findHarness } from "../../action/src/harness/table.ts";
 import { installed, requireSandbox } from "./kit/tool-cache.ts";
 
 /** Each harness with each provider that it speaks to. */
@@ -17,6 +18,10 @@ const MODELS: Readonly<Record<string, string>> = {
 };
 
 const MARK = "touch ran-by-the-checkout";
+test.each(HARNESSES)("%s is said to be resumed elsewhere where it keeps a conversation", (harness) => {
+  expect(HARNESS_INFO[harness].resume).toBe(findHarness(harness)?.session !== undefined);
+});
+
 /** What a checkout would have a harness do before its model is ever asked: each would leave a file, or send calls elsewhere. */
 const HOSTILE = {
   "a.txt": "old\n",

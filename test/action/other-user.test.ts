@@ -136,6 +136,8 @@ describe("a separate user as the sandbox", () => {
   test("is not shown what a harness hides of the checkout, which stands again afterwards", async () => {
     await mkdir(join(workspace.repo, ".opencode"));
     await writeFile(join(workspace.repo, ".opencode/x.json"), "{}");
+    // As set-up may leave one: who may not write to a folder can't move it.
+    await chmod(join(workspace.repo, ".opencode"), 0o555);
 
     const seen = await inside("ls -A; mkdir .opencode && echo mine > .opencode/x.json", {
       hides: [".opencode", "opencode.json"],

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { CONTRACT_VERSION, NO_USAGE, Outcome } from "#core/wire/contract.ts";
 import { toReportable } from "../../action/src/job/report.ts";
@@ -53,6 +54,37 @@ describe("what is reported", () => {
 
     expect(outcome.checks.commands).toEqual([outcome.verification[0]?.command]);
     expect(JSON.stringify(outcome)).not.toContain(KEY);
+  });
+
+  test.each([
+    ["names the key", KEY, false],
+    ["names the key in base64", Buffer.from(`the key ${KEY}`).toString("base64"), false],
+    ["names another token", "ghp_0123456789abcdefghij", true],
+  ])("hands on a conversation that %s: %s %s", (_name, said, handedOn) => {
+    const session = {
+      harness: "codex",
+      id: "1",
+      path: "a/1.jsonl",
+      checkout: "/repo",
+      content: gzipSync(`{"said":"${said}"}\n`).toString("base64"),
+    };
+
+    expect(reported({ ...ran("said"), session } as Outcome).session).toEqual(handedOn ? session : undefined);
+  });
+
+  test("hands on no conversation that can't be looked through", () => {
+    const session = { harness: "codex", id: "1", path: "a/1.jsonl", checkout: "/repo", content: "bm90IHBhY2tlZA==" };
+
+    expect(reported({ ...ran("said"), session } as Outcome)).not.toHaveProperty("session");
+  });
+
+  test("holds no file in which the key stands, in whatever letters", () => {
+    const change = { status: "added", path: "a.txt", mode: "100644", blob: "0".repeat(40) } as const;
+    const of = (content: Buffer) =>
+      toReportable({ ...ran("said"), changes: [{ ...change, content: content.toString("base64") }] } as Outcome, [KEY]).kind;
+
+    expect(["utf8", "utf16le"].map((it) => of(Buffer.from(KEY, it as BufferEncoding)))).toEqual(["blocked", "blocked"]);
+    expect(of(Buffer.from("nothing of the kind"))).toBe("ran");
   });
 
   test("is of the contract, however long a command or a message is", () => {

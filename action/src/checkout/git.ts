@@ -3,7 +3,7 @@ import { type Ended, run } from "#action/runner/process.ts";
 /**
  * Git outside the sandbox, on a checkout that sandboxed code has written to. Nothing the checkout or the machine says
  * may make it run a program: no hooks, no fsmonitor, no filters, no system or user configuration, no submodules, and
- * an environment in which no key exists. Source: notes/runner-sandbox.md T3 and T4, both executed code before this.
+ * an environment in which no key exists. A written `.git/commondir` and a filter of `.gitattributes` both executed code before this.
  */
 export type Git = {
   /** Its absolute path, looked up once. */

@@ -83,7 +83,7 @@ async function writeTree(call: IndexCall): Promise<Result<Tree, Blocked>> {
 
 /**
  * Mount points that srt leaves behind when it is killed before it can remove them: empty files and folders under names
- * it protects (notes/runner-sandbox.md T5). Only where base has nothing of the name.
+ * it protects. Only where base has nothing of the name.
  */
 const PLACEHOLDERS = [
   ".bashrc", ".bash_profile", ".zshrc", ".zprofile", ".profile", ".gitconfig", ".gitmodules", ".ripgreprc", ".mcp.json",

@@ -1,9 +1,11 @@
 import type { Git } from "#action/checkout/git.ts";
-import { whereSetUpEnded } from "#action/checkout/homes.ts";
+import { keepSetUp, whereSetUpEnded } from "#action/checkout/homes.ts";
 import type { Workspace } from "#action/checkout/workspace.ts";
+import type { Blocked } from "#action/runner/failure.ts";
 import type { Log } from "#action/runner/log.ts";
 import type { Sandbox } from "#action/sandbox/sandbox.ts";
 import { type Checks, type Claim, couldNotStart } from "#core/wire/contract.ts";
+import { ok, type Result } from "#core/wire/result.ts";
 import { detectChecks, readShown } from "./detect.ts";
 import { type Baseline, type Limits, runBaseline } from "./verify.ts";
 
@@ -17,33 +19,39 @@ export type Expected = { readonly mustPass: readonly string[]; readonly failing:
 
 export const NO_CHECKS: Checks = { source: "ci", commands: [] };
 
-/** The checks that the settings name, or those that base shows. After set-up, whose leavings decide what can run. */
-export async function findChecks(place: Omit<Place, "sandbox">, claim: Claim): Promise<Checks> {
+/** The checks that the settings name, or those that base shows. After set-up, whose leavings decide what can run. Errors: setupFailed. */
+export async function findChecks(place: Omit<Place, "sandbox">, claim: Claim): Promise<Result<Checks, Blocked>> {
   const { verify } = claim.commands;
   if (verify === "detect") {
-    const commands = detectChecks(await readShown(place.git, place.workspace, claim.checkout.base));
-    return commands.length === 0 ? NO_CHECKS : { source: "detected", commands };
+    const shown = await readShown(place.git, place.workspace, claim.checkout.base);
+    if (!shown.ok) return shown;
+    const commands = detectChecks(shown.value);
+    return ok(commands.length === 0 ? NO_CHECKS : { source: "detected", commands });
   }
-  return typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify };
+  return ok(typeof verify === "string" || verify.length === 0 ? NO_CHECKS : { source: "settings", commands: verify });
 }
 
 /**
  * Runs the checks on the untouched checkout. A detected one that can't be started there is none: it was only a guess. Where
- * nothing can be run (no room for a copy of the checkout), nothing is known, and the work goes on.
+ * nothing can be run (no room for a copy of the checkout), nothing could be after the work either, which is not begun for
+ * nothing. Errors: setupFailed.
  */
-export async function learnBaseline(place: Place, checks: Checks, limits: Limits): Promise<Known> {
-  if (checks.commands.length === 0) return { checks, baseline: new Map() };
+export async function learnBaseline(place: Place, checks: Checks, limits: Limits): Promise<Result<Known, Blocked>> {
+  if (checks.commands.length === 0) return ok({ checks, baseline: new Map() });
   const { log, workspace } = place;
+  const kept = await keepSetUp(workspace, limits.until);
+  if (!kept.ok) return kept;
   const ran = await whereSetUpEnded(workspace, limits.until, () => runBaseline(place, checks.commands, limits));
-  const baseline: Baseline = ran.ok ? ran.value : new Map();
+  if (!ran.ok) return checks.source === "detected" ? ok({ checks: NO_CHECKS, baseline: new Map() }) : ran;
+  const baseline = ran.value;
   log("ran the repository's checks before the work", {
     commands: checks.commands.length,
     passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
     unknown: checks.commands.length - baseline.size,
   });
-  if (checks.source !== "detected") return { checks, baseline };
+  if (checks.source !== "detected") return ok({ checks, baseline });
   const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
-  return { checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline };
+  return ok({ checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline });
 }
 
 /** What the harness is told of the checks. Pure. */

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type Git, runGit } from "#action/checkout/git.ts";
 import type { Workspace } from "#action/checkout/workspace.ts";
+import { blocked, type Blocked, whyFailed } from "#action/runner/failure.ts";
 import { findProgram } from "#action/runner/inputs.ts";
 import type { Detectable } from "#core/wire/contract.ts";
 import { parseRecord } from "#core/wire/json.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 
 /** What a checkout shows of its own checks: root files that say how to run them, with their text at base. */
@@ -83,10 +85,11 @@ function ofMake({ texts, tools }: Shown): Detectable[] {
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/** Reads base through git, not the work tree, which set-up has written to. */
-export async function readShown(git: Git, workspace: Workspace, base: string): Promise<Shown> {
+/** Reads base through git, not the work tree, which set-up has written to. Errors: setupFailed. */
+export async function readShown(git: Git, workspace: Workspace, base: string): Promise<Result<Shown, Blocked>> {
   const until = performance.now() + MINUTE_MS;
   const listed = await runGit(git, { args: ["ls-tree", "--name-only", "-z", base], until });
+  if (listed.exitCode !== 0) return err(blocked("setupFailed", `The files of ${base} can't be listed: ${whyFailed(listed)}.`));
   const names = new Set(listed.stdout.toString("utf8").split("\0"));
   const texts: Record<string, string> = {};
   for (const name of READ.filter((it) => names.has(it))) {
@@ -98,12 +101,12 @@ export async function readShown(git: Git, workspace: Workspace, base: string): P
       () => true,
       () => false,
     );
-  return {
+  return ok({
     names,
     texts,
     tools: await those(TOOLS, async (name) => (await findProgram(git.path, name)) !== undefined),
     installed: await those(INSTALLED, isThere),
-  };
+  });
 }
 
 async function those(all: readonly string[], test: (one: string) => Promise<boolean>): Promise<ReadonlySet<string>> {

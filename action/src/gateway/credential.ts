@@ -29,6 +29,8 @@ export type CredentialSettings = {
   readonly dispatcher: Dispatcher;
   /** A token of GitHub's that says who this job is, for one use. */
   readonly idToken: (audience: string) => Promise<string>;
+  /** Told of each key that is none of those given here, before anything is done with it. */
+  readonly onKey: (key: string) => void;
 };
 
 export function makeCredential(settings: CredentialSettings): Credential {
@@ -99,6 +101,7 @@ async function exchange(settings: CredentialSettings): Promise<Result<Fresh, Ref
   const key = textOf(answer.value["access_token"]);
   const seconds = Number(answer.value["expires_in"]);
   if (key === "" || !(seconds > 0)) return err(inOurWords("the exchange of identities answered without a token"));
+  settings.onKey(key);
   return ok({ key, headers: {}, goodForMs: seconds * SECOND_MS });
 }
 

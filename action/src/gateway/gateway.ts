@@ -77,7 +77,7 @@ const HOST = "127.0.0.2";
 const MAX_RETRY_AFTER_S = 60;
 /**
  * Of one attempt: 500 streams at once, and the connections that are kept between them. What bounds the memory is the bytes
- * held of bodies (64 MB, gateway-body.ts) and the budget, of which each call reserves its worst case. These two bound what a
+ * held of bodies (64 MB, body.ts) and the budget, of which each call reserves its worst case. These two bound what a
  * call takes beside: 500 streams took 50 MB. 32 and 64 were refusing what many sub-agents may well do, and bounded nothing
  * that a runner would notice. A call counts from its first byte to its end.
  */
@@ -211,6 +211,10 @@ async function answerCall(state: State, response: ServerResponse, asked: Asked):
     state.observer.saw({ ...shown.error, body: shown.error.said });
     return passRefusal(state, response, shown.error);
   }
+  // A token can take long enough to be had, too, and the harness may have gone.
+  const over = whyClosed(state);
+  if (over !== undefined) return refuse(state, response, over);
+  if (response.destroyed) return;
   const { auth, credential } = state;
   const place = credential.place(path);
   const sending = send(state, response, {

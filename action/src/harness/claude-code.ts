@@ -6,7 +6,7 @@ import type { Harness, HarnessCommand, HarnessRun } from "./harness.ts";
 import { countOf, eventsOf, sumOf, toReading, unfinished, type Left, type Reading, type Tokens, type Window } from "./reading.ts";
 
 /**
- * Claude Code, headless. Command line and stream: notes/harness-clis.md, measured with 2.1.330.
+ * Claude Code, headless. Command line and stream as measured with 2.1.330.
  */
 export const claudeCode: Harness = {
   id: "claude-code",

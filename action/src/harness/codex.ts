@@ -15,7 +15,7 @@ import {
   type Window,
 } from "./reading.ts";
 
-/** Codex, `codex exec --json`. Command line, stream and session file: notes/harness-clis.md, measured with 0.169.0. */
+/** Codex, `codex exec --json`. Command line, stream and session file as measured with 0.169.0. */
 export const codex: Harness = {
   id: "codex",
   tool: "codex",

@@ -16,7 +16,7 @@ import {
   type Tokens,
 } from "./reading.ts";
 
-/** opencode, `opencode run --format json`. Command line and stream: notes/harness-clis.md, measured with 1.18.33. */
+/** opencode, `opencode run --format json`. Command line and stream as measured with 1.18.33. */
 export const opencode: Harness = {
   id: "opencode",
   tool: "opencode",

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { readChanges } from "#action/checkout/changes.ts";
 import type { Git } from "#action/checkout/git.ts";
-import { keepSetUp } from "#action/checkout/homes.ts";
 import { fetchBase, writeGuides } from "#action/checkout/workspace.ts";
 import { findChecks, learnBaseline, NO_CHECKS } from "#action/checks/checks.ts";
 import { runSetup } from "#action/checks/verify.ts";
@@ -65,22 +64,22 @@ async function workOn(deps: AttemptDeps, git: Git, until: number): Promise<Resul
   if (!setUp.ok) return setUp;
   log("set up", { commands: claim.commands.setup.length });
   const checks = await findChecks({ ...deps, git }, claim);
-  const kept = checks.commands.length === 0 ? ok(undefined) : await keepSetUp(workspace, until);
-  if (!kept.ok) return kept;
-  const known = await learnBaseline({ ...deps, git }, checks, { until, signal: stopping });
+  if (!checks.ok) return checks;
+  const known = await learnBaseline({ ...deps, git }, checks.value, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+  if (!known.ok) return known;
 
   const { auth, provider, wire, harness } = deps;
   const dummy = makeDummy(auth, provider);
   await using gateway = await startGateway({
     credential: makeCredential({
-      auth, provider, key: inputs.key, identity: claim.identity, upstream: inputs.upstreams[provider], dispatcher: deps.dispatcher, idToken: deps.idToken,
+      auth, provider, key: inputs.key, identity: claim.identity, upstream: inputs.upstreams[provider], dispatcher: deps.dispatcher, idToken: deps.idToken, onKey: deps.onKey,
     }),
     dummy, auth, wire, model: claim.route.model,
     maxTokens: auth === "access-token" ? null : maxOutputTokens(claim.budget), repeatsRefusals: harness.repeatsRefusals, budgetMicroUsd: claim.budget.microUsd,
     price: claim.budget.price, deadline: claimedAt + claim.deadlineMs, stopping, dispatcher: deps.dispatcher,
   }); // prettier-ignore
-  const worked = await work(deps, git, gateway, known, { dummy, guide, until });
+  const worked = await work(deps, git, gateway, known.value, { dummy, guide, until });
   if (!worked.ok) return worked;
   deps.onPhase("report", gateway);
   const trees = { base: claim.checkout.base, tree: worked.value.tree };
@@ -89,7 +88,7 @@ async function workOn(deps: AttemptDeps, git: Git, until: number): Promise<Resul
   log("change read", { files: changes.value.length });
   const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
   const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : undefined;
-  const facts = { ...worked.value, ...gateway.facts(), checks: known.checks, changes: changes.value };
+  const facts = { ...worked.value, ...gateway.facts(), checks: known.value.checks, changes: changes.value };
   return ok({ ...toOutcome(deps, facts), ...(session === undefined ? {} : { session }) });
 }
 

@@ -17,6 +17,7 @@ import { choose, type Ready } from "./prepare.ts";
 import { describeUndelivered, isOver, report, startHeartbeats, toReportable } from "./report.ts";
 import { makeStopping } from "./stopping.ts";
 import { describeForReaders, makePhases, renderSummary, writeSummary } from "./summary.ts";
+import type { AttemptDeps } from "./work.ts";
 
 export type ClaimedRun = {
   readonly client: AppClient;
@@ -71,13 +72,14 @@ export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>>
       phases.enter(next);
       gateway = its ?? gateway;
     };
-    const work = doAttempt(run, stopping.signal, onPhase);
+    const secrets = [inputs.key, claim.runToken, claim.checkout.token];
+    const onKey = (key: string): void => {
+      core.setSecret(key);
+      secrets.push(key);
+    };
+    const work = doAttempt(run, { stopping: stopping.signal, onPhase, onKey });
     const ran = await Promise.race([work, stopping.overdue.then(() => err(CANCELLED))]);
-    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), [
-      inputs.key,
-      claim.runToken,
-      claim.checkout.token,
-    ]);
+    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), secrets);
   }
   await outbox.keep(outcome);
   phases.enter("report");
@@ -94,14 +96,13 @@ export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>>
 
 async function doAttempt(
   run: ClaimedRun,
-  stopping: AbortSignal,
-  onPhase: (next: Heartbeat["phase"], its?: Gateway) => void,
+  watch: Pick<AttemptDeps, "stopping" | "onPhase" | "onKey">,
 ): Promise<Result<Outcome, Blocked>> {
   const { inputs, ready, claim, dispatcher } = run;
   const chosen = ready.ok ? choose(ready.value, inputs, claim) : ready;
   if (chosen.ok) {
     const idToken = (audience: string) => core.getIDToken(audience);
-    return runAttempt({ ...run, ...chosen.value, idToken, stopping, onPhase });
+    return runAttempt({ ...run, ...chosen.value, ...watch, idToken });
   }
   // The fetch revokes its token; without one it would live on for an hour.
   await revokeToken({ surroundings: inputs.surroundings, dispatcher }, claim.checkout.token);

@@ -51,7 +51,7 @@ export async function workAndRepair(steps: Steps, begun: Tree, bounds: Bounds, l
     const { ending: then, tree, session } = repaired.value;
     const turns = (ending.turns ?? 0) + (then.turns ?? 0);
     round = { tree, session, ending: { ...then, turns, finalMessage: then.finalMessage ?? ending.finalMessage } };
-    if (signal.aborted) break;
+    if (signal.aborted) return ok({ ...round, verification: [] });
     verified = await steps.verify(round.tree);
   }
   return ok({ ...round, verification: verified.results });

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { blocked, toBlocked } from "#action/runner/failure.ts";
 import { type Heartbeat, MAX_OUTCOME_BYTES, type Outcome } from "#core/wire/contract.ts";
 import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
+import type { Session } from "#core/wire/session.ts";
 import { cut, cutFront, storable } from "#core/wire/text.ts";
 import type { AppClient, AppFailure } from "./app-client.ts";
 
@@ -12,11 +14,12 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
   const clean = (text: string, limit: number): string => cut(redact(storable(text), secrets), limit);
   if (outcome.kind === "blocked") return { ...outcome, detail: clean(outcome.detail, 2_000) };
   // The app knows no key and could only look for shapes: what holds one of ours doesn't leave this machine.
-  const leaks = outcome.changes.filter((change) => {
-    const text =
-      change.status === "deleted" ? change.path : `${change.path}\n${Buffer.from(change.content, "base64").toString("utf8")}`;
-    return redact(text, secrets) !== redact(text);
-  });
+  const leaks = outcome.changes.filter((change) =>
+    holdsOurs(
+      change.status === "deleted" ? change.path : `${change.path}\n${Buffer.from(change.content, "base64").toString("utf8")}`,
+      secrets,
+    ),
+  );
   if (leaks.length > 0) {
     const found = `Of the changed files, ${leaks.length} hold a secret of this job: nothing of the change leaves the runner.`;
     return toBlocked({ reason: "changesUnreadable", detail: found }, outcome);
@@ -37,11 +40,32 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
     outcome.checks.source === "settings"
       ? { ...outcome.checks, commands: outcome.checks.commands.map((it) => clean(it, 1_000)) }
       : outcome.checks;
-  const reportable: Outcome = { ...outcome, ending, checks, verification };
+  const { session, ...rest } = outcome;
+  const handedOver = session === undefined || conversationHoldsOurs(session, secrets) ? {} : { session };
+  const reportable: Outcome = { ...rest, ...handedOver, ending, checks, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;
   return toBlocked({ reason: "changesUnreadable", detail: detailOfSize }, outcome);
+}
+
+/** Whether a text holds one of these, whatever else looks like a secret in it. UTF-16 puts a NUL between its letters. */
+function holdsOurs(text: string, secrets: readonly string[]): boolean {
+  const plain = text.replaceAll("\0", "");
+  return redact(plain, secrets) !== redact(plain);
+}
+
+/** Of a conversation, what is looked through; one that filled a million tokens is 4 MB. */
+const MAX_CONVERSATION_BYTES = 16 * 1024 * 1024;
+
+/** The next job can do without it: what can't be looked through is taken for one that does. */
+function conversationHoldsOurs({ content }: Session, secrets: readonly string[]): boolean {
+  try {
+    const text = gunzipSync(Buffer.from(content, "base64"), { maxOutputLength: MAX_CONVERSATION_BYTES });
+    return holdsOurs(text.toString("utf8"), secrets);
+  } catch {
+    return true;
+  }
 }
 
 /**

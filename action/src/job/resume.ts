@@ -32,7 +32,9 @@ export async function putChanges(sandbox: Sandbox, changes: readonly Change[], l
   const input = `const changes = ${JSON.stringify(changes)};\n${WRITER}`;
   const written = await sandbox.run({ line: NODE_PROGRAM, input, reach: { to: "nothing" }, ...limits, keepBytes: 16 * 1024 });
   if (written.exitCode === 0) return ok(undefined);
-  return err(blocked("changesUnreadable", `Earlier work could not be put back: ${cutFront(written.stderr.trim(), 500)}`));
+  return err(
+    blocked("changesUnreadable", `The change could not be put into the checkout: ${cutFront(written.stderr.trim(), 500)}`),
+  );
 }
 
 const WRITER = `

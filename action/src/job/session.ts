@@ -2,8 +2,8 @@ import type { Workspace } from "#action/checkout/workspace.ts";
 import type { Limits } from "#action/checks/verify.ts";
 import type { Harness } from "#action/harness/harness.ts";
 import { NODE_PROGRAM, type Sandbox } from "#action/sandbox/sandbox.ts";
-import { parseRecord, textOf } from "#core/wire/json.ts";
-import type { Session } from "#core/wire/session.ts";
+import { parseRecord } from "#core/wire/json.ts";
+import { Session } from "#core/wire/session.ts";
 
 /**
  * A harness's own record of a conversation, kept when its credential's limit ends a run, so that the next job of the same
@@ -16,7 +16,7 @@ type Place = { readonly sandbox: Sandbox; readonly workspace: Workspace };
 /** Packed. A conversation that filled a million tokens is 4 MB, and packs to a quarter. */
 const MAX_PACKED_BYTES = 1_500_000;
 
-/** @returns undefined where the harness keeps none, or one that is too large: then the next job begins a new one. */
+/** @returns undefined where the harness keeps none, or one that is too large or of no form we know: then the next job begins a new one. */
 export async function saveSession(
   { sandbox, workspace }: Place,
   { id: harness, session }: Pick<Harness, "id" | "session">,
@@ -34,8 +34,8 @@ export async function saveSession(
     keepBytes: 4 * MAX_PACKED_BYTES,
   });
   const found = read.exitCode === 0 ? parseRecord(read.stdout.toString("utf8")) : undefined;
-  const [path, content] = [textOf(found?.["path"]), textOf(found?.["content"])];
-  return path === "" || content === "" ? undefined : { harness, id, path, checkout: workspace.repo, content };
+  // One that the app would not read would cost it the whole outcome.
+  return Session.safeParse({ ...found, harness, id, checkout: workspace.repo }).data;
 }
 
 /** @returns whether it stands where the harness looks for it. */

@@ -36,6 +36,8 @@ export type AttemptDeps = Choice & {
   readonly dispatcher: Dispatcher;
   /** A token of GitHub's that says who this job is, for one use. */
   readonly idToken: (audience: string) => Promise<string>;
+  /** Told of each secret that this job learns of later: the outcome is looked through for it. */
+  readonly onKey: (key: string) => void;
   readonly log: Log;
   /** Aborted when the job is cancelled or the app says stop. What there is by then is still reported. */
   readonly stopping: AbortSignal;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, chmod, mkdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { access, chmod, lstat, mkdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -146,8 +146,15 @@ async function hide(workspace: Workspace, names: readonly string[]): Promise<Asy
   await mkdir(aside);
   const moved: [string, string][] = [];
   for (const [at, name] of names.entries()) {
-    const pair: [string, string] = [join(workspace.repo, name), join(aside, `${at}`)];
-    if (await rename(...pair).then(() => true, () => false)) moved.push(pair); // prettier-ignore
+    const [path, kept] = [join(workspace.repo, name), join(aside, `${at}`)];
+    const found = await lstat(path).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "ENOENT") throw cause;
+    });
+    if (found === undefined) continue;
+    // A folder can be moved elsewhere only by who may write to it, and set-up can forbid that.
+    if (found.isDirectory()) await chmod(path, 0o700);
+    await rename(path, kept);
+    moved.push([path, kept]);
   }
   return {
     async [Symbol.asyncDispose]() {

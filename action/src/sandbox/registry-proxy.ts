@@ -6,7 +6,7 @@ import { REGISTRIES } from "./sandbox.ts";
 export async function startRegistryProxy(): Promise<AsyncDisposable & { readonly address: string }> {
   const sockets = new Set<Socket>();
   const server = createServer((_request, response) => void response.writeHead(403).end());
-  server.on("connect", (request, client: Socket) => {
+  server.on("connect", (request, client: Socket, head: Buffer) => {
     const host = REGISTRIES.find((it) => request.url === `${it}:443`);
     if (host === undefined) {
       client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
@@ -14,6 +14,8 @@ export async function startRegistryProxy(): Promise<AsyncDisposable & { readonly
     }
     const registry = connect(443, host, () => {
       client.write("HTTP/1.1 200 OK\r\n\r\n");
+      // What came along with the question: a client need not wait for the answer.
+      registry.write(head);
       client.pipe(registry).pipe(client);
     });
     for (const [one, other] of [[client, registry], [registry, client]] as const)

@@ -49,7 +49,7 @@ export const REGISTRIES: readonly string[] = [
 
 const HIDDEN = ["/home", "/root", "/mnt", "/media", "/srv", "/tmp", "/var/tmp", "/run"];
 
-/** Builds the sandbox on srt (bubblewrap, seccomp and its filtering proxy). Settings: notes/runner-sandbox.md §2. */
+/** Builds the sandbox on srt (bubblewrap, seccomp and its filtering proxy). */
 export function makeSandbox(deps: SandboxDeps, srt: Tool): Sandbox {
   const { workspace } = deps;
   return {

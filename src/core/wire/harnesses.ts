@@ -14,7 +14,7 @@ export type HarnessInfo = {
   readonly effort: boolean;
   /** It can be told when to stop by itself, in turns. */
   readonly turnLimit: boolean;
-  /** It can go on with a session under another key. */
+  /** Another job can go on with its conversation, under another key. */
   readonly resume: boolean;
   /** Its last message can be held to a schema. */
   readonly structuredOutput: boolean;
@@ -46,7 +46,7 @@ export const HARNESS_INFO: Readonly<Record<Harness, HarnessInfo>> = {
     auths: ["api-key", "workload-identity"],
     effort: true,
     turnLimit: true,
-    resume: true,
+    resume: false,
     structuredOutput: false,
   },
 };

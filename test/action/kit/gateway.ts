@@ -14,17 +14,17 @@ type GatewaySet = AsyncDisposable & { readonly model: Model; readonly gateway: G
 
 /** What is shown upstream, and where: one API key where nothing else is said. */
 export type Given = Partial<GatewaySettings> &
-  Partial<Pick<CredentialSettings, "key" | "provider" | "identity" | "upstream" | "idToken">>;
+  Partial<Pick<CredentialSettings, "key" | "provider" | "identity" | "upstream" | "idToken" | "onKey">>;
 
 export async function setUp(
   reply: Reply,
-  { key = KEY, provider = "anthropic", identity = null, upstream, idToken, ...settings }: Given = {},
+  { key = KEY, provider = "anthropic", identity = null, upstream, idToken, onKey = () => {}, ...settings }: Given = {},
 ): Promise<GatewaySet> {
   const model = await startModel(reply);
   const dispatcher = new Agent();
   const auth = settings.auth ?? "api-key";
   const gateway = await startGateway({
-    credential: makeCredential({ auth, provider, key, identity, upstream: upstream ?? model.url, dispatcher, idToken: idToken ?? (() => Promise.reject(new Error("a key needs none"))) }),
+    credential: makeCredential({ auth, provider, key, identity, upstream: upstream ?? model.url, dispatcher, idToken: idToken ?? (() => Promise.reject(new Error("a key needs none"))), onKey }),
     dummy: DUMMY, auth, wire: anthropicMessages, model: MODEL, maxTokens: 1_000, repeatsRefusals: false, budgetMicroUsd: 1_000_000, price: PRICE, deadline: performance.now() + 60_000,
     stopping: new AbortController().signal, dispatcher, ...settings,
   }); // prettier-ignore

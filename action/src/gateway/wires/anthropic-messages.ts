@@ -48,7 +48,7 @@ export const anthropicMessages: Wire = {
  * (provider-run tools, remote MCP, containers, file ids, `compaction`, `speed: fast`, `inference_geo`).
  *
  * Source: the requests of Claude Code 2.1.330 (recorded 2026-11-25) and the types of @anthropic-ai/sdk 1.12.0. Check
- * again whenever the pinned version in tools.ts is raised.
+ * again whenever the pinned version in pins.json is raised.
  */
 const FIELDS = new Set([
   "model", "messages", "system", "tools", "tool_choice", "max_tokens", "stream", "metadata", "thinking", "temperature",
