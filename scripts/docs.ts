@@ -13,7 +13,8 @@ import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
 import { HARNESS_INFO } from "../src/core/wire/harnesses.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
 import { TOOLS } from "../action/src/tools.ts";
-import { BASELINE_LIMIT_MS, SETUP_LIMIT_MS, VERIFY_LIMIT_MS } from "../action/src/checks/verify.ts";
+import { BASELINE_LIMIT_MS, VERIFY_LIMIT_MS } from "../action/src/checks/verify.ts";
+import { SETUP_LIMIT_MS } from "../action/src/checks/set-up.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**

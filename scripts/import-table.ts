@@ -84,7 +84,7 @@ export const ROOMS: readonly Room[] = [
   },
   { name: "gateway", paths: ["action/src/gateway"], rooms: ["runner", "wire"], packages: ["undici"], node: ["*"] },
   { name: "harness", paths: ["action/src/harness"], rooms: ["runner", "wire"], packages: [], node: ["*"] },
-  { name: "sandbox", paths: ["action/src/sandbox"], rooms: ["checkout", "runner", "wire"], packages: [], node: ["*"] },
+  { name: "sandbox", paths: ["action/src/sandbox"], rooms: ["runner", "wire"], packages: [], node: ["*"] },
   { name: "checkout", paths: ["action/src/checkout"], rooms: ["runner", "wire"], packages: ["undici"], node: ["*"] },
   // tools.ts stands above its room: the lockfiles lie at the same place as seen from it and from the bundle.
   {

@@ -5359,7 +5359,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url();
-    var { performance: performance21 } = __require("node:perf_hooks");
+    var { performance: performance24 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -5514,7 +5514,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance21.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance24.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -14245,7 +14245,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile8, readFile: readFile6, mkdir: mkdir8 } = __require("node:fs/promises");
+    var { writeFile: writeFile8, readFile: readFile6, mkdir: mkdir9 } = __require("node:fs/promises");
     var { dirname: dirname7, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors();
@@ -14477,7 +14477,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError("Snapshot path is required");
         }
         const resolvedPath = resolve(path);
-        await mkdir8(dirname7(resolvedPath), { recursive: true });
+        await mkdir9(dirname7(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash2, snapshot]) => ({
           hash: hash2,
           snapshot
@@ -26958,7 +26958,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { performance as performance20 } from "node:perf_hooks";
+import { performance as performance23 } from "node:perf_hooks";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -28292,13 +28292,29 @@ function getIDToken(aud) {
 // action/src/main.ts
 var import_undici7 = __toESM(require_undici(), 1);
 
-// action/src/checkout/workspace.ts
-var import_undici2 = __toESM(require_undici(), 1);
-import { mkdir as mkdir2, mkdtemp, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
-import { tmpdir as tmpdir2 } from "node:os";
-import { join as join2 } from "node:path";
+// action/src/runner/workspace.ts
+import { mkdir as mkdir2, mkdtemp, rm as rm2 } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { performance as performance3 } from "node:perf_hooks";
-import { setTimeout as sleep2 } from "node:timers/promises";
+
+// src/core/wire/units.ts
+var MicroUsd = (value) => value;
+var EpochMs = (value) => value;
+var SECOND_MS = 1e3;
+var MINUTE_MS = 60 * SECOND_MS;
+var HOUR_MS = 60 * MINUTE_MS;
+var DAY_MS = 24 * HOUR_MS;
+function formatUsd(amount) {
+  const dollars = amount / 1e6;
+  if (amount > 0 && amount < 100) return "<$0.0001";
+  return `$${dollars.toFixed(4).replace(/0{1,2}$/, "")}`;
+}
+
+// action/src/runner/process.ts
+import { spawn } from "node:child_process";
+import { performance as performance2 } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 
 // node_modules/zod/v4/classic/external.js
 var external_exports = {};
@@ -40581,19 +40597,6 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
-// src/core/wire/units.ts
-var MicroUsd = (value) => value;
-var EpochMs = (value) => value;
-var SECOND_MS = 1e3;
-var MINUTE_MS = 60 * SECOND_MS;
-var HOUR_MS = 60 * MINUTE_MS;
-var DAY_MS = 24 * HOUR_MS;
-function formatUsd(amount) {
-  const dollars = amount / 1e6;
-  if (amount > 0 && amount < 100) return "<$0.0001";
-  return `$${dollars.toFixed(4).replace(/0{1,2}$/, "")}`;
-}
-
 // src/core/wire/observation.ts
 var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
 var MAX_SPAN_MS = 32 * DAY_MS;
@@ -40913,121 +40916,6 @@ function lastLine(text2) {
   return cut(text2.trim().split("\n").at(-1) ?? "", 300);
 }
 
-// action/src/runner/inputs.ts
-import { access as access2, constants as constants3, stat as stat2 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, isAbsolute, join } from "node:path";
-
-// src/core/wire/harnesses.ts
-var HARNESS_INFO = {
-  "claude-code": {
-    speaks: { anthropic: "anthropic-messages" },
-    auths: ["api-key", "oauth", "workload-identity"],
-    effort: true,
-    turnLimit: true,
-    resume: true,
-    structuredOutput: true
-  },
-  codex: {
-    speaks: { openai: "openai-responses" },
-    auths: ["api-key", "access-token", "workload-identity"],
-    effort: true,
-    turnLimit: false,
-    resume: true,
-    structuredOutput: true
-  },
-  opencode: {
-    speaks: { anthropic: "anthropic-messages", openai: "openai-responses", openrouter: "openai-chat" },
-    auths: ["api-key", "workload-identity"],
-    effort: true,
-    turnLimit: true,
-    resume: false,
-    structuredOutput: false
-  }
-};
-var PROVIDER_URLS = {
-  anthropic: "https://api.anthropic.com",
-  openai: "https://api.openai.com",
-  openrouter: "https://openrouter.ai/api"
-};
-
-// action/src/runner/inputs.ts
-var Given = external_exports.object({
-  attempt: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
-  appUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
-  key: external_exports.string().max(1e4).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters")
-});
-var Address = external_exports.string().refine((it) => isSafeUrl(it), "must be the provider's https address");
-var NETWORK = /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
-function readInputs() {
-  const key = getInput("key");
-  if (key !== "") setSecret(key);
-  delete process.env["INPUT_KEY"];
-  const given = Given.safeParse({
-    attempt: getInput("attempt"),
-    appUrl: getInput("app-url").replace(/\/+$/, ""),
-    key
-  });
-  if (!given.success) return err(describe3(toInputName(given.error.issues[0]?.path), given.error));
-  const upstreams = {};
-  for (const provider of PROVIDERS) {
-    const name = `${provider}-base-url`;
-    const address = Address.safeParse(getInput(name) || PROVIDER_URLS[provider]);
-    if (!address.success) return err(describe3(name, address.error));
-    upstreams[provider] = new URL(address.data);
-  }
-  const all = upstreams;
-  return ok({ ...given.data, upstreams: all, surroundings: readSurroundings(process.env, Object.values(all)) });
-}
-function describe3(name, error3) {
-  return `The input \`${name}\` ${error3.issues[0]?.message ?? "is not valid"}.`;
-}
-function readSurroundings(env, upstreams, execPath = process.execPath) {
-  const temp = env["RUNNER_TEMP"] || tmpdir();
-  const network = {};
-  for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
-  const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
-  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
-  return {
-    // Behind the job's own choice of Node stands the one that runs this Action.
-    path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
-    temp,
-    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
-    hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
-    githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
-    network,
-    // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
-    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname: hostname3 }) => isLoopback(hostname3))
-  };
-}
-function absolute(path) {
-  return path.split(delimiter).filter((it) => isAbsolute(it));
-}
-async function findProgram(path, name) {
-  for (const folder of absolute(path)) {
-    const program = join(folder, name);
-    const found = await access2(program, constants3.X_OK).then(() => stat2(program)).catch(() => void 0);
-    if (found?.isFile()) return program;
-  }
-  return void 0;
-}
-function isSafeUrl(text2) {
-  const url2 = URL.parse(text2);
-  if (url2 === null || url2.username !== "" || url2.password !== "") return false;
-  return url2.protocol === "https:" || url2.protocol === "http:" && isLoopback(url2.hostname);
-}
-function isLoopback(host) {
-  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-function toInputName(path) {
-  return String(path?.[0] ?? "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-// action/src/runner/process.ts
-import { spawn } from "node:child_process";
-import { performance as performance2 } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
-
 // action/src/runner/family.ts
 import { readdir as readdir2, readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
@@ -41189,88 +41077,19 @@ function quote(word2) {
   return `'${word2.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-// action/src/checkout/git.ts
-var SETTINGS = [
-  ["core.hooksPath", "/dev/null"],
-  ["core.fsmonitor", "false"],
-  ["core.untrackedCache", "false"],
-  ["core.attributesFile", "/dev/null"],
-  ["core.excludesFile", "/dev/null"],
-  ["core.autocrlf", "false"],
-  ["core.safecrlf", "false"],
-  ["core.fileMode", "true"],
-  ["core.symlinks", "true"],
-  ["core.protectHFS", "true"],
-  ["core.protectNTFS", "true"],
-  ["core.quotePath", "false"],
-  ["credential.helper", ""],
-  ["submodule.recurse", "false"],
-  ["fetch.recurseSubmodules", "false"],
-  ["diff.ignoreSubmodules", "all"],
-  ["protocol.allow", "never"],
-  ["protocol.https.allow", "always"],
-  ["protocol.http.allow", "always"],
-  ["http.followRedirects", "false"],
-  ["gc.auto", "0"],
-  ["maintenance.auto", "false"],
-  ["advice.addEmbeddedRepo", "false"],
-  ["init.defaultBranch", "main"]
-];
-function runGit(git, call2) {
-  const env = {
-    PATH: git.path,
-    HOME: git.home,
-    LANG: "C.UTF-8",
-    LC_ALL: "C.UTF-8",
-    GIT_DIR: `${git.workTree}/.git`,
-    GIT_WORK_TREE: git.workTree,
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_ATTR_NOSYSTEM: "1",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_LFS_SKIP_SMUDGE: "1",
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_NO_REPLACE_OBJECTS: "1",
-    GIT_ASKPASS: "/bin/false",
-    ...call2.env
-  };
-  const { input: input2, until, signal, keepBytes } = call2;
-  const args = [...SETTINGS.flatMap(([name, value]) => ["-c", `${name}=${value}`]), ...call2.args];
-  return run({
-    file: git.program,
-    args,
-    cwd: git.workTree,
-    env,
-    until,
-    signal,
-    ...input2 === void 0 ? {} : { input: input2 },
-    ...keepBytes === void 0 ? {} : { keepBytes }
-  });
-}
-function splitNul(bytes) {
-  const parts = [];
-  for (let from = 0; from < bytes.length; ) {
-    const at = bytes.indexOf(0, from);
-    const to = at === -1 ? bytes.length : at;
-    parts.push(bytes.subarray(from, to));
-    from = to + 1;
-  }
-  return parts;
-}
-
-// action/src/checkout/workspace.ts
+// action/src/runner/workspace.ts
 async function makeWorkspace(temp) {
   await mkdir2(temp, { recursive: true });
-  const root = await mkdtemp(join2(temp, "agent-pool-"));
-  const sockets = await mkdtemp(join2(tmpdir2(), "ap-"));
+  const root = await mkdtemp(join(temp, "agent-pool-"));
+  const sockets = await mkdtemp(join(tmpdir(), "ap-"));
   const names = ["repo", "home", "tmp", "given", "hidden"];
-  for (const name of names) await mkdir2(join2(root, name), { mode: 448 });
+  for (const name of names) await mkdir2(join(root, name), { mode: 448 });
   return {
-    repo: join2(root, "repo"),
-    home: join2(root, "home"),
-    tmp: join2(root, "tmp"),
-    given: join2(root, "given"),
-    hidden: join2(root, "hidden"),
+    repo: join(root, "repo"),
+    home: join(root, "home"),
+    tmp: join(root, "tmp"),
+    given: join(root, "given"),
+    hidden: join(root, "hidden"),
     sockets,
     async [Symbol.asyncDispose]() {
       for (const folder of [root, sockets]) await removeTree(folder);
@@ -41288,114 +41107,115 @@ async function removeTree(folder) {
     });
   }
 }
-var FETCH_TRIES = 3;
-var REVOKE_TRIES = 5;
-var FETCH_MS = 10 * MINUTE_MS;
-var TOO_LARGE = "Its files alone, without their history, are fetched, for ten minutes at most: a repository that takes longer needs a runner nearer to GitHub, or its large files kept elsewhere.";
-async function fetchBase(deps, workspace, checkout) {
-  const fetched = await fetchCommit(deps, workspace, checkout);
-  const revoked = await revokeToken(deps, checkout.token);
-  if (!fetched.ok) return fetched;
-  if (!revoked.ok) return revoked;
-  const git = fetched.value;
-  const checkedOut = await runGit(git, {
-    args: ["checkout", "--quiet", "--force", "--detach", checkout.base],
-    until: deps.until,
-    signal: deps.signal
+
+// action/src/runner/inputs.ts
+import { access as access2, constants as constants3, stat as stat2 } from "node:fs/promises";
+import { tmpdir as tmpdir2 } from "node:os";
+import { delimiter, dirname, isAbsolute, join as join2 } from "node:path";
+
+// src/core/wire/harnesses.ts
+var HARNESS_INFO = {
+  "claude-code": {
+    speaks: { anthropic: "anthropic-messages" },
+    auths: ["api-key", "oauth", "workload-identity"],
+    effort: true,
+    turnLimit: true,
+    resume: true,
+    structuredOutput: true
+  },
+  codex: {
+    speaks: { openai: "openai-responses" },
+    auths: ["api-key", "access-token", "workload-identity"],
+    effort: true,
+    turnLimit: false,
+    resume: true,
+    structuredOutput: true
+  },
+  opencode: {
+    speaks: { anthropic: "anthropic-messages", openai: "openai-responses", openrouter: "openai-chat" },
+    auths: ["api-key", "workload-identity"],
+    effort: true,
+    turnLimit: true,
+    resume: false,
+    structuredOutput: false
+  }
+};
+var PROVIDER_URLS = {
+  anthropic: "https://api.anthropic.com",
+  openai: "https://api.openai.com",
+  openrouter: "https://openrouter.ai/api"
+};
+
+// action/src/runner/inputs.ts
+var Given = external_exports.object({
+  attempt: external_exports.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "must be the dispatched attempt's id"),
+  appUrl: external_exports.string().refine((it) => isSafeUrl(it), "must be the app's https address"),
+  key: external_exports.string().max(1e4).regex(/^[\x21-\x7e]*$/, "must be one line of printable characters")
+});
+var Address = external_exports.string().refine((it) => isSafeUrl(it), "must be the provider's https address");
+var NETWORK = /^(https?_proxy|all_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|ssl_cert_dir|git_ssl_cainfo|npm_config_(?!user_agent|global_prefix|prefix|local_prefix|userconfig|globalconfig|node_gyp|cache|noproxy).*)$/i;
+function readInputs() {
+  const key = getInput("key");
+  if (key !== "") setSecret(key);
+  delete process.env["INPUT_KEY"];
+  const given = Given.safeParse({
+    attempt: getInput("attempt"),
+    appUrl: getInput("app-url").replace(/\/+$/, ""),
+    key
   });
-  if (checkedOut.killed) return err(blocked("fetchFailed", `git could not check out ${checkout.base} in time. ${TOO_LARGE}`));
-  if (checkedOut.exitCode !== 0)
-    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${whyFailed(checkedOut)}`));
-  return ok(git);
+  if (!given.success) return err(describe3(toInputName(given.error.issues[0]?.path), given.error));
+  const upstreams = {};
+  for (const provider of PROVIDERS) {
+    const name = `${provider}-base-url`;
+    const address = Address.safeParse(getInput(name) || PROVIDER_URLS[provider]);
+    if (!address.success) return err(describe3(name, address.error));
+    upstreams[provider] = new URL(address.data);
+  }
+  const all = upstreams;
+  return ok({ ...given.data, upstreams: all, surroundings: readSurroundings(process.env, Object.values(all)) });
 }
-async function fetchCommit(deps, workspace, checkout) {
-  if (!isSafeUrl(checkout.cloneUrl))
-    return err(blocked("fetchFailed", "The clone address must be https and hold no credentials."));
-  const { path } = deps.surroundings;
-  const program = await findProgram(path, "git");
-  if (program === void 0) return err(blocked("fetchFailed", "There is no git on the runner's PATH."));
-  const git = { program, workTree: workspace.repo, home: workspace.hidden, path };
-  const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
-  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${whyFailed(initialised)}`));
-  await mkdir2(join2(workspace.repo, ".git", "hooks"), { recursive: true });
-  const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
-  const { origin } = new URL(checkout.cloneUrl);
-  const env = {
-    ...deps.surroundings.network,
-    GIT_CONFIG_COUNT: "1",
-    GIT_CONFIG_KEY_0: `http.${origin}/.extraheader`,
-    GIT_CONFIG_VALUE_0: `AUTHORIZATION: basic ${basic}`
+function describe3(name, error3) {
+  return `The input \`${name}\` ${error3.issues[0]?.message ?? "is not valid"}.`;
+}
+function readSurroundings(env, upstreams, execPath = process.execPath) {
+  const temp = env["RUNNER_TEMP"] || tmpdir2();
+  const network = {};
+  for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
+  const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
+  const hidden = [temp, env["GITHUB_WORKSPACE"], env["RUNNER_WORKSPACE"], ...roots];
+  return {
+    // Behind the job's own choice of Node stands the one that runs this Action.
+    path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
+    temp,
+    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
+    hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
+    githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
+    network,
+    // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
+    unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname: hostname3 }) => isLoopback(hostname3))
   };
-  const args = [
-    "fetch",
-    "--quiet",
-    "--depth=1",
-    "--no-tags",
-    "--no-recurse-submodules",
-    "--no-write-fetch-head",
-    checkout.cloneUrl,
-    checkout.base
-  ];
-  for (let tries = 1; ; tries += 1) {
-    const until = Math.min(deps.until, performance3.now() + FETCH_MS);
-    const fetched = await runGit(git, { args, env, until, signal: deps.signal });
-    if (fetched.exitCode === 0) return ok(git);
-    if (fetched.killed) return err(blocked("fetchFailed", `git could not fetch ${checkout.base} in time. ${TOO_LARGE}`));
-    if (tries === FETCH_TRIES) return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${whyFailed(fetched)}.`));
-    await sleep2(tries * 2 * SECOND_MS);
-  }
 }
-async function revokeToken(deps, token) {
-  let message = "";
-  for (let tries = 1; tries <= REVOKE_TRIES; tries += 1) {
-    try {
-      const url2 = new URL(`${deps.surroundings.githubApiUrl}/installation/token`);
-      const headers = {
-        authorization: `Bearer ${token}`,
-        accept: "application/vnd.github+json",
-        "user-agent": "agent-pool-action"
-      };
-      const response = await deps.dispatcher.request({
-        origin: url2.origin,
-        path: url2.pathname,
-        method: "DELETE",
-        headers,
-        headersTimeout: 15 * SECOND_MS
-      });
-      await response.body.dump();
-      if (response.statusCode === 204 || response.statusCode === 401) return ok(void 0);
-      message = `HTTP ${String(response.statusCode)}`;
-    } catch (cause) {
-      message = messageOf(cause);
-    }
-    if (tries < REVOKE_TRIES) await sleep2(tries * SECOND_MS);
-  }
-  return err(
-    blocked(
-      "fetchFailed",
-      `The token of the fetch could not be revoked (${message}), so nothing was started with it still valid.`
-    )
-  );
+function absolute(path) {
+  return path.split(delimiter).filter((it) => isAbsolute(it));
 }
-var GUIDES = ["AGENTS.md", "CLAUDE.md"];
-var MAX_GUIDE_BYTES = 48 * 1024;
-async function writeGuides(git, workspace, base) {
-  const texts = [];
-  for (const name of GUIDES) {
-    const shown = await runGit(git, {
-      args: ["cat-file", "blob", `${base}:${name}`],
-      until: performance3.now() + MINUTE_MS,
-      keepBytes: 1024 * 1024
-    });
-    const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
-    if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
+async function findProgram(path, name) {
+  for (const folder of absolute(path)) {
+    const program = join2(folder, name);
+    const found = await access2(program, constants3.X_OK).then(() => stat2(program)).catch(() => void 0);
+    if (found?.isFile()) return program;
   }
-  if (texts.length === 0) return void 0;
-  const path = join2(workspace.given, "guide.md");
-  await writeFile2(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
-    mode: 256
-  });
-  return path;
+  return void 0;
+}
+function isSafeUrl(text2) {
+  const url2 = URL.parse(text2);
+  if (url2 === null || url2.username !== "" || url2.password !== "") return false;
+  return url2.protocol === "https:" || url2.protocol === "http:" && isLoopback(url2.hostname);
+}
+function isLoopback(host) {
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+function toInputName(path) {
+  return String(path?.[0] ?? "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 // action/src/runner/log.ts
@@ -41410,9 +41230,9 @@ function makeLog() {
 }
 
 // action/src/job/app-client.ts
-var import_undici3 = __toESM(require_undici(), 1);
+var import_undici2 = __toESM(require_undici(), 1);
 import { performance as performance5 } from "node:perf_hooks";
-import { setTimeout as sleep3 } from "node:timers/promises";
+import { setTimeout as sleep2 } from "node:timers/promises";
 
 // src/core/wire/json.ts
 function parseRecord(text2) {
@@ -41923,7 +41743,7 @@ var LONGEST_ASKED_MS = MINUTE_MS;
 var ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 var MAX_ANSWER_BYTES = MAX_OUTCOME_BYTES + 1024 * 1024;
 function connectApp({ appUrl, attempt }, dispatcher) {
-  const pause = (ms, signal) => sleep3(ms, void 0, { signal }).catch(() => {
+  const pause = (ms, signal) => sleep2(ms, void 0, { signal }).catch(() => {
   });
   return makeAppClient({
     appUrl,
@@ -42042,8 +41862,175 @@ function parseJson(text2) {
 }
 
 // action/src/job/claimed.ts
-import { performance as performance19 } from "node:perf_hooks";
+import { performance as performance22 } from "node:perf_hooks";
 var import_undici6 = __toESM(require_undici(), 1);
+
+// action/src/checkout/fetch.ts
+var import_undici3 = __toESM(require_undici(), 1);
+import { mkdir as mkdir3 } from "node:fs/promises";
+import { join as join3 } from "node:path";
+import { performance as performance6 } from "node:perf_hooks";
+import { setTimeout as sleep3 } from "node:timers/promises";
+
+// action/src/checkout/git.ts
+var SETTINGS = [
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
+  ["core.untrackedCache", "false"],
+  ["core.attributesFile", "/dev/null"],
+  ["core.excludesFile", "/dev/null"],
+  ["core.autocrlf", "false"],
+  ["core.safecrlf", "false"],
+  ["core.fileMode", "true"],
+  ["core.symlinks", "true"],
+  ["core.protectHFS", "true"],
+  ["core.protectNTFS", "true"],
+  ["core.quotePath", "false"],
+  ["credential.helper", ""],
+  ["submodule.recurse", "false"],
+  ["fetch.recurseSubmodules", "false"],
+  ["diff.ignoreSubmodules", "all"],
+  ["protocol.allow", "never"],
+  ["protocol.https.allow", "always"],
+  ["protocol.http.allow", "always"],
+  ["http.followRedirects", "false"],
+  ["gc.auto", "0"],
+  ["maintenance.auto", "false"],
+  ["advice.addEmbeddedRepo", "false"],
+  ["init.defaultBranch", "main"]
+];
+function runGit(git, call2) {
+  const env = {
+    PATH: git.path,
+    HOME: git.home,
+    LANG: "C.UTF-8",
+    LC_ALL: "C.UTF-8",
+    GIT_DIR: `${git.workTree}/.git`,
+    GIT_WORK_TREE: git.workTree,
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_ATTR_NOSYSTEM: "1",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_LFS_SKIP_SMUDGE: "1",
+    GIT_OPTIONAL_LOCKS: "0",
+    GIT_NO_REPLACE_OBJECTS: "1",
+    GIT_ASKPASS: "/bin/false",
+    ...call2.env
+  };
+  const { input: input2, until, signal, keepBytes } = call2;
+  const args = [...SETTINGS.flatMap(([name, value]) => ["-c", `${name}=${value}`]), ...call2.args];
+  return run({
+    file: git.program,
+    args,
+    cwd: git.workTree,
+    env,
+    until,
+    signal,
+    ...input2 === void 0 ? {} : { input: input2 },
+    ...keepBytes === void 0 ? {} : { keepBytes }
+  });
+}
+function splitNul(bytes) {
+  const parts = [];
+  for (let from = 0; from < bytes.length; ) {
+    const at = bytes.indexOf(0, from);
+    const to = at === -1 ? bytes.length : at;
+    parts.push(bytes.subarray(from, to));
+    from = to + 1;
+  }
+  return parts;
+}
+
+// action/src/checkout/fetch.ts
+var FETCH_TRIES = 3;
+var REVOKE_TRIES = 5;
+var FETCH_MS = 10 * MINUTE_MS;
+var TOO_LARGE = "Its files alone, without their history, are fetched, for ten minutes at most: a repository that takes longer needs a runner nearer to GitHub, or its large files kept elsewhere.";
+async function fetchBase(deps, workspace, checkout) {
+  const fetched = await fetchCommit(deps, workspace, checkout);
+  const revoked = await revokeToken(deps, checkout.token);
+  if (!fetched.ok) return fetched;
+  if (!revoked.ok) return revoked;
+  const git = fetched.value;
+  const checkedOut = await runGit(git, {
+    args: ["checkout", "--quiet", "--force", "--detach", checkout.base],
+    until: deps.until,
+    signal: deps.signal
+  });
+  if (checkedOut.killed) return err(blocked("fetchFailed", `git could not check out ${checkout.base} in time. ${TOO_LARGE}`));
+  if (checkedOut.exitCode !== 0)
+    return err(blocked("fetchFailed", `git could not check out ${checkout.base}: ${whyFailed(checkedOut)}`));
+  return ok(git);
+}
+async function fetchCommit(deps, workspace, checkout) {
+  if (!isSafeUrl(checkout.cloneUrl))
+    return err(blocked("fetchFailed", "The clone address must be https and hold no credentials."));
+  const { path } = deps.surroundings;
+  const program = await findProgram(path, "git");
+  if (program === void 0) return err(blocked("fetchFailed", "There is no git on the runner's PATH."));
+  const git = { program, workTree: workspace.repo, home: workspace.hidden, path };
+  const initialised = await runGit(git, { args: ["init", "--quiet", "--template="], until: deps.until });
+  if (initialised.exitCode !== 0) return err(blocked("fetchFailed", `git init failed: ${whyFailed(initialised)}`));
+  await mkdir3(join3(workspace.repo, ".git", "hooks"), { recursive: true });
+  const basic = Buffer.from(`x-access-token:${checkout.token}`).toString("base64");
+  const { origin } = new URL(checkout.cloneUrl);
+  const env = {
+    ...deps.surroundings.network,
+    GIT_CONFIG_COUNT: "1",
+    GIT_CONFIG_KEY_0: `http.${origin}/.extraheader`,
+    GIT_CONFIG_VALUE_0: `AUTHORIZATION: basic ${basic}`
+  };
+  const args = [
+    "fetch",
+    "--quiet",
+    "--depth=1",
+    "--no-tags",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+    checkout.cloneUrl,
+    checkout.base
+  ];
+  for (let tries = 1; ; tries += 1) {
+    const until = Math.min(deps.until, performance6.now() + FETCH_MS);
+    const fetched = await runGit(git, { args, env, until, signal: deps.signal });
+    if (fetched.exitCode === 0) return ok(git);
+    if (fetched.killed) return err(blocked("fetchFailed", `git could not fetch ${checkout.base} in time. ${TOO_LARGE}`));
+    if (tries === FETCH_TRIES) return err(blocked("fetchFailed", `git could not fetch ${checkout.base}: ${whyFailed(fetched)}.`));
+    await sleep3(tries * 2 * SECOND_MS);
+  }
+}
+async function revokeToken(deps, token) {
+  let message = "";
+  for (let tries = 1; tries <= REVOKE_TRIES; tries += 1) {
+    try {
+      const url2 = new URL(`${deps.surroundings.githubApiUrl}/installation/token`);
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept: "application/vnd.github+json",
+        "user-agent": "agent-pool-action"
+      };
+      const response = await deps.dispatcher.request({
+        origin: url2.origin,
+        path: url2.pathname,
+        method: "DELETE",
+        headers,
+        headersTimeout: 15 * SECOND_MS
+      });
+      await response.body.dump();
+      if (response.statusCode === 204 || response.statusCode === 401) return ok(void 0);
+      message = `HTTP ${String(response.statusCode)}`;
+    } catch (cause) {
+      message = messageOf(cause);
+    }
+    if (tries < REVOKE_TRIES) await sleep3(tries * SECOND_MS);
+  }
+  return err(
+    blocked(
+      "fetchFailed",
+      `The token of the fetch could not be revoked (${message}), so nothing was started with it still valid.`
+    )
+  );
+}
 
 // src/core/wire/cost.ts
 function costOf(usage, price) {
@@ -42053,20 +42040,20 @@ function costOf(usage, price) {
 
 // action/src/job/attempt.ts
 import { randomBytes as randomBytes5 } from "node:crypto";
-import { performance as performance16 } from "node:perf_hooks";
+import { performance as performance19 } from "node:perf_hooks";
 
 // action/src/checkout/git-index.ts
-import { join as join3 } from "node:path";
-import { performance as performance6 } from "node:perf_hooks";
+import { join as join4 } from "node:path";
+import { performance as performance7 } from "node:perf_hooks";
 var MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 function callWithIndex(git, workspace) {
-  const env = { GIT_INDEX_FILE: join3(workspace.hidden, "index") };
+  const env = { GIT_INDEX_FILE: join4(workspace.hidden, "index") };
   return async (args, more = {}) => {
     const ended = await runGit(git, {
       ...more,
       args,
       env,
-      until: performance6.now() + 2 * MINUTE_MS,
+      until: performance7.now() + 2 * MINUTE_MS,
       keepBytes: MAX_OUTPUT_BYTES
     });
     return ended.stdout.length < MAX_OUTPUT_BYTES ? ended : { ...ended, exitCode: 128, stderr: "its answer is too long" };
@@ -42104,11 +42091,11 @@ async function withoutIgnored(call2, paths) {
 
 // action/src/checkout/snapshot.ts
 import { lstat as lstat5, rm as rm4 } from "node:fs/promises";
-import { join as join5 } from "node:path";
+import { join as join6 } from "node:path";
 
 // action/src/checkout/attributes.ts
-import { lstat as lstat3, readFile as readFile2, readlink as readlink2, rename as rename2, rm as rm3, writeFile as writeFile3 } from "node:fs/promises";
-import { join as join4 } from "node:path";
+import { lstat as lstat3, readFile as readFile2, readlink as readlink2, rename as rename2, rm as rm3, writeFile as writeFile2 } from "node:fs/promises";
+import { join as join5 } from "node:path";
 
 // action/src/checkout/walk.ts
 import { access as access3, constants as constants4, lstat as lstat2, readdir as readdir3 } from "node:fs/promises";
@@ -42167,9 +42154,9 @@ async function holdBackAttributes(call2, repo, { found, tracked, aside }) {
     const old = entry === void 0 ? void 0 : await call2(["cat-file", "blob", entry.id]);
     if (old !== void 0 && old.exitCode !== 0) return unreadable(`git could not read attributes: ${whyFailed(old)}`);
     if (stored.value !== void 0 && stored.value.mode !== "120000" && old?.stdout.equals(stored.value.content)) continue;
-    const moved = there === void 0 ? void 0 : join4(aside, `attributes-${heldBack.length}`);
+    const moved = there === void 0 ? void 0 : join5(aside, `attributes-${heldBack.length}`);
     if (moved !== void 0) await rename2(full, moved);
-    if (old !== void 0) await writeFile3(full, old.stdout);
+    if (old !== void 0) await writeFile2(full, old.stdout);
     heldBack.push({ path, aside: moved, stored: stored.value });
   }
   return ok(heldBack);
@@ -42305,8 +42292,8 @@ var PLACEHOLDERS = [
 async function removePlaceholders(repo, tracked) {
   for (const name of PLACEHOLDERS) {
     if (!await hasRealFolder(repo, Buffer.from(name))) continue;
-    const found = await lstat5(join5(repo, name)).catch(() => void 0);
-    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm4(join5(repo, name), { force: true });
+    const found = await lstat5(join6(repo, name)).catch(() => void 0);
+    if (found?.isFile() && found.size === 0 && !tracked.has(name)) await rm4(join6(repo, name), { force: true });
   }
 }
 
@@ -42396,11 +42383,36 @@ function decodePath(bytes) {
   }
 }
 
+// action/src/checkout/guides.ts
+import { writeFile as writeFile3 } from "node:fs/promises";
+import { join as join7 } from "node:path";
+import { performance as performance8 } from "node:perf_hooks";
+var GUIDES = ["AGENTS.md", "CLAUDE.md"];
+var MAX_GUIDE_BYTES = 48 * 1024;
+async function writeGuides(git, workspace, base) {
+  const texts = [];
+  for (const name of GUIDES) {
+    const shown = await runGit(git, {
+      args: ["cat-file", "blob", `${base}:${name}`],
+      until: performance8.now() + MINUTE_MS,
+      keepBytes: 1024 * 1024
+    });
+    const text2 = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
+    if (text2.trim() !== "" && !texts.includes(text2)) texts.push(text2);
+  }
+  if (texts.length === 0) return void 0;
+  const path = join7(workspace.given, "guide.md");
+  await writeFile3(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
+    mode: 256
+  });
+  return path;
+}
+
 // action/src/checkout/homes.ts
 import { randomBytes } from "node:crypto";
-import { chmod as chmod2, lstat as lstat6, mkdir as mkdir3, rename as rename3 } from "node:fs/promises";
-import { join as join6 } from "node:path";
-import { performance as performance7 } from "node:perf_hooks";
+import { chmod as chmod2, lstat as lstat6, mkdir as mkdir4, rename as rename3 } from "node:fs/promises";
+import { join as join8 } from "node:path";
+import { performance as performance9 } from "node:perf_hooks";
 var OWN = ["home", "tmp", "repo"];
 var COPY_MS = 5 * MINUTE_MS;
 async function keepSetUp(workspace, until) {
@@ -42415,9 +42427,9 @@ async function emptyOf(workspace, names) {
     let at = workspace.home;
     for (const part of name.split("/")) {
       await chmod2(at, 448);
-      at = join6(at, part);
+      at = join8(at, part);
       const found = await lstat6(at).catch(() => void 0);
-      if (found?.isDirectory() !== true || at === join6(workspace.home, name)) break;
+      if (found?.isDirectory() !== true || at === join8(workspace.home, name)) break;
     }
     await removeTree(at);
     if (await lstat6(at).catch(() => void 0) !== void 0)
@@ -42426,7 +42438,7 @@ async function emptyOf(workspace, names) {
   return ok(void 0);
 }
 async function whereSetUpEnded(workspace, until, work2) {
-  const aside = (name) => join6(workspace.hidden, `harness-${name}`);
+  const aside = (name) => join8(workspace.hidden, `harness-${name}`);
   for (const name of OWN) await move(workspace[name], aside(name));
   const seeded = await seed(workspace, ["home", "repo"], until);
   const done = seeded.ok ? ok(await work2()) : seeded;
@@ -42437,14 +42449,14 @@ async function whereSetUpEnded(workspace, until, work2) {
   return done;
 }
 function ofSetUp(workspace, name) {
-  return join6(workspace.hidden, `set-up-${name}`);
+  return join8(workspace.hidden, `set-up-${name}`);
 }
 async function seed(workspace, names, until) {
-  await mkdir3(workspace.tmp, { mode: 448 });
+  await mkdir4(workspace.tmp, { mode: 448 });
   for (const name of names) {
     const copied = await copy(workspace, ofSetUp(workspace, name), workspace[name], until);
     if (copied.ok) continue;
-    for (const missing of names) await mkdir3(workspace[missing], { recursive: true });
+    for (const missing of names) await mkdir4(workspace[missing], { recursive: true });
     return copied;
   }
   return ok(void 0);
@@ -42455,7 +42467,7 @@ async function copy(workspace, from, to, until) {
     args: ["-a", "--reflink=auto", "--", from, to],
     cwd: workspace.hidden,
     env: { PATH: SYSTEM_PATH, LC_ALL: "C.UTF-8" },
-    until: Math.min(until, performance7.now() + COPY_MS)
+    until: Math.min(until, performance9.now() + COPY_MS)
   });
   if (copied.exitCode === 0) return ok(void 0);
   return err(blocked("setupFailed", `What set-up left can't be copied: ${whyFailed(copied)}.`));
@@ -42465,15 +42477,15 @@ async function move(from, to) {
   await rename3(from, to);
 }
 async function drop(workspace, name) {
-  const gone = join6(workspace.hidden, `gone-${randomBytes(6).toString("hex")}`);
+  const gone = join8(workspace.hidden, `gone-${randomBytes(6).toString("hex")}`);
   await move(workspace[name], gone);
   await removeTree(gone);
 }
 
 // action/src/checks/detect.ts
 import { access as access4 } from "node:fs/promises";
-import { join as join7 } from "node:path";
-import { performance as performance8 } from "node:perf_hooks";
+import { join as join9 } from "node:path";
+import { performance as performance10 } from "node:perf_hooks";
 var READ = ["package.json", "pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini", "go.mod", "Cargo.toml", "Makefile"];
 var TOOLS = ["npm", "pnpm", "yarn", "bun", "pytest", "go", "cargo", "make"];
 var INSTALLED = ["node_modules", ".venv/bin/pytest", "vendor", "~/go/pkg/mod", "~/.cargo/registry"];
@@ -42516,7 +42528,7 @@ function ofMake({ texts, tools }) {
 }
 var MAX_FILE_BYTES = 1024 * 1024;
 async function readShown(git, workspace, base) {
-  const until = performance8.now() + MINUTE_MS;
+  const until = performance10.now() + MINUTE_MS;
   const listed2 = await runGit(git, { args: ["ls-tree", "--name-only", "-z", base], until });
   if (listed2.exitCode !== 0) return err(blocked("setupFailed", `The files of ${base} can't be listed: ${whyFailed(listed2)}.`));
   const names = new Set(listed2.stdout.toString("utf8").split("\0"));
@@ -42525,7 +42537,7 @@ async function readShown(git, workspace, base) {
     const shown = await runGit(git, { args: ["cat-file", "blob", `${base}:${name}`], until, keepBytes: MAX_FILE_BYTES });
     if (shown.exitCode === 0) texts[name] = shown.stdout.toString("utf8");
   }
-  const isThere = (path) => access4(path.startsWith("~/") ? join7(workspace.home, path.slice(2)) : join7(workspace.repo, path)).then(
+  const isThere = (path) => access4(path.startsWith("~/") ? join9(workspace.home, path.slice(2)) : join9(workspace.repo, path)).then(
     () => true,
     () => false
   );
@@ -42542,7 +42554,20 @@ async function those(all, test) {
 }
 
 // action/src/checks/verify.ts
-import { performance as performance9 } from "node:perf_hooks";
+import { performance as performance11 } from "node:perf_hooks";
+
+// action/src/checks/command.ts
+var MAX_PROCESSES = 4096;
+function bounded(line) {
+  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
+  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null
+${line}`, most };
+}
+function toLog(ended, { repo, home }) {
+  const text2 = `${ended.stdout.toString("utf8")}
+${ended.stderr}`.trim();
+  return text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
+}
 
 // action/src/checks/failing-log.ts
 import { stripVTControlCharacters } from "node:util";
@@ -42606,42 +42631,22 @@ function failuresIn(log) {
 }
 
 // action/src/checks/verify.ts
-var SETUP_LIMIT_MS = 15 * MINUTE_MS;
 var VERIFY_LIMIT_MS = 15 * MINUTE_MS;
 var BASELINE_LIMIT_MS = 10 * MINUTE_MS;
 var RERUN_LIMIT_MS = 2 * MINUTE_MS;
-var MAX_PROCESSES = 4096;
 var KEEP_BYTES2 = 1024 * 1024;
-async function runSetup(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance9.now() + SETUP_LIMIT_MS);
-  for (const line of commands) {
-    const ended = await place.sandbox.run({
-      ...bounded(line),
-      reach: { to: "registries" },
-      ...limits2,
-      until,
-      keepBytes: 64 * 1024
-    });
-    if (ended.exitCode === 0 && !ended.killed) continue;
-    const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
-    const said = cutFront(toLog(ended, place.workspace), 1500);
-    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
-${said}`));
-  }
-  return ok(void 0);
-}
 async function runBaseline(place, commands, limits2) {
-  const until = Math.min(limits2.until, performance9.now() + BASELINE_LIMIT_MS);
+  const until = Math.min(limits2.until, performance11.now() + BASELINE_LIMIT_MS);
   const runs = /* @__PURE__ */ new Map();
   for (const line of commands) {
-    if (performance9.now() >= until) break;
+    if (performance11.now() >= until) break;
     const ran = await runCheck(place, line, { ...limits2, until });
     if (ran.exitCode !== null) runs.set(line, ran);
   }
   return runs;
 }
 async function runVerification(place, commands, baseline, limits2) {
-  const within = { ...limits2, until: Math.min(limits2.until, performance9.now() + VERIFY_LIMIT_MS) };
+  const within = { ...limits2, until: Math.min(limits2.until, performance11.now() + VERIFY_LIMIT_MS) };
   const results = [];
   for (const command of commands) {
     const ran = await runCheck(place, command, within);
@@ -42670,16 +42675,6 @@ function isWorthRerunning({ exitCode, ms }) {
 async function runCheck(place, line, limits2) {
   const ended = await place.sandbox.run({ ...bounded(line), reach: { to: "nothing" }, ...limits2, keepBytes: KEEP_BYTES2 });
   return { exitCode: ended.killed ? null : ended.exitCode ?? 128, log: toLog(ended, place.workspace), ms: ended.ms };
-}
-function bounded(line) {
-  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
-  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null
-${line}`, most };
-}
-function toLog(ended, { repo, home }) {
-  const text2 = `${ended.stdout.toString("utf8")}
-${ended.stderr}`.trim();
-  return text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
 }
 
 // action/src/checks/checks.ts
@@ -42717,6 +42712,28 @@ function expectedOf({ checks, baseline }) {
     mustPass: checks.commands.filter((command) => !fails(command)),
     failing: checks.commands.filter(fails)
   };
+}
+
+// action/src/checks/set-up.ts
+import { performance as performance12 } from "node:perf_hooks";
+var SETUP_LIMIT_MS = 15 * MINUTE_MS;
+async function runSetup(place, commands, limits2) {
+  const until = Math.min(limits2.until, performance12.now() + SETUP_LIMIT_MS);
+  for (const line of commands) {
+    const ended = await place.sandbox.run({
+      ...bounded(line),
+      reach: { to: "registries" },
+      ...limits2,
+      until,
+      keepBytes: 64 * 1024
+    });
+    if (ended.exitCode === 0 && !ended.killed) continue;
+    const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
+    const said = cutFront(toLog(ended, place.workspace), 1500);
+    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
+${said}`));
+  }
+  return ok(void 0);
 }
 
 // action/src/gateway/usage.ts
@@ -42770,7 +42787,7 @@ function add(a, b) {
 }
 
 // action/src/gateway/credential.ts
-import { performance as performance10 } from "node:perf_hooks";
+import { performance as performance13 } from "node:perf_hooks";
 function makeCredential(settings) {
   if (settings.auth === "workload-identity")
     return { place: placeOf(settings.upstream), show: keepFresh(() => exchange(settings)) };
@@ -42794,7 +42811,7 @@ function keepFresh(ask) {
   let asked;
   let until = 0;
   return async () => {
-    if (asked === void 0 || performance10.now() >= until) {
+    if (asked === void 0 || performance13.now() >= until) {
       until = Infinity;
       asked = ask();
     }
@@ -42802,7 +42819,7 @@ function keepFresh(ask) {
     const answer2 = await mine;
     if (mine !== asked) return answer2;
     if (!answer2.ok) asked = void 0;
-    else if (until === Infinity) until = performance10.now() + Math.max(0, answer2.value.goodForMs - RENEW_BEFORE_MS);
+    else if (until === Infinity) until = performance13.now() + Math.max(0, answer2.value.goodForMs - RENEW_BEFORE_MS);
     return answer2;
   };
 }
@@ -42888,7 +42905,15 @@ async function callJson(dispatcher, { method, url: url2, headers, body }) {
 // action/src/gateway/gateway.ts
 var import_undici5 = __toESM(require_undici(), 1);
 import { createServer } from "node:http";
-import { performance as performance13 } from "node:perf_hooks";
+import { performance as performance16 } from "node:perf_hooks";
+
+// action/src/gateway/refusal.ts
+var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
+var NEVER_AGAIN = { "x-should-retry": "false" };
+function refuse({ wire }, response, [status, type, message, retry = NEVER_AGAIN]) {
+  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
+  response.end(JSON.stringify(wire.refusal(type, message)));
+}
 
 // action/src/gateway/body.ts
 var MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -42931,17 +42956,6 @@ async function unread(request) {
 function stay(request) {
   return request.iterator({ destroyOnReturn: false });
 }
-var MAX_ERROR_BYTES = 64 * 1024;
-async function readHead(answered) {
-  const chunks = [];
-  let left = MAX_ERROR_BYTES;
-  await answered.read((chunk) => {
-    if (left > 0) chunks.push(chunk.subarray(0, left));
-    left -= chunk.length;
-  });
-  return Buffer.concat(chunks).toString("utf8");
-}
-var RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
 var TOO_LARGE2 = [413, "request_too_large", "the body is too large"];
 
 // action/src/gateway/headers.ts
@@ -43027,7 +43041,7 @@ function makeJsonMeter(usageOf3) {
 }
 
 // action/src/gateway/observer.ts
-import { performance as performance11 } from "node:perf_hooks";
+import { performance as performance14 } from "node:perf_hooks";
 
 // src/core/wire/limits.ts
 var CLAIMS = [
@@ -43356,7 +43370,7 @@ function toHeaders(given) {
 }
 
 // action/src/gateway/observer.ts
-var CLOCKS = { monotonic: () => performance11.now(), wall: () => Date.now() };
+var CLOCKS = { monotonic: () => performance14.now(), wall: () => Date.now() };
 var STALE_MS = 5 * MINUTE_MS;
 function makeObserver(model, { monotonic, wall } = CLOCKS) {
   const readings = /* @__PURE__ */ new Map();
@@ -43410,7 +43424,7 @@ function later(span2, ms) {
 
 // action/src/gateway/upstream.ts
 var import_undici4 = __toESM(require_undici(), 1);
-import { performance as performance12 } from "node:perf_hooks";
+import { performance as performance15 } from "node:perf_hooks";
 import { setTimeout as sleep4 } from "node:timers/promises";
 
 // action/src/gateway/call.ts
@@ -43457,6 +43471,16 @@ function call(dispatcher, { gone, onBegun, ...options }) {
     onResponseError: (_, cause) => fail2(cause)
   });
   return answered.promise;
+}
+var MAX_ERROR_BYTES = 64 * 1024;
+async function readHead(answered) {
+  const chunks = [];
+  let left = MAX_ERROR_BYTES;
+  await answered.read((chunk) => {
+    if (left > 0) chunks.push(chunk.subarray(0, left));
+    left -= chunk.length;
+  });
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 // action/src/gateway/upstream.ts
@@ -43515,7 +43539,7 @@ async function answerOf(state, sending) {
     const refused = { status, headers, said };
     if (isForGood(signal)) state.refusal = refused;
     const pauseMs = pauseAfter(tries, status, signal);
-    if (pauseMs === void 0 || performance12.now() + pauseMs > state.deadline) return refused;
+    if (pauseMs === void 0 || performance15.now() + pauseMs > state.deadline) return refused;
     const over = AbortSignal.any([sending.gone, state.stopping]);
     await sleep4(pauseMs, void 0, { signal: over }).catch(() => {
     });
@@ -43642,7 +43666,7 @@ async function answer(state, request, response) {
 }
 function whyClosed(state) {
   if (!state.open || state.stopping.aborted) return [403, "not_open", "no model calls in this phase"];
-  if (performance13.now() < state.deadline) return void 0;
+  if (performance16.now() < state.deadline) return void 0;
   state.refusedForTime = true;
   return [403, "deadline_passed", "the lease's time is over"];
 }
@@ -43727,18 +43751,13 @@ function passRefusal(state, response, { status, headers, said }) {
   response.writeHead(status, { ...passedOn(headers), ...wait, "x-should-retry": "false" });
   response.end(said);
 }
-var NEVER_AGAIN = { "x-should-retry": "false" };
-function refuse({ wire }, response, [status, type, message, retry = NEVER_AGAIN]) {
-  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
-  response.end(JSON.stringify(wire.refusal(type, message)));
-}
 
 // action/src/tools.ts
 import { createHash, hash as digest, randomBytes as randomBytes2 } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import { access as access5, constants as constants5, copyFile as copyFile2, mkdir as mkdir4, open as open3, readdir as readdir5, readlink as readlink3, rename as rename4, rm as rm5 } from "node:fs/promises";
-import { dirname as dirname2, join as join8 } from "node:path";
-import { performance as performance14 } from "node:perf_hooks";
+import { access as access5, constants as constants5, copyFile as copyFile2, mkdir as mkdir5, open as open3, readdir as readdir5, readlink as readlink3, rename as rename4, rm as rm5 } from "node:fs/promises";
+import { dirname as dirname2, join as join10 } from "node:path";
+import { performance as performance17 } from "node:perf_hooks";
 import { setTimeout as sleep5 } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -43769,19 +43788,19 @@ var pins_default = {
 // action/src/tools.ts
 var TOOLS2 = pins_default;
 var PLATFORM = "linux-x64";
-var LOCKS = join8(dirname2(fileURLToPath(import.meta.url)), "..", "tools");
+var LOCKS = join10(dirname2(fileURLToPath(import.meta.url)), "..", "tools");
 async function installTool(id, surroundings) {
   const { version: version2, executable, tree } = TOOLS2[id];
   const refuse3 = (detail) => err(blocked(id === "srt" ? "sandboxUnavailable" : "harnessUnavailable", detail));
   if (`${process.platform}-${process.arch}` !== PLATFORM)
     return refuse3(`${id} is pinned for ${PLATFORM}; this runner is ${process.platform}-${process.arch}.`);
-  const shelf = join8(surroundings.toolCache, "agent-pool");
-  const folder = join8(shelf, `${id}-${version2}-${PLATFORM}`);
-  const tool = { version: version2, folder, executable: join8(folder, executable) };
+  const shelf = join10(surroundings.toolCache, "agent-pool");
+  const folder = join10(shelf, `${id}-${version2}-${PLATFORM}`);
+  const tool = { version: version2, folder, executable: join10(folder, executable) };
   try {
-    await mkdir4(shelf, { recursive: true });
+    await mkdir5(shelf, { recursive: true });
     if (await isIntact(folder, tree)) return ok(tool);
-    const fresh = join8(shelf, `.${id}-${randomBytes2(6).toString("hex")}`);
+    const fresh = join10(shelf, `.${id}-${randomBytes2(6).toString("hex")}`);
     try {
       const installed = await npmCi(id, fresh, surroundings);
       if (!installed.ok) return refuse3(installed.error);
@@ -43801,16 +43820,16 @@ async function installTool(id, surroundings) {
   }
 }
 async function npmCi(id, folder, surroundings) {
-  await mkdir4(folder);
-  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join8(LOCKS, id, name), join8(folder, name));
-  const home = join8(folder, ".home");
-  await mkdir4(home);
+  await mkdir5(folder);
+  for (const name of ["package.json", "package-lock.json"]) await copyFile2(join10(LOCKS, id, name), join10(folder, name));
+  const home = join10(folder, ".home");
+  await mkdir5(home);
   const ended = await run({
     file: "npm",
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
     cwd: folder,
     env: { ...surroundings.network, PATH: surroundings.path, HOME: home, LANG: "C.UTF-8", npm_config_update_notifier: "false" },
-    until: performance14.now() + 10 * MINUTE_MS
+    until: performance17.now() + 10 * MINUTE_MS
   });
   await rm5(home, { recursive: true, force: true });
   if (ended.exitCode === 0) return ok(void 0);
@@ -43836,19 +43855,19 @@ async function isIntact(folder, tree) {
   return await hashTree(folder).catch(() => void 0) === tree;
 }
 async function hashTree(folder) {
-  const root = join8(folder, "node_modules");
+  const root = join10(folder, "node_modules");
   const hash2 = createHash("sha256");
   async function add2(relative) {
-    const entries = await readdir5(join8(root, relative), { withFileTypes: true });
+    const entries = await readdir5(join10(root, relative), { withFileTypes: true });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
-      const path = join8(relative, entry.name);
+      const path = join10(relative, entry.name);
       if (path === ".bin" || path === ".package-lock.json") continue;
       if (entry.isDirectory()) await add2(path);
-      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join8(root, path))}\0`);
+      else if (entry.isSymbolicLink()) hash2.update(`link ${path}\0${await readlink3(join10(root, path))}\0`);
       else if (entry.isFile()) {
         hash2.update(`file ${path}\0`);
-        hash2.update(await hashFile(join8(root, path)));
+        hash2.update(await hashFile(join10(root, path)));
       } else hash2.update(`other ${path}\0`);
     }
   }
@@ -43909,7 +43928,7 @@ function confirmEnding(ending, facts) {
 // action/src/sandbox/sandbox.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
 import { writeFile as writeFile4 } from "node:fs/promises";
-import { delimiter as delimiter2, dirname as dirname3, join as join9 } from "node:path";
+import { delimiter as delimiter2, dirname as dirname3, join as join11 } from "node:path";
 var REGISTRIES = [
   "registry.npmjs.org",
   "registry.yarnpkg.com",
@@ -43936,7 +43955,7 @@ function makeSandbox(deps, srt) {
   return {
     kind: "srt",
     async run(command) {
-      const settings = join9(workspace.hidden, `srt-${randomBytes3(6).toString("hex")}.json`);
+      const settings = join11(workspace.hidden, `srt-${randomBytes3(6).toString("hex")}.json`);
       await writeFile4(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 384 });
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
@@ -43990,11 +44009,11 @@ function toSettings(deps, srt, { reach, hides = [] }) {
   return {
     network: { allowedDomains, deniedDomains: [], strictAllowlist: true },
     filesystem: {
-      denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join9(workspace.repo, name))])],
+      denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join11(workspace.repo, name))])],
       allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
       allowWrite: [workspace.repo, workspace.home, workspace.tmp],
       // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
-      denyWrite: [join9(workspace.repo, ".git"), join9(workspace.repo, ".github")]
+      denyWrite: [join11(workspace.repo, ".git"), join11(workspace.repo, ".github")]
     }
   };
 }
@@ -44129,7 +44148,7 @@ function withoutFence(text2, fence) {
 }
 
 // action/src/job/repair.ts
-import { performance as performance15 } from "node:perf_hooks";
+import { performance as performance18 } from "node:perf_hooks";
 var MIN_REPAIR_MS = MINUTE_MS;
 async function workAndRepair(steps, begun, bounds, log) {
   const { signal } = bounds;
@@ -44141,7 +44160,7 @@ async function workAndRepair(steps, begun, bounds, log) {
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
     const turnsLeft = bounds.maxTurns - (ending.turns ?? 0);
-    const isTime = performance15.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
+    const isTime = performance18.now() + MIN_REPAIR_MS < bounds.until && !signal.aborted;
     if (ending.kind !== "completed" || turnsLeft <= 0 || !isTime || steps.isBudgetSpent()) break;
     const { failure: failure2 } = verified;
     if (failure2 === void 0 || couldNotStart(failure2.exitCode)) break;
@@ -44411,14 +44430,14 @@ function toOutcome(deps, done) {
     checks,
     verification,
     changes,
-    ms: Math.round(performance16.now() - deps.claimedAt)
+    ms: Math.round(performance19.now() - deps.claimedAt)
   };
 }
 
 // action/src/job/outbox.ts
 import { createHash as createHash2, generateKeyPairSync } from "node:crypto";
-import { mkdir as mkdir5, readFile as readFile3, rename as rename5, rm as rm6, writeFile as writeFile5 } from "node:fs/promises";
-import { dirname as dirname4, join as join10 } from "node:path";
+import { mkdir as mkdir6, readFile as readFile3, rename as rename5, rm as rm6, writeFile as writeFile5 } from "node:fs/promises";
+import { dirname as dirname4, join as join12 } from "node:path";
 
 // src/core/wire/sealed.ts
 import {
@@ -44470,8 +44489,8 @@ var Kept = external_exports.strictObject({
   sealed: external_exports.string().optional()
 });
 function makeOutbox(temp, { appUrl, attempt }, { runToken, outcomeKey }) {
-  const path = join10(temp, `agent-pool-${attempt}.json`);
-  const sealed = outcomeKey === null ? void 0 : join10(temp, `agent-pool-${attempt}`, SEALED_OUTCOME.file);
+  const path = join12(temp, `agent-pool-${attempt}.json`);
+  const sealed = outcomeKey === null ? void 0 : join12(temp, `agent-pool-${attempt}`, SEALED_OUTCOME.file);
   let last = Promise.resolve();
   const next = (write) => last = last.catch(() => {
   }).then(write);
@@ -44497,7 +44516,7 @@ function makeKeys() {
 }
 async function replace2(path, content) {
   const fresh = `${path}.new`;
-  await mkdir5(dirname4(path), { recursive: true });
+  await mkdir6(dirname4(path), { recursive: true });
   await writeFile5(fresh, content, { mode: 384 });
   await rename5(fresh, path);
 }
@@ -45057,9 +45076,9 @@ var WIRES = {
 
 // action/src/sandbox/other-user.ts
 import { randomBytes as randomBytes6 } from "node:crypto";
-import { access as access6, chmod as chmod3, lstat as lstat7, mkdir as mkdir6, readFile as readFile4, rename as rename6, rm as rm7, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
-import { dirname as dirname5, join as join11 } from "node:path";
-import { performance as performance17 } from "node:perf_hooks";
+import { access as access6, chmod as chmod3, lstat as lstat7, mkdir as mkdir7, readFile as readFile4, rename as rename6, rm as rm7, rmdir as rmdir2, writeFile as writeFile6 } from "node:fs/promises";
+import { dirname as dirname5, join as join13 } from "node:path";
+import { performance as performance20 } from "node:perf_hooks";
 import { setTimeout as sleep6 } from "node:timers/promises";
 
 // action/src/sandbox/registry-proxy.ts
@@ -45100,7 +45119,7 @@ var SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin";
 var PREFIX = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
 var asRoot = (...words) => {
   const [file2 = "", ...args] = [...PREFIX, ...words];
-  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance17.now() + 5 * MINUTE_MS });
+  return run({ file: file2, args, cwd: "/", env: { PATH: SYSTEM, LC_ALL: "C" }, until: performance20.now() + 5 * MINUTE_MS });
 };
 async function must(...words) {
   const ended = await asRoot(...words);
@@ -45121,7 +45140,7 @@ async function makeOtherUser(deps, srt) {
     await removeUser(who);
     return closed;
   }
-  const filter = join11(dirname5(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
+  const filter = join13(dirname5(srt.executable), "../vendor/seccomp/x64/apply-seccomp");
   const filtered = (await asRoot(filter, "/bin/true")).exitCode === 0 ? [filter] : [];
   const [file2, ...args] = [...PREFIX, ...filtered, ...asUser(who), "env", "-i", "/bin/bash"];
   const sandbox = {
@@ -45136,7 +45155,7 @@ async function makeOtherUser(deps, srt) {
   const unread2 = await sandbox.run({
     line: [process.execPath, srt.executable].map((it) => `[ -r ${quote(it)} ] || echo ${quote(it)}`).join("; "),
     reach: { to: "nothing" },
-    until: performance17.now() + MINUTE_MS
+    until: performance20.now() + MINUTE_MS
   });
   if (unread2.exitCode === 0 && unread2.stdout.length === 0) return ok(sandbox);
   await sandbox[Symbol.asyncDispose]();
@@ -45157,7 +45176,7 @@ async function runAs(deps, who, shell, command) {
     const _hidden = __using(_stack, await hide2(workspace, command.hides ?? []), true);
     const _lent = __using(_stack, await handOver(workspace, who), true);
     const gate = __using(_stack, await openGate(command.reach, who), true);
-    const script = join11(workspace.given, `command-${randomBytes6(6).toString("hex")}.sh`);
+    const script = join13(workspace.given, `command-${randomBytes6(6).toString("hex")}.sh`);
     const env = { ...baseEnv(deps, command), TMPDIR: workspace.tmp, ...gate.env, ...TRUST_CHECKOUT };
     const lines = [
       ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
@@ -45193,11 +45212,11 @@ async function reap(who) {
   }
 }
 async function hide2(workspace, names) {
-  const aside = join11(workspace.hidden, `unseen-${randomBytes6(6).toString("hex")}`);
-  await mkdir6(aside);
+  const aside = join13(workspace.hidden, `unseen-${randomBytes6(6).toString("hex")}`);
+  await mkdir7(aside);
   const moved = [];
   for (const [at, name] of names.entries()) {
-    const [path, kept] = [join11(workspace.repo, name), join11(aside, `${at}`)];
+    const [path, kept] = [join13(workspace.repo, name), join13(aside, `${at}`)];
     const found = await lstat7(path).catch((cause) => {
       if (cause.code !== "ENOENT") throw cause;
     });
@@ -45218,8 +45237,8 @@ async function hide2(workspace, names) {
 }
 async function handOver(workspace, who) {
   const { repo, home, tmp, given } = workspace;
-  const own2 = [join11(repo, ".git"), join11(repo, ".github")];
-  const github = await mkdir6(own2[1] ?? "").then(() => own2[1], () => void 0);
+  const own2 = [join13(repo, ".git"), join13(repo, ".github")];
+  const github = await mkdir7(own2[1] ?? "").then(() => own2[1], () => void 0);
   const ours = `${process.getuid?.()}:${process.getgid?.()}`;
   const theirs = `${who.uid}:${who.gid}`;
   await must("chgrp", `${who.gid}`, dirname5(repo), repo);
@@ -45278,16 +45297,16 @@ async function openGate(reach, who) {
 // action/src/sandbox/proof.ts
 import { createHash as createHash3, randomBytes as randomBytes7 } from "node:crypto";
 import { existsSync as existsSync2 } from "node:fs";
-import { mkdir as mkdir7, readFile as readFile5, rm as rm8, writeFile as writeFile7 } from "node:fs/promises";
+import { mkdir as mkdir8, readFile as readFile5, rm as rm8, writeFile as writeFile7 } from "node:fs/promises";
 import { createServer as createServer3 } from "node:http";
 import { homedir } from "node:os";
-import { dirname as dirname6, join as join12 } from "node:path";
-import { performance as performance18 } from "node:perf_hooks";
+import { dirname as dirname6, join as join14 } from "node:path";
+import { performance as performance21 } from "node:perf_hooks";
 async function proveSandbox(sandbox, deps) {
   var _stack = [];
   try {
     const { workspace, surroundings } = deps;
-    const canary = join12(workspace.hidden, "canary");
+    const canary = join14(workspace.hidden, "canary");
     await writeFile7(canary, "canary", { mode: 420 });
     const allowed = __using(_stack, await listen(), true);
     const other = __using(_stack, await listen(), true);
@@ -45302,7 +45321,7 @@ async function proveSandbox(sandbox, deps) {
       "/etc",
       "/usr/local/bin"
     ]);
-    const outside = [...folders].map((folder) => join12(folder, mark));
+    const outside = [...folders].map((folder) => join14(folder, mark));
     const facts = {
       gateway: allowed.address,
       others: [other.address, ...other6 === void 0 ? [] : [other6.address]],
@@ -45310,7 +45329,7 @@ async function proveSandbox(sandbox, deps) {
       outside,
       git: git.path,
       sockets: await knownSockets(),
-      credentials: surroundings.hidden.map((it) => join12(it, ".credentials")),
+      credentials: surroundings.hidden.map((it) => join14(it, ".credentials")),
       ...await ownProcess()
     };
     const ended = await sandbox.run({
@@ -45319,7 +45338,7 @@ async function proveSandbox(sandbox, deps) {
 ${PROBE}`,
       env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
       reach: { to: "gateway", address: allowed.address },
-      until: performance18.now() + 30 * SECOND_MS
+      until: performance21.now() + 30 * SECOND_MS
     });
     const written = outside.filter((path) => existsSync2(path));
     for (const path of written) await rm8(path, { force: true }).catch(() => {
@@ -45416,17 +45435,17 @@ async function ownProcess() {
 async function knownSockets() {
   const table = await readFile5("/proc/net/unix", "latin1").catch(() => "");
   const rows = [...table.matchAll(/^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ ([/@].*)$/gm)];
-  const until = performance18.now() + 10 * SECOND_MS;
+  const until = performance21.now() + 10 * SECOND_MS;
   const args = ["/run", "/tmp", "-maxdepth", "3", "-type", "s", "-print0"];
   const files = await run({ file: "find", args, cwd: "/", env: { PATH: SYSTEM_PATH }, until });
   const paths = files.stdout.toString("utf8").split("\0").filter((it) => it !== "");
   return [.../* @__PURE__ */ new Set([...rows.map(([, path = ""]) => path.replace(/^@/, "\0")), ...paths])];
 }
 async function makeGitFolder(repo) {
-  const path = join12(repo, ".git");
-  const made = await mkdir7(join12(path, "hooks"), { recursive: true });
-  if (made === path) await writeFile7(join12(path, "config"), "");
-  const touched = [join12(path, "commondir"), `${path}-moved`];
+  const path = join14(repo, ".git");
+  const made = await mkdir8(join14(path, "hooks"), { recursive: true });
+  if (made === path) await writeFile7(join14(path, "config"), "");
+  const touched = [join14(path, "commondir"), `${path}-moved`];
   return {
     path,
     isTouched: () => touched.some((it) => existsSync2(it)),
@@ -45839,11 +45858,11 @@ var ENDED_EARLY = blocked(
 var CANCELLED = blocked("internal", "The job was cancelled, and what it had done could not be read in the time that was left.");
 async function runClaimed(run2) {
   const { inputs, client, claim: claim3, claimedAt, log } = run2;
-  const phases = makePhases(() => performance19.now(), claimedAt);
+  const phases = makePhases(() => performance22.now(), claimedAt);
   let gateway;
   const soFar = () => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance19.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance22.now() - claimedAt) };
   };
   const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim3);
   const keepSoFar = () => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
@@ -45940,7 +45959,7 @@ async function claim2(inputs, dispatcher) {
     return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
   }
   const answer2 = await client.claim(token);
-  const claimedAt = performance20.now();
+  const claimedAt = performance23.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import * as core from "@actions/core";
 import { type Dispatcher, EnvHttpProxyAgent } from "undici";
-import { makeWorkspace } from "#action/checkout/workspace.ts";
+import { makeWorkspace } from "#action/runner/workspace.ts";
 import { messageOf } from "#action/runner/failure.ts";
 import { type Inputs, readInputs } from "#action/runner/inputs.ts";
 import { makeLog } from "#action/runner/log.ts";

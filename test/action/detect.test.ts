@@ -3,7 +3,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { detectChecks, readShown, type Shown } from "../../action/src/checks/detect.ts";
-import { makeWorkspace } from "../../action/src/checkout/workspace.ts";
+import { makeWorkspace } from "../../action/src/runner/workspace.ts";
 import { testSurroundings } from "./kit/tool-cache.ts";
 
 const ALL_TOOLS = ["npm", "pnpm", "yarn", "bun", "pytest", "go", "cargo", "make"];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { emptyOf, keepSetUp, whereSetUpEnded } from "../../action/src/checkout/homes.ts";
 import { makeBareRunner, type Sandbox } from "../../action/src/sandbox/sandbox.ts";
-import { makeWorkspace, type Workspace } from "../../action/src/checkout/workspace.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/runner/workspace.ts";
 import { containing } from "./kit/matchers.ts";
 import { put } from "./kit/checkout.ts";
 import { testSurroundings } from "./kit/tool-cache.ts";

@@ -12,7 +12,7 @@ import type { Inputs } from "../../action/src/runner/inputs.ts";
 import { makeOtherUser, type OtherUser } from "../../action/src/sandbox/other-user.ts";
 import { prepare } from "../../action/src/job/prepare.ts";
 import type { Reach, SandboxedCommand } from "../../action/src/sandbox/sandbox.ts";
-import { makeWorkspace, type Workspace } from "../../action/src/checkout/workspace.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/runner/workspace.ts";
 import { asRoot } from "./kit/as-root.ts";
 import { toText } from "./kit/checkout.ts";
 import { containing } from "./kit/matchers.ts";

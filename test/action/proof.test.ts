@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { makeOtherUser } from "../../action/src/sandbox/other-user.ts";
 import { proveSandbox } from "../../action/src/sandbox/proof.ts";
 import { makeBareRunner, makeSandbox, type SandboxDeps, type SandboxedCommand } from "../../action/src/sandbox/sandbox.ts";
-import { makeWorkspace } from "../../action/src/checkout/workspace.ts";
+import { makeWorkspace } from "../../action/src/runner/workspace.ts";
 import { asRoot } from "./kit/as-root.ts";
 import { containing } from "./kit/matchers.ts";
 import { installed, requireSandbox, testSurroundings } from "./kit/tool-cache.ts";

@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeSandbox, type Reach, type Sandbox, type SandboxDeps } from "../../action/src/sandbox/sandbox.ts";
-import { makeWorkspace, type Workspace } from "../../action/src/checkout/workspace.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/runner/workspace.ts";
 import { installed, requireSandbox, testSurroundings } from "./kit/tool-cache.ts";
 
 const NOTHING: Reach = { to: "nothing" };

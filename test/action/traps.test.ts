@@ -8,7 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest
 import { proveSandbox } from "../../action/src/sandbox/proof.ts";
 import { makeBareRunner, makeSandbox, type Reach, type Sandbox, type SandboxDeps } from "../../action/src/sandbox/sandbox.ts";
 import type { Tool } from "../../action/src/tools.ts";
-import { makeWorkspace } from "../../action/src/checkout/workspace.ts";
+import { makeWorkspace } from "../../action/src/runner/workspace.ts";
 import { asRoot } from "./kit/as-root.ts";
 import { type Checkout, checkOut } from "./kit/checkout.ts";
 import { containing } from "./kit/matchers.ts";

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { makeBareRunner, type Sandbox } from "../../action/src/sandbox/sandbox.ts";
-import { runBaseline, runSetup, runVerification } from "../../action/src/checks/verify.ts";
-import { makeWorkspace, type Workspace } from "../../action/src/checkout/workspace.ts";
+import { runBaseline, runVerification } from "../../action/src/checks/verify.ts";
+import { runSetup } from "../../action/src/checks/set-up.ts";
+import { makeWorkspace, type Workspace } from "../../action/src/runner/workspace.ts";
 import { containing } from "./kit/matchers.ts";
 import { testSurroundings } from "./kit/tool-cache.ts";
 

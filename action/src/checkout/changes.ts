@@ -5,7 +5,7 @@ import { callWithIndex, type IndexCall } from "./git-index.ts";
 import { type Git, splitNul } from "./git.ts";
 import { splitRaw, type Tree } from "./snapshot.ts";
 import { ATTRIBUTES } from "./walk.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 
 /**
  * What a tree differs in from base, with its contents.

@@ -5,7 +5,7 @@ import type { Ended } from "#action/runner/process.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { type Git, type GitCall, runGit, splitNul } from "./git.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 
 export type IndexCall = (args: readonly string[], more?: Partial<GitCall>) => Promise<Ended>;
 

@@ -6,7 +6,7 @@ import { blocked, type Blocked, whyFailed } from "#action/runner/failure.ts";
 import { run } from "#action/runner/process.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
-import { removeTree, SYSTEM_PATH, type Workspace } from "./workspace.ts";
+import { removeTree, SYSTEM_PATH, type Workspace } from "#action/runner/workspace.ts";
 
 /**
  * What stands at HOME, TMPDIR and the checkout's place. The harness works in what set-up left, and keeps its own between its

@@ -7,7 +7,7 @@ import { callWithIndex, type IndexCall, listTree, updateIndex } from "./git-inde
 import { type Git, splitNul } from "./git.ts";
 import { putBackGitlinks, refuseRepositories, takeOutGitlinks } from "./nested.ts";
 import { hasRealFolder, walk } from "./walk.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 
 /** A git tree's id. Its objects are in the checkout's `.git`, which nothing in the sandbox can write to. */
 export type Tree = string;

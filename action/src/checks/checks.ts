@@ -1,13 +1,14 @@
 import type { Git } from "#action/checkout/git.ts";
 import { keepSetUp, whereSetUpEnded } from "#action/checkout/homes.ts";
-import type { Workspace } from "#action/checkout/workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import type { Blocked } from "#action/runner/failure.ts";
 import type { Log } from "#action/runner/log.ts";
 import type { Sandbox } from "#action/sandbox/sandbox.ts";
 import { type Checks, type Claim, couldNotStart } from "#core/wire/contract.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { detectChecks, readShown } from "./detect.ts";
-import { type Baseline, type Limits, runBaseline } from "./verify.ts";
+import { type Baseline, runBaseline } from "./verify.ts";
+import type { Limits } from "#action/runner/process.ts";
 
 type Place = { readonly git: Git; readonly sandbox: Sandbox; readonly workspace: Workspace; readonly log: Log };
 

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type Git, runGit } from "#action/checkout/git.ts";
-import type { Workspace } from "#action/checkout/workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import { blocked, type Blocked, whyFailed } from "#action/runner/failure.ts";
 import { findProgram } from "#action/runner/inputs.ts";
 import type { Detectable } from "#core/wire/contract.ts";

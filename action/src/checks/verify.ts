@@ -1,17 +1,10 @@
 import { performance } from "node:perf_hooks";
-import type { Workspace } from "#action/checkout/workspace.ts";
-import { blocked, type Blocked } from "#action/runner/failure.ts";
-import { type Most, spareMemory } from "#action/runner/family.ts";
-import type { Ended } from "#action/runner/process.ts";
-import type { Sandbox } from "#action/sandbox/sandbox.ts";
+import type { Limits } from "#action/runner/process.ts";
 import { couldNotStart, MAX_CHECK_OUTPUT, type Verification } from "#core/wire/contract.ts";
-import { err, ok, type Result } from "#core/wire/result.ts";
-import { cut, cutFront } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
+import { bounded, type Place, toLog } from "./command.ts";
 import { failuresIn, relevantPart } from "./failing-log.ts";
 
-/** Set-up is paid by the minute and has no model to wait for. */
-export const SETUP_LIMIT_MS = 15 * MINUTE_MS;
 /** All checks together, each time that they run: one that hangs leaves time for the report, and for a repair. */
 export const VERIFY_LIMIT_MS = 15 * MINUTE_MS;
 /** Before the first model call: what it can't tell in that time is unknown, and the work waits no longer for it. */
@@ -19,36 +12,8 @@ export const BASELINE_LIMIT_MS = 10 * MINUTE_MS;
 /** Running a failed check again is cheaper than a repair of what is not broken, as long as it is short. */
 const RERUN_LIMIT_MS = 2 * MINUTE_MS;
 
-/**
- * Processes and threads of a command at one time: a build of a large workspace has hundreds. The kernel refuses more at once,
- * but not to root, whose processes are counted twice a second like everyone's memory. `ulimit -v` and `-d` bound no memory
- * here: a sanitizer's shadow (`go test -race`) is terabytes of address space that is never filled.
- */
-const MAX_PROCESSES = 4_096;
 /** Output is kept up to this, of stdout: the first failure is to be found in it too. */
 const KEEP_BYTES = 1024 * 1024;
-
-export type Limits = { readonly until: number; readonly signal: AbortSignal };
-type Place = { readonly sandbox: Sandbox; readonly workspace: Workspace };
-
-/** The repository's set-up commands, with package registries open, before the first model call. Errors: setupFailed. */
-export async function runSetup(place: Place, commands: readonly string[], limits: Limits): Promise<Result<void, Blocked>> {
-  const until = Math.min(limits.until, performance.now() + SETUP_LIMIT_MS);
-  for (const line of commands) {
-    const ended = await place.sandbox.run({
-      ...bounded(line),
-      reach: { to: "registries" },
-      ...limits,
-      until,
-      keepBytes: 64 * 1024,
-    });
-    if (ended.exitCode === 0 && !ended.killed) continue;
-    const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
-    const said = cutFront(toLog(ended, place.workspace), 1_500);
-    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:\n${said}`));
-  }
-  return ok(undefined);
-}
 
 /** How one check ended. */
 type CheckRun = { readonly exitCode: number | null; readonly log: string; readonly ms: number };
@@ -120,15 +85,4 @@ function isWorthRerunning({ exitCode, ms }: CheckRun): boolean {
 async function runCheck(place: Place, line: string, limits: Limits): Promise<CheckRun> {
   const ended = await place.sandbox.run({ ...bounded(line), reach: { to: "nothing" }, ...limits, keepBytes: KEEP_BYTES });
   return { exitCode: ended.killed ? null : (ended.exitCode ?? 128), log: toLog(ended, place.workspace), ms: ended.ms };
-}
-
-function bounded(line: string): { readonly line: string; readonly most: Most } {
-  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
-  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null\n${line}`, most };
-}
-
-/** What was printed, with paths as its readers know them: where this job keeps its folders tells them nothing. */
-function toLog(ended: Ended, { repo, home }: Workspace): string {
-  const text = `${ended.stdout.toString("utf8")}\n${ended.stderr}`.trim();
-  return text.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Answered } from "./call.ts";
+import { type Refusal, RETRY_SOON } from "./refusal.ts";
 
 /** Anthropic's own limit for a request (32 MB, docs "Errors", read 2026-09-30). */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -62,21 +62,4 @@ function stay(request: IncomingMessage): AsyncIterable<Buffer> {
   return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }
 
-/** Kept of a failed answer; an error of the provider's is under 2 kB. */
-const MAX_ERROR_BYTES = 64 * 1024;
-
-/** Reads a failed answer to its end, and keeps its beginning. */
-export async function readHead(answered: Answered): Promise<string> {
-  const chunks: Buffer[] = [];
-  let left = MAX_ERROR_BYTES;
-  await answered.read((chunk) => {
-    if (left > 0) chunks.push(chunk.subarray(0, left));
-    left -= chunk.length;
-  });
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-export const RETRY_SOON = { "x-should-retry": "true", "retry-after": "1" };
-
-export type Refusal = readonly [status: number, type: string, message: string, retry?: Readonly<Record<string, string>>];
 const TOO_LARGE: Refusal = [413, "request_too_large", "the body is too large"];

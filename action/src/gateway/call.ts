@@ -65,3 +65,20 @@ export function call(dispatcher: Dispatcher, { gone, onBegun, ...options }: Call
   });
   return answered.promise;
 }
+
+/** An answer that is none, read to its end. */
+export type Refused = { readonly status: number; readonly headers: Answered["headers"]; readonly said: string };
+
+/** Kept of a failed answer; an error of the provider's is under 2 kB. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/** Reads a failed answer to its end, and keeps its beginning. */
+export async function readHead(answered: Answered): Promise<string> {
+  const chunks: Buffer[] = [];
+  let left = MAX_ERROR_BYTES;
+  await answered.read((chunk) => {
+    if (left > 0) chunks.push(chunk.subarray(0, left));
+    left -= chunk.length;
+  });
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -6,7 +6,7 @@ import { parseRecord, textOf } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
-import type { Refused } from "./upstream.ts";
+import type { Refused } from "./call.ts";
 
 /** The leased credential, as the gateway shows it to its provider. It stays in this process. */
 export type Credential = {

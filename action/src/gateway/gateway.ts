@@ -5,23 +5,14 @@ import { type Dispatcher } from "undici";
 import type { Auth, Price, Usage } from "#core/wire/contract.ts";
 import type { Observation } from "#core/wire/observation.ts";
 import { type Allowance, makeAllowance, reserve, settle, worstCase } from "./allowance.ts";
-import { type Body, type Buffered, readBody, type Refusal, release, RETRY_SOON, unread, whole } from "./body.ts";
-import type { Answered } from "./call.ts";
+import { type Body, type Buffered, readBody, release, unread, whole } from "./body.ts";
+import type { Answered, Refused } from "./call.ts";
 import type { Credential } from "./credential.ts";
 import { dummyHeader, type KeyHeader, toUpstreamHeaders } from "./headers.ts";
 import { makeJsonMeter, makeSseMeter, type Meter } from "./meter.ts";
 import { makeObserver } from "./observer.ts";
-import {
-  answerOf,
-  passedOn,
-  type ProviderError,
-  type Refused,
-  relay,
-  send,
-  type Sending,
-  toError,
-  type Upstream,
-} from "./upstream.ts";
+import { type Refusal, refuse, RETRY_SOON } from "./refusal.ts";
+import { answerOf, passedOn, type ProviderError, relay, send, type Sending, toError, type Upstream } from "./upstream.ts";
 import type { ModelCall, Wire } from "./wires/wire.ts";
 
 /**
@@ -278,16 +269,4 @@ function passRefusal(state: State, response: ServerResponse, { status, headers, 
   const wait = seconds > 0 ? { "retry-after": String(Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S)) } : {};
   response.writeHead(status, { ...passedOn(headers), ...wait, "x-should-retry": "false" });
   response.end(said);
-}
-
-const NEVER_AGAIN = { "x-should-retry": "false" };
-
-/** The gateway's own refusal, in the format of the provider's. */
-function refuse(
-  { wire }: Pick<State, "wire">,
-  response: ServerResponse,
-  [status, type, message, retry = NEVER_AGAIN]: Refusal,
-): void {
-  response.writeHead(status, { "content-type": "application/json", connection: "close", ...retry });
-  response.end(JSON.stringify(wire.refusal(type, message)));
 }

@@ -5,8 +5,7 @@ import { type Dispatcher } from "undici";
 import { parseRecord, record, textOf } from "#core/wire/json.ts";
 import type { Signal } from "#core/wire/observation.ts";
 import { cut } from "#core/wire/text.ts";
-import { readHead } from "./body.ts";
-import { type Answered, call } from "./call.ts";
+import { type Answered, call, readHead, type Refused } from "./call.ts";
 import type { Credential } from "./credential.ts";
 import type { Meter } from "./meter.ts";
 import type { Observer } from "./observer.ts";
@@ -21,9 +20,6 @@ const DROPPED_RESPONSE_HEADERS = new Set([
   "connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "content-length", "content-encoding", "set-cookie",
   "retry-after", "x-should-retry",
 ]); // prettier-ignore
-
-/** An answer that is none, read to its end. */
-export type Refused = { readonly status: number; readonly headers: Answered["headers"]; readonly said: string };
 
 /** What the provider last refused, as the gateway saw it. */
 export type ProviderError = { readonly status: number; readonly type: string; readonly message: string };

@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 import * as core from "@actions/core";
 import { type Dispatcher } from "undici";
-import { revokeToken, type Workspace } from "#action/checkout/workspace.ts";
+import { revokeToken } from "#action/checkout/fetch.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import type { Gateway } from "#action/gateway/gateway.ts";
 import { type Blocked, blocked, type SoFar, toBlocked } from "#action/runner/failure.ts";
 import type { Inputs } from "#action/runner/inputs.ts";

@@ -1,4 +1,4 @@
-import type { Workspace } from "#action/checkout/workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import { WIRES } from "#action/gateway/wires/table.ts";
 import type { Wire } from "#action/gateway/wires/wire.ts";
 import type { Harness } from "#action/harness/harness.ts";

@@ -1,7 +1,7 @@
 import type { Git } from "#action/checkout/git.ts";
 import { carryOver, takeSnapshot, type Tree } from "#action/checkout/snapshot.ts";
-import type { Workspace } from "#action/checkout/workspace.ts";
-import type { Limits } from "#action/checks/verify.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
+import type { Limits } from "#action/runner/process.ts";
 import { type Blocked, blocked } from "#action/runner/failure.ts";
 import { NODE_PROGRAM, type Sandbox } from "#action/sandbox/sandbox.ts";
 import type { Change } from "#core/wire/contract.ts";

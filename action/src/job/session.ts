@@ -1,5 +1,5 @@
-import type { Workspace } from "#action/checkout/workspace.ts";
-import type { Limits } from "#action/checks/verify.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
+import type { Limits } from "#action/runner/process.ts";
 import type { Harness } from "#action/harness/harness.ts";
 import { NODE_PROGRAM, type Sandbox } from "#action/sandbox/sandbox.ts";
 import { parseRecord } from "#core/wire/json.ts";

@@ -1,12 +1,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Dispatcher } from "undici";
 import { type Known, expectedOf } from "#action/checks/checks.ts";
-import { type Limits, runVerification, type VerificationRun } from "#action/checks/verify.ts";
+import type { Limits } from "#action/runner/process.ts";
+import { runVerification, type VerificationRun } from "#action/checks/verify.ts";
 import { readChanges } from "#action/checkout/changes.ts";
 import type { Git } from "#action/checkout/git.ts";
 import { emptyOf, whereSetUpEnded } from "#action/checkout/homes.ts";
 import { carryOver, takeSnapshot, type Tree } from "#action/checkout/snapshot.ts";
-import type { Workspace } from "#action/checkout/workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import { maxOutputTokens } from "#action/gateway/allowance.ts";
 import type { Gateway } from "#action/gateway/gateway.ts";
 import type { Session } from "#action/harness/harness.ts";

@@ -173,6 +173,9 @@ function makeTail(limit: number): { add: (chunk: Buffer) => void; read: () => Bu
   };
 }
 
+/** When a command is stopped, if it has not ended. `until` by `performance.now()`. */
+export type Limits = { readonly until: number; readonly signal: AbortSignal };
+
 /** A word of a shell command line. */
 export function quote(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -3,7 +3,7 @@ import { access, chmod, lstat, mkdir, readFile, rename, rm, rmdir, writeFile } f
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { removeTree, type Workspace } from "#action/checkout/workspace.ts";
+import { removeTree, type Workspace } from "#action/runner/workspace.ts";
 import { lastLine } from "#action/runner/failure.ts";
 import { ownedBy } from "#action/runner/family.ts";
 import { type Command, type Ended, quote, run } from "#action/runner/process.ts";

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { SYSTEM_PATH } from "#action/checkout/workspace.ts";
+import { SYSTEM_PATH } from "#action/runner/workspace.ts";
 import { run } from "#action/runner/process.ts";
 import type { SandboxKind } from "#core/wire/contract.ts";
 import { parseRecord } from "#core/wire/json.ts";

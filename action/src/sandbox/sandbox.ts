@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import type { Workspace } from "#action/checkout/workspace.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import type { Most } from "#action/runner/family.ts";
 import { findProgram, type Surroundings } from "#action/runner/inputs.ts";
 import { type Ended, run } from "#action/runner/process.ts";

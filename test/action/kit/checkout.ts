@@ -7,7 +7,7 @@ import { readChanges } from "../../../action/src/checkout/changes.ts";
 import type { Git } from "../../../action/src/checkout/git.ts";
 import { findProgram } from "../../../action/src/runner/inputs.ts";
 import { carryOver, takeSnapshot, type Tree } from "../../../action/src/checkout/snapshot.ts";
-import { makeWorkspace, type Workspace } from "../../../action/src/checkout/workspace.ts";
+import { makeWorkspace, type Workspace } from "../../../action/src/runner/workspace.ts";
 import { testSurroundings } from "./tool-cache.ts";
 
 type Files = Readonly<Record<string, string>>;

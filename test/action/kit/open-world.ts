@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { makeOtherUser } from "../../../action/src/sandbox/other-user.ts";
 import { proveSandbox } from "../../../action/src/sandbox/proof.ts";
 import { makeBareRunner, makeSandbox } from "../../../action/src/sandbox/sandbox.ts";
-import { makeWorkspace } from "../../../action/src/checkout/workspace.ts";
+import { makeWorkspace } from "../../../action/src/runner/workspace.ts";
 import { installed, testSurroundings } from "./tool-cache.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Inputs } from "../../../action/src/runner/inputs.ts";
 import { prepare } from "../../../action/src/job/prepare.ts";
-import { makeWorkspace } from "../../../action/src/checkout/workspace.ts";
+import { makeWorkspace } from "../../../action/src/runner/workspace.ts";
 import { testSurroundings } from "./tool-cache.ts";
 
 /** A program of its own, to be run with fewer rights than the tests have. Prints why there is no sandbox, or its kind. */

@@ -1,64 +1,15 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Dispatcher } from "undici";
-import { blocked, type Blocked, whyFailed, messageOf } from "#action/runner/failure.ts";
+import { blocked, type Blocked, messageOf, whyFailed } from "#action/runner/failure.ts";
 import { findProgram, isSafeUrl, type Surroundings } from "#action/runner/inputs.ts";
-import { run } from "#action/runner/process.ts";
+import type { Workspace } from "#action/runner/workspace.ts";
 import type { Claim } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { type Git, runGit } from "./git.ts";
-
-/** The run's folders. What the sandbox sees of them is decided in sandbox.ts. */
-export type Workspace = AsyncDisposable & {
-  readonly repo: string;
-  /** HOME of the harness and of the repository's commands, with TMPDIR beside it. What stands there: homes.ts. */
-  readonly home: string;
-  readonly tmp: string;
-  /** Files handed in, readable inside. */
-  readonly given: string;
-  /** Settings, git's index: never visible inside. */
-  readonly hidden: string;
-  /** srt's sockets. Under the system's temporary folder because a socket's path is limited to 107 bytes. */
-  readonly sockets: string;
-};
-
-/** Effects: makes the folders; deletes them all when disposed. */
-export async function makeWorkspace(temp: string): Promise<Workspace> {
-  await mkdir(temp, { recursive: true });
-  const root = await mkdtemp(join(temp, "agent-pool-"));
-  const sockets = await mkdtemp(join(tmpdir(), "ap-"));
-  const names = ["repo", "home", "tmp", "given", "hidden"] as const;
-  for (const name of names) await mkdir(join(root, name), { mode: 0o700 });
-  return {
-    repo: join(root, "repo"),
-    home: join(root, "home"),
-    tmp: join(root, "tmp"),
-    given: join(root, "given"),
-    hidden: join(root, "hidden"),
-    sockets,
-    async [Symbol.asyncDispose]() {
-      for (const folder of [root, sockets]) await removeTree(folder);
-    },
-  };
-}
-
-/** Where the system's own programs are. */
-export const SYSTEM_PATH = "/usr/bin:/bin";
-
-/** A command may have closed folders against deletion (Go's module cache is read-only): these are opened once. */
-export async function removeTree(folder: string): Promise<void> {
-  try {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  } catch {
-    const env = { PATH: SYSTEM_PATH };
-    await run({ file: "chmod", args: ["-R", "u+rwX", "--", folder], cwd: "/", env, until: performance.now() + MINUTE_MS });
-    await rm(folder, { recursive: true, force: true }).catch(() => {}); // the runner clears its temporary folder itself
-  }
-}
 
 export type FetchDeps = {
   readonly surroundings: Surroundings;
@@ -174,31 +125,4 @@ export async function revokeToken(
       `The token of the fetch could not be revoked (${message}), so nothing was started with it still valid.`,
     ),
   );
-}
-
-const GUIDES = ["AGENTS.md", "CLAUDE.md"] as const;
-const MAX_GUIDE_BYTES = 48 * 1024;
-
-/**
- * The repository's own instructions for agents, as they are at base, written where the sandbox can read them. The
- * harness's own loading of them is off, together with everything else a checkout could configure.
- * @returns the file's path, or undefined when base has none.
- */
-export async function writeGuides(git: Git, workspace: Workspace, base: string): Promise<string | undefined> {
-  const texts: string[] = [];
-  for (const name of GUIDES) {
-    const shown = await runGit(git, {
-      args: ["cat-file", "blob", `${base}:${name}`],
-      until: performance.now() + MINUTE_MS,
-      keepBytes: 1024 * 1024,
-    });
-    const text = shown.exitCode === 0 ? shown.stdout.subarray(0, MAX_GUIDE_BYTES).toString("utf8") : "";
-    if (text.trim() !== "" && !texts.includes(text)) texts.push(text);
-  }
-  if (texts.length === 0) return undefined;
-  const path = join(workspace.given, "guide.md");
-  await writeFile(path, ["The repository's own notes for agents, from its default branch:", ...texts].join("\n\n"), {
-    mode: 0o400,
-  });
-  return path;
 }
