@@ -41271,6 +41271,9 @@ var FATE = {
   crashed: { retryable: true, credentialFault: false },
   providerError: { retryable: true, credentialFault: false }
 };
+function isCredentialFault(kind) {
+  return FATE[kind].credentialFault;
+}
 function toReading({ said, resetsAt = null, isBadRequest = false, ...told }) {
   const { ending } = told;
   const fate = FATE[ending];
@@ -44393,7 +44396,7 @@ async function workOn(deps, git, until) {
     const changes = await readChanges(git, workspace, trees, claim3.limits);
     if (!changes.ok) return changes;
     log("change read", { files: changes.value.length });
-    const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
+    const mayMove = isCredentialFault(worked.value.ending.kind) && !stopping.aborted;
     const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : void 0;
     const facts = { ...worked.value, ...gateway.facts(), checks: known.value.checks, changes: changes.value };
     return ok({ ...toOutcome(deps, facts), ...session === void 0 ? {} : { session } });
@@ -44404,7 +44407,6 @@ async function workOn(deps, git, until) {
     _promise2 && await _promise2;
   }
 }
-var MOVES = /* @__PURE__ */ new Set(["rateLimited", "quotaExhausted", "authFailed", "billing"]);
 var NOTHING_DONE = {
   ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
   usage: NO_USAGE,

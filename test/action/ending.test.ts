@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { Ending, NO_USAGE } from "#core/wire/contract.ts";
+import { faultOf } from "#core/pool/cooldown.ts";
+import { Ending, ENDINGS, NO_USAGE } from "#core/wire/contract.ts";
 import type { Signal } from "#core/wire/observation.ts";
 import type { GatewayFacts } from "../../action/src/gateway/gateway.ts";
 import { claudeCode, readClaude } from "../../action/src/harness/claude-code.ts";
-import { toEnding, type Left } from "../../action/src/harness/reading.ts";
+import { isCredentialFault, toEnding, type Left } from "../../action/src/harness/reading.ts";
 import { confirmEnding } from "../../action/src/job/ending.ts";
 
 type Run = Left;
@@ -169,3 +170,10 @@ describe("a confirmed ending", () => {
     expect(confirmEnding(ending(kind), facts).kind).toBe(expected);
   });
 });
+
+test.each(ENDINGS)(
+  "%s is a fault of the credential's for the job, which hands over, where it is one for the pool, which moves",
+  (kind) => {
+    expect(isCredentialFault(kind)).toBe(faultOf({ ending: { kind }, observation: null }) !== null);
+  },
+);

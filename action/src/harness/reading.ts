@@ -67,6 +67,11 @@ const FATE: Record<EndingKind, { readonly retryable: boolean; readonly credentia
   providerError: { retryable: true, credentialFault: false },
 };
 
+/** Not the work's: another credential may go on with it. Pure. */
+export function isCredentialFault(kind: EndingKind): boolean {
+  return FATE[kind].credentialFault;
+}
+
 type Told = Omit<Reading, "retryable" | "credentialFault" | "detail" | "finalMessage" | "resetsAt"> & {
   /** What was said, of a failure or as the last message. */
   readonly said: string;

@@ -9,9 +9,10 @@ import { runSetup } from "#action/checks/set-up.ts";
 import { maxOutputTokens } from "#action/gateway/allowance.ts";
 import { makeCredential } from "#action/gateway/credential.ts";
 import { startGateway } from "#action/gateway/gateway.ts";
+import { isCredentialFault } from "#action/harness/reading.ts";
 import type { Blocked } from "#action/runner/failure.ts";
 import { installTool } from "#action/tools.ts";
-import { type Auth, CONTRACT_VERSION, type Ending, NO_USAGE, type Outcome, type Provider } from "#core/wire/contract.ts";
+import { type Auth, CONTRACT_VERSION, NO_USAGE, type Outcome, type Provider } from "#core/wire/contract.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { STOPPED } from "./ending.ts";
@@ -87,14 +88,11 @@ async function workOn(deps: AttemptDeps, git: Git, until: number): Promise<Resul
   const changes = await readChanges(git, workspace, trees, claim.limits);
   if (!changes.ok) return changes;
   log("change read", { files: changes.value.length });
-  const mayMove = MOVES.has(worked.value.ending.kind) && !stopping.aborted;
+  const mayMove = isCredentialFault(worked.value.ending.kind) && !stopping.aborted;
   const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : undefined;
   const facts = { ...worked.value, ...gateway.facts(), checks: known.value.checks, changes: changes.value };
   return ok({ ...toOutcome(deps, facts), ...(session === undefined ? {} : { session }) });
 }
-
-/** After these another credential may go on with the conversation. */
-const MOVES: ReadonlySet<Ending["kind"]> = new Set(["rateLimited", "quotaExhausted", "authFailed", "billing"]);
 
 type Ran = Extract<Outcome, { kind: "ran" }>;
 type Done = Pick<Ran, "ending" | "usage" | "modelCalls" | "estimated" | "observation" | "checks" | "verification" | "changes">;
