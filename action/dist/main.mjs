@@ -44062,7 +44062,7 @@ function renderPrompt(claim3, checks, fence) {
     "- Make the smallest change that resolves the issue, in the style of the code around it, with tests where the repository has them.",
     "- Leave `.github/` and git's own files alone; changes there are refused.",
     "- There is no network. Dependencies are installed already, as far as the repository's settings say so.",
-    checks.mustPass.length === 0 ? "- Run the repository's own checks before you finish." : `- Before you finish, these must succeed: ${listed(checks.mustPass)}`,
+    checks.mustPass.length === 0 ? "- Run the repository's checks before you finish." : `- Before you finish, these must succeed: ${listed(checks.mustPass)}`,
     ...checks.failing.length === 0 ? [] : [
       `- These fail already, without any change of yours. Don't mend them unless the issue asks for it: ${listed(checks.failing)}`
     ],

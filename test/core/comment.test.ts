@@ -8,7 +8,7 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
-import type { OwnChecks } from "#core/task/own-checks.ts";
+import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Change, Checks } from "#core/wire/contract.ts";
 import type { Failure } from "#core/wire/failure.ts";
@@ -88,7 +88,7 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     plan: null,
     leases: [],
     pullRequest: null,
-    ownChecks: null,
+    ciChecks: null,
   } as const;
   return { task: { ...task, ...overrides }, notice };
 }
@@ -101,13 +101,13 @@ function ended(why: JudgedReason): CommentView {
   });
 }
 
-function leftToCi(ownChecks: OwnChecks, plan = PLAN): CommentView {
+function leftToCi(ciChecks: CiChecks, plan = PLAN): CommentView {
   return view({
     state: "solved",
     plan,
     leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
     pullRequest: { number: 13, draft: true },
-    ownChecks,
+    ciChecks,
   });
 }
 
@@ -567,7 +567,7 @@ describe("foreign text", () => {
     );
   });
 
-  it("injects nothing into a comment by the names of the repository's own checks", () => {
+  it("injects nothing into a comment by the names of CI's checks", () => {
     const failed = fc.array(fc.record({ name: hostile, conclusion: hostile }), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(failed, (checks) => {

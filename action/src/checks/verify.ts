@@ -74,7 +74,7 @@ export type VerificationRun = {
 };
 
 /**
- * The repository's own checks after the work, with no network at all, up to the first that fails and did not fail so before.
+ * The checks after the work, with no network at all, up to the first that fails and did not fail so before.
  * A short one that fails is run once more on the same files: if it passes then, it is flaky, and no fault of the work's.
  */
 export async function runVerification(

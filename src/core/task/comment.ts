@@ -12,13 +12,13 @@ import type { SizeReason } from "../plan/size.ts";
 import { describeViolation } from "../change/guards.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
-import { describeBefore, describeEnd, describeOwnChecks, describeSource, describeStanding } from "./check-words.ts";
+import { describeBefore, describeEnd, describeCi, describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, standings } from "./checks.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
-import type { OwnChecks } from "./own-checks.ts";
+import type { CiChecks } from "./ci-checks.ts";
 
 /** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
 export type LeaseView = {
@@ -51,8 +51,8 @@ export type TaskView = {
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
-  /** null before the repository's own checks have ended there. */
-  readonly ownChecks: OwnChecks | null;
+  /** null before CI has ended there. */
+  readonly ciChecks: CiChecks | null;
 };
 
 /**
@@ -179,13 +179,13 @@ function countPassed({ checks, verification }: LeaseView, plan: Plan): string {
 function checkNotes(
   { verdict, checks, verification }: LeaseView,
   plan: Plan,
-  { ownChecks, pullRequest }: Pick<TaskView, "ownChecks" | "pullRequest">,
+  { ciChecks, pullRequest }: Pick<TaskView, "ciChecks" | "pullRequest">,
 ): string[] {
   if (verdict === null || checks === null) return [];
   const { verify } = plan.commands;
   const { source } = checksOf(verify, checks);
-  if (source === "ci" && ownChecks !== null && pullRequest !== null)
-    return [describeOwnChecks(ownChecks, pullRequest.number, plan.route.tier)];
+  if (source === "ci" && ciChecks !== null && pullRequest !== null)
+    return [describeCi(ciChecks, pullRequest.number, plan.route.tier)];
   const told = standings(verify, { checks, verification }).filter(
     ({ how }) => source === "detected" || how === "flaky" || how === "failedBefore",
   );
@@ -223,7 +223,7 @@ function explain(why: JudgedReason, tier: Tier | undefined): string {
       return `The harness ended with \`${why.ending}\`${why.detail === null ? "" : `: ${oneLine(why.detail, 400)}`}. Label the issue again to retry${tier === "frontier" ? "" : ", or comment `/agent use frontier`"}.`;
     case "checks-failed":
       return [
-        "The repository's own checks did not all pass on the result, so it was not published:",
+        "The repository's checks did not all pass on the result, so it was not published:",
         ...why.failed.slice(0, 10).flatMap(failedCheck),
         "",
         tier === "frontier"

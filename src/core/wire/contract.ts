@@ -254,8 +254,8 @@ export const DETECTABLE = [
 export type Detectable = (typeof DETECTABLE)[number];
 
 /**
- * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or its
- * own checks on the draft (`ci`), with none in the job.
+ * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or none
+ * in the job, because its CI on the draft decides (`ci`).
  */
 export const Checks = z.discriminatedUnion("source", [
   z.strictObject({ source: z.literal("settings"), commands: z.array(text(1_000)).min(1).max(20) }),
