@@ -32,7 +32,7 @@ export function describeStanding(standing: Standing): string {
     case "flaky":
       return `- **unreliable**: ${command} failed, then passed when it was run again on the same files`;
     case "failedBefore":
-      return `- **failed as before**: ${command} fails in the same way without this change, so it says nothing about it`;
+      return `- **failed as before**: ${command} fails without this change too, with the same exit code and, as far as its output says, no new failure, so it says little about the change`;
     case "failed":
       return `- **failed**: ${command} ${describeEnd(standing.ran.exitCode)}${describeBefore(standing.ran)}`;
     case "notRun":
