@@ -42544,7 +42544,7 @@ async function those(all, test) {
 // action/src/checks/verify.ts
 import { performance as performance9 } from "node:perf_hooks";
 
-// action/src/checks/failing-log.ts
+// src/core/wire/failing-log.ts
 import { stripVTControlCharacters } from "node:util";
 var FAILED_TEST = [
   /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
@@ -42556,12 +42556,12 @@ var FAILED_TEST = [
   /^test (\S+) \.\.\. FAILED$/,
   /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i
 ];
+var SCRIPT_FAILED = /^npm (?:error|ERR!) /;
 var FAILURE = [
   /\bpanicked at\b/,
   /^(?:E {2,}|Traceback \(most recent call last\))/,
   /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
   /^error(?:\[E\d+\])?: /,
-  /^npm (?:error|ERR!) /,
   /^panic: /
 ];
 var PASSED_TEST = [
@@ -42572,14 +42572,14 @@ var PASSED_TEST = [
   /^=== (?:RUN|PAUSE|CONT) /,
   /^test \S+ \.\.\. ok$/
 ];
-var STARTS = [...FAILED_TEST, ...FAILURE];
+var STARTS = [...FAILED_TEST, ...FAILURE, SCRIPT_FAILED];
 var LINES_BEFORE = 2;
 var LINES_AFTER = 12;
 var GAP = "\n[…]\n";
 function relevantPart(log, max) {
   const whole2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
   if (whole2.length <= max) return whole2;
-  const text2 = whole2.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
+  const text2 = whole2.split("\n").filter((line) => !isOneOf(PASSED_TEST, line)).join("\n");
   if (text2.length <= max) return text2;
   const tail = cutFront(text2, Math.floor(max / 3));
   const room = max - tail.length - 2 * GAP.length;
@@ -42587,7 +42587,7 @@ function relevantPart(log, max) {
   let first = "";
   let shown = 0;
   for (const [at, line] of lines.entries()) {
-    if (at < shown || !STARTS.some((form) => form.test(line))) continue;
+    if (at < shown || !isOneOf(STARTS, line)) continue;
     const from = Math.max(shown, at - LINES_BEFORE);
     const part = lines.slice(from, at + 1 + LINES_AFTER).join("\n");
     first += from === 0 ? part : `${from > shown ? GAP : "\n"}${part}`;
@@ -42603,6 +42603,9 @@ function failuresIn(log) {
     if (groups !== void 0) names.add(groups.slice(1).join(" ").trim());
   }
   return names;
+}
+function isOneOf(forms, line) {
+  return forms.some((form) => form.test(line));
 }
 
 // action/src/checks/verify.ts

@@ -10,7 +10,8 @@ import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import type { Change, Checks } from "#core/wire/contract.ts";
+import { MAX_CHECK_OUTPUT, type Change, type Checks } from "#core/wire/contract.ts";
+import { relevantPart } from "#core/wire/failing-log.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
@@ -414,6 +415,25 @@ describe("comment", () => {
     const text = renderComment(view({ state, pullRequest: { number: 1, draft: true } }));
 
     expect(text).toMatch(new RegExp(String.raw`^${commentMarker(TASK)}\n\n\*\*agent-pool\*\* · [a-z].+\n`));
+  });
+
+  it.each([
+    ["vitest", "the last page counts", "expected 3 to be 4"],
+    ["jest", "the last page counts", "Received: 3"],
+    ["node", "the last page counts", "3 !== 4"],
+    ["pytest", "test_the_last_page_counts", "assert 3 == 4"],
+    ["go", "TestNoItems", "integer divide by zero"],
+    ["cargo", "tests::the_last_page_counts", "left: 3"],
+  ])("names a test that failed, and why, of what the job keeps of %s's output", (runner, name, why) => {
+    const log = readFileSync(join(import.meta.dirname, `../fixtures/failing-logs/${runner}.txt`), "utf8");
+    const output = relevantPart(log, MAX_CHECK_OUTPUT);
+
+    const text = renderComment(ended({ why: "checks-failed", failed: [{ command: "test", exitCode: 1, output }] }));
+
+    const lines = text.split("\n").filter((line) => line.startsWith("  > "));
+    expect(lines.length).toBeLessThanOrEqual(8);
+    expect(lines.join("\n")).toContain(name);
+    expect(lines.join("\n")).toContain(why);
   });
 
   it("is worth an edit before the run and at the end alone", () => {

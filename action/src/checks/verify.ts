@@ -5,10 +5,10 @@ import { type Most, spareMemory } from "#action/runner/family.ts";
 import type { Ended } from "#action/runner/process.ts";
 import type { Sandbox } from "#action/sandbox/sandbox.ts";
 import { couldNotStart, MAX_CHECK_OUTPUT, type Verification } from "#core/wire/contract.ts";
+import { failuresIn, relevantPart } from "#core/wire/failing-log.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut, cutFront } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
-import { failuresIn, relevantPart } from "./failing-log.ts";
 
 /** Set-up is paid by the minute and has no model to wait for. */
 export const SETUP_LIMIT_MS = 15 * MINUTE_MS;

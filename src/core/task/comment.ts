@@ -1,5 +1,6 @@
 import type { Waiting } from "../pool/decision.ts";
 import type { Checks, EndingKind, SandboxKind, Tier, Verification } from "../wire/contract.ts";
+import { tellingLines } from "../wire/failing-log.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -193,7 +194,7 @@ function checkNotes(
   return text === "" ? [] : [text];
 }
 
-/** How many lines of a failed check's output stand in the comment: its end, where the error is. */
+/** How many lines of a failed check's output stand in the comment: where it names what failed, else its end. */
 const OUTPUT_LINES = 8;
 /** Lines that follow the error and hide it: frames of Node's and packages' own code, what Node's assertions add, lone brackets. */
 const BESIDE_THE_ERROR = [
@@ -211,7 +212,7 @@ function failedCheck({ command, exitCode, output, before }: FailedCheck): string
   const lines = output.split("\n").filter((line) => !BESIDE_THE_ERROR.some((form) => form.test(line)));
   return [
     `- ${inlineCode(command)} ${how}`,
-    ...lines.slice(-OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
+    ...tellingLines(lines, OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
   ];
 }
 
