@@ -40810,8 +40810,9 @@ var Verification = external_exports.strictObject({
   output: text(MAX_CHECK_OUTPUT),
   ms: count,
   /**
-   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, in the same way.
-   * `failedOtherwise`: it fails now, and failed there with another exit code or other failures. `unknown`: it did not end there.
+   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, with the same exit
+   * code, and no failure that its output did not name there. `failedOtherwise`: it fails now, and failed there with another
+   * exit code or other failures. `unknown`: it did not end there.
    */
   before: external_exports.enum(["passed", "failed", "failedOtherwise", "unknown"]),
   /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
@@ -42559,20 +42560,7 @@ async function those(all, test) {
 // action/src/checks/verify.ts
 import { performance as performance11 } from "node:perf_hooks";
 
-// action/src/checks/command.ts
-var MAX_PROCESSES = 4096;
-function bounded(line) {
-  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
-  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null
-${line}`, most };
-}
-function toLog(ended, { repo, home }) {
-  const text2 = `${ended.stdout.toString("utf8")}
-${ended.stderr}`.trim();
-  return text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
-}
-
-// action/src/checks/failing-log.ts
+// src/core/wire/failing-log.ts
 import { stripVTControlCharacters } from "node:util";
 var FAILED_TEST = [
   /^\s*FAIL\s+(\S.*?)(?:\s+\(?\d[\d.]*\s?m?s\)?)?$/,
@@ -42584,12 +42572,12 @@ var FAILED_TEST = [
   /^test (\S+) \.\.\. FAILED$/,
   /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i
 ];
+var SCRIPT_FAILED = /^npm (?:error|ERR!) /;
 var FAILURE = [
   /\bpanicked at\b/,
   /^(?:E {2,}|Traceback \(most recent call last\))/,
   /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
   /^error(?:\[E\d+\])?: /,
-  /^npm (?:error|ERR!) /,
   /^panic: /
 ];
 var PASSED_TEST = [
@@ -42600,14 +42588,14 @@ var PASSED_TEST = [
   /^=== (?:RUN|PAUSE|CONT) /,
   /^test \S+ \.\.\. ok$/
 ];
-var STARTS = [...FAILED_TEST, ...FAILURE];
+var STARTS = [...FAILED_TEST, ...FAILURE, SCRIPT_FAILED];
 var LINES_BEFORE = 2;
 var LINES_AFTER = 12;
 var GAP = "\n[…]\n";
 function relevantPart(log, max) {
   const whole2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
   if (whole2.length <= max) return whole2;
-  const text2 = whole2.split("\n").filter((line) => !PASSED_TEST.some((form) => form.test(line))).join("\n");
+  const text2 = whole2.split("\n").filter((line) => !isOneOf(PASSED_TEST, line)).join("\n");
   if (text2.length <= max) return text2;
   const tail = cutFront(text2, Math.floor(max / 3));
   const room = max - tail.length - 2 * GAP.length;
@@ -42615,7 +42603,7 @@ function relevantPart(log, max) {
   let first = "";
   let shown = 0;
   for (const [at, line] of lines.entries()) {
-    if (at < shown || !STARTS.some((form) => form.test(line))) continue;
+    if (at < shown || !isOneOf(STARTS, line)) continue;
     const from = Math.max(shown, at - LINES_BEFORE);
     const part = lines.slice(from, at + 1 + LINES_AFTER).join("\n");
     first += from === 0 ? part : `${from > shown ? GAP : "\n"}${part}`;
@@ -42631,6 +42619,22 @@ function failuresIn(log) {
     if (groups !== void 0) names.add(groups.slice(1).join(" ").trim());
   }
   return names;
+}
+function isOneOf(forms, line) {
+  return forms.some((form) => form.test(line));
+}
+
+// action/src/checks/command.ts
+var MAX_PROCESSES = 4096;
+function bounded(line) {
+  const most = { processes: MAX_PROCESSES, bytes: spareMemory() };
+  return { line: `ulimit -u ${String(MAX_PROCESSES)} 2>/dev/null
+${line}`, most };
+}
+function toLog(ended, { repo, home }) {
+  const text2 = `${ended.stdout.toString("utf8")}
+${ended.stderr}`.trim();
+  return text2.replaceAll(`file://${repo}`, ".").replaceAll(repo, ".").replaceAll(home, "~");
 }
 
 // action/src/checks/verify.ts
@@ -44093,7 +44097,7 @@ function renderPrompt(claim3, checks, fence) {
     "- Make the smallest change that resolves the issue, in the style of the code around it, with tests where the repository has them.",
     "- Leave `.github/` and git's own files alone; changes there are refused.",
     "- There is no network. Dependencies are installed already, as far as the repository's settings say so.",
-    checks.mustPass.length === 0 ? "- Run the repository's own checks before you finish." : `- Before you finish, these must succeed: ${listed(checks.mustPass)}`,
+    checks.mustPass.length === 0 ? "- Run the repository's checks before you finish." : `- Before you finish, these must succeed: ${listed(checks.mustPass)}`,
     ...checks.failing.length === 0 ? [] : [
       `- These fail already, without any change of yours. Don't mend them unless the issue asks for it: ${listed(checks.failing)}`
     ],

@@ -39864,8 +39864,9 @@ var Verification = external_exports.strictObject({
   output: text(MAX_CHECK_OUTPUT),
   ms: count,
   /**
-   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, in the same way.
-   * `failedOtherwise`: it fails now, and failed there with another exit code or other failures. `unknown`: it did not end there.
+   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, with the same exit
+   * code, and no failure that its output did not name there. `failedOtherwise`: it fails now, and failed there with another
+   * exit code or other failures. `unknown`: it did not end there.
    */
   before: external_exports.enum(["passed", "failed", "failedOtherwise", "unknown"]),
   /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */

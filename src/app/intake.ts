@@ -78,7 +78,7 @@ export function readDelivery(name: string, payload: unknown): DeliveryEvent | un
     if (!parsed.success) return undefined;
     const { check_suite: suite, repository, installation } = parsed.data;
     return {
-      kind: "checks-ended",
+      kind: "ci-ended",
       installation: InstallationId(installation.id),
       repository: RepositoryId(repository.id),
       commit: suite.head_sha,

@@ -70,7 +70,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
     waiting: task.waiting,
     plan: task.plan,
     pullRequest: task.pullRequest,
-    ownChecks: task.ownChecks,
+    ciChecks: task.ciChecks,
     leases: leases.map((lease, at) => {
       const { attempt, report } = lease;
       // The attempt's judgement belongs to the lease it ended with.

@@ -6,7 +6,7 @@ import type { Brief } from "#core/request/brief.ts";
 import { parseCommand } from "#core/request/command.ts";
 import { mayWrite } from "#core/request/role.ts";
 import { checksOf } from "#core/task/checks.ts";
-import { judgeOwnChecks } from "#core/task/own-checks.ts";
+import { judgeCiChecks } from "#core/task/ci-checks.ts";
 import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Claimed } from "#ports/store.ts";
@@ -36,21 +36,21 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
       await deps.store.hearRunEnded(lease.id);
       return { note: "its task was woken" };
     }
-    case "checks-ended":
-      return hearOwnChecks(deps, delivery.owner, event);
+    case "ci-ended":
+      return hearCiChecks(deps, delivery.owner, event);
     default:
       return unreachable(event);
   }
 }
 
 /**
- * One suite of checks has ended on a commit; what counts is how all of them stand now. Quick ones end before the pull request
+ * One suite of CI has ended on a commit; what counts is how all of it stands now. A quick one ends before the pull request
  * is open, so the task's state is not asked: what is kept is said with it.
  */
-async function hearOwnChecks(
+async function hearCiChecks(
   { store, github }: Deps,
   owner: OwnerId,
-  { installation, repository, commit }: Extract<DeliveryEvent, { kind: "checks-ended" }>,
+  { installation, repository, commit }: Extract<DeliveryEvent, { kind: "ci-ended" }>,
 ): Promise<Triggered> {
   const task = await store.findByCommit(owner, repository, commit);
   if (task?.plan == null) return { note: "not a commit of ours" };
@@ -59,10 +59,10 @@ async function hearOwnChecks(
     return { note: "its checks ran in the job" };
   const runs = await github.readCheckRuns({ ...task.brief, installation }, commit);
   if (!runs.ok) return { failed: runs.error };
-  const checks = judgeOwnChecks(runs.value);
-  if (checks === undefined) return { note: "nothing is known of its checks yet" };
-  await store.hearOwnChecks(task.id, checks);
-  return { note: "how its checks ended was kept" };
+  const checks = judgeCiChecks(runs.value);
+  if (checks === undefined) return { note: "nothing is known of its CI yet" };
+  await store.hearCiChecks(task.id, checks);
+  return { note: "how its CI ended was kept" };
 }
 
 /**

@@ -18,7 +18,7 @@ export type DeliveryEvent =
       readonly conclusion: string;
     }
   | {
-      readonly kind: "checks-ended";
+      readonly kind: "ci-ended";
       readonly repository: RepositoryId;
       readonly commit: string;
       readonly installation: InstallationId;

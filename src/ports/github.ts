@@ -1,6 +1,6 @@
 import type { Brief } from "#core/request/brief.ts";
 import type { Role } from "#core/request/role.ts";
-import type { CheckRun } from "#core/task/own-checks.ts";
+import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";

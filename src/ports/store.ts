@@ -26,7 +26,7 @@ import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
-import type { OwnChecks } from "#core/task/own-checks.ts";
+import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Place } from "./github.ts";
@@ -50,8 +50,8 @@ export type TaskRow = {
   readonly waiting: Waiting | null;
   readonly commit: string | null;
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
-  /** How the repository's own checks ended on that commit, as last read; null before they have. */
-  readonly ownChecks: OwnChecks | null;
+  /** How the repository's CI ended on that commit, as last read; null before it has. */
+  readonly ciChecks: CiChecks | null;
 };
 export type ClaimedTask = Claimed<TaskRow>;
 
@@ -230,7 +230,7 @@ export type Store = {
   /** The newest whose commit this is. */
   findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;
   /** In the place of what was read before; the comment says so. */
-  hearOwnChecks(task: TaskId, checks: OwnChecks): Promise<void>;
+  hearCiChecks(task: TaskId, checks: CiChecks): Promise<void>;
   /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
   advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
 

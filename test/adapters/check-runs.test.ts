@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MAX_CHECK_RUNS } from "#core/task/own-checks.ts";
+import { MAX_CHECK_RUNS } from "#core/task/ci-checks.ts";
 import type { GitHub, Place } from "#ports/github.ts";
 import { makeStage, type Stage } from "../playground/github-kit.ts";
 import { connect, placeOf } from "./kit.ts";

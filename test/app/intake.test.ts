@@ -73,10 +73,10 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a run of another workflow", "workflow_run", completed("CI")],
   ["a run whose title only holds ours", "workflow_run", completed(`x ${RUN}`)],
   ["a run that has only begun", "workflow_run", { ...completed(RUN), action: "requested" }],
-  ["checks of another branch", "check_suite", suite("main")],
-  ["checks of a branch whose name only begins as ours do", "check_suite", suite("agent-pool/issue-12-1f0c2a9b-2")],
-  ["checks of no branch", "check_suite", suite(null)],
-  ["checks that were only asked for", "check_suite", suite("agent-pool/issue-12-1f0c2a9b", "requested")],
+  ["CI of another branch", "check_suite", suite("main")],
+  ["CI of a branch whose name only begins as ours do", "check_suite", suite("agent-pool/issue-12-1f0c2a9b-2")],
+  ["CI of no branch", "check_suite", suite(null)],
+  ["CI that was only asked for", "check_suite", suite("agent-pool/issue-12-1f0c2a9b", "requested")],
 ];
 
 describe("intake", () => {
@@ -172,7 +172,7 @@ describe("intake", () => {
     const read = readDelivery("check_suite", payload);
 
     const { id } = (payload as Payload)["repository"] as Payload;
-    expect(read).toEqual({ kind: "checks-ended", installation: 5, repository: id, commit: "d".repeat(40) });
+    expect(read).toEqual({ kind: "ci-ended", installation: 5, repository: id, commit: "d".repeat(40) });
   });
 
   it("reads every example that GitHub gives, with an installation and without, and starts no work from any", () => {

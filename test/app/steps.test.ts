@@ -147,12 +147,12 @@ describe("the worker's steps", () => {
     expect(await holds()).toEqual([]);
   });
 
-  describe("told that checks have ended on a commit", () => {
+  describe("told that CI has ended on a commit", () => {
     const PASSED = { name: "test", status: "completed", conclusion: "success" };
     async function hear(github: GitHub, { owner = 10, repository = 20, commit = "d".repeat(40) } = {}): Promise<string | null> {
       const at = { installation: InstallationId(6), repository: RepositoryId(repository), commit };
       const id = DeliveryId(randomUUID());
-      await store.recordDelivery({ id, owner: OwnerId(owner), event: { kind: "checks-ended", ...at } });
+      await store.recordDelivery({ id, owner: OwnerId(owner), event: { kind: "ci-ended", ...at } });
       await settle(github);
       return (await connection.db.selectFrom("deliveries").select("note").where("id", "=", id).executeTakeFirstOrThrow()).note;
     }
@@ -179,10 +179,10 @@ describe("the worker's steps", () => {
       await passTime();
       await settle(github);
 
-      expect([before, note]).toEqual(["opening", "how its checks ended was kept"]);
+      expect([before, note]).toEqual(["opening", "how its CI ended was kept"]);
       expect(read).toEqual([[6, "web", "d".repeat(40)]]);
-      expect((await now()).task).toMatchObject({ state: "solved", ownChecks: { passed: 1, skipped: 0, failed: [] } });
-      expect(bodies.at(-1)).toContain("The repository's own checks on #2 all passed (1).");
+      expect((await now()).task).toMatchObject({ state: "solved", ciChecks: { passed: 1, skipped: 0, failed: [] } });
+      expect(bodies.at(-1)).toContain("CI on #2 passed (1 check).");
     });
 
     it("keep nothing while one runs, and what was kept before stays", async () => {
@@ -195,8 +195,8 @@ describe("the worker's steps", () => {
       const running = { name: "lint", status: "in_progress", conclusion: null };
       const note = await hear(fakeGitHub({ readCheckRuns: () => Promise.resolve(ok([PASSED, running])) }));
 
-      expect(note).toBe("nothing is known of its checks yet");
-      expect((await now()).task.ownChecks).toEqual({ passed: 1, skipped: 0, failed: [] });
+      expect(note).toBe("nothing is known of its CI yet");
+      expect((await now()).task.ciChecks).toEqual({ passed: 1, skipped: 0, failed: [] });
     });
 
     it.each([
@@ -239,7 +239,7 @@ describe("the worker's steps", () => {
       await settle(github);
 
       expect(note).toBeNull();
-      expect((await now()).task.ownChecks).toMatchObject({ passed: 1 });
+      expect((await now()).task.ciChecks).toMatchObject({ passed: 1 });
     });
   });
 

@@ -8,9 +8,10 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import { TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
-import type { OwnChecks } from "#core/task/own-checks.ts";
+import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import type { Change, Checks } from "#core/wire/contract.ts";
+import { MAX_CHECK_OUTPUT, type Change, type Checks } from "#core/wire/contract.ts";
+import { relevantPart } from "#core/wire/failing-log.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
@@ -88,7 +89,7 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     plan: null,
     leases: [],
     pullRequest: null,
-    ownChecks: null,
+    ciChecks: null,
   } as const;
   return { task: { ...task, ...overrides }, notice };
 }
@@ -101,13 +102,13 @@ function ended(why: JudgedReason): CommentView {
   });
 }
 
-function leftToCi(ownChecks: OwnChecks, plan = PLAN): CommentView {
+function leftToCi(ciChecks: CiChecks, plan = PLAN): CommentView {
   return view({
     state: "solved",
     plan,
     leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
     pullRequest: { number: 13, draft: true },
-    ownChecks,
+    ciChecks,
   });
 }
 
@@ -416,6 +417,25 @@ describe("comment", () => {
     expect(text).toMatch(new RegExp(String.raw`^${commentMarker(TASK)}\n\n\*\*agent-pool\*\* · [a-z].+\n`));
   });
 
+  it.each([
+    ["vitest", "the last page counts", "expected 3 to be 4"],
+    ["jest", "the last page counts", "Received: 3"],
+    ["node", "the last page counts", "3 !== 4"],
+    ["pytest", "test_the_last_page_counts", "assert 3 == 4"],
+    ["go", "TestNoItems", "integer divide by zero"],
+    ["cargo", "tests::the_last_page_counts", "left: 3"],
+  ])("names a test that failed, and why, of what the job keeps of %s's output", (runner, name, why) => {
+    const log = readFileSync(join(import.meta.dirname, `../fixtures/failing-logs/${runner}.txt`), "utf8");
+    const output = relevantPart(log, MAX_CHECK_OUTPUT);
+
+    const text = renderComment(ended({ why: "checks-failed", failed: [{ command: "test", exitCode: 1, output }] }));
+
+    const lines = text.split("\n").filter((line) => line.startsWith("  > "));
+    expect(lines.length).toBeLessThanOrEqual(8);
+    expect(lines.join("\n")).toContain(name);
+    expect(lines.join("\n")).toContain(why);
+  });
+
   it("is worth an edit before the run and at the end alone", () => {
     const states = TASK_STATES.filter(isWorthSaying);
 
@@ -567,7 +587,7 @@ describe("foreign text", () => {
     );
   });
 
-  it("injects nothing into a comment by the names of the repository's own checks", () => {
+  it("injects nothing into a comment by the names of CI's checks", () => {
     const failed = fc.array(fc.record({ name: hostile, conclusion: hostile }), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(failed, (checks) => {

@@ -90,7 +90,7 @@ describe("judge", () => {
     expect(judgement).toEqual(expected);
   });
 
-  it.each(CUT)("takes work cut short by %s for solved only where the repository's own checks pass", (ending) => {
+  it.each(CUT)("takes work cut short by %s for solved only where the repository's checks pass", (ending) => {
     const judgements = [
       judged(ended(ending, GOOD, [PASS])),
       judged(ended(ending, GOOD, [])),

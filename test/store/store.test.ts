@@ -388,7 +388,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect((await store.readTask(task))?.state).toBe("judging");
   });
 
-  it("finds a task by the commit it made, and has its comment say how the commit's own checks ended, the newest reading alone", async () => {
+  it("finds a task by the commit it made, and has its comment say how CI ended on it, the newest reading alone", async () => {
     const { task, lease } = await offer();
     await store.claimLease(lease.id, nextRun(), "check", "hash");
     await store.settle(lease.id, RAN, "h", SETTLED);
@@ -399,11 +399,11 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.recordComment(await claimComment(brief.issue.number), { id: 91, hash: "h" }, "dispatching");
     const unheard = await store.findByCommit(OWNER, brief.repository.id, commit);
 
-    await store.hearOwnChecks(task, { passed: 1, skipped: 0, failed: [{ name: "lint", conclusion: "failure" }] });
-    await store.hearOwnChecks(task, { passed: 2, skipped: 0, failed: [] });
+    await store.hearCiChecks(task, { passed: 1, skipped: 0, failed: [{ name: "lint", conclusion: "failure" }] });
+    await store.hearCiChecks(task, { passed: 2, skipped: 0, failed: [] });
 
-    expect(unheard).toMatchObject({ id: task, commit, ownChecks: null });
-    expect((await store.readTask(task))?.ownChecks).toEqual({ passed: 2, skipped: 0, failed: [] });
+    expect(unheard).toMatchObject({ id: task, commit, ciChecks: null });
+    expect((await store.readTask(task))?.ciChecks).toEqual({ passed: 2, skipped: 0, failed: [] });
     expect((await claimComment(brief.issue.number)).task).toBe(task);
     expect(await store.findByCommit(OwnerId(11), brief.repository.id, commit)).toBeUndefined();
     expect(await store.findByCommit(OWNER, RepositoryId(21), commit)).toBeUndefined();

@@ -1,9 +1,9 @@
 import { performance } from "node:perf_hooks";
 import type { Limits } from "#action/runner/process.ts";
 import { couldNotStart, MAX_CHECK_OUTPUT, type Verification } from "#core/wire/contract.ts";
+import { failuresIn, relevantPart } from "#core/wire/failing-log.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { bounded, type Place, toLog } from "./command.ts";
-import { failuresIn, relevantPart } from "./failing-log.ts";
 
 /** All checks together, each time that they run: one that hangs leaves time for the report, and for a repair. */
 export const VERIFY_LIMIT_MS = 15 * MINUTE_MS;
@@ -39,7 +39,7 @@ export type VerificationRun = {
 };
 
 /**
- * The repository's own checks after the work, with no network at all, up to the first that fails and did not fail so before.
+ * The checks after the work, with no network at all, up to the first that fails and did not fail so before.
  * A short one that fails is run once more on the same files: if it passes then, it is flaky, and no fault of the work's.
  */
 export async function runVerification(

@@ -17,7 +17,7 @@ export function renderPrompt(claim: Pick<Claim, "brief" | "resume">, checks: Exp
     "- Leave `.github/` and git's own files alone; changes there are refused.",
     "- There is no network. Dependencies are installed already, as far as the repository's settings say so.",
     checks.mustPass.length === 0
-      ? "- Run the repository's own checks before you finish."
+      ? "- Run the repository's checks before you finish."
       : `- Before you finish, these must succeed: ${listed(checks.mustPass)}`,
     ...(checks.failing.length === 0
       ? []
@@ -65,7 +65,7 @@ export function renderGoOn(): string {
   ].join("\n");
 }
 
-/** A repair round: what the repository's own check printed, as data too. */
+/** A repair round: what the check printed, as data too. */
 export function renderRepair({ command, exitCode, output }: Verification, fence: string): string {
   const how = exitCode === null ? "It was stopped, because it took too much time, memory or processes. " : "";
   return [

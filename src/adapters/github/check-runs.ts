@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import { MAX_CHECK_RUNS, type CheckRun } from "#core/task/own-checks.ts";
+import { MAX_CHECK_RUNS, type CheckRun } from "#core/task/ci-checks.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";

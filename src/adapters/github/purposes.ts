@@ -10,7 +10,7 @@ export function writePurpose(place: Place): Purpose {
   };
 }
 
-/** How a repository's own checks have ended. */
+/** How a repository's CI has ended: GitHub calls that checks. */
 export function checksPurpose(place: Place): Purpose {
   return {
     installation: place.installation,

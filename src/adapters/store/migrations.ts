@@ -248,9 +248,9 @@ const MIGRATIONS: Record<string, Migration> = {
           add column identity jsonb, add column session jsonb, add column outcome_keys jsonb`.execute(db);
     },
   },
-  "0003_own_checks": {
+  "0003_ci_checks": {
     async up(db) {
-      await sql`alter table tasks add column own_checks jsonb`.execute(db);
+      await sql`alter table tasks add column ci_checks jsonb`.execute(db);
       await sql`create index tasks_commit on tasks (repository_id, commit_sha) where commit_sha is not null`.execute(db);
     },
   },

@@ -12,7 +12,7 @@ import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
-import type { OwnChecks } from "#core/task/own-checks.ts";
+import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { KeyPair } from "#core/wire/sealed.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
@@ -57,7 +57,7 @@ export type Schema = {
     commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;
-    own_checks: NullableJson<OwnChecks>;
+    ci_checks: NullableJson<CiChecks>;
     queued_at: number | null;
     passed_over_at: number | null;
     /** Its place as of the last admission that could grant nothing. */

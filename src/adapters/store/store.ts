@@ -55,7 +55,7 @@ export function bindStore({ db, close }: Connection): Store {
     countPlanned: (task, owner, person, since) => tasks.countPlanned(db, task, owner, person, since),
     readTask: (task) => tasks.readTask(db, task),
     findByCommit: (owner, repository, commit) => tasks.findByCommit(db, owner, repository, commit),
-    hearOwnChecks: (task, checks) => tasks.hearOwnChecks(db, task, checks),
+    hearCiChecks: (task, checks) => tasks.hearCiChecks(db, task, checks),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
     hearRunEnded: (lease) => tasks.hearRunEnded(db, lease),
     giveConsent: (owner, credential, lender, delivery) => consents.giveConsent(db, owner, credential, lender, delivery),

@@ -4,7 +4,7 @@ import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { isWorthSaying } from "#core/task/comment.ts";
-import type { OwnChecks } from "#core/task/own-checks.ts";
+import type { CiChecks } from "#core/task/ci-checks.ts";
 import {
   ATTEMPT_TRANSITIONS,
   isTerminal,
@@ -126,7 +126,7 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     waiting: row.waiting,
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
-    ownChecks: row.own_checks,
+    ciChecks: row.ci_checks,
   };
 }
 
@@ -238,11 +238,11 @@ export async function hearRunEnded(db: Kysely<Schema>, lease: LeaseId): Promise<
   });
 }
 
-export async function hearOwnChecks(db: Kysely<Schema>, task: TaskId, checks: OwnChecks): Promise<void> {
+export async function hearCiChecks(db: Kysely<Schema>, task: TaskId, checks: CiChecks): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await tx
       .updateTable("tasks")
-      .set({ own_checks: JSON.stringify(checks) })
+      .set({ ci_checks: JSON.stringify(checks) })
       .where("id", "=", task)
       .execute();
     await wakeComments(tx, [task]);

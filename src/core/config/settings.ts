@@ -23,7 +23,7 @@ export const Settings = z.strictObject({
   setup: z.array(Command, { error: "should be a list of shell commands" }).max(10).default([]),
   /**
    * What must pass for the work to count as verified. No network. `ci`, or an empty list: nothing runs in the job, and the
-   * repository's own checks on the draft are the verifier. Without it: what the repository's files show how to run.
+   * repository's CI on the draft is the verifier. Without it: what the repository's files show how to run.
    */
   verify: z.union([z.array(Command).max(10), z.literal("ci")], { error: "should be a list of shell commands, or ci" }).optional(),
   /** How often the model is shown a check that fails after its work. */

@@ -14,7 +14,7 @@ export type Asker = {
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 
-/** The commands of the repository's settings; those that its files show how to run; or its own checks on the draft. */
+/** The commands of the repository's settings; those that its files show how to run; or its CI on the draft. */
 export type Verify = readonly string[] | "detect" | "ci";
 
 /** What was decided before anything was spent: frozen before dispatch, never changed after. */

@@ -3,7 +3,7 @@ import { couldNotStart, type Checks, type Tier, type Verification } from "../wir
 import { unreachable } from "../wire/result.ts";
 import type { Verify } from "../plan/plan.ts";
 import type { Standing } from "./checks.ts";
-import type { OwnChecks } from "./own-checks.ts";
+import type { CiChecks } from "./ci-checks.ts";
 
 /** What comment and pull request say of checks, for people who don't write code. */
 
@@ -16,8 +16,8 @@ export function describeSource(source: Checks["source"], asked: Verify): string 
       return "The repository's settings list no checks; these were found in its files:";
     case "ci":
       return asked === "detect"
-        ? "Nothing was tested yet: no check was found that could run in the job. The repository's own checks on the draft decide; to have some run before, list them under `verify` in `.github/agent-pool.yml`."
-        : "Nothing was tested yet: the repository's settings leave that to its own checks on the draft.";
+        ? "Nothing was tested yet: no check was found that could run in the job. CI on the draft decides; to have some run before, list them under `verify` in `.github/agent-pool.yml`."
+        : "Nothing was tested yet: the repository's settings leave that to its CI on the draft.";
     default:
       return unreachable(source);
   }
@@ -32,7 +32,7 @@ export function describeStanding(standing: Standing): string {
     case "flaky":
       return `- **unreliable**: ${command} failed, then passed when it was run again on the same files`;
     case "failedBefore":
-      return `- **failed as before**: ${command} fails in the same way without this change, so it says nothing about it`;
+      return `- **failed as before**: ${command} fails without this change too, with the same exit code and, as far as its output says, no new failure, so it says little about the change`;
     case "failed":
       return `- **failed**: ${command} ${describeEnd(standing.ran.exitCode)}${describeBefore(standing.ran)}`;
     case "notRun":
@@ -60,7 +60,7 @@ export function describeBefore({ exitCode, before }: Pick<Verification, "exitCod
   }[before];
 }
 
-/** How many of the repository's own checks that did not pass are named. */
+/** How many of CI's checks that did not pass are named. */
 const MAX_NAMED = 10;
 
 /** GitHub's, where they are more than a failure. */
@@ -72,13 +72,13 @@ const CONCLUSIONS: ReadonlyMap<string, string> = new Map([
   ["startup_failure", "could not start"],
 ]);
 
-/** How the repository's own checks ended on the pull request, and what to do next. */
-export function describeOwnChecks({ passed, skipped, failed }: OwnChecks, pull: number, tier: Tier): string {
-  const on = `on #${String(pull)}`;
+/** How CI ended on the pull request, and what to do next. */
+export function describeCi({ passed, skipped, failed }: CiChecks, pull: number, tier: Tier): string {
+  const on = `CI on #${String(pull)}`;
   if (failed.length > 0) {
     const more = failed.length - MAX_NAMED;
     return [
-      `Of the repository's own checks ${on}, ${String(failed.length)} of ${String(passed + failed.length)} did not pass:`,
+      `${on}: ${String(failed.length)} of ${countChecks(passed + failed.length)} did not pass:`,
       ...failed
         .slice(0, MAX_NAMED)
         .map(({ name, conclusion }) => `- **${CONCLUSIONS.get(conclusion) ?? "failed"}**: ${inlineCode(name, 120)}`),
@@ -88,7 +88,11 @@ export function describeOwnChecks({ passed, skipped, failed }: OwnChecks, pull: 
     ].join("\n");
   }
   if (passed === 0)
-    return `Nothing was tested yet: the repository's own checks ${on} were all skipped. Where they leave drafts out, mark it as ready for review.`;
+    return `Nothing was tested yet: ${on} skipped all its checks. Where it leaves drafts out, mark #${String(pull)} as ready for review.`;
   const also = skipped === 0 ? "" : `; ${String(skipped)} more ${skipped === 1 ? "was" : "were"} skipped`;
-  return `The repository's own checks ${on} all passed (${String(passed)}${also}).`;
+  return `${on} passed (${countChecks(passed)}${also}).`;
+}
+
+function countChecks(count: number): string {
+  return `${String(count)} ${count === 1 ? "check" : "checks"}`;
 }

@@ -4,8 +4,9 @@ import { couldNotStart, type Checks, type Outcome, type Verification } from "../
 type Reported = Pick<Extract<Outcome, { kind: "ran" }>, "checks" | "verification">;
 
 /**
- * How one check stands after the work. `failedBefore`: it fails as it did on the untouched checkout, which says nothing of
- * the work. What could not be started has judged nothing, before or after, and counts as failed.
+ * How one check stands after the work. `failedBefore`: it fails as it did on the untouched checkout, as far as its exit
+ * code and the failures that it names can tell, which says little of the work. What could not be started has judged nothing,
+ * before or after, and counts as failed.
  */
 export type Standing = { readonly command: string } & (
   | { readonly how: "notRun" }

@@ -1,5 +1,6 @@
 import type { Waiting } from "../pool/decision.ts";
 import type { Checks, EndingKind, SandboxKind, Tier, Verification } from "../wire/contract.ts";
+import { tellingLines } from "../wire/failing-log.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -12,13 +13,13 @@ import type { SizeReason } from "../plan/size.ts";
 import { describeViolation } from "../change/guards.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
-import { describeBefore, describeEnd, describeOwnChecks, describeSource, describeStanding } from "./check-words.ts";
+import { describeBefore, describeEnd, describeCi, describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, standings } from "./checks.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
-import type { OwnChecks } from "./own-checks.ts";
+import type { CiChecks } from "./ci-checks.ts";
 
 /** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
 export type LeaseView = {
@@ -51,8 +52,8 @@ export type TaskView = {
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
-  /** null before the repository's own checks have ended there. */
-  readonly ownChecks: OwnChecks | null;
+  /** null before CI has ended there. */
+  readonly ciChecks: CiChecks | null;
 };
 
 /**
@@ -179,13 +180,13 @@ function countPassed({ checks, verification }: LeaseView, plan: Plan): string {
 function checkNotes(
   { verdict, checks, verification }: LeaseView,
   plan: Plan,
-  { ownChecks, pullRequest }: Pick<TaskView, "ownChecks" | "pullRequest">,
+  { ciChecks, pullRequest }: Pick<TaskView, "ciChecks" | "pullRequest">,
 ): string[] {
   if (verdict === null || checks === null) return [];
   const { verify } = plan.commands;
   const { source } = checksOf(verify, checks);
-  if (source === "ci" && ownChecks !== null && pullRequest !== null)
-    return [describeOwnChecks(ownChecks, pullRequest.number, plan.route.tier)];
+  if (source === "ci" && ciChecks !== null && pullRequest !== null)
+    return [describeCi(ciChecks, pullRequest.number, plan.route.tier)];
   const told = standings(verify, { checks, verification }).filter(
     ({ how }) => source === "detected" || how === "flaky" || how === "failedBefore",
   );
@@ -193,7 +194,7 @@ function checkNotes(
   return text === "" ? [] : [text];
 }
 
-/** How many lines of a failed check's output stand in the comment: its end, where the error is. */
+/** How many lines of a failed check's output stand in the comment: where it names what failed, else its end. */
 const OUTPUT_LINES = 8;
 /** Lines that follow the error and hide it: frames of Node's and packages' own code, what Node's assertions add, lone brackets. */
 const BESIDE_THE_ERROR = [
@@ -211,7 +212,7 @@ function failedCheck({ command, exitCode, output, before }: FailedCheck): string
   const lines = output.split("\n").filter((line) => !BESIDE_THE_ERROR.some((form) => form.test(line)));
   return [
     `- ${inlineCode(command)} ${how}`,
-    ...lines.slice(-OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
+    ...tellingLines(lines, OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
   ];
 }
 
@@ -223,7 +224,7 @@ function explain(why: JudgedReason, tier: Tier | undefined): string {
       return `The harness ended with \`${why.ending}\`${why.detail === null ? "" : `: ${oneLine(why.detail, 400)}`}. Label the issue again to retry${tier === "frontier" ? "" : ", or comment `/agent use frontier`"}.`;
     case "checks-failed":
       return [
-        "The repository's own checks did not all pass on the result, so it was not published:",
+        "The repository's checks did not all pass on the result, so it was not published:",
         ...why.failed.slice(0, 10).flatMap(failedCheck),
         "",
         tier === "frontier"

@@ -39,7 +39,7 @@ export type Planned = {
 
 /**
  * Outcome → verdict. The work tree decides, not the harness's word or exit code: without changes nothing was solved,
- * and a harness that was cut short has solved it only where the repository's own checks say so. Pure.
+ * and a harness that was cut short has solved it only where the repository's checks say so. Pure.
  */
 export function judge(outcome: Outcome, planned: Planned): Judgement {
   if (outcome.kind === "blocked") {

@@ -230,8 +230,9 @@ export const Verification = z.strictObject({
   output: text(MAX_CHECK_OUTPUT),
   ms: count,
   /**
-   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, in the same way.
-   * `failedOtherwise`: it fails now, and failed there with another exit code or other failures. `unknown`: it did not end there.
+   * How the same command ended on the untouched checkout. `failed`: it failed there; where it fails now, with the same exit
+   * code, and no failure that its output did not name there. `failedOtherwise`: it fails now, and failed there with another
+   * exit code or other failures. `unknown`: it did not end there.
    */
   before: z.enum(["passed", "failed", "failedOtherwise", "unknown"]),
   /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
@@ -254,8 +255,8 @@ export const DETECTABLE = [
 export type Detectable = (typeof DETECTABLE)[number];
 
 /**
- * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or its
- * own checks on the draft (`ci`), with none in the job.
+ * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or none
+ * in the job, because its CI on the draft decides (`ci`).
  */
 export const Checks = z.discriminatedUnion("source", [
   z.strictObject({ source: z.literal("settings"), commands: z.array(text(1_000)).min(1).max(20) }),

@@ -1,10 +1,10 @@
 import { cut, storable } from "../wire/text.ts";
 
-/** One of a commit's check runs, as GitHub tells of it. */
+/** One of a commit's check runs, as GitHub tells of it: what we call CI. A check, elsewhere, is a command run in the job. */
 export type CheckRun = { readonly name: string; readonly status: string; readonly conclusion: string | null };
 
-/** How a repository's own checks ended on one commit. Those that were skipped have judged nothing. */
-export type OwnChecks = {
+/** How a repository's CI ended on one commit. What was skipped has judged nothing. */
+export type CiChecks = {
   readonly passed: number;
   readonly skipped: number;
   readonly failed: readonly { readonly name: string; readonly conclusion: string }[];
@@ -16,7 +16,7 @@ export const MAX_CHECK_RUNS = 500;
 const MAX_NAME = 120;
 
 /** undefined: there are none, or more than are read, or not all have ended. Pure. */
-export function judgeOwnChecks(runs: readonly CheckRun[]): OwnChecks | undefined {
+export function judgeCiChecks(runs: readonly CheckRun[]): CiChecks | undefined {
   if (runs.length === 0 || runs.length > MAX_CHECK_RUNS) return undefined;
   if (runs.some(({ status }) => status !== "completed")) return undefined;
   const ended = (how: ReturnType<typeof howEnded>) => runs.filter(({ conclusion }) => howEnded(conclusion) === how);

@@ -7,7 +7,7 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 const CHECK_RUNS = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
 const SETTINGS = ".github/agent-pool.yml";
 
-it("what is left to the repository's own checks is told as they end, each time anew, in the one comment", async () => {
+it("what is left to CI is told as it ends, each time anew, in the one comment", async () => {
   await using world = await createWorld({
     product: { files: { ...sampleFiles(), [SETTINGS]: "version: 1\nverify: ci\n" } },
     script: sampleScript(),
@@ -28,13 +28,13 @@ it("what is left to the repository's own checks is told as they end, each time a
   await sleep(1_000);
   const waiting = said();
   await world.github.runChecks(PRODUCT, { branch, workflow: "e2e", runs: { browsers: "success" } });
-  const failed = await says("1 of 3 did not pass");
+  const failed = await says("1 of 3 checks did not pass");
   const failing = said();
   await world.github.runChecks(PRODUCT, { branch, workflow: "ci", runs: { "unit `tests` @all": "success" } });
-  const passed = await says("all passed (3)");
+  const passed = await says("passed (3 checks)");
 
   expect(pull).toMatchObject({ draft: true, state: "open" });
-  expect(untested).toContain("Nothing was tested yet: the repository's settings leave that to its own checks");
+  expect(untested).toContain("Nothing was tested yet: the repository's settings leave that to its CI");
   expect(waiting).toBe(untested);
   expect(failed, failing).toBe(true);
   expect(failing).toContain("- **failed**: `unit 'tests' @all`");

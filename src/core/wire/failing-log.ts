@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { cut, cutFront } from "#core/wire/text.ts";
+import { cut, cutFront } from "./text.ts";
 
 /**
  * What matters of a failed check's output. A test runner says what failed first and where somewhere in the middle, and ends
@@ -18,13 +18,14 @@ const FAILED_TEST: readonly RegExp[] = [
   /^test (\S+) \.\.\. FAILED$/,
   /^(\S+?)[:(]\d+(?:[:,]\d+)?\)?(?: -|:)? (?:fatal )?(error\b.*)$/i,
 ];
+/** What npm says of a script that failed, whatever has failed in it. */
+const SCRIPT_FAILED = /^npm (?:error|ERR!) /;
 /** What else begins the account of a failure. */
 const FAILURE: readonly RegExp[] = [
   /\bpanicked at\b/,
   /^(?:E {2,}|Traceback \(most recent call last\))/,
   /^\s*(?:\w*(?:Error|Exception))(?: \[\w+\])?: /,
   /^error(?:\[E\d+\])?: /,
-  /^npm (?:error|ERR!) /,
   /^panic: /,
 ];
 
@@ -38,7 +39,10 @@ const PASSED_TEST: readonly RegExp[] = [
   /^test \S+ \.\.\. ok$/,
 ];
 
-const STARTS = [...FAILED_TEST, ...FAILURE];
+const STARTS = [...FAILED_TEST, ...FAILURE, SCRIPT_FAILED];
+
+/** A name is worth more than any number of accounts that fit a comment: a difference of many lines has one each. */
+const NAMED = 1_000;
 
 const LINES_BEFORE = 2;
 const LINES_AFTER = 12;
@@ -53,7 +57,7 @@ export function relevantPart(log: string, max: number): string {
   if (whole.length <= max) return whole;
   const text = whole
     .split("\n")
-    .filter((line) => !PASSED_TEST.some((form) => form.test(line)))
+    .filter((line) => !isOneOf(PASSED_TEST, line))
     .join("\n");
   if (text.length <= max) return text;
   const tail = cutFront(text, Math.floor(max / 3));
@@ -62,7 +66,7 @@ export function relevantPart(log: string, max: number): string {
   let first = "";
   let shown = 0;
   for (const [at, line] of lines.entries()) {
-    if (at < shown || !STARTS.some((form) => form.test(line))) continue;
+    if (at < shown || !isOneOf(STARTS, line)) continue;
     const from = Math.max(shown, at - LINES_BEFORE);
     const part = lines.slice(from, at + 1 + LINES_AFTER).join("\n");
     first += from === 0 ? part : `${from > shown ? GAP : "\n"}${part}`;
@@ -70,6 +74,23 @@ export function relevantPart(log: string, max: number): string {
     if (first.length >= room) break;
   }
   return first === "" ? cutFront(text, max) : `${cut(first, room)}${GAP}${tail}`;
+}
+
+/**
+ * At most `most` lines: those that name the most failed tests and errors by file, then those with the most accounts of one, and
+ * of several such the first. They begin with a line that tells of a failure, or are the last, as of a log that tells of none. Pure.
+ */
+export function tellingLines(log: readonly string[], most: number): string[] {
+  const lines = log.filter((line) => !isOneOf(PASSED_TEST, line));
+  const worth = lines.map(worthOf);
+  let best = { from: lines.length, worth: 0 };
+  for (const [from, own] of worth.entries()) {
+    if (own === 0) continue;
+    const sum = worth.slice(from, from + most).reduce((total, one) => total + one, 0);
+    if (sum > best.worth) best = { from, worth: sum };
+  }
+  const from = Math.max(0, Math.min(best.from, lines.length - most));
+  return lines.slice(from, from + most);
 }
 
 /** The names of the tests, or the errors by file, that a log says have failed, whatever their order, lines and times. Pure. */
@@ -80,4 +101,13 @@ export function failuresIn(log: string): ReadonlySet<string> {
     if (groups !== undefined) names.add(groups.slice(1).join(" ").trim());
   }
   return names;
+}
+
+function worthOf(line: string): number {
+  if (isOneOf(FAILED_TEST, line)) return NAMED;
+  return isOneOf(FAILURE, line) ? 1 : 0;
+}
+
+function isOneOf(forms: readonly RegExp[], line: string): boolean {
+  return forms.some((form) => form.test(line));
 }

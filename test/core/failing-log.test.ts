@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
-import { assert, nat, property, string } from "fast-check";
+import { array, assert, constantFrom, nat, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { failuresIn, relevantPart } from "../../action/src/checks/failing-log.ts";
+import { failuresIn, relevantPart, tellingLines } from "#core/wire/failing-log.ts";
 
 /** What each runner really printed, by its verbose reporter, of 60 or 120 tests that pass and one or two that don't. */
 const readLog = (name: string): string => readFileSync(new URL(`../fixtures/failing-logs/${name}.txt`, import.meta.url), "utf8");
@@ -48,6 +48,47 @@ describe("the relevant part of a log", () => {
 
         expect(part.length).toBeLessThanOrEqual(60 + max);
         expect(part.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("the few telling lines of a log", () => {
+  const after = Array.from({ length: 12 }, (_, at) => `line ${String(at)}`);
+
+  test("begin where it names the first failure, without what passed", () => {
+    const lines = tellingLines(["> test", "✓ a", "✖ b", "✓ c", "2 !== 3", ...after, "✖ d"], 4);
+
+    expect(lines).toEqual(["✖ b", "2 !== 3", "line 0", "line 1"]);
+  });
+
+  test("are those that say why, where it names a failure twice", () => {
+    const lines = tellingLines(["✖ b", ...after, "✖ b", "Error: 2 is not 3", ...after], 4);
+
+    expect(lines).toEqual(["✖ b", "Error: 2 is not 3", "line 0", "line 1"]);
+  });
+
+  test("are those that name a failure rather than the many of one account", () => {
+    const account = Array.from({ length: 12 }, (_, at) => `E   - ${String(at)}`);
+
+    expect(tellingLines([...account, ...after, "FAILED a.py::b - assert"], 4).at(-1)).toBe("FAILED a.py::b - assert");
+  });
+
+  test.each([
+    ["tells of none", after],
+    ["only has npm say that a script failed", ["npm error Lifecycle script `test` failed", ...after]],
+    ["tells of one there", ["> test", ...after.slice(0, 8), "FAIL a.js", "1 failed", "done"]],
+  ])("are the end of one that %s", (_name, log) => {
+    expect(tellingLines(log, 4)).toEqual(log.slice(-4));
+  });
+
+  test("are as many as asked, where there are so many", () => {
+    const line = constantFrom("✖ a", "✓ b", "Error: c", "npm error d", "FAIL", "e");
+    assert(
+      property(array(line, { maxLength: 30 }), nat(10), (log, most) => {
+        const kept = log.filter((text) => text !== "✓ b");
+
+        expect(tellingLines(log, most)).toHaveLength(Math.min(most, kept.length));
       }),
     );
   });

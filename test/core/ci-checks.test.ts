@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgeOwnChecks, MAX_CHECK_RUNS, type CheckRun } from "#core/task/own-checks.ts";
+import { judgeCiChecks, MAX_CHECK_RUNS, type CheckRun } from "#core/task/ci-checks.ts";
 
 /** By name how it ended; null: it runs. */
 const runs = (ended: Readonly<Record<string, string | null>>): CheckRun[] =>
@@ -9,7 +9,7 @@ const runs = (ended: Readonly<Record<string, string | null>>): CheckRun[] =>
     conclusion,
   }));
 
-describe("the repository's own checks", () => {
+describe("the checks of CI", () => {
   it.each([
     ["pass", { a: "success", b: "success" }, 2, 0, []],
     ["pass where one says that it's neither good nor bad", { a: "success", b: "neutral" }, 2, 0, []],
@@ -23,7 +23,7 @@ describe("the repository's own checks", () => {
     ["fail where one never ended", { a: "stale" }, 0, 0, [["a", "stale"]]],
     ["fail by a conclusion that is new", { a: "shrugged" }, 0, 0, [["a", "shrugged"]]],
   ])("%s", (_name, ended, passed, skipped, failed) => {
-    const judged = judgeOwnChecks(runs(ended));
+    const judged = judgeCiChecks(runs(ended));
 
     expect(judged).toEqual({ passed, skipped, failed: failed.map(([name, conclusion]) => ({ name, conclusion })) });
   });
@@ -34,13 +34,13 @@ describe("the repository's own checks", () => {
     ["one waits to be run", [...runs({ a: "success" }), { name: "b", status: "queued", conclusion: null }]],
     ["there are more than are read", Array.from({ length: MAX_CHECK_RUNS + 1 }, () => runs({ a: "success" })).flat()],
   ])("are not judged while %s", (_name, listed) => {
-    const judged = judgeOwnChecks(listed);
+    const judged = judgeCiChecks(listed);
 
     expect(judged).toBeUndefined();
   });
 
   it("fail where one has ended and nobody says how, and keep of its name what a database takes", () => {
-    const judged = judgeOwnChecks([{ name: `a\u0000${"🧪".repeat(100)}`, status: "completed", conclusion: null }]);
+    const judged = judgeCiChecks([{ name: `a\u0000${"🧪".repeat(100)}`, status: "completed", conclusion: null }]);
 
     expect(judged?.failed).toEqual([{ name: `a${"🧪".repeat(59)}`, conclusion: "unknown" }]);
   });
