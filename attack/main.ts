@@ -1,22 +1,48 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { whyNoSandbox } from "#playground/programs.ts";
 import { ROOT } from "#playground/world.ts";
 import { loadCorpus } from "./corpus.ts";
+import { HARNESSES } from "./harnesses.ts";
 import { loadDefences } from "./mutant.ts";
 import { isProven, playsOf, runAttacks } from "./run.ts";
 
 /** `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…] [--harness NAME]`. Exits 1 unless every attack was blocked and every control leaked. */
-const { values } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    corpus: { type: "string", default: join(ROOT, "attack", "corpus") },
-    defences: { type: "string", default: join(ROOT, "attack", "defences.yml") },
-    only: { type: "string" },
-    harness: { type: "string" },
-  },
-});
+const HELP = `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…] [--harness NAME]
+Harnesses: ${HARNESSES.map(({ name }) => name).join(", ")}. Exit code 1: an attack leaked, or a control didn't; 2: nothing was played.
+`;
 
+function refuse(why: string): never {
+  process.stderr.write(`attack: ${why}; \`npm run attack -- --help\` names what there is\n`);
+  process.exit(2);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        corpus: { type: "string", default: join(ROOT, "attack", "corpus") },
+        defences: { type: "string", default: join(ROOT, "attack", "defences.yml") },
+        only: { type: "string" },
+        harness: { type: "string" },
+      },
+    }).values;
+  } catch (cause) {
+    return refuse(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+const values = readOptions();
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+if (!existsSync(values.corpus)) refuse(`there is no folder ${values.corpus}`);
+if (values.harness !== undefined && !HARNESSES.some(({ name }) => name === values.harness))
+  refuse(`there is no harness ${values.harness}`);
 const noSandbox = whyNoSandbox();
 if (noSandbox !== undefined) {
   process.stderr.write(`attack: ${noSandbox}\n`);
@@ -25,15 +51,11 @@ if (noSandbox !== undefined) {
 const corpus = loadCorpus(values.corpus);
 const only = values.only?.split(",") ?? corpus.map(({ name }) => name);
 const unknown = only.filter((wanted) => !corpus.some(({ name }) => name === wanted));
+if (unknown.length > 0) refuse(`no attack of ${values.corpus} is named ${unknown.join(", ")}`);
 const plays = playsOf(corpus.filter(({ name }) => only.includes(name))).filter(
   ({ harness }) => values.harness === undefined || harness.name === values.harness,
 );
-if (unknown.length > 0 || plays.length === 0) {
-  process.stderr.write(
-    `attack: ${unknown.length > 0 ? `no attack is named ${unknown.join(", ")}` : "nothing to play"}; the corpus is ${values.corpus}\n`,
-  );
-  process.exit(2);
-}
+if (plays.length === 0) refuse(`${values.harness ?? "no harness"} plays none of these`);
 const started = performance.now();
 let done = 0;
 const report = await runAttacks(plays, loadDefences(values.defences), (line) => {

@@ -19,20 +19,34 @@ const READERS: Readonly<Record<string, (left: Left) => Reading>> = {
 
 const [cli = "", directory = ""] = process.argv.slice(2);
 const read = READERS[cli];
-if (read === undefined || !existsSync(join(directory, "meta.json"))) {
-  process.stderr.write(`judge: give one of ${Object.keys(READERS).join(", ")}, and a folder with meta.json and stdout.jsonl\n`);
+const meta = parseRecord(readIfThere("meta.json"));
+const fault =
+  read === undefined
+    ? `give one of ${Object.keys(READERS).join(", ")}, not "${cli}"`
+    : !existsSync(directory)
+      ? `there is no folder "${directory}"`
+      : meta === undefined
+        ? `${join(directory, "meta.json")} is missing, or is no JSON object of exitCode, signal and killedByRunner`
+        : existsSync(join(directory, "stdout.jsonl"))
+          ? undefined
+          : `${join(directory, "stdout.jsonl")} is missing`;
+if (read === undefined || meta === undefined || fault !== undefined) {
+  process.stderr.write(`judge: ${fault ?? ""}. npm run -s judge -- CLI FOLDER reads a captured run.\n`);
   process.exitCode = 2;
 } else {
-  const text = (name: string) => (existsSync(join(directory, name)) ? readFileSync(join(directory, name), "utf8") : "");
-  const meta = parseRecord(text("meta.json")) ?? {};
   const signal = textOf(meta["signal"]);
   const left: Left = {
-    stdout: Buffer.from(text("stdout.jsonl")),
-    stderr: text("stderr.txt"),
+    stdout: Buffer.from(readIfThere("stdout.jsonl")),
+    stderr: readIfThere("stderr.txt"),
     exitCode: typeof meta["exitCode"] === "number" ? meta["exitCode"] : null,
     signal: signal === "" ? null : (signal as NodeJS.Signals),
     killed: meta["killedByRunner"] === true,
-    rollout: text("rollout.jsonl"),
+    rollout: readIfThere("rollout.jsonl"),
   };
   process.stdout.write(`${JSON.stringify(read(left), null, 2)}\n`);
+}
+
+function readIfThere(name: string): string {
+  const path = join(directory, name);
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }

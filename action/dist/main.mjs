@@ -42709,9 +42709,21 @@ async function learnBaseline(place, checks, limits2) {
     passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
     unknown: checks.commands.length - baseline.size
   });
-  if (checks.source !== "detected") return ok({ checks, baseline });
+  if (checks.source !== "detected") {
+    const missing = await findMissing(checks.commands, baseline, place.git.path);
+    return missing === void 0 ? ok({ checks, baseline }) : err(blocked("setupFailed", missing));
+  }
   const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
   return ok({ checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline });
+}
+async function findMissing(commands, baseline, path) {
+  for (const command of commands) {
+    const program = /^[\w.+-]+/.exec(command)?.[0];
+    if (!couldNotStart(baseline.get(command)?.exitCode) || program === void 0) continue;
+    if (command.startsWith(`${program}/`) || await findProgram(path, program) !== void 0) continue;
+    return `The check \`${cut(command, 200)}\` can't be started: \`${cut(program, 100)}\` is not on the runner's PATH. Correct it under \`verify\` in \`.github/agent-pool.yml\`, or put it on the runner.`;
+  }
+  return void 0;
 }
 function expectedOf({ checks, baseline }) {
   const fails = (command) => (baseline.get(command)?.exitCode ?? 0) !== 0;
@@ -42737,7 +42749,8 @@ async function runSetup(place, commands, limits2) {
     if (ended.exitCode === 0 && !ended.killed) continue;
     const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
     const said = cutFront(toLog(ended, place.workspace), 1500);
-    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:
+    const what = `The set-up command \`${cut(line, 200)}\` ${how}`;
+    return err(blocked("setupFailed", said === "" ? `${what}.` : `${what}:
 ${said}`));
   }
   return ok(void 0);
@@ -42901,6 +42914,7 @@ async function callJson(dispatcher, { method, url: url2, headers, body }) {
       signal: AbortSignal.timeout(30 * SECOND_MS)
     });
     const said = cut(await answered.body.text(), MAX_SAID);
+    if (answered.statusCode === 404) return err(inOurWords(`${url2.pathname} is not there`));
     if (answered.statusCode !== 200) return err({ status: Math.max(400, answered.statusCode), headers: answered.headers, said });
     const document = parseRecord(said);
     return document === void 0 ? err(inOurWords(`${url2.pathname} answered no JSON`)) : ok(document);

@@ -4,19 +4,33 @@ import { type Cell, playCell } from "./cell.ts";
 
 /**
  * `npm run harness:matrix`: every harness through every case, with the real CLIs. Exit code 1 when one ends otherwise than it
- * should. `--only WORD` plays those whose harness or case holds it.
+ * should, 2 when nothing was played.
  */
-const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] } },
-});
+const HELP = `npm run harness:matrix -- [--json] [--only WORD,…]
+--only plays those whose harness or case holds each word: --only "codex,429 quota"
+Harnesses: ${HARNESSES.map((it) => it.harness).join(", ")}. Cases: ${CASES.map((it) => it.name).join(", ")}.`;
 
+function readOptions() {
+  try {
+    return parseArgs({
+      options: { help: { type: "boolean" }, json: { type: "boolean", default: false }, only: { type: "string", default: "" } },
+    }).values;
+  } catch (cause) {
+    say(`harness:matrix: ${cause instanceof Error ? cause.message : String(cause)}\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+const values = readOptions();
+if (values.help === true) {
+  process.stdout.write(`${HELP}\n`);
+  process.exit(0);
+}
 const wanted = HARNESSES.flatMap((played) => CASES.map((what) => ({ played, what }))).filter(({ played, what }) =>
-  values.only.every((word) => `${played.harness} ${what.name}`.includes(word)),
+  values.only.split(",").every((word) => `${played.harness} ${what.name}`.includes(word)),
 );
 if (wanted.length === 0) {
-  say(
-    `Nothing is called so. Harnesses: ${HARNESSES.map((it) => it.harness).join(", ")}. Cases: ${CASES.map((it) => it.name).join(", ")}.`,
-  );
+  say(`harness:matrix: nothing is called ${values.only}\n${HELP}`);
   process.exit(2);
 }
 

@@ -244,12 +244,23 @@ describe("the job", { timeout: 90_000 }, () => {
   });
 
   test("shows the model no check that can't be started on this runner", async () => {
-    await using stage = await setStage({ reply: edit, verify: ["no-such-linter"] });
+    await using stage = await setStage({ reply: edit, verify: ["tools/no-such-linter"] });
 
     await stage.run();
 
     expect(stage.app.outcomes).toMatchObject([
       { ending: { kind: "completed", turns: 2 }, verification: [{ exitCode: 127 }], modelCalls: 2 },
+    ]);
+  });
+
+  test("asks no model where a check's program is not on this runner: nothing could judge the work", async () => {
+    await using stage = await setStage({ reply: edit, verify: ["true", "no-such-linter --fix"] });
+
+    await stage.run();
+
+    expect(stage.model.seen).toEqual([]);
+    expect(stage.app.outcomes).toMatchObject([
+      { kind: "blocked", reason: "setupFailed", detail: expect.stringContaining("`no-such-linter` is not on the runner's PATH") },
     ]);
   });
 

@@ -1,11 +1,13 @@
 import type { Git } from "#action/checkout/git.ts";
 import { keepSetUp, whereSetUpEnded } from "#action/checkout/homes.ts";
 import type { Workspace } from "#action/runner/workspace.ts";
-import type { Blocked } from "#action/runner/failure.ts";
+import { blocked, type Blocked } from "#action/runner/failure.ts";
+import { findProgram } from "#action/runner/inputs.ts";
 import type { Log } from "#action/runner/log.ts";
 import type { Sandbox } from "#action/sandbox/sandbox.ts";
 import { type Checks, type Claim, couldNotStart } from "#core/wire/contract.ts";
-import { ok, type Result } from "#core/wire/result.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
 import { detectChecks, readShown } from "./detect.ts";
 import { type Baseline, runBaseline } from "./verify.ts";
 import type { Limits } from "#action/runner/process.ts";
@@ -50,9 +52,23 @@ export async function learnBaseline(place: Place, checks: Checks, limits: Limits
     passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
     unknown: checks.commands.length - baseline.size,
   });
-  if (checks.source !== "detected") return ok({ checks, baseline });
+  if (checks.source !== "detected") {
+    const missing = await findMissing(checks.commands, baseline, place.git.path);
+    return missing === undefined ? ok({ checks, baseline }) : err(blocked("setupFailed", missing));
+  }
   const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
   return ok({ checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline });
+}
+
+/** Work that no check could judge is not begun: what it says of a check whose program is not there. Others may be made by the work. */
+async function findMissing(commands: readonly string[], baseline: Baseline, path: string): Promise<string | undefined> {
+  for (const command of commands) {
+    const program = /^[\w.+-]+/.exec(command)?.[0];
+    if (!couldNotStart(baseline.get(command)?.exitCode) || program === undefined) continue;
+    if (command.startsWith(`${program}/`) || (await findProgram(path, program)) !== undefined) continue;
+    return `The check \`${cut(command, 200)}\` can't be started: \`${cut(program, 100)}\` is not on the runner's PATH. Correct it under \`verify\` in \`.github/agent-pool.yml\`, or put it on the runner.`;
+  }
+  return undefined;
 }
 
 /** What the harness is told of the checks. Pure. */

@@ -23,7 +23,8 @@ export async function runSetup(place: Place, commands: readonly string[], limits
     if (ended.exitCode === 0 && !ended.killed) continue;
     const how = ended.killed ? "was stopped at a limit of time, memory or processes" : `ended with ${String(ended.exitCode)}`;
     const said = cutFront(toLog(ended, place.workspace), 1_500);
-    return err(blocked("setupFailed", `The set-up command \`${cut(line, 200)}\` ${how}:\n${said}`));
+    const what = `The set-up command \`${cut(line, 200)}\` ${how}`;
+    return err(blocked("setupFailed", said === "" ? `${what}.` : `${what}:\n${said}`));
   }
   return ok(undefined);
 }

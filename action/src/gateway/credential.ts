@@ -187,6 +187,8 @@ async function callJson(
       signal: AbortSignal.timeout(30 * SECOND_MS),
     }); // prettier-ignore
     const said = cut(await answered.body.text(), MAX_SAID);
+    // Of an address and not of a model, which is what a harness would take it for.
+    if (answered.statusCode === 404) return err(inOurWords(`${url.pathname} is not there`));
     if (answered.statusCode !== 200) return err({ status: Math.max(400, answered.statusCode), headers: answered.headers, said });
     const document = parseRecord(said);
     // Not in its own words: the harness is shown a refusal, and these may hold the token.

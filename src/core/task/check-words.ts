@@ -17,7 +17,7 @@ export function describeSource(source: Checks["source"], asked: Verify): string 
     case "ci":
       return asked === "detect"
         ? "Nothing was tested yet: no check was found that could run in the job. CI on the draft decides; to have some run before, list them under `verify` in `.github/agent-pool.yml`."
-        : "Nothing was tested yet: the repository's settings leave that to its CI on the draft.";
+        : "Nothing was tested yet: the repository's settings leave that to its CI on the draft. The comment on the issue says how that ended, once it has.";
     default:
       return unreachable(source);
   }

@@ -1,6 +1,5 @@
 import type { Waiting } from "../pool/decision.ts";
-import type { Checks, EndingKind, SandboxKind, Tier, Verification } from "../wire/contract.ts";
-import { tellingLines } from "../wire/failing-log.ts";
+import { type Checks, type EndingKind, type SandboxKind, type Verification } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
@@ -10,12 +9,11 @@ import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
 import type { SizeReason } from "../plan/size.ts";
-import { describeViolation } from "../change/guards.ts";
-import { inlineCode } from "../change/inline-code.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
-import { describeBefore, describeEnd, describeCi, describeSource, describeStanding } from "./check-words.ts";
-import { checksOf, standings } from "./checks.ts";
-import type { FailedCheck, JudgedReason } from "./judge.ts";
+import { describeCi, describeSource, describeStanding } from "./check-words.ts";
+import { checksOf, isProved, standings } from "./checks.ts";
+import type { JudgedReason } from "./judge.ts";
+import { describeJudged } from "./judged-words.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
@@ -84,7 +82,9 @@ function taskSections(view: TaskView): string[] {
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
   const last = view.leases.at(-1);
   if (view.plan !== null && last !== undefined) sections.push(...checkNotes(last, view.plan, view));
-  sections.push(...view.leases.flatMap((lease) => (lease.why === null ? [] : [explain(lease.why, view.plan?.route.tier)])));
+  sections.push(
+    ...view.leases.flatMap((lease) => (lease.why === null ? [] : [describeJudged(lease.why, view.plan?.route.tier)])),
+  );
   if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
   }
@@ -133,7 +133,7 @@ function headline(view: TaskView): string {
     case "opening":
       return "done, opening the pull request";
     case "solved":
-      return `${draft}pull request #${String(view.pullRequest?.number)} is ready for review`;
+      return `${draft}pull request #${String(view.pullRequest?.number)} is ready for review${isTested(view) ? "" : "; no check has passed on it yet"}`;
     case "unsolved":
       return "ended without a pull request";
     case "refused":
@@ -143,6 +143,15 @@ function headline(view: TaskView): string {
     default:
       return unreachable(view.state);
   }
+}
+
+/** By checks in the job or by CI, and by each that ran. */
+function isTested({ plan, leases, ciChecks }: TaskView): boolean {
+  const last = leases.at(-1);
+  if (plan === null || last?.checks == null) return false;
+  if (checksOf(plan.commands.verify, last.checks).source === "ci")
+    return ciChecks !== null && ciChecks.failed.length === 0 && ciChecks.passed > 0;
+  return isProved(plan.commands.verify, { checks: last.checks, verification: last.verification });
 }
 
 function planTable(plan: Plan): string {
@@ -192,69 +201,6 @@ function checkNotes(
   );
   const text = [describeSource(source, verify), ...told.map(describeStanding)].filter((line) => line !== null).join("\n");
   return text === "" ? [] : [text];
-}
-
-/** How many lines of a failed check's output stand in the comment: where it names what failed, else its end. */
-const OUTPUT_LINES = 8;
-/** Lines that follow the error and hide it: frames of Node's and packages' own code, what Node's assertions add, lone brackets. */
-const BESIDE_THE_ERROR = [
-  /^\s*at .*(?:\bnode:|node_modules\/)/,
-  /^\s*(?:generatedMessage: (?:true|false)|code: 'ERR_ASSERTION'|diff: '\w+'),?$/,
-  /^npm (?:error|ERR!) A complete log of this run/,
-  /^[^\p{L}\p{N}]*$/u,
-];
-
-function failedCheck({ command, exitCode, output, before }: FailedCheck): string[] {
-  const how =
-    exitCode === undefined
-      ? "did not run"
-      : `${describeEnd(exitCode)}${before === undefined ? "" : describeBefore({ exitCode, before })}`;
-  const lines = output.split("\n").filter((line) => !BESIDE_THE_ERROR.some((form) => form.test(line)));
-  return [
-    `- ${inlineCode(command)} ${how}`,
-    ...tellingLines(lines, OUTPUT_LINES).map((line) => `  > \`${oneLine(line, 200).replaceAll("`", "'")}\`  `),
-  ];
-}
-
-function explain(why: JudgedReason, tier: Tier | undefined): string {
-  switch (why.why) {
-    case "blocked":
-      return `The job ended without a result (\`${why.reason}\`): ${oneLine(why.detail, 400)} Mend that, then label the issue again.`;
-    case "ending":
-      return `The harness ended with \`${why.ending}\`${why.detail === null ? "" : `: ${oneLine(why.detail, 400)}`}. Label the issue again to retry${tier === "frontier" ? "" : ", or comment `/agent use frontier`"}.`;
-    case "checks-failed":
-      return [
-        "The repository's checks did not all pass on the result, so it was not published:",
-        ...why.failed.slice(0, 10).flatMap(failedCheck),
-        "",
-        tier === "frontier"
-          ? "Correct the check or the issue's text where they are wrong, then comment `/agent`."
-          : "Comment `/agent use frontier` to try a stronger model.",
-      ].join("\n");
-    case "no-change":
-      return "The harness ended well and changed nothing. Edit the issue so that it says more precisely what should be different, then comment `/agent`.";
-    case "guards":
-      return [
-        "The result was not published, because of what it touches:",
-        ...why.violations.slice(0, 20).map((violation) => `- ${oneLine(describeViolation(violation), 300)}`),
-        "",
-        "Narrow the request so that it needs none of this, or make these changes by hand.",
-      ].join("\n");
-    case "branch-not-protected":
-      return `The runner repository's \`${oneLine(why.branch, 100)}\` is not protected: whoever can push there can read the pool's keys. Protect it, then label the issue again.`;
-    case "unsandboxed":
-      return "The job ran without a sandbox, which only the demo may: its result was thrown away. Remove `AGENT_POOL_UNSANDBOXED` from the runner's environment.";
-    case "action-too-old":
-      return `The Action in the runner repository's workflow doesn't know \`${oneLine(why.harness, 50)}\`. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
-    case "run-ended":
-      return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
-    case "silent":
-      return "The job fell silent and was stopped. Its run's log may say why; label the issue again to retry.";
-    case "deadline":
-      return "The job reported nothing before its lease ended. Label the issue again to retry.";
-    default:
-      return unreachable(why);
-  }
 }
 
 function reasonList(plan: Plan): string {
