@@ -8,9 +8,8 @@ import { HARNESSES } from "./harnesses.ts";
 import { loadDefences } from "./mutant.ts";
 import { isProven, playsOf, runAttacks } from "./run.ts";
 
-/** `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…] [--harness NAME]`. Exits 1 unless every attack was blocked and every control leaked. */
 const HELP = `npm run attack -- [--json] [--corpus DIR] [--defences FILE] [--only NAME,…] [--harness NAME]
-Harnesses: ${HARNESSES.map(({ name }) => name).join(", ")}. Exit code 1: an attack leaked, or a control didn't; 2: nothing was played.
+Harnesses: ${HARNESSES.map(({ name }) => name).join(", ")}. Exit code 0: every attack was blocked and every control leaked; 1: not so; 2: nothing was played.
 `;
 
 function refuse(why: string): never {

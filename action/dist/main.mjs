@@ -44033,7 +44033,7 @@ function toSettings(deps, srt, { reach, hides = [] }) {
       denyRead: [.../* @__PURE__ */ new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join11(workspace.repo, name))])],
       allowRead: [.../* @__PURE__ */ new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
       allowWrite: [workspace.repo, workspace.home, workspace.tmp],
-      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
+      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside.
       denyWrite: [join11(workspace.repo, ".git"), join11(workspace.repo, ".github")]
     }
   };

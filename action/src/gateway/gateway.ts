@@ -55,7 +55,7 @@ export type GatewayFacts = {
 };
 
 export type Gateway = AsyncDisposable & {
-  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy (notes: runner-sandbox §2). */
+  /** `127.0.0.2:<port>`. Not 127.0.0.1, which srt's NO_PROXY keeps from its proxy. */
   readonly address: string;
   /** Model calls pass only while open: not during `setup`, not during verification. */
   setOpen(open: boolean): void;

@@ -26,7 +26,7 @@ export const claudeCode: Harness = {
   },
 };
 
-/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these (notes §5). */
+/** A hostile checkout's settings, hooks, MCP servers and helpers stay unread only with both of these. */
 const IGNORE_CHECKOUT = ["--setting-sources", "user", "--strict-mcp-config"];
 /**
  * What the gateway refuses (wires/anthropic-messages.ts): there it would end the session, here the model goes on without. The rule for

@@ -17,8 +17,7 @@ export type Harness = {
   /** The last event of its stream that tells of the credential's limits, if any did. */
   limits?(ended: Ended): Record<string, unknown> | undefined;
   /**
-   * It tries again whatever it is told, by a refusal's status and by its words: so the gateway tells it in words of its own
-   * (notes/harness-clis.md §4).
+   * It tries again whatever it is told, by a refusal's status and by its words: so the gateway tells it in words of its own.
    */
   readonly repeatsRefusals: boolean;
   /** How it keeps a conversation, where another job can go on with one. */

@@ -57,7 +57,7 @@ export function makeSandbox(deps: SandboxDeps, srt: Tool): Sandbox {
     async run(command) {
       const settings = join(workspace.hidden, `srt-${randomBytes(6).toString("hex")}.json`);
       await writeFile(settings, JSON.stringify(toSettings(deps, srt, command)), { mode: 0o600 });
-      // srt's TMPDIR holds the sockets of its own bridge: hidden by denyRead, all networking fails silently (T1).
+      // srt's TMPDIR holds the sockets of its own bridge: hidden by denyRead, all networking fails silently.
       const env = { ...baseEnv(deps, command), TMPDIR: workspace.sockets, CLAUDE_CODE_TMPDIR: workspace.tmp };
       const args = [srt.executable, "--settings", settings, "-c", command.line];
       return run({ ...toRun(command), file: process.execPath, args, cwd: workspace.repo, env });
@@ -129,7 +129,7 @@ function toSettings(deps: SandboxDeps, srt: Tool, { reach, hides = [] }: Sandbox
       denyRead: [...new Set([...HIDDEN, ...surroundings.hidden, ...hides.map((name) => join(workspace.repo, name))])],
       allowRead: [...new Set([...readable, ...programs, nodeHome(), ...toolCaches(surroundings)])],
       allowWrite: [workspace.repo, workspace.home, workspace.tmp],
-      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside (T3).
+      // All of .git, not srt's own choice of two entries: a written .git/commondir ran code outside.
       denyWrite: [join(workspace.repo, ".git"), join(workspace.repo, ".github")],
     },
   };
