@@ -10,14 +10,18 @@ const HELP = `npm run harness:matrix -- [--json] [--only WORD,…]
 --only plays those whose harness or case holds each word: --only "codex,429 quota"
 Harnesses: ${HARNESSES.map((it) => it.harness).join(", ")}. Cases: ${CASES.map((it) => it.name).join(", ")}.`;
 
+function refuse(why: string): never {
+  say(`harness:matrix: ${why}\n${HELP}`);
+  process.exit(2);
+}
+
 function readOptions() {
   try {
     return parseArgs({
       options: { help: { type: "boolean" }, json: { type: "boolean", default: false }, only: { type: "string", default: "" } },
     }).values;
   } catch (cause) {
-    say(`harness:matrix: ${cause instanceof Error ? cause.message : String(cause)}\n${HELP}`);
-    process.exit(2);
+    return refuse(cause instanceof Error ? cause.message : String(cause));
   }
 }
 
@@ -29,10 +33,7 @@ if (values.help === true) {
 const wanted = HARNESSES.flatMap((played) => CASES.map((what) => ({ played, what }))).filter(({ played, what }) =>
   values.only.split(",").every((word) => `${played.harness} ${what.name}`.includes(word)),
 );
-if (wanted.length === 0) {
-  say(`harness:matrix: nothing is called ${values.only}\n${HELP}`);
-  process.exit(2);
-}
+if (wanted.length === 0) refuse(`nothing is called ${values.only}`);
 
 const cells: Cell[] = [];
 for (const { played, what } of wanted) {
