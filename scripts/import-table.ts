@@ -91,7 +91,7 @@ export const ROOMS: readonly Room[] = [
     name: "runner",
     paths: ["action/src/runner", "action/src/tools.ts", "action/src/pins.json"],
     rooms: ["wire"],
-    packages: ["zod", "@actions/core"],
+    packages: ["zod", "@actions/core", "undici"],
     node: ["*"],
   },
   // Of util the one function that takes terminals' colours out of a text.

@@ -10137,7 +10137,7 @@ var require_agent = __commonJS({
     function defaultFactory(origin, opts) {
       return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool(origin, opts);
     }
-    var Agent3 = class extends DispatcherBase {
+    var Agent4 = class extends DispatcherBase {
       constructor({ factory = defaultFactory, maxOrigins = Infinity, connect: connect2, tls, ...options } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
@@ -10249,7 +10249,7 @@ var require_agent = __commonJS({
         return allClientStats;
       }
     };
-    module.exports = Agent3;
+    module.exports = Agent4;
   }
 });
 
@@ -10955,7 +10955,7 @@ var require_proxy_agent = __commonJS({
   "node_modules/undici/lib/dispatcher/proxy-agent.js"(exports, module) {
     "use strict";
     var { kProxy, kClose, kDestroy, kDispatch } = require_symbols();
-    var Agent3 = require_agent();
+    var Agent4 = require_agent();
     var Pool = require_pool();
     var DispatcherBase = require_dispatcher_base();
     var { InvalidArgumentError, RequestAbortedError, SecureProxyConnectionError } = require_errors();
@@ -11086,7 +11086,7 @@ var require_proxy_agent = __commonJS({
         } else {
           this[kClient] = clientFactory(url2, { connect: connect2 });
         }
-        this[kAgent] = new Agent3({
+        this[kAgent] = new Agent4({
           ...opts,
           factory,
           connect: async (opts2, callback) => {
@@ -11214,7 +11214,7 @@ var require_env_http_proxy_agent = __commonJS({
     var DispatcherBase = require_dispatcher_base();
     var { kClose, kDestroy, kClosed, kDestroyed, kDispatch, kNoProxyAgent, kHttpProxyAgent, kHttpsProxyAgent } = require_symbols();
     var ProxyAgent2 = require_proxy_agent();
-    var Agent3 = require_agent();
+    var Agent4 = require_agent();
     var DEFAULT_PORTS = {
       "http:": 80,
       "https:": 443
@@ -11227,7 +11227,7 @@ var require_env_http_proxy_agent = __commonJS({
         super();
         this.#opts = opts;
         const { httpProxy, httpsProxy, noProxy, ...agentOpts } = opts;
-        this[kNoProxyAgent] = new Agent3(agentOpts);
+        this[kNoProxyAgent] = new Agent4(agentOpts);
         const HTTP_PROXY = httpProxy ?? process.env.http_proxy ?? process.env.HTTP_PROXY;
         if (HTTP_PROXY) {
           this[kHttpProxyAgent] = new ProxyAgent2({ ...agentOpts, uri: HTTP_PROXY });
@@ -13976,7 +13976,7 @@ var require_mock_agent = __commonJS({
   "node_modules/undici/lib/mock/mock-agent.js"(exports, module) {
     "use strict";
     var { kClients } = require_symbols();
-    var Agent3 = require_agent();
+    var Agent4 = require_agent();
     var {
       kAgent,
       kMockAgentSet,
@@ -14014,7 +14014,7 @@ var require_mock_agent = __commonJS({
         if (opts?.agent && typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError("Argument opts.agent must implement Agent");
         }
-        const agent = opts?.agent ? opts.agent : new Agent3(opts);
+        const agent = opts?.agent ? opts.agent : new Agent4(opts);
         this[kAgent] = agent;
         this[kClients] = agent[kClients];
         this[kOptions] = mockOptions;
@@ -14621,7 +14621,7 @@ var require_snapshot_recorder = __commonJS({
 var require_snapshot_agent = __commonJS({
   "node_modules/undici/lib/mock/snapshot-agent.js"(exports, module) {
     "use strict";
-    var Agent3 = require_agent();
+    var Agent4 = require_agent();
     var MockAgent = require_mock_agent();
     var { SnapshotRecorder } = require_snapshot_recorder();
     var WrapHandler = require_wrap_handler();
@@ -14672,7 +14672,7 @@ var require_snapshot_agent = __commonJS({
         });
         this[kSnapshotLoaded] = false;
         if (this[kSnapshotMode] === "record" || this[kSnapshotMode] === "update" || this[kSnapshotMode] === "playback" && opts.excludeUrls && opts.excludeUrls.length > 0) {
-          this[kRealAgent] = new Agent3(opts);
+          this[kRealAgent] = new Agent4(opts);
         }
         if ((this[kSnapshotMode] === "playback" || this[kSnapshotMode] === "update") && this[kSnapshotPath]) {
           this.loadSnapshots().catch(() => {
@@ -14911,9 +14911,9 @@ var require_global2 = __commonJS({
     var globalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.2");
     var legacyGlobalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.1");
     var { InvalidArgumentError } = require_errors();
-    var Agent3 = require_agent();
+    var Agent4 = require_agent();
     if (getGlobalDispatcher() === void 0) {
-      setGlobalDispatcher(new Agent3());
+      setGlobalDispatcher(new Agent4());
     }
     function setGlobalDispatcher(agent) {
       if (!agent || typeof agent.dispatch !== "function") {
@@ -26049,7 +26049,7 @@ var require_eventsource_stream = __commonJS({
     var COLON2 = 58;
     var SPACE2 = 32;
     var defaultMaxEventSize = buffer.kStringMaxLength;
-    var DATA = Buffer.from("data");
+    var DATA2 = Buffer.from("data");
     var EVENT = Buffer.from("event");
     var ID = Buffer.from("id");
     var RETRY = Buffer.from("retry");
@@ -26244,7 +26244,7 @@ var require_eventsource_stream = __commonJS({
             ++valueStart;
           }
         }
-        if (isFieldName(line, fieldLength, DATA)) {
+        if (isFieldName(line, fieldLength, DATA2)) {
           if (this.maxEventSize > 0 && this.dataLineCount >= this.maxDataLines) {
             throw createMaxEventSizeExceededError();
           }
@@ -26771,7 +26771,7 @@ var require_undici = __commonJS({
     var Pool = require_pool();
     var BalancedPool = require_balanced_pool();
     var RoundRobinPool = require_round_robin_pool();
-    var Agent3 = require_agent();
+    var Agent4 = require_agent();
     var ProxyAgent2 = require_proxy_agent();
     var Socks5ProxyAgent = require_socks5_proxy_agent();
     var EnvHttpProxyAgent2 = require_env_http_proxy_agent();
@@ -26798,7 +26798,7 @@ var require_undici = __commonJS({
     module.exports.Pool = Pool;
     module.exports.BalancedPool = BalancedPool;
     module.exports.RoundRobinPool = RoundRobinPool;
-    module.exports.Agent = Agent3;
+    module.exports.Agent = Agent4;
     module.exports.ProxyAgent = ProxyAgent2;
     module.exports.Socks5ProxyAgent = Socks5ProxyAgent;
     module.exports.EnvHttpProxyAgent = EnvHttpProxyAgent2;
@@ -28290,7 +28290,7 @@ function getIDToken(aud) {
 }
 
 // action/src/main.ts
-var import_undici7 = __toESM(require_undici(), 1);
+var import_undici8 = __toESM(require_undici(), 1);
 
 // action/src/runner/workspace.ts
 import { mkdir as mkdir2, mkdtemp, rm as rm2 } from "node:fs/promises";
@@ -41230,8 +41230,16 @@ function makeLog() {
   };
 }
 
-// action/src/job/app-client.ts
+// action/src/runner/way-out.ts
 var import_undici2 = __toESM(require_undici(), 1);
+function makeWayOut(env) {
+  const of = (name) => env[name] ?? env[name.toUpperCase()] ?? "";
+  const [httpProxy, httpsProxy] = [of("http_proxy"), of("https_proxy")];
+  return httpProxy || httpsProxy ? new import_undici2.EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy: of("no_proxy") }) : new import_undici2.Agent();
+}
+
+// action/src/job/app-client.ts
+var import_undici3 = __toESM(require_undici(), 1);
 import { performance as performance5 } from "node:perf_hooks";
 import { setTimeout as sleep2 } from "node:timers/promises";
 
@@ -41867,10 +41875,10 @@ function parseJson(text2) {
 
 // action/src/job/claimed.ts
 import { performance as performance22 } from "node:perf_hooks";
-var import_undici6 = __toESM(require_undici(), 1);
+var import_undici7 = __toESM(require_undici(), 1);
 
 // action/src/checkout/fetch.ts
-var import_undici3 = __toESM(require_undici(), 1);
+var import_undici4 = __toESM(require_undici(), 1);
 import { mkdir as mkdir3 } from "node:fs/promises";
 import { join as join3 } from "node:path";
 import { performance as performance6 } from "node:perf_hooks";
@@ -42924,7 +42932,7 @@ async function callJson(dispatcher, { method, url: url2, headers, body }) {
 }
 
 // action/src/gateway/gateway.ts
-var import_undici5 = __toESM(require_undici(), 1);
+var import_undici6 = __toESM(require_undici(), 1);
 import { createServer } from "node:http";
 import { performance as performance16 } from "node:perf_hooks";
 
@@ -43009,35 +43017,44 @@ function same(a, b) {
 // action/src/gateway/meter.ts
 var MAX_LINE_CHARS = 4 * 1024 * 1024;
 var MAX_JSON_BYTES = 16 * 1024 * 1024;
+var DATA = "data:";
+var NEXT_DATA = `
+${DATA}`;
 function makeSseMeter(reader) {
   const decoder = new TextDecoder();
   let pending = "";
   let skipping = false;
-  function readLine(from, to) {
-    if (!pending.startsWith("data:", from)) return;
-    const data = pending.slice(from + 5, to);
-    if (reader.count?.(data) === true) return;
-    const event = parseRecord(data);
+  function readData(from, to) {
+    if (reader.count?.(pending, from) === true) return;
+    const event = parseRecord(pending.slice(from, to));
     if (event !== void 0) reader.read(event);
+  }
+  function readLines(from, to) {
+    let at = pending.startsWith(DATA, from) ? from : pending.indexOf(NEXT_DATA, from) + 1;
+    while (at >= from && at < to) {
+      const end = pending.indexOf("\n", at);
+      readData(at + DATA.length, end);
+      from = end + 1;
+      at = pending.indexOf(NEXT_DATA, end) + 1;
+    }
   }
   return {
     read(chunk) {
       pending += decoder.decode(chunk, { stream: true });
       if (pending.includes("\r")) pending = pending.replaceAll(/\r\n?/g, "\n");
-      let from = 0;
-      for (let to = pending.indexOf("\n"); to !== -1; to = pending.indexOf("\n", from)) {
-        if (skipping) skipping = false;
-        else readLine(from, to);
-        from = to + 1;
+      const whole2 = pending.lastIndexOf("\n") + 1;
+      if (whole2 > 0) {
+        readLines(skipping ? pending.indexOf("\n") + 1 : 0, whole2);
+        skipping = false;
+        pending = pending.slice(whole2);
       }
-      pending = pending.slice(from);
       if (pending.length > MAX_LINE_CHARS) {
         skipping = true;
         pending = "";
       }
     },
     end() {
-      if (!skipping) readLine(0, pending.length);
+      if (!skipping && pending.startsWith(DATA)) readData(DATA.length, pending.length);
       return reader.end();
     },
     failure: () => reader.failure()
@@ -43330,8 +43347,11 @@ function readError2(body) {
 }
 
 // src/core/wire/observe.ts
+var OF_LIMITS = /^(?:anthropic-ratelimit-|x-codex-)/i;
 var MAX_VALUE_CHARS = 200;
 function observeAnswer(answer2) {
+  if (answer2.status < 400 && answer2.body === "" && !Object.keys(answer2.headers).some((name) => OF_LIMITS.test(name)))
+    return NOTHING_OBSERVED;
   const header2 = toHeaders(answer2.headers);
   const now = parseHttpDate(header2("date")) ?? answer2.now;
   const status = statusOf(answer2);
@@ -43444,7 +43464,7 @@ function later(span2, ms) {
 }
 
 // action/src/gateway/upstream.ts
-var import_undici4 = __toESM(require_undici(), 1);
+var import_undici5 = __toESM(require_undici(), 1);
 import { performance as performance15 } from "node:perf_hooks";
 import { setTimeout as sleep4 } from "node:timers/promises";
 
@@ -44768,10 +44788,14 @@ function readStream(call2) {
   let thinking = false;
   let failure2;
   return {
-    count(data) {
-      const text2 = PLAIN_DELTA.exec(data)?.[1];
-      chars += text2?.length ?? 0;
-      return text2 !== void 0;
+    count(stream, at) {
+      DELTA_HEAD.lastIndex = at;
+      if (!DELTA_HEAD.test(stream)) return false;
+      const begin = DELTA_HEAD.lastIndex;
+      PLAIN_TEXT.lastIndex = begin;
+      if (!PLAIN_TEXT.test(stream)) return false;
+      chars += PLAIN_TEXT.lastIndex - 1 - begin;
+      return true;
     },
     read(event) {
       if (event["type"] === "message_start") {
@@ -44801,7 +44825,8 @@ function readStream(call2) {
     failure: () => failure2
   };
 }
-var PLAIN_DELTA = /^ ?\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"([^"\\\p{Cc}]*)"\} *\} *$/u;
+var DELTA_HEAD = / ?\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"/y;
+var PLAIN_TEXT = /[^"\\\p{Cc}]*"/uy;
 function grow(seen, usage) {
   if (usage === void 0) return seen;
   return {
@@ -45952,7 +45977,7 @@ async function main() {
     const log = makeLog();
     const inputs = readInputs();
     if (!inputs.ok) return fail(NO_ATTEMPT, inputs.error);
-    const dispatcher = new import_undici7.EnvHttpProxyAgent();
+    const dispatcher = makeWayOut(process.env);
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
     const _sandbox = __using(_stack, ready.ok ? ready.value : void 0, true);

@@ -1,10 +1,11 @@
 import { performance } from "node:perf_hooks";
 import * as core from "@actions/core";
-import { type Dispatcher, EnvHttpProxyAgent } from "undici";
+import { type Dispatcher } from "undici";
 import { makeWorkspace } from "#action/runner/workspace.ts";
 import { messageOf } from "#action/runner/failure.ts";
 import { type Inputs, readInputs } from "#action/runner/inputs.ts";
 import { makeLog } from "#action/runner/log.ts";
+import { makeWayOut } from "#action/runner/way-out.ts";
 import type { Claim } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { type AppClient, connectApp } from "./job/app-client.ts";
@@ -20,7 +21,7 @@ async function main(): Promise<void> {
   const log = makeLog();
   const inputs = readInputs();
   if (!inputs.ok) return fail(NO_ATTEMPT, inputs.error);
-  const dispatcher = new EnvHttpProxyAgent();
+  const dispatcher = makeWayOut(process.env);
   await using workspace = await makeWorkspace(inputs.value.surroundings.temp);
   const ready = await prepare(inputs.value, workspace, log);
   await using _sandbox = ready.ok ? ready.value : undefined;

@@ -1,6 +1,6 @@
 import * as core from "@actions/core";
-import { EnvHttpProxyAgent } from "undici";
 import { messageOf } from "#action/runner/failure.ts";
+import { makeWayOut } from "#action/runner/way-out.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import { connectApp } from "./job/app-client.ts";
 import { clearKept, readKept } from "./job/outbox.ts";
@@ -20,7 +20,7 @@ async function post(): Promise<void> {
   if (kept === undefined) return;
   core.setSecret(kept.runToken);
   const until = kept.sealed === undefined ? undefined : AbortSignal.timeout(PATIENCE_MS);
-  const sent = await report(connectApp(kept, new EnvHttpProxyAgent()), kept.runToken, kept.outcome, until);
+  const sent = await report(connectApp(kept, makeWayOut(process.env)), kept.runToken, kept.outcome, until);
   if (isOver(sent)) await clearKept(path, kept.sealed);
   const said = describeSent(sent);
   await writeSummary(renderNote("the post step", said));

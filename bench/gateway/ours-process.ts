@@ -1,11 +1,11 @@
-import { EnvHttpProxyAgent } from "undici";
 import { makeCredential } from "#action/gateway/credential.ts";
 import { startGateway } from "#action/gateway/gateway.ts";
 import { anthropicMessages } from "#action/gateway/wires/anthropic-messages.ts";
+import { makeWayOut } from "#action/runner/way-out.ts";
 import { DUMMY, MODEL } from "./traffic.ts";
 
 /** Our gateway as a job starts it, with a budget that lasts. */
-const dispatcher = new EnvHttpProxyAgent();
+const dispatcher = makeWayOut(process.env);
 const credential = makeCredential({
   auth: "api-key",
   provider: "anthropic",

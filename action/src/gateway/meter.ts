@@ -16,18 +16,30 @@ const MAX_LINE_CHARS = 4 * 1024 * 1024;
 /** The largest JSON answer kept for metering. 128,000 output tokens are under 1 MB. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
 
+const DATA = "data:";
+const NEXT_DATA = `\n${DATA}`;
+
 export function makeSseMeter(reader: StreamReader): Meter {
   const decoder = new TextDecoder();
   let pending = "";
   let skipping = false;
 
-  /** One that ends before `to`. */
-  function readLine(from: number, to: number): void {
-    if (!pending.startsWith("data:", from)) return;
-    const data = pending.slice(from + 5, to);
-    if (reader.count?.(data) === true) return;
-    const event = parseRecord(data);
+  /** The data of one line. */
+  function readData(from: number, to: number): void {
+    if (reader.count?.(pending, from) === true) return;
+    const event = parseRecord(pending.slice(from, to));
     if (event !== undefined) reader.read(event);
+  }
+
+  /** All lines of data that begin at `from` or later and end before `to`, where one begins. */
+  function readLines(from: number, to: number): void {
+    let at = pending.startsWith(DATA, from) ? from : pending.indexOf(NEXT_DATA, from) + 1;
+    while (at >= from && at < to) {
+      const end = pending.indexOf("\n", at);
+      readData(at + DATA.length, end);
+      from = end + 1;
+      at = pending.indexOf(NEXT_DATA, end) + 1;
+    }
   }
 
   return {
@@ -35,20 +47,19 @@ export function makeSseMeter(reader: StreamReader): Meter {
       pending += decoder.decode(chunk, { stream: true });
       // A "\r\n" cut in two gives one empty line more, which says nothing.
       if (pending.includes("\r")) pending = pending.replaceAll(/\r\n?/g, "\n");
-      let from = 0;
-      for (let to = pending.indexOf("\n"); to !== -1; to = pending.indexOf("\n", from)) {
-        if (skipping) skipping = false;
-        else readLine(from, to);
-        from = to + 1;
+      const whole = pending.lastIndexOf("\n") + 1;
+      if (whole > 0) {
+        readLines(skipping ? pending.indexOf("\n") + 1 : 0, whole);
+        skipping = false;
+        pending = pending.slice(whole);
       }
-      pending = pending.slice(from);
       if (pending.length > MAX_LINE_CHARS) {
         skipping = true;
         pending = "";
       }
     },
     end() {
-      if (!skipping) readLine(0, pending.length);
+      if (!skipping && pending.startsWith(DATA)) readData(DATA.length, pending.length);
       return reader.end();
     },
     failure: () => reader.failure(),

@@ -17,11 +17,16 @@ export type ProviderAnswer = {
   readonly now: EpochMs;
 };
 
+/** The names of all headers by which a good answer tells of limits. OpenAI's answers to API keys have none of them, nor has a proxy's. */
+const OF_LIMITS = /^(?:anthropic-ratelimit-|x-codex-)/i;
+
 /** A header's value longer than this is none of a limit's. */
 const MAX_VALUE_CHARS = 200;
 
 /** What an answer says of its credential's limits. Total: nothing that comes back makes it throw, or say what the contract doesn't hold. Pure. */
 export function observeAnswer(answer: ProviderAnswer): Observed {
+  if (answer.status < 400 && answer.body === "" && !Object.keys(answer.headers).some((name) => OF_LIMITS.test(name)))
+    return NOTHING_OBSERVED;
   const header = toHeaders(answer.headers);
   const now = parseHttpDate(header("date")) ?? answer.now;
   const status = statusOf(answer);

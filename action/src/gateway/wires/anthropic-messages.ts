@@ -173,10 +173,14 @@ function readStream(call: ModelCall): StreamReader {
   let thinking = false;
   let failure: Record<string, unknown> | undefined;
   return {
-    count(data) {
-      const text = PLAIN_DELTA.exec(data)?.[1];
-      chars += text?.length ?? 0;
-      return text !== undefined;
+    count(stream, at) {
+      DELTA_HEAD.lastIndex = at;
+      if (!DELTA_HEAD.test(stream)) return false;
+      const begin = DELTA_HEAD.lastIndex;
+      PLAIN_TEXT.lastIndex = begin;
+      if (!PLAIN_TEXT.test(stream)) return false;
+      chars += PLAIN_TEXT.lastIndex - 1 - begin;
+      return true;
     },
     read(event) {
       if (event["type"] === "message_start") {
@@ -208,11 +212,12 @@ function readStream(call: ModelCall): StreamReader {
 }
 
 /**
- * A piece of the answer's text as the provider writes it, without an escape in it, so that its length is the text's: to match
- * 200 of these takes 10 µs, to parse them 65. All else is parsed.
+ * A piece of the answer's text as the provider writes it, and a text without an escape in it, so that its length is the text's.
+ * Where it stands, without a copy of its line: to match 200 of these so takes two thirds of the time, and a third of what parsing
+ * them takes.
  */
-const PLAIN_DELTA =
-  /^ ?\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"([^"\\\p{Cc}]*)"\} *\} *$/u;
+const DELTA_HEAD = / ?\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"/y;
+const PLAIN_TEXT = /[^"\\\p{Cc}]*"/uy;
 
 /** The provider's own figures, as large as they were ever seen. */
 type Figures = Readonly<Record<"input" | "output" | "cacheRead" | "cacheWrite" | "cacheWrite1h" | "thinking", number>>;

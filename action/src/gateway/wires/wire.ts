@@ -62,8 +62,8 @@ export type HeaderRules = {
 
 /** Events of one streamed answer, in their order. */
 export type StreamReader = {
-  /** Counts an event that most of a stream consists of from its text alone, without parsing it. @returns whether it did. */
-  count?(data: string): boolean;
+  /** Counts an event that most of a stream consists of, whose data stands in `stream` from `at` on, without parsing it. @returns whether it did. */
+  count?(stream: string, at: number): boolean;
   read(event: Record<string, unknown>): void;
   /** What the call used; undefined when the answer was cut before it named any figures from which to tell. */
   end(): Metered | undefined;
