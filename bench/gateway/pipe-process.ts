@@ -1,10 +1,11 @@
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { NO_TIMEOUTS } from "./no-timeouts.ts";
 
 /** What forwarding costs at least with node:http: no check, no swap, no meter. */
 const [host, port] = (process.argv[2] ?? "").split(":");
 const agent = new Agent({ keepAlive: true });
-const server = createServer((from, to) => {
+const server = createServer(NO_TIMEOUTS, (from, to) => {
   const options = { host, port, agent, method: from.method, path: from.url, headers: from.headers };
   const onward = request(options, (answer) => {
     to.writeHead(answer.statusCode ?? 502, answer.headers);
