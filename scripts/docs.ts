@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { CATALOG } from "../src/core/config/catalog.ts";
 import { authOf, CREDENTIAL_KINDS } from "../src/core/config/credential.ts";
 import { Policy } from "../src/core/config/policy.ts";
 import { Settings } from "../src/core/config/settings.ts";
@@ -9,7 +10,7 @@ import { MAX_TURNS } from "../src/core/plan/route.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
 import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
-import { MAX_OUTCOME_BYTES } from "../src/core/wire/contract.ts";
+import { MAX_OUTCOME_BYTES, PROVIDERS } from "../src/core/wire/contract.ts";
 import { HARNESS_INFO } from "../src/core/wire/harnesses.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
 import { TOOLS } from "../action/src/tools.ts";
@@ -18,7 +19,8 @@ import { SETUP_LIMIT_MS } from "../action/src/checks/set-up.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**
- * Writes the parts of the documents that are made from the code, between `<!-- name:start -->` and `<!-- name:end -->`.
+ * Writes the parts of the documents that are made from the code, between `<!-- name:start -->` and `<!-- name:end -->`, and the
+ * schemas for editors.
  * `node scripts/docs.ts` writes them, `--check` fails where one isn't current.
  */
 const GENERATED = [
@@ -26,9 +28,16 @@ const GENERATED = [
   { file: "ARCHITECTURE.md", name: "imports", render: renderImports },
   { file: "docs/configuration.md", name: "policy", render: () => renderSchema(Policy) },
   { file: "docs/configuration.md", name: "settings", render: () => renderSchema(Settings) },
+  { file: "docs/configuration.md", name: "models", render: renderModels },
   { file: "docs/configuration.md", name: "protected", render: renderProtected },
   { file: "docs/configuration.md", name: "limits", render: renderLimits },
   { file: "docs/harnesses.md", name: "harnesses", render: renderHarnesses },
+] as const;
+
+/** By which an editor checks and completes the two files (JSON Schema 2020-12). */
+const SCHEMAS = [
+  { file: "schema/policy.json", schema: Policy, title: "agent-pool: an owner's policy" },
+  { file: "schema/settings.json", schema: Settings, title: "agent-pool: a repository's settings" },
 ] as const;
 
 /** Every arrow between rooms, with the number of imports behind it; from the code, not from the table of what is allowed. */
@@ -95,6 +104,8 @@ function renderLimits(): string {
 }
 
 type JsonSchema = {
+  $ref?: string;
+  description?: string;
   type?: string;
   const?: unknown;
   enum?: unknown[];
@@ -114,14 +125,14 @@ type JsonSchema = {
 };
 
 function renderSchema(schema: z.ZodType): string {
-  const rows: string[] = ["| setting | value | default |", "| --- | --- | --- |"];
+  const rows: string[] = ["| setting | value | default | what it says |", "| --- | --- | --- | --- |"];
   const walk = (node: JsonSchema, path: string, required: boolean): void => {
     const object = node.properties === undefined ? node.anyOf?.find((option) => option.properties !== undefined) : node;
     if (path !== "") {
       const standsIn = node.default ?? node.whenUnset;
       const fallback =
         standsIn === undefined ? (required ? "required" : object === undefined ? "none" : "") : `\`${JSON.stringify(standsIn)}\``;
-      rows.push(`| \`${path}\` | ${valueOf(node)} | ${fallback} |`);
+      rows.push(`| \`${path}\` | ${valueOf(node)} | ${fallback} | ${node.description ?? ""} |`);
     }
     for (const [key, child] of Object.entries(object?.properties ?? {})) {
       walk(child, path === "" ? key : `${path}.${key}`, object?.required?.includes(key) === true);
@@ -133,8 +144,20 @@ function renderSchema(schema: z.ZodType): string {
     for (const [key, child] of Object.entries(node.properties ?? {}))
       walk(child, `${path}.${key}`, node.required?.includes(key) === true);
   };
-  walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema, "", true);
+  walk(toJsonSchema(schema), "", true);
   return rows.join("\n");
+}
+
+function toJsonSchema(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+}
+
+function renderModels(): string {
+  const rows = PROVIDERS.map((provider) => {
+    const models = CATALOG.filter((row) => row.provider === provider).map(({ model }) => `\`${model}\``);
+    return `| ${provider} | ${models.join(" ")} |`;
+  });
+  return ["| provider | models |", "| --- | --- |", ...rows].join("\n");
 }
 
 function renderHarnesses(): string {
@@ -163,6 +186,7 @@ function renderHarnesses(): string {
 }
 
 function valueOf(node: JsonSchema): string {
+  if (node.$ref === "#/$defs/Model") return "a [model](#models)";
   if (node.const !== undefined) return `\`${JSON.stringify(node.const)}\``;
   if (node.enum !== undefined) return node.enum.map((word) => `\`${String(word)}\``).join(" ");
   if (node.anyOf !== undefined) return node.anyOf.map(valueOf).join(" or ");
@@ -190,6 +214,15 @@ const PATTERNS: Record<string, string> = {
 };
 
 let stale = false;
+for (const { file, schema, title } of SCHEMAS) {
+  const path = join(ROOT, file);
+  const made = `${JSON.stringify({ title, ...toJsonSchema(schema) }, null, 2)}\n`;
+  if (existsSync(path) && readFileSync(path, "utf8") === made) continue;
+  if (process.argv.includes("--check")) {
+    console.error(`${file} is not what the code says; run \`npm run docs\``);
+    stale = true;
+  } else writeFileSync(path, made);
+}
 for (const { file, name, render } of GENERATED) {
   const path = join(ROOT, file);
   const text = readFileSync(path, "utf8");

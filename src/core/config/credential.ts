@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Auth, Harness, HARNESSES, Provider, PROVIDERS, Tier } from "../wire/contract.ts";
 import { HARNESS_INFO } from "../wire/harnesses.ts";
-import { CredentialAlias, Login, MODEL_SHAPE, MODELS, names, OwnRepository, Percent, Spending, TeamName } from "./shapes.ts";
+import { CredentialAlias, Login, Model, names, OwnRepository, Percent, Spending, TeamName } from "./shapes.ts";
 
 export const CREDENTIAL_KINDS = ["api-key", "access-token", "workload-identity", "seat"] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
@@ -35,15 +35,12 @@ const id = (what: string) => z.string().regex(/^[A-Za-z0-9_.:-]{1,200}$/, `shoul
 
 /** What a provider was told to trust instead of a key: none of these opens anything by itself. */
 const Identity = z.strictObject({
-  /** Anthropic's federation rule, and the organisation it is of. */
-  rule: id("a federation rule").optional(),
-  organization: id("an organisation").optional(),
-  workspace: id("a workspace").optional(),
-  /** OpenAI's name for GitHub as the one who vouches. */
-  provider: id("a workload identity provider").optional(),
-  "service-account": id("a service account").optional(),
-  /** As the provider's side says it. Default: the provider's own address. */
-  audience: z.string().min(1).max(200).optional(),
+  rule: id("a federation rule").optional().describe("Anthropic's federation rule."),
+  organization: id("an organisation").optional().describe("The organisation that Anthropic's rule is of."),
+  workspace: id("a workspace").optional().describe("Anthropic's workspace, where the rule needs one."),
+  provider: id("a workload identity provider").optional().describe("OpenAI's name for GitHub as the one who vouches."),
+  "service-account": id("a service account").optional().describe("For whom the job then acts."),
+  audience: z.string().min(1).max(200).optional().describe("As the provider's side says it; unset, the provider's own address."),
 });
 const IDENTITY_NEEDS: Readonly<Partial<Record<Provider, readonly (keyof z.infer<typeof Identity>)[]>>> = {
   anthropic: ["rule", "organization"],
@@ -52,34 +49,44 @@ const IDENTITY_NEEDS: Readonly<Partial<Record<Provider, readonly (keyof z.infer<
 
 export const Credential = z
   .strictObject({
-    name: CredentialAlias,
-    provider: Provider,
-    kind: z.enum(CREDENTIAL_KINDS, { error: `should be one of ${CREDENTIAL_KINDS.join(", ")}` }).default("api-key"),
-    /** Of `workload-identity`: what the job's own identity is exchanged by; the environment then has no key. */
-    identity: Identity.optional(),
-    /** Real money: of what its provider bills. A seat's subscription is paid already. */
-    budget: Spending.optional(),
-    /** Jobs at once. Default: 5, of a seat 1. */
-    jobs: z.number().int().min(1).max(100).optional(),
-    /** Credentials of one provider's account share its windows: give them one name. Default: the provider's own word for it. */
-    account: CredentialAlias.optional(),
-    /** A seat's plan, as people call it: a label, never a size. */
-    subscription: z.string().min(1).max(50).optional(),
-    owner: Login.optional(),
+    name: CredentialAlias.describe("The alias people see, and the environment that holds AGENT_POOL_KEY."),
+    provider: Provider.describe("Whose models it opens."),
+    kind: z
+      .enum(CREDENTIAL_KINDS, { error: `should be one of ${CREDENTIAL_KINDS.join(", ")}` })
+      .default("api-key")
+      .describe("How it is shown to its provider."),
+    identity: Identity.optional().describe(
+      "Of `workload-identity`: what the job's own identity is exchanged by; the environment then has no key.",
+    ),
+    budget: Spending.optional().describe(
+      "What may be spent on it, of what its provider bills. A seat's subscription is paid already.",
+    ),
+    jobs: z.number().int().min(1).max(100).optional().describe("Jobs at once; unset, 5, and 1 of a seat."),
+    account: CredentialAlias.optional().describe(
+      "Credentials of one provider's account share its windows: give them one name. Unset, the provider's own word for it.",
+    ),
+    subscription: z.string().min(1).max(50).optional().describe("A seat's plan, as people call it: a label, never a size."),
+    owner: Login.optional().describe("Whose seat it is."),
     "keep-for-owner": Percent.refine(
       (share) => share <= 0.95,
       "leaves others nothing: should be 95% at most, or leave it out with `serves: owner`",
-    ).optional(),
-    serves: z.enum(["owner", "everyone"], { error: "should be `owner` or `everyone`" }).optional(),
+    )
+      .optional()
+      .describe("What of each of a seat's windows is kept from others."),
+    serves: z
+      .enum(["owner", "everyone"], { error: "should be `owner` or `everyone`" })
+      .optional()
+      .describe("Whom a seat serves: `everyone` once its owner has agreed by `/agent lend`."),
     only: z
       .strictObject({
-        teams: names(TeamName),
-        repositories: names(OwnRepository),
-        tiers: names(Tier),
-        models: names(z.enum(MODELS, { error: MODEL_SHAPE })),
-        harnesses: names(Harness),
+        teams: names(TeamName).describe("Those whose people it serves."),
+        repositories: names(OwnRepository).describe("Those whose tasks it serves."),
+        tiers: names(Tier).describe("Those it serves."),
+        models: names(Model).describe("Those it is used for."),
+        harnesses: names(Harness).describe("Those it is used with."),
       })
-      .optional(),
+      .optional()
+      .describe("What it is kept to; all that are given must hold."),
   })
   .superRefine((entry, context) => {
     const wrong = (path: string, message: string) => {

@@ -4,7 +4,7 @@ import { HARNESS_INFO } from "../wire/harnesses.ts";
 import { findModel } from "./catalog.ts";
 import { Credential } from "./credential.ts";
 import { minuteOf, RUNNER_PRICES } from "./runners.ts";
-import { Amount, dollars, Login, MODEL_SHAPE, MODELS, OwnRepository, RepositoryName, Spending, TeamName } from "./shapes.ts";
+import { Amount, dollars, Login, Model, OwnRepository, RepositoryName, Spending, TeamName } from "./shapes.ts";
 import { EVERYONE, STRATEGIES } from "./terms.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
@@ -20,8 +20,13 @@ const LOGINS = "should be a list of GitHub logins, like `[ada]`";
 const TEAMS = "should be a list of teams, like `[platform]`";
 const ALLOWED_TIERS = `should be a list of tiers, of ${TIERS.join(", ")}`;
 const Listed = {
-  teams: z.array(TeamName, { error: TEAMS }).min(1, TEAMS).max(100).optional(),
-  people: z.array(Login, { error: LOGINS }).min(1, LOGINS).max(100).optional(),
+  teams: z
+    .array(TeamName, { error: TEAMS })
+    .min(1, TEAMS)
+    .max(100)
+    .optional()
+    .describe("Teams of the organisation; their active members count."),
+  people: z.array(Login, { error: LOGINS }).min(1, LOGINS).max(100).optional().describe("People by their login."),
 };
 
 /** A role that names nobody is a mistake, not a role of nobody. */
@@ -39,20 +44,24 @@ const TasksPerDay = z
 /** Who may do what (core/config/standing.ts). Without: who has write in the repository. */
 const Roles = z
   .strictObject({
-    /** Starts work without limits, and decides about that of others. */
-    operator: z.strictObject(Listed).refine(namesSomebody, NOBODY).optional(),
+    operator: z
+      .strictObject(Listed)
+      .refine(namesSomebody, NOBODY)
+      .optional()
+      .describe("Starts work without limits, and decides about that of others."),
     requester: z
       .strictObject({
         ...Listed,
         tiers: z
           .array(z.enum(TIERS, { error: `should be one of ${TIERS.join(", ")}` }), { error: ALLOWED_TIERS })
           .min(1, ALLOWED_TIERS)
-          .optional(),
-        /** Of one person, by the day in UTC. */
-        tasks: TasksPerDay.optional(),
+          .optional()
+          .describe("The tiers that may be worked with; unset, all."),
+        tasks: TasksPerDay.optional().describe("Of one person, by the day in UTC."),
       })
       .refine(namesSomebody, NOBODY)
-      .optional(),
+      .optional()
+      .describe("Starts work within limits."),
   })
   .refine(
     ({ operator, requester }) => operator !== undefined || requester !== undefined,
@@ -61,9 +70,9 @@ const Roles = z
 
 const RouteChoice = z
   .strictObject({
-    harness: Harness,
-    model: z.enum(MODELS, { error: MODEL_SHAPE }),
-    effort: Effort.optional(),
+    harness: Harness.describe("The program that does the work."),
+    model: Model,
+    effort: Effort.optional().describe("How much the model thinks; unset, what suits the tier."),
   })
   .superRefine(({ harness, model }, context) => {
     const provider = findModel(model)?.provider;
@@ -80,18 +89,24 @@ const Start = z.enum([...TIERS, "ask"], { error: `should be one of ${TIERS.join(
 const MINUTE_SHAPE = 'should be what a minute costs, like "$0.004", or "$0" for machines of your own';
 const RunnerSettings = z
   .strictObject({
-    repository: RepositoryName,
+    repository: RepositoryName.describe("The runner repository: of the same owner, with an environment for each credential."),
     workflow: z
       .string()
       .regex(/^[\w.-]+\.ya?ml$/, "should be a workflow's file name")
-      .default("agent-pool.yml"),
-    /** As the workflow file says: what its minutes cost goes by it. */
-    "runs-on": z.string().min(1).max(100).default("ubuntu-24.04"),
+      .default("agent-pool.yml")
+      .describe("The workflow's file there."),
+    "runs-on": z
+      .string()
+      .min(1)
+      .max(100)
+      .default("ubuntu-24.04")
+      .describe("As the workflow file says: what its minutes cost goes by it."),
     minute: z
       .string({ error: MINUTE_SHAPE })
       .regex(/^\$\d{1,3}(?:\.\d{1,6})?$/, MINUTE_SHAPE)
       .transform(dollars)
-      .optional(),
+      .optional()
+      .describe("What a minute of it costs, where that isn't known here."),
   })
   .superRefine((runner, context) => {
     if (runner.minute !== undefined || minuteOf(runner["runs-on"]) !== undefined) return;
@@ -112,7 +127,7 @@ export const DEFAULT_TASK_BUDGET = "$5";
 
 export const Policy = z
   .strictObject({
-    version: z.literal(1, { error: "should be 1" }),
+    version: z.literal(1, { error: "should be 1" }).describe("Of this format."),
     pool: z
       .array(Credential)
       .min(1, "should list at least one credential")
@@ -124,37 +139,54 @@ export const Policy = z
               path: [at, "name"],
               message: "should be another name: a credential above has this one",
             });
-      }),
-    runner: Runner,
-    /** All credentials together. */
-    budget: Spending,
-    /** How the pool is drawn on (core/pool/strategy.ts). */
-    strategy: z.enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` }).default("paced"),
-    roles: Roles.optional(),
-    /** Fair shares of the pool, by team. Without any, everyone is one. */
+      })
+      .describe("The credentials that work draws on."),
+    runner: Runner.describe("Where jobs run, and the keys are."),
+    budget: Spending.describe("What may be spent on all credentials and runners together."),
+    // core/pool/strategy.ts
+    strategy: z
+      .enum(STRATEGIES, { error: `should be one of ${STRATEGIES.join(", ")}` })
+      .default("paced")
+      .describe("How the pool is drawn on."),
+    roles: Roles.optional().describe("Who may start work; unset, who has write in the repository."),
     teams: z
-      .record(DeclaredTeam, z.strictObject({ weight: z.number().min(0).max(1_000).default(1), budget: Spending.optional() }))
-      .default({}),
-    /** What each person may spend. */
-    people: z.strictObject({ budget: Spending.optional() }).default({}),
-    /** What each of these repositories may spend, by name. */
-    repositories: z.record(OwnRepository, z.strictObject({ budget: Spending.optional() })).default({}),
+      .record(
+        DeclaredTeam,
+        z.strictObject({
+          weight: z.number().min(0).max(1_000).default(1).describe("Its share of a pool that is short, against the others'."),
+          budget: Spending.optional().describe("What its people's work may cost."),
+        }),
+      )
+      .default({})
+      .describe("Fair shares of the pool, by team. Without any, everyone is one."),
+    people: z
+      .strictObject({ budget: Spending.optional().describe("What the work of each person may cost.") })
+      .default({})
+      .describe("Of each person."),
+    repositories: z
+      .record(OwnRepository, z.strictObject({ budget: Spending.optional().describe("What work in it may cost.") }))
+      .default({})
+      .describe("Of each of these repositories, by name."),
     tiers: z
       .strictObject({
         light: z
           .array(RouteChoice)
           .min(1)
-          .default([{ harness: "claude-code", model: "claude-haiku-5-5" }]),
+          .default([{ harness: "claude-code", model: "claude-haiku-5-5" }])
+          .describe("For small work. The first that the pool can serve is taken."),
         standard: z
           .array(RouteChoice)
           .min(1)
-          .default([{ harness: "claude-code", model: "claude-sonnet-5-5" }]),
+          .default([{ harness: "claude-code", model: "claude-sonnet-5-5" }])
+          .describe("For middling work."),
         frontier: z
           .array(RouteChoice)
           .min(1)
-          .default([{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }]),
+          .default([{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }])
+          .describe("For hard work."),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("What each tier works with."),
     routing: z
       .strictObject({
         start: z
@@ -165,17 +197,27 @@ export const Policy = z
             l: Start.default("frontier"),
             xl: Start.default("ask"),
           })
-          .prefault({}),
+          .prefault({})
+          .describe("Where each size starts. `ask`: not before a person has split it, or named a size or a tier."),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("Which tier a task goes to."),
     task: z
       .strictObject({
-        /** What one attempt may spend on the model. */
-        budget: Amount.optional().meta({ whenUnset: DEFAULT_TASK_BUDGET }),
-        /** How often a task may go on with another credential when a limit has interrupted it. */
-        moves: z.number().int().min(0).max(10).default(3),
+        budget: Amount.optional().meta({
+          whenUnset: DEFAULT_TASK_BUDGET,
+          description: "What one attempt may spend on the model.",
+        }),
+        moves: z
+          .number()
+          .int()
+          .min(0)
+          .max(10)
+          .default(3)
+          .describe("How often a task may go on with another credential when a limit has interrupted it."),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("Of each task."),
   })
   .superRefine(({ pool, teams }, context) => {
     for (const [at, { only }] of pool.entries())

@@ -18,30 +18,45 @@ const ProtectedPath = z
  * Read at the commit the work starts from.
  */
 export const Settings = z.strictObject({
-  version: z.literal(1, { error: "should be 1" }),
-  /** Run once with package registries reachable, before any model is called. */
-  setup: z.array(Command, { error: "should be a list of shell commands" }).max(10).default([]),
-  /**
-   * What must pass for the work to count as verified. No network. `ci`, or an empty list: nothing runs in the job, and the
-   * repository's CI on the draft is the verifier. Without it: what the repository's files show how to run.
-   */
-  verify: z.union([z.array(Command).max(10), z.literal("ci")], { error: "should be a list of shell commands, or ci" }).optional(),
-  /** How often the model is shown a check that fails after its work. */
-  repairs: z.number({ error: "should be 0 to 3" }).int().min(0).max(3).default(2),
+  version: z.literal(1, { error: "should be 1" }).describe("Of this format."),
+  setup: z
+    .array(Command, { error: "should be a list of shell commands" })
+    .max(10)
+    .default([])
+    .describe("Run once with package registries reachable, before any model is called."),
+  verify: z
+    .union([z.array(Command).max(10), z.literal("ci")], { error: "should be a list of shell commands, or ci" })
+    .optional()
+    .describe(
+      "What must pass for the work to count; no network. `ci`, or an empty list: the repository's CI on the draft decides. Unset, what the repository's files show how to run.",
+    ),
+  repairs: z
+    .number({ error: "should be 0 to 3" })
+    .int()
+    .min(0)
+    .max(3)
+    .default(2)
+    .describe("How often the model is shown a check that fails after its work."),
   guards: z
     .strictObject({
-      "max-files": z.number().int().min(1).max(500).default(50),
-      "max-kb": z.number().int().min(1).max(4_000).default(500),
-      protected: z.array(ProtectedPath).max(100).default([]),
+      "max-files": z.number().int().min(1).max(500).default(50).describe("Files that a change may touch."),
+      "max-kb": z.number().int().min(1).max(4_000).default(500).describe("Kilobytes of all of them together."),
+      protected: z
+        .array(ProtectedPath)
+        .max(100)
+        .default([])
+        .describe("Paths that no change may touch, written as in `.gitignore`."),
     })
-    .default({ "max-files": 50, "max-kb": 500, protected: [] }),
-  draft: z.boolean({ error: "should be true or false" }).default(true),
-  /**
-   * `approved`: the commit carries `[skip ci]` until a person decides, because workflows on the branch would run
-   * model-written code with the repository's secrets. Default: `approved` in public repositories and for issues
-   * by people without write, `auto` elsewhere.
-   */
-  ci: z.enum(["approved", "auto"], { error: "should be approved or auto" }).optional(),
+    .default({ "max-files": 50, "max-kb": 500, protected: [] })
+    .describe("What no change may do."),
+  draft: z.boolean({ error: "should be true or false" }).default(true).describe("Whether the pull request is opened as a draft."),
+  // Workflows on the branch would run model-written code with the repository's secrets.
+  ci: z
+    .enum(["approved", "auto"], { error: "should be approved or auto" })
+    .optional()
+    .describe(
+      "`approved`: the commit says `[skip ci]` until a person has decided. Unset, `approved` in public repositories and for issues by people without write, `auto` elsewhere.",
+    ),
 });
 export type Settings = z.infer<typeof Settings>;
 

@@ -39,7 +39,9 @@ export const CredentialAlias = z
   .string({ error: "should be the name of the environment that holds AGENT_POOL_KEY" })
   .regex(ALIAS, "should be lower-case letters, digits, `.`, `_` or `-`, at most 63");
 
-export const MODEL_SHAPE = `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`;
+const MODEL_SHAPE = `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`;
+/** `id`: its own place in the schema, so that the names stand there once. */
+export const Model = z.enum(MODELS, { error: MODEL_SHAPE }).meta({ id: "Model", description: "A model with a known price." });
 
 const REPOSITORY_SHAPE = "should be a repository's name without its owner, like `web`";
 export const OwnRepository = z.string({ error: REPOSITORY_SHAPE }).regex(/^[A-Za-z0-9._-]{1,100}$/, REPOSITORY_SHAPE);
