@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
+import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -46,7 +47,8 @@ export async function prepareApp(
     variables: own,
     async start() {
       const started = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
-        cwd: ROOT,
+        // Not here, where a developer may have a `.env`.
+        cwd: tmpdir(),
         env: { PATH: process.env["PATH"] ?? "", ...own },
         stdio: ["ignore", "pipe", "pipe"],
       });

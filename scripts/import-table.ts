@@ -40,7 +40,7 @@ export const ROOMS: readonly Room[] = [
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
-    paths: ["src/main.ts", "src/agent-pool.ts", "src/env.ts"],
+    paths: ["src/main.ts", "src/agent-pool.ts", "src/env.ts", "src/env-file.ts", "src/first-start.ts"],
     rooms: ["web", "cli", "app", "github", "store", "runtime", "ports", "core", "wire"],
     packages: ["*"],
     node: ["*"],
@@ -50,7 +50,7 @@ export const ROOMS: readonly Room[] = [
     paths: ["src/web"],
     rooms: ["app", "ports", "core", "wire"],
     packages: ["hono", "@hono/node-server", "zod"],
-    node: ["http"],
+    node: ["http", "crypto"],
   },
   { name: "cli", paths: ["src/cli"], rooms: ["app", "ports", "core", "wire"], packages: [], node: ["*"] },
   { name: "app", paths: ["src/app"], rooms: ["ports", "core", "wire"], packages: ["zod"], node: ["timers/promises"] },

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { joinStore, openStore } from "#adapters/store/store.ts";
 import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
+import { ENV_FILE, readEnvFile } from "./env-file.ts";
 import { readStoreEnv } from "./env.ts";
 
 /** The `agent-pool` command: asks the running app, or opens the store itself. */
@@ -14,7 +15,7 @@ async function main(): Promise<void> {
     return;
   }
   const { what, of } = asked.value;
-  const where = readStoreEnv(process.env);
+  const where = readStoreEnv({ ...readEnvFile(ENV_FILE), ...process.env });
   if (!where.ok) return fail(`${where.error.variable} ${where.error.problem}`, 2);
   const running = "directory" in where.value ? await askRunning(where.value.directory, what, of) : undefined;
   if (running === undefined && "directory" in where.value && !existsSync(where.value.directory))

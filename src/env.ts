@@ -1,22 +1,13 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { isLoopback, PublicUrl } from "#core/setup/public-url.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 
 /** A variable that is wrong or missing: one line, and what would be right. */
 export type EnvProblem = { readonly variable: string; readonly problem: string };
 
 const Url = z.url({ protocol: /^https?$/, error: "should be an address like https://github.example.com/api/v3" });
-
-function isLoopback(address: string): boolean {
-  return ["localhost", "127.0.0.1"].includes(URL.parse(address)?.hostname ?? "");
-}
-
-/** Where runners send what they hold: never in the clear, but on this machine. */
-const PublicUrl = z
-  .url({ protocol: /^https?$/, error: "should be an address like https://agents.example.com" })
-  .refine((text) => text.startsWith("https:") || isLoopback(text), "should begin with https://")
-  .refine((text) => !/[?#]/.test(text), "should have no `?` or `#` part");
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -61,20 +52,26 @@ export type Config = {
   readonly oidcIssuer: string;
   /** Logins in lower case; empty = every owner that installs the App. */
   readonly allowedOwners: readonly string[];
-  readonly logLevel: z.infer<typeof Env>["LOG_LEVEL"];
+  readonly logLevel: ReadEnv["LOG_LEVEL"];
 };
 
-export function readEnv(variables: Readonly<Record<string, string | undefined>>): Result<Config, EnvProblem> {
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Those of these variables that the schema names, or the first that is wrong or missing. */
+function read<T>(schema: z.ZodType<T>, variables: Variables): Result<T, EnvProblem> {
   // An empty variable is one that isn't set: how shells and CI pass "nothing".
   const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = Env.safeParse(present);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const variable = String(issue?.path[0] ?? "environment");
-    const problem = variable in present ? (issue?.message ?? "is not valid") : missing(variable);
-    return err({ variable, problem });
-  }
-  const env = parsed.data;
+  const parsed = schema.safeParse(present);
+  if (parsed.success) return ok(parsed.data);
+  const issue = parsed.error.issues[0];
+  const variable = String(issue?.path[0] ?? "environment");
+  return err({ variable, problem: variable in present ? (issue?.message ?? "is not valid") : missing(variable) });
+}
+
+export function readEnv(variables: Variables): Result<Config, EnvProblem> {
+  const parsed = read(Env, variables);
+  if (!parsed.ok) return parsed;
+  const env = parsed.value;
   const playground = env.AGENT_POOL_PLAYGROUND !== undefined;
   if (playground && !isLoopback(env.GITHUB_API_URL))
     return err({
@@ -87,32 +84,59 @@ export function readEnv(variables: Readonly<Record<string, string | undefined>>)
     appId: env.APP_ID,
     privateKey: privateKey.value,
     webhookSecret: env.WEBHOOK_SECRET,
-    publicUrl: env.PUBLIC_URL.replace(/\/+$/, ""),
+    publicUrl: env.PUBLIC_URL,
     port: env.PORT,
     host: env.HOST,
     store: storeOf(env),
-    apiUrl: env.GITHUB_API_URL.replace(/\/+$/, ""),
+    apiUrl: apiUrlOf(env),
     playground,
     oidcIssuer: env.OIDC_ISSUER,
-    allowedOwners: env.ALLOWED_OWNERS.split(/[\s,]+/)
-      .filter(Boolean)
-      .map((login) => login.toLowerCase()),
+    allowedOwners: ownersOf(env).map((login) => login.toLowerCase()),
     logLevel: env.LOG_LEVEL,
   });
 }
 
 /** Where the store is, for a command that needs nothing else of the environment. */
-export function readStoreEnv(variables: Readonly<Record<string, string | undefined>>): Result<Config["store"], EnvProblem> {
-  const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = Env.pick({ DATABASE_URL: true, AGENT_POOL_DATA: true }).safeParse(present);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return err({ variable: String(issue?.path[0] ?? "environment"), problem: issue?.message ?? "is not valid" });
-  }
-  return ok(storeOf(parsed.data));
+export function readStoreEnv(variables: Variables): Result<Config["store"], EnvProblem> {
+  const parsed = read(Env.pick({ DATABASE_URL: true, AGENT_POOL_DATA: true }), variables);
+  return parsed.ok ? ok(storeOf(parsed.value)) : parsed;
 }
 
-function storeOf(env: Pick<z.infer<typeof Env>, "DATABASE_URL" | "AGENT_POOL_DATA">): Config["store"] {
+/** What a start needs that has no App yet. */
+export type FirstStart = Pick<Config, "port" | "host" | "apiUrl" | "logLevel"> & {
+  /** Empty: not known. */
+  readonly publicUrl: string;
+  readonly owner: string;
+};
+
+const OF_THE_APP = ["APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"] as const;
+
+/** undefined: the variables name an App, or a part of one, which is then a mistake. */
+export function readFirstStart(variables: Variables): Result<FirstStart, EnvProblem> | undefined {
+  if (OF_THE_APP.some((name) => (variables[name] ?? "") !== "")) return undefined;
+  const { PUBLIC_URL: url, ...others } = Env.omit({
+    APP_ID: true,
+    PRIVATE_KEY: true,
+    PRIVATE_KEY_PATH: true,
+    WEBHOOK_SECRET: true,
+  }).shape;
+  const parsed = read(z.object({ ...others, PUBLIC_URL: url.optional() }), variables);
+  if (!parsed.ok) return parsed;
+  const { PORT: port, HOST: host, LOG_LEVEL: logLevel, PUBLIC_URL: publicUrl = "", ...env } = parsed.value;
+  return ok({ port, host, logLevel, publicUrl, apiUrl: apiUrlOf(env), owner: ownersOf(env)[0] ?? "" });
+}
+
+type ReadEnv = z.infer<typeof Env>;
+
+function apiUrlOf(env: Pick<ReadEnv, "GITHUB_API_URL">): string {
+  return env.GITHUB_API_URL.replace(/\/+$/, "");
+}
+
+function ownersOf(env: Pick<ReadEnv, "ALLOWED_OWNERS">): string[] {
+  return env.ALLOWED_OWNERS.split(/[\s,]+/).filter(Boolean);
+}
+
+function storeOf(env: Pick<ReadEnv, "DATABASE_URL" | "AGENT_POOL_DATA">): Config["store"] {
   return env.DATABASE_URL === undefined ? { directory: env.AGENT_POOL_DATA } : { databaseUrl: env.DATABASE_URL };
 }
 
@@ -125,7 +149,7 @@ function missing(variable: string): string {
   return `is not set; it is ${what[variable] ?? "needed"}`;
 }
 
-function readKey(env: z.infer<typeof Env>): Result<string, EnvProblem> {
+function readKey(env: ReadEnv): Result<string, EnvProblem> {
   let key = env.PRIVATE_KEY;
   if (key === undefined) {
     if (env.PRIVATE_KEY_PATH === undefined) {

@@ -12,9 +12,12 @@ import type { Deps } from "#app/deps.ts";
 import { intake } from "#app/intake.ts";
 import { startWorker, type Worker } from "#app/worker.ts";
 import { oneLine } from "#core/change/publishable.ts";
+import type { Result } from "#core/wire/result.ts";
 import { serveLocal } from "#cli/local.ts";
 import { webHandler } from "#web/server.ts";
-import { readEnv, type Config } from "./env.ts";
+import { ENV_FILE, readEnvFile } from "./env-file.ts";
+import { readEnv, readFirstStart, type Config, type EnvProblem, type Variables } from "./env.ts";
+import { makeApp } from "./first-start.ts";
 
 /** How long an ordered stop may take: a call to GitHub ends within 30 s. */
 const STOP_MS = 40_000;
@@ -130,6 +133,21 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "unknown error";
 }
 
-const config = readEnv(process.env);
-if (!config.ok) fail(`${config.error.variable} ${config.error.problem}`);
-await main(config.value);
+function readVariables(): Variables {
+  try {
+    return { ...readEnvFile(ENV_FILE), ...process.env };
+  } catch (error) {
+    return fail(`${ENV_FILE} can't be read: ${reasonOf(error)}`);
+  }
+}
+
+function must<T>(read: Result<T, EnvProblem>): T {
+  return read.ok ? read.value : fail(`${read.error.variable} ${read.error.problem}`);
+}
+
+const first = readFirstStart(readVariables());
+if (first !== undefined) {
+  const config = must(first);
+  await makeApp(config, createLog(config.logLevel)).catch((error: unknown) => fail(reasonOf(error)));
+}
+await main(must(readEnv(readVariables())));

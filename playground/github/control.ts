@@ -13,11 +13,16 @@ import { accountOf, fullName, installationOf, iso, nextId, nowOf, repositoryName
 import { deliver, redeliver } from "./webhooks.ts";
 
 /** The side of the emulated GitHub that is not GitHub: what the demo and the tests set up, look at and break. */
-export function makeControl(github: GitHub, privateKeyPem: string, close: () => Promise<void>): EmulatedGitHub {
+export function makeControl(github: GitHub, close: () => Promise<void>): EmulatedGitHub {
   const named = (name: string): ReturnType<typeof repositoryNamed> => repositoryNamed(github, name);
   return {
     url: github.url,
-    app: { ...options(github), privateKeyPem, botId: github.app.bot.id, botLogin: github.app.bot.login },
+    app: {
+      ...options(github),
+      privateKeyPem: github.app.privateKeyPem,
+      botId: github.app.bot.id,
+      botLogin: github.app.bot.login,
+    },
     host: makeRunnerHost(github),
 
     createOwner({ login, kind }) {

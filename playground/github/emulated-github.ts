@@ -5,6 +5,8 @@ import type { Route } from "./routes.ts";
 /** What `app.yml` says, as far as GitHub acts on it. */
 export type AppManifest = {
   readonly name: string;
+  /** Where its webhooks go; undefined: where the options say. */
+  readonly webhookUrl?: string;
   readonly default_permissions: Readonly<Record<string, string>>;
   readonly default_events: readonly string[];
 };

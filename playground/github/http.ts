@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { answer, badCredentials, type Answer } from "./answers.ts";
+import { answerNewApp } from "./app-creation.ts";
 import { answerDownload } from "./artifacts.ts";
 import { callerOf, type Caller } from "./credentials.ts";
 import type { HookAnswer, HookRequest } from "./emulated-github.ts";
@@ -45,8 +46,8 @@ async function serve(github: GitHub, incoming: IncomingMessage, outgoing: Server
   };
   const page = await renderPage(github, method, url.pathname);
   if (page !== undefined) return void outgoing.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(page);
-  const download = answerDownload(github, method, url.pathname);
-  if (download !== undefined) return send(outgoing, download);
+  const aside = answerDownload(github, method, url.pathname) ?? answerNewApp(github, { method, url, raw });
+  if (aside !== undefined) return send(outgoing, aside);
   const caller = await callerOf(github, incoming.headers.authorization);
   const git = parseGitRequest(method, url.pathname, url.searchParams);
   const match = git === undefined ? matchRoute(method, url.pathname) : undefined;

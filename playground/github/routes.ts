@@ -7,6 +7,7 @@
  * Source: docs.github.com/en/rest/authentication/permissions-required-for-github-apps (read as of 2026-11).
  */
 export const ROUTES = {
+  "POST /app-manifests/{code}/conversions": { by: "anyone" },
   "GET /app": { by: "app-jwt" },
   "GET /app/installations": { by: "app-jwt" },
   "GET /app/installations/{installation_id}": { by: "app-jwt" },

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
-import { isRecord } from "./answers.ts";
+import { toManifest } from "./app-creation.ts";
 import { makeControl } from "./control.ts";
 import type { AppManifest, EmulatedGitHub, GitHubOptions } from "./emulated-github.ts";
 import { listen } from "./http.ts";
@@ -23,13 +23,14 @@ export async function startGitHub(options: GitHubOptions): Promise<EmulatedGitHu
   const github: GitHub = {
     options: { ...options, dataDir: resolve(options.dataDir) },
     manifest,
-    app: { ...options.app, bot, publicKey: createPublicKey(privateKeyPem), createdAt: now },
+    app: { ...options.app, bot, publicKey: createPublicKey(privateKeyPem), privateKeyPem, createdAt: now },
     url: "",
     htmlUrl: `https://${options.publicHost ?? "github.example"}`,
     webhook: options.webhook,
     listingLagMs: options.listingLagMs ?? 0,
     clockOffsetMs: 0,
     lastId: bot.id,
+    newApps: new Map(),
     accounts: new Map([[bot.login.toLowerCase(), bot]]),
     plans: new Map(),
     teams: new Map(),
@@ -49,7 +50,7 @@ export async function startGitHub(options: GitHubOptions): Promise<EmulatedGitHu
   const server = await listen(github, options.port ?? 0);
   const { port } = server.address() as AddressInfo;
   github.url = `http://127.0.0.1:${String(port)}`;
-  return makeControl(github, privateKeyPem, async () => {
+  return makeControl(github, async () => {
     server.closeAllConnections();
     await new Promise<void>((done) => {
       server.close(() => {
@@ -61,13 +62,7 @@ export async function startGitHub(options: GitHubOptions): Promise<EmulatedGitHu
 }
 
 async function readManifest(path: string): Promise<AppManifest> {
-  const parsed: unknown = parse(await readFile(path, "utf8"));
-  if (!isRecord(parsed)) throw new Error(`${path} is not an app manifest`);
-  const { name, default_permissions: permissions, default_events: events } = parsed;
-  if (typeof name !== "string" || !isRecord(permissions)) throw new Error(`${path}: name and default_permissions are needed`);
-  return {
-    name,
-    default_permissions: Object.fromEntries(Object.entries(permissions).map(([key, level]) => [key, String(level)])),
-    default_events: Array.isArray(events) ? events.map(String) : [],
-  };
+  const manifest = toManifest(parse(await readFile(path, "utf8")));
+  if (manifest === undefined) throw new Error(`${path} is not an app manifest: name and default_permissions are needed`);
+  return manifest;
 }

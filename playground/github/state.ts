@@ -19,12 +19,14 @@ import type {
  */
 export type GitHub = {
   readonly options: GitHubOptions;
-  readonly manifest: AppManifest;
+  manifest: AppManifest;
   readonly app: {
     readonly id: number;
     readonly slug: string;
     readonly bot: Account;
     readonly publicKey: KeyObject;
+    /** PKCS#1, as GitHub hands it out. */
+    readonly privateKeyPem: string;
     readonly createdAt: number;
   };
   /** REST root, known once the server listens. */
@@ -34,6 +36,8 @@ export type GitHub = {
   listingLagMs: number;
   clockOffsetMs: number;
   lastId: number;
+  /** What was asked for on the page that makes Apps, by the code that it was sent away with. */
+  readonly newApps: Map<string, AppManifest>;
   readonly accounts: Map<string, Account>;
   /** By owner's id; team where none is given. */
   readonly plans: Map<number, Plan>;

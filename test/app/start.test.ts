@@ -26,6 +26,7 @@ const GOOD = {
 /** `npm start`, until it has ended, or says `until`. */
 async function start(variables: Record<string, string>, until = "agent-pool is ready"): Promise<{ code: unknown; said: string }> {
   const app = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
+    cwd: folder,
     env: { PATH: process.env["PATH"], ...GOOD, ...variables },
     stdio: ["ignore", "pipe", "pipe"],
   });

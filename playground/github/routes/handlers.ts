@@ -1,3 +1,4 @@
+import { convertManifest } from "../app-creation.ts";
 import type { Route } from "../routes.ts";
 import * as actions from "./actions.ts";
 import * as artifacts from "./artifacts.ts";
@@ -13,13 +14,14 @@ import * as teams from "./teams.ts";
 
 type OfNoRepository = Extract<
   Route,
-  `${string} /${"app" | "installation" | "users" | "orgs" | "rate_limit"}${string}` | `${string}/installation`
+  `${string} /${"app" | "app-manifests" | "installation" | "users" | "orgs" | "rate_limit"}${string}` | `${string}/installation`
 >;
 
 /** Who answers each route. A route without an answer does not compile. */
 export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   readonly [R in Exclude<Route, OfNoRepository>]: RepositoryHandler;
 } = {
+  "POST /app-manifests/{code}/conversions": convertManifest,
   "GET /app": app.getApp,
   "GET /app/installations": app.listInstallations,
   "GET /app/installations/{installation_id}": app.getInstallation,
@@ -68,6 +70,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
 };
 
 const NO_REPOSITORY = new Set<Route>([
+  "POST /app-manifests/{code}/conversions",
   "GET /app",
   "GET /app/installations",
   "GET /app/installations/{installation_id}",

@@ -1,0 +1,216 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { startGitHub } from "#playground/github/server.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const PUBLIC_URL = "http://localhost:3999";
+
+/** An empty folder with an emulated GitHub, and `npm start` in it. */
+async function makePlace() {
+  const stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "agent-pool-first-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const github = stack.use(
+    await startGitHub({
+      appManifest: join(ROOT, "app.yml"),
+      dataDir: join(folder, "github"),
+      webhook: { url: "http://127.0.0.1:9/nobody", secret: "old" },
+      app: { id: 77, slug: "agent-pool" },
+    }),
+  );
+  await github.createOwner({ login: "acme", kind: "Organization" });
+
+  function start(variables: Record<string, string> = {}) {
+    const app = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], HOST: "127.0.0.1", PORT: "0", GITHUB_API_URL: github.url, ...variables },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const exited = once(app, "exit") as Promise<[number | null]>;
+    stack.defer(async () => {
+      app.kill("SIGKILL");
+      await exited;
+    });
+    let said = "";
+    for (const stream of [app.stdout, app.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    return {
+      said: () => said,
+      code: async () => (await exited)[0],
+      stop: async () => {
+        app.kill("SIGTERM");
+        await exited;
+      },
+      /** What the pattern holds, once the app has said it. */
+      saying: async (pattern: RegExp) => {
+        await expect.poll(() => pattern.exec(said), { timeout: 30_000, message: said }).not.toBeNull();
+        return pattern.exec(said)?.[1] ?? "";
+      },
+    };
+  }
+  return { folder, github, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+type Reply = { readonly status: number; readonly location: string; readonly text: string };
+
+/** A browser's request, with the headers it is told. */
+function browse(url: string, headers: Record<string, string> = {}, form?: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, {
+      method: form === undefined ? "GET" : "POST",
+      headers: { ...headers, ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }) },
+    });
+    sent.once("error", reject).once("response", (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? "", text }));
+    });
+    sent.end(form);
+  });
+}
+
+/** The value of an attribute as the page has it. */
+function read(text: string, pattern: RegExp): string {
+  const found = pattern.exec(text)?.[1] ?? "";
+  return found.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&"); // prettier-ignore
+}
+
+const PAGE = /(http:\/\/localhost:\d+)\/probot/;
+const KEY = /probot\?key=([0-9a-f]{32})/;
+
+/** From the set-up page to where GitHub sends the browser back. */
+async function askGitHub(at: string): Promise<{ readonly manifest: Record<string, unknown>; readonly back: string }> {
+  const { text } = await browse(`${at}/probot?owner=acme&url=${encodeURIComponent(PUBLIC_URL)}`);
+  const manifest = read(text, /name="manifest" value="([^"]*)"/);
+  const { location } = await browse(
+    read(text, /<form method="post" action="([^"]*)"/),
+    {},
+    new URLSearchParams({ manifest }).toString(),
+  );
+  return { manifest: JSON.parse(manifest) as Record<string, unknown>, back: location };
+}
+
+describe("a start without an App", () => {
+  it("shows the page that makes one, keeps what GitHub hands out, and goes on as the app", async () => {
+    await using place = await makePlace();
+    const app = place.start();
+    const at = await app.saying(PAGE);
+
+    const { manifest, back } = await askGitHub(at);
+    const made = await browse(back);
+
+    expect(manifest).toMatchObject({ public: false, hook_attributes: { url: `${PUBLIC_URL}/api/github/webhooks` } });
+    expect(made).toMatchObject({ status: 302, location: "https://github.example/apps/agent-pool/installations/new" });
+    await app.saying(/(agent-pool is ready)/);
+    expect(app.said()).toContain("Next: install the App at https://github.example/apps/agent-pool/installations/new");
+    expect(app.said()).not.toMatch(/BEGIN RSA/);
+    const file = join(place.folder, ".env");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readFile(file, "utf8")).toMatch(/^APP_ID="77"\nPRIVATE_KEY="-----BEGIN RSA.*"\nWEBHOOK_SECRET="[0-9a-f]{40}"\nPUBLIC_URL="http:\/\/localhost:3999"\n$/); // prettier-ignore
+    expect(place.github.violations()).toEqual([]);
+
+    await app.stop();
+    const again = place.start();
+    await again.saying(/(agent-pool is ready)/);
+    expect(again.said()).not.toContain("/probot");
+  });
+
+  it("keeps the other lines of a file that is there", async () => {
+    await using place = await makePlace();
+    await writeFile(join(place.folder, ".env"), "# ours\nLOG_LEVEL=warn\nPUBLIC_URL=http://localhost:1\n\nALLOWED_OWNERS=acme\n");
+    const app = place.start();
+    const at = await app.saying(PAGE);
+
+    await browse((await askGitHub(at)).back);
+
+    await app.saying(/(Next: install)/);
+    expect(await readFile(join(place.folder, ".env"), "utf8")).toMatch(
+      /^# ours\nLOG_LEVEL=warn\n\nALLOWED_OWNERS=acme\nAPP_ID="77"\n/,
+    );
+  });
+
+  it("is open to this machine, and from elsewhere only by the link it printed", async () => {
+    await using place = await makePlace();
+    const app = place.start({ PUBLIC_URL: "https://agents.acme.dev" });
+    const at = await app.saying(PAGE);
+    const key = await app.saying(KEY);
+    const status = async (path: string, headers?: Record<string, string>) => (await browse(`${at}${path}`, headers)).status;
+
+    expect(app.said()).toContain(`https://agents.acme.dev/probot?key=${key}`);
+    expect(await browse(`${at}/`)).toMatchObject({ status: 302, location: "/probot" });
+    expect(await status("/probot")).toBe(200);
+    expect(await status("/probot", { host: "agents.acme.dev" })).toBe(403);
+    expect(await status("/probot", { "x-forwarded-for": "192.0.2.7" })).toBe(403);
+    expect(await status("/probot?key=0", { forwarded: "for=192.0.2.7" })).toBe(403);
+    expect(await status(`/probot?key=${key}`, { host: "agents.acme.dev", "x-forwarded-for": "192.0.2.7" })).toBe(200);
+  });
+
+  it("takes no App that it didn't ask for, and no code twice", async () => {
+    await using place = await makePlace();
+    const app = place.start();
+    const at = await app.saying(PAGE);
+    const { back } = await askGitHub(at);
+    const spent = new URL(back);
+    await fetch(`${place.github.url}/app-manifests/${spent.searchParams.get("code") ?? ""}/conversions`, { method: "POST" });
+
+    expect((await browse(`${at}/probot/setup?code=abc&state=guessed`)).status).toBe(400);
+    expect((await browse(`${at}/probot/setup?code=abc`)).status).toBe(400);
+    expect((await browse(`${at}/probot/import`, {}, "appId=1")).status).toBe(503);
+    const refused = await browse(back);
+    expect(refused.status).toBe(502);
+    expect(refused.text).toContain("Begin again");
+    expect((await browse(back)).status).toBe(400);
+  });
+
+  it.each([
+    ["an address in the clear", "acme", "http://agents.acme.dev", "should begin with https://"],
+    ["no address", "acme", "agents", "should be an address like https://agents.example.com"],
+    ["an organisation that is none", "acme/web", PUBLIC_URL, "should be its login"],
+    ["markup", '"><script>', 'https://x/"><script>', "&lt;script&gt;"],
+  ])("asks again for %s", async (_name, owner, url, said) => {
+    await using place = await makePlace();
+    const at = await place.start().saying(PAGE);
+
+    const { status, text } = await browse(`${at}/probot?${new URLSearchParams({ owner, url }).toString()}`);
+
+    expect({ status, text }).toEqual({ status: 400, text: expect.stringContaining(said) as string });
+    expect(text).not.toContain("<script>");
+  });
+
+  it("tells everything else that there is no App yet", async () => {
+    await using place = await makePlace();
+    const at = await place.start().saying(PAGE);
+
+    expect((await browse(`${at}/healthz`)).status).toBe(200);
+    expect(await browse(`${at}/readyz`)).toMatchObject({ status: 503, text: expect.stringContaining("open /probot") as string });
+    expect((await browse(`${at}/api/github/webhooks`, {}, "{}")).status).toBe(503);
+  });
+
+  it("says what to do where the App's key can't be kept", async () => {
+    await using place = await makePlace();
+    await mkdir(join(place.folder, ".env.new"));
+    const app = place.start();
+    const at = await app.saying(PAGE);
+
+    const { status, text } = await browse((await askGitHub(at)).back);
+
+    expect(status).toBe(500);
+    expect(text).toMatch(/EISDIR.*Delete it at/s);
+  });
+
+  it("ends with one line where `.env` can't be read, or only half an App is named", async () => {
+    await using place = await makePlace();
+    const half = place.start({ WEBHOOK_SECRET: "s" });
+    expect(await half.code()).toBe(2);
+    expect(half.said()).toMatch(/^agent-pool: APP_ID is not set.*\n$/);
+
+    await mkdir(join(place.folder, ".env"));
+    const app = place.start();
+    expect(await app.code()).toBe(2);
+    expect(app.said()).toMatch(/^agent-pool: \.env can't be read: EISDIR.*\n$/);
+  });
+});
