@@ -19,8 +19,11 @@ import { ENV_FILE, readEnvFile } from "./env-file.ts";
 import { readEnv, readFirstStart, type Config, type EnvProblem, type Variables } from "./env.ts";
 import { makeApp } from "./first-start.ts";
 
-/** How long an ordered stop may take: a call to GitHub ends within 30 s. */
-const STOP_MS = 40_000;
+/**
+ * How long an ordered stop may take: containers are killed after 10 s (Docker's default). A call to GitHub may take longer, and is then
+ * left as a kill would leave it: the next start looks for what it did.
+ */
+const STOP_MS = 9_000;
 const MAX_WEBHOOK_BYTES = 25 * 1024 * 1024;
 
 /** The composition root: the one place where ports meet adapters, and the one reader of `process.env`. */
@@ -67,7 +70,10 @@ async function main(config: Config): Promise<void> {
   log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl }, "agent-pool is ready");
 
   const stop = async (): Promise<void> => {
-    setTimeout(() => process.exit(1), STOP_MS).unref();
+    setTimeout(() => {
+      log.warn({}, "agent-pool stopped with work under way; the next start goes on with it");
+      process.exit(0);
+    }, STOP_MS).unref();
     await server.stop();
     await worker[Symbol.asyncDispose]();
     await local?.[Symbol.asyncDispose]();

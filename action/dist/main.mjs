@@ -43769,14 +43769,19 @@ async function answerMetered(state, response, sending, call2) {
     await relay(response, answered, meter);
     const failure2 = meter.failure();
     if (failure2 !== void 0) noteFailure(state, answered, failure2);
-  } catch {
-    state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
-    if (!response.headersSent) refuse(state, response, [502, "connection_failed", "no answer from the provider"]);
+  } catch (cause) {
+    const message = `no answer from the provider${codeOf(cause)}`;
+    state.lastError = { status: 502, type: "connection_failed", message };
+    if (!response.headersSent) refuse(state, response, [502, "connection_failed", message]);
     else response.destroy();
   } finally {
     used ??= sending.begun() ? meter?.end() ?? "unknown" : "nothing";
     settle2(state.allowance, worst, used);
   }
+}
+function codeOf(cause) {
+  const code = typeof cause === "object" && cause !== null ? Reflect.get(cause, "code") : void 0;
+  return typeof code === "string" && /^[A-Z_]{1,40}$/.test(code) ? ` (${code})` : "";
 }
 function noteFailure(state, { statusCode: status, headers }, failure2) {
   const said = JSON.stringify(failure2);

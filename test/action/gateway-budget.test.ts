@@ -123,6 +123,10 @@ describe("of the budget, the gateway", () => {
   test("charges nothing for a provider that can't be reached", async () => {
     await using set = await setUp(stream, { upstream: new URL("http://127.0.0.1:9") });
     expect((await post(set, CALL)).status).toBe(502);
-    expect(set.gateway.facts()).toMatchObject({ estimated: false, usage: NO_USAGE });
+    expect(set.gateway.facts()).toMatchObject({
+      estimated: false,
+      usage: NO_USAGE,
+      lastError: { type: "connection_failed", message: "no answer from the provider (ECONNREFUSED)" },
+    });
   });
 });

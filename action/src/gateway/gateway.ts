@@ -241,14 +241,21 @@ async function answerMetered(state: State, response: ServerResponse, sending: Se
     await relay(response, answered, meter);
     const failure = meter.failure();
     if (failure !== undefined) noteFailure(state, answered, failure);
-  } catch {
-    state.lastError = { status: 502, type: "connection_failed", message: "no answer from the provider" };
-    if (!response.headersSent) refuse(state, response, [502, "connection_failed", "no answer from the provider"]);
+  } catch (cause) {
+    const message = `no answer from the provider${codeOf(cause)}`;
+    state.lastError = { status: 502, type: "connection_failed", message };
+    if (!response.headersSent) refuse(state, response, [502, "connection_failed", message]);
     else response.destroy();
   } finally {
     used ??= sending.begun() ? (meter?.end() ?? "unknown") : "nothing";
     settle(state.allowance, worst, used);
   }
+}
+
+/** Why there is no connection, in the word that Node or undici has for it; empty where it has none. */
+function codeOf(cause: unknown): string {
+  const code: unknown = typeof cause === "object" && cause !== null ? Reflect.get(cause, "code") : undefined;
+  return typeof code === "string" && /^[A-Z_]{1,40}$/.test(code) ? ` (${code})` : "";
 }
 
 /** A stream that began well and broke off with an error of the provider's. */
