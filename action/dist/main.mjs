@@ -43654,7 +43654,9 @@ async function startGateway(settings) {
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\n\r\n"));
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
+  await new Promise(
+    (resolve, reject) => server.once("error", reject).listen({ port: 0, host: HOST, backlog: MAX_CONNECTIONS }, resolve)
+  );
   const { port } = server.address();
   return {
     address: `${HOST}:${port}`,

@@ -1,7 +1,7 @@
 import { Agent, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createProxyServer } from "http-proxy-3";
-import { NO_TIMEOUTS } from "./no-timeouts.ts";
+import { LISTEN, NO_TIMEOUTS } from "./server-options.ts";
 
 /** http-proxy-3 with the one thing of ours that it can do: it sets the key's header. */
 const proxy = createProxyServer({
@@ -11,5 +11,5 @@ const proxy = createProxyServer({
 });
 proxy.on("error", (_cause, _request, to) => to.destroy());
 const server = createServer(NO_TIMEOUTS, (request, response) => proxy.web(request, response));
-server.listen(0, "127.0.0.1", () => process.send?.({ address: `127.0.0.1:${String((server.address() as AddressInfo).port)}` }));
+server.listen(LISTEN, () => process.send?.({ address: `127.0.0.1:${String((server.address() as AddressInfo).port)}` }));
 process.once("disconnect", () => process.exit());

@@ -1,6 +1,6 @@
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { NO_TIMEOUTS } from "./no-timeouts.ts";
+import { LISTEN, NO_TIMEOUTS } from "./server-options.ts";
 
 /** What forwarding costs at least with node:http: no check, no swap, no meter. */
 const [host, port] = (process.argv[2] ?? "").split(":");
@@ -15,5 +15,5 @@ const server = createServer(NO_TIMEOUTS, (from, to) => {
   to.on("close", () => onward.destroy());
   from.pipe(onward);
 });
-server.listen(0, "127.0.0.1", () => process.send?.({ address: `127.0.0.1:${String((server.address() as AddressInfo).port)}` }));
+server.listen(LISTEN, () => process.send?.({ address: `127.0.0.1:${String((server.address() as AddressInfo).port)}` }));
 process.once("disconnect", () => process.exit());

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import { syncBuiltinESMExports } from "node:module";
 import { connect, createServer, type AddressInfo } from "node:net";
-import { NO_TIMEOUTS } from "./no-timeouts.ts";
+import { NO_TIMEOUTS } from "./server-options.ts";
 
 /**
  * Portkey's gateway as its package starts it. Where it sends and as which provider, the caller's headers say. Version 1.15.2 fails

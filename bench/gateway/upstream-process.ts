@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { NO_TIMEOUTS } from "./no-timeouts.ts";
+import { LISTEN, NO_TIMEOUTS } from "./server-options.ts";
 import { type Answer, BURST_EVENTS, CLOSING, DELTA, JSON_ANSWER, LONG, OPENING, PACED } from "./traffic.ts";
 
 /** The scripted provider, in a process of its own. It reads each request to its end, and answers all alike, as it was last told to. */
@@ -34,5 +34,5 @@ process.on("message", (next: Answer) => (answer = next));
 const server = createServer({ keepAliveTimeout: 600_000, ...NO_TIMEOUTS }, (request, response) => {
   request.resume().once("end", () => REPLIES[answer](response));
 });
-server.listen(0, "127.0.0.1", () => process.send?.({ address: `127.0.0.1:${String((server.address() as AddressInfo).port)}` }));
+server.listen(LISTEN, () => process.send?.({ address: `127.0.0.1:${String((server.address() as AddressInfo).port)}` }));
 process.once("disconnect", () => process.exit());

@@ -108,7 +108,9 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\n\r\n"));
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
+  await new Promise<void>((resolve, reject) =>
+    server.once("error", reject).listen({ port: 0, host: HOST, backlog: MAX_CONNECTIONS }, resolve),
+  );
   const { port } = server.address() as AddressInfo;
   return {
     address: `${HOST}:${port}`,
