@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
-import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -26,6 +25,7 @@ export type AppProcess = AsyncDisposable & {
 };
 
 export async function prepareApp(
+  cwd: string,
   variables: Readonly<Record<string, string>>,
   onLine: (line: string) => void = () => undefined,
 ): Promise<AppProcess> {
@@ -47,8 +47,8 @@ export async function prepareApp(
     variables: own,
     async start() {
       const started = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
-        // Not here, where a developer may have a `.env`.
-        cwd: tmpdir(),
+        // Not where a developer may have a `.env`.
+        cwd,
         env: { PATH: process.env["PATH"] ?? "", ...own },
         stdio: ["ignore", "pipe", "pipe"],
       });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { prepareApp, type AppProcess } from "./app-process.ts";
@@ -22,7 +22,10 @@ runner: acme/agent-runner
 budget: $200/month
 `;
 
-export const TOOL_CACHE = join(ROOT, ".cache", "tools");
+/** In the repository, or, where this is a package, where it outlives it. */
+export const TOOL_CACHE = import.meta.filename.endsWith(".ts")
+  ? join(ROOT, ".cache", "tools")
+  : join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "agent-pool", "tools");
 
 export type WorldOptions = {
   /** The product repository, `acme/web` where not said otherwise; private. */
@@ -101,6 +104,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     for (const { name, kind } of pool) if (kind === "seat") model.setLimits(keys.get(name) ?? "", { seat: {} });
     const app = stack.use(
       await prepareApp(
+        dataDir,
         {
           WEBHOOK_SECRET: webhookSecret,
           AGENT_POOL_DATA: join(dataDir, "store"),

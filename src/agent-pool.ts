@@ -1,12 +1,11 @@
-#!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { joinStore, openStore } from "#adapters/store/store.ts";
 import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
-import { ENV_FILE, readEnvFile } from "./env-file.ts";
+import { readVariables } from "./env-file.ts";
 import { readStoreEnv } from "./env.ts";
 
-/** The `agent-pool` command: asks the running app, or opens the store itself. */
+/** The `agent-pool` command but for `start` and `demo` (bin/agent-pool.js): asks the running app, or opens the store itself. */
 async function main(): Promise<void> {
   const asked = readCommand(process.argv.slice(2));
   if (!asked.ok) return fail(asked.error, 2);
@@ -15,7 +14,7 @@ async function main(): Promise<void> {
     return;
   }
   const { what, of } = asked.value;
-  const where = readStoreEnv({ ...readEnvFile(ENV_FILE), ...process.env });
+  const where = readStoreEnv(readVariables(process.env));
   if (!where.ok) return fail(`${where.error.variable} ${where.error.problem}`, 2);
   const running = "directory" in where.value ? await askRunning(where.value.directory, what, of) : undefined;
   if (running === undefined && "directory" in where.value && !existsSync(where.value.directory))

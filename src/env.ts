@@ -91,7 +91,9 @@ export function readEnv(variables: Variables): Result<Config, EnvProblem> {
     apiUrl: apiUrlOf(env),
     playground,
     oidcIssuer: env.OIDC_ISSUER,
-    allowedOwners: ownersOf(env).map((login) => login.toLowerCase()),
+    allowedOwners: env.ALLOWED_OWNERS.split(/[\s,]+/)
+      .filter(Boolean)
+      .map((login) => login.toLowerCase()),
     logLevel: env.LOG_LEVEL,
   });
 }
@@ -104,9 +106,8 @@ export function readStoreEnv(variables: Variables): Result<Config["store"], EnvP
 
 /** What a start needs that has no App yet. */
 export type FirstStart = Pick<Config, "port" | "host" | "apiUrl" | "logLevel"> & {
-  /** Empty: not known. */
+  /** Empty: not set. */
   readonly publicUrl: string;
-  readonly owner: string;
 };
 
 const OF_THE_APP = ["APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"] as const;
@@ -123,17 +124,13 @@ export function readFirstStart(variables: Variables): Result<FirstStart, EnvProb
   const parsed = read(z.object({ ...others, PUBLIC_URL: url.optional() }), variables);
   if (!parsed.ok) return parsed;
   const { PORT: port, HOST: host, LOG_LEVEL: logLevel, PUBLIC_URL: publicUrl = "", ...env } = parsed.value;
-  return ok({ port, host, logLevel, publicUrl, apiUrl: apiUrlOf(env), owner: ownersOf(env)[0] ?? "" });
+  return ok({ port, host, logLevel, publicUrl, apiUrl: apiUrlOf(env) });
 }
 
 type ReadEnv = z.infer<typeof Env>;
 
 function apiUrlOf(env: Pick<ReadEnv, "GITHUB_API_URL">): string {
   return env.GITHUB_API_URL.replace(/\/+$/, "");
-}
-
-function ownersOf(env: Pick<ReadEnv, "ALLOWED_OWNERS">): string[] {
-  return env.ALLOWED_OWNERS.split(/[\s,]+/).filter(Boolean);
 }
 
 function storeOf(env: Pick<ReadEnv, "DATABASE_URL" | "AGENT_POOL_DATA">): Config["store"] {

@@ -1,11 +1,11 @@
 import { once } from "node:events";
-import { access, constants, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
-import { appCreation } from "#adapters/github/app-creation.ts";
+import { createdAppReader } from "#adapters/github/app-creation.ts";
 import { makeSetUpPage } from "#web/set-up.ts";
 import { ENV_FILE, writeEnvFile } from "./env-file.ts";
 import type { FirstStart } from "./env.ts";
@@ -13,32 +13,34 @@ import type { FirstStart } from "./env.ts";
 const APP_YML = fileURLToPath(new URL("../app.yml", import.meta.url));
 
 /**
- * The first start: serves the page that makes the GitHub App, until it is made and its variables stand in `.env`.
+ * The first start: serves the page on which a person has the GitHub App made, until its variables stand in `.env`.
  * Throws where they couldn't be kept there, before anything is made.
  */
-export async function makeApp(config: FirstStart, log: Logger): Promise<void> {
+export async function awaitApp(config: FirstStart, log: Logger): Promise<void> {
   const file = resolve(ENV_FILE);
-  const writable = access(dirname(file), constants.W_OK);
-  await writable.catch((cause: unknown) => {
-    throw new Error(`there is no APP_ID, and for the page that makes the App the folder ${dirname(file)} must be writable, for ${ENV_FILE}`, { cause }); // prettier-ignore
+  // Written as it will be: a folder can be writable, and the file a mount that can't be replaced.
+  await writeEnvFile(file, {}).catch((cause: unknown) => {
+    throw new Error(`there is no APP_ID, and for the page that makes the App ${file} must be writable (${reasonOf(cause)})`, {
+      cause,
+    });
   });
   const { listener, key, made } = makeSetUpPage({
     ...config,
     appYml: await readFile(APP_YML, "utf8"),
-    readCreatedApp: appCreation(config.apiUrl),
+    readCreatedApp: createdAppReader(config.apiUrl),
     keep: ({ id, privateKey, webhookSecret }, publicUrl) =>
       writeEnvFile(file, { APP_ID: String(id), PRIVATE_KEY: privateKey, WEBHOOK_SECRET: webhookSecret, PUBLIC_URL: publicUrl })
         .then(() => undefined)
-        .catch((cause: unknown) => (cause instanceof Error ? cause.message : "unknown error")),
+        .catch(reasonOf),
     log,
   });
   const server = createServer((request, response) => void listener(request, response)).listen(config.port, config.host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   say([
-    "there is no GitHub App yet. Make one in a browser,",
-    `  on this machine:  http://localhost:${String(port)}/probot`,
-    `  from elsewhere:   ${config.publicUrl || `http://ADDRESS:${String(port)}`}/probot?key=${key}`,
+    "there is no GitHub App yet. Make one in a browser, by this link:",
+    `  http://localhost:${String(port)}/probot?key=${key}`,
+    `From elsewhere, the same below ${config.publicUrl || "the address by which the app is reached"}.`,
   ]);
   const page = await made;
   server.closeAllConnections();
@@ -48,6 +50,10 @@ export async function makeApp(config: FirstStart, log: Logger): Promise<void> {
     `the App is made, and its key stands in ${file}. Keep that file, and nobody else's eyes on it.`,
     `Next: install the App at ${page}/installations/new on the repositories to be served, the runner repository and .github.`,
   ]);
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : "unknown error";
 }
 
 function say(lines: readonly string[]): void {

@@ -15,15 +15,16 @@ import { oneLine } from "#core/change/publishable.ts";
 import type { Result } from "#core/wire/result.ts";
 import { serveLocal } from "#cli/local.ts";
 import { webHandler } from "#web/server.ts";
-import { ENV_FILE, readEnvFile } from "./env-file.ts";
+import { ENV_FILE, readVariables } from "./env-file.ts";
 import { readEnv, readFirstStart, type Config, type EnvProblem, type Variables } from "./env.ts";
-import { makeApp } from "./first-start.ts";
+import { awaitApp } from "./first-start.ts";
 
 /**
  * How long an ordered stop may take: containers are killed after 10 s (Docker's default). A call to GitHub may take longer, and is then
  * left as a kill would leave it: the next start looks for what it did.
  */
 const STOP_MS = 9_000;
+const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const MAX_WEBHOOK_BYTES = 25 * 1024 * 1024;
 
 /** The composition root: the one place where ports meet adapters, and the one reader of `process.env`. */
@@ -74,12 +75,11 @@ async function main(config: Config): Promise<void> {
       log.warn({}, "agent-pool stopped with work under way; the next start goes on with it");
       process.exit(0);
     }, STOP_MS).unref();
-    await server.stop();
-    await worker[Symbol.asyncDispose]();
-    await local?.[Symbol.asyncDispose]();
+    await Promise.all([server.stop(), worker[Symbol.asyncDispose](), local?.[Symbol.asyncDispose]()]);
     await store.close();
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of STOP_SIGNALS) {
+    process.removeListener(signal, exitAtOnce);
     process.once(signal, () => {
       stop().catch((error: unknown) => {
         log.error({ err: error }, "agent-pool did not stop in order");
@@ -128,6 +128,11 @@ function limitWebhooks(server: HttpServer): void {
   });
 }
 
+/** Before the app is up there is nothing to end in order. */
+function exitAtOnce(): never {
+  process.exit(0);
+}
+
 function fail(message: string): never {
   process.stderr.write(`agent-pool: ${message}\n`);
   process.exit(2);
@@ -139,9 +144,9 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "unknown error";
 }
 
-function readVariables(): Variables {
+function variables(): Variables {
   try {
-    return { ...readEnvFile(ENV_FILE), ...process.env };
+    return readVariables(process.env);
   } catch (error) {
     return fail(`${ENV_FILE} can't be read: ${reasonOf(error)}`);
   }
@@ -151,9 +156,11 @@ function must<T>(read: Result<T, EnvProblem>): T {
   return read.ok ? read.value : fail(`${read.error.variable} ${read.error.problem}`);
 }
 
-const first = readFirstStart(readVariables());
+// As a container's first process Node ignores a signal that nobody listens to.
+for (const signal of STOP_SIGNALS) process.once(signal, exitAtOnce);
+const first = readFirstStart(variables());
 if (first !== undefined) {
   const config = must(first);
-  await makeApp(config, createLog(config.logLevel)).catch((error: unknown) => fail(reasonOf(error)));
+  await awaitApp(config, createLog(config.logLevel)).catch((error: unknown) => fail(reasonOf(error)));
 }
-await main(must(readEnv(readVariables())));
+await main(must(readEnv(variables())));

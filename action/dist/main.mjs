@@ -41110,6 +41110,7 @@ async function removeTree(folder) {
 }
 
 // action/src/runner/inputs.ts
+import { realpathSync } from "node:fs";
 import { access as access2, constants as constants3, stat as stat2 } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
 import { delimiter, dirname, isAbsolute, join as join2 } from "node:path";
@@ -41179,7 +41180,7 @@ function describe3(name, error3) {
   return `The input \`${name}\` ${error3.issues[0]?.message ?? "is not valid"}.`;
 }
 function readSurroundings(env, upstreams, execPath = process.execPath) {
-  const temp = env["RUNNER_TEMP"] || tmpdir2();
+  const temp = realPath(env["RUNNER_TEMP"] || tmpdir2());
   const network = {};
   for (const [name, value] of Object.entries(env)) if (value !== void 0 && NETWORK.test(name)) network[name] = value;
   const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
@@ -41188,13 +41189,20 @@ function readSurroundings(env, upstreams, execPath = process.execPath) {
     // Behind the job's own choice of Node stands the one that runs this Action.
     path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
     temp,
-    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
+    toolCache: realPath(env["RUNNER_TOOL_CACHE"] || temp),
     hidden: hidden.filter((it) => it !== void 0 && it !== "" && it !== "/"),
     githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
     network,
     // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
     unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname: hostname3 }) => isLoopback(hostname3))
   };
+}
+function realPath(path) {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 function absolute(path) {
   return path.split(delimiter).filter((it) => isAbsolute(it));
@@ -43029,13 +43037,16 @@ function makeSseMeter(reader) {
     const event = parseRecord(pending.slice(from, to));
     if (event !== void 0) reader.read(event);
   }
+  function findData(from) {
+    if (pending.startsWith(DATA, from)) return from;
+    const before = pending.indexOf(NEXT_DATA, from);
+    return before === -1 ? -1 : before + 1;
+  }
   function readLines(from, to) {
-    let at = pending.startsWith(DATA, from) ? from : pending.indexOf(NEXT_DATA, from) + 1;
-    while (at >= from && at < to) {
+    for (let at = findData(from); at !== -1 && at < to; ) {
       const end = pending.indexOf("\n", at);
       readData(at + DATA.length, end);
-      from = end + 1;
-      at = pending.indexOf(NEXT_DATA, end) + 1;
+      at = findData(end + 1);
     }
   }
   return {

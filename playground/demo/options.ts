@@ -13,7 +13,7 @@ const PLAYGROUND = dirname(dirname(fileURLToPath(import.meta.url)));
 
 type Repository = { readonly folder: string; readonly branch: string; readonly notes: readonly string[] };
 
-export const USAGE = `npm run demo -- [options]
+export const USAGE = `npm run demo -- [options], or npx agent-pool demo [options]
   --repo DIR        a local git repository to work on (default: a bundled sample with a failing test)
   --issue FILE.md   the issue: first line title, rest body
   --comment TEXT    ask by a comment, like "/agent use frontier", instead of by the label

@@ -5,11 +5,14 @@ import type { Explanation, OwnerPool } from "#app/pool-report.ts";
 import { renderCleared, renderPools } from "./pool.ts";
 import { renderExplanation } from "./why.ts";
 
-export const HELP = `agent-pool pool [OWNER] [--json]   each credential: windows, headroom, holds, cooldown, month's cost
+export const HELP = `agent-pool start                   the app; without a GitHub App, the page on which one is made
+agent-pool demo [--help]           the whole main job on this machine, without an account
+agent-pool pool [OWNER] [--json]   each credential: windows, headroom, holds, cooldown, month's cost
 agent-pool why TASK [--json]       why a task's credential was chosen; TASK is its id, or owner/repository#issue
 agent-pool clear CREDENTIAL        ends its rest or its quarantine, once its key is replaced; OWNER/CREDENTIAL if two have one
 
-The store is found as the app finds it: DATABASE_URL, or the folder AGENT_POOL_DATA (./.agent-pool).
+Variables stand in the environment, or in .env. The store is found as the app finds it: DATABASE_URL, or the folder
+AGENT_POOL_DATA (./.agent-pool).
 `;
 
 const WHAT = ["pool", "why", "clear"] as const;

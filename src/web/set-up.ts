@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { html } from "hono/html";
 import { newAppPage, pagesOf, toManifest } from "#core/setup/app-manifest.ts";
 import { isLoopback, PublicUrl } from "#core/setup/public-url.ts";
@@ -17,9 +17,8 @@ export type SetUpSettings = {
   /** The text of app.yml. */
   readonly appYml: string;
   readonly apiUrl: string;
-  /** PUBLIC_URL and the owner, as far as they are set: what the page begins with. */
+  /** PUBLIC_URL, which then can't be chosen on the page; empty where it isn't set. */
   readonly publicUrl: string;
-  readonly owner: string;
   readonly readCreatedApp: ReadCreatedApp;
   /** Keeps what GitHub handed out. @returns why it can't. */
   readonly keep: (app: CreatedApp, publicUrl: string) => Promise<string | undefined>;
@@ -27,7 +26,10 @@ export type SetUpSettings = {
 };
 
 export type SetUpPage = {
-  /** Opens the page from elsewhere than this machine. */
+  /**
+   * Opens the page. Asked for wherever the browser is: a proxy on this machine that adds no header makes the whole world look as
+   * if it were here.
+   */
   readonly key: string;
   readonly listener: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Resolves with the App's page once it is made and kept. */
@@ -37,63 +39,59 @@ export type SetUpPage = {
 /** Pages that are open at once; of more the oldest are forgotten. */
 const MAX_OPEN = 20;
 
-type Web = Context<{ Bindings: HttpBindings }>;
-
 export function makeSetUpPage(settings: SetUpSettings): SetUpPage {
   const { apiUrl, log } = settings;
   const key = randomBytes(16).toString("hex");
   const made = Promise.withResolvers<string>();
   /** By the `state` that comes back from GitHub: for which address that App is. */
   const open = new Map<string, string>();
+  let kept = false;
   const web = new Hono<{ Bindings: HttpBindings }>();
+  const beginAgain = html`<p><a href="../probot?key=${key}">Begin again</a></p>`;
 
   web.use(async (c, next) => {
     await next();
     c.header("cache-control", "no-store");
-    // The page's address may hold the key.
-    c.header("referrer-policy", "no-referrer");
+    // The page's address holds the key.
+    c.header("referrer-policy", "strict-origin");
     c.header("x-content-type-options", "nosniff");
     c.header("content-security-policy", `default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'self' ${new URL(pagesOf(apiUrl)).origin}`); // prettier-ignore
   });
-  web.get("/", (c) => c.redirect(`/probot${new URL(c.req.url).search}`));
+  // Relative, as all addresses here: a proxy may have the app below a path.
+  web.get("/", (c) => c.redirect(`probot${new URL(c.req.url).search}`));
 
   web.get("/probot", (c) => {
     const { key: shown, owner, url } = c.req.query();
-    if (shown !== key && !isHere(c))
+    if (shown !== key)
       return c.html(page(html`<p>Open this page by the link that the app printed when it started: it holds a key.</p>`), 403);
-    const wanted = owner?.trim() ?? settings.owner;
-    const address = PublicUrl.safeParse(url ?? settings.publicUrl);
-    const askAgain = (why: string) => c.html(askPage({ key: shown ?? "", owner: wanted, url: url ?? settings.publicUrl, why }), why === "" ? 200 : 400); // prettier-ignore
-    if (owner === undefined || url === undefined) return askAgain("");
-    if (!address.success) return askAgain(`The address ${address.error.issues[0]?.message ?? "is not valid"}.`);
-    if (!/^[\w-]{0,39}$/.test(wanted)) return askAgain("The organisation should be its login, like acme.");
+    const wanted = owner?.trim() ?? "";
+    const address = settings.publicUrl || (url ?? "");
+    const ask = (why: string) => askPage({ key, owner: wanted, url: address, fixed: settings.publicUrl !== "", why });
+    if (owner === undefined) return c.html(ask(""));
+    const publicUrl = PublicUrl.safeParse(address);
+    if (!publicUrl.success) return c.html(ask(`The address ${publicUrl.error.issues[0]?.message ?? "is not valid"}.`), 400);
+    if (!/^[\w-]{0,39}$/.test(wanted)) return c.html(ask("The organisation should be its login, like acme."), 400);
     const state = randomBytes(16).toString("hex");
-    open.set(state, address.data);
+    open.set(state, publicUrl.data);
     for (const oldest of [...open.keys()].slice(0, -MAX_OPEN)) open.delete(oldest);
-    const manifest = toManifest(settings.appYml, wanted, {
-      publicUrl: address.data,
-      returnUrl: `${hereFor(c, address.data)}/probot/setup`,
-    });
+    const here = `http://${c.env.incoming.headers.host ?? ""}`;
+    const returnUrl = `${isLoopback(here) ? here : publicUrl.data}/probot/setup`;
+    const manifest = toManifest(settings.appYml, wanted, { publicUrl: publicUrl.data, returnUrl });
     return c.html(createPage(newAppPage(apiUrl, wanted, state), manifest));
   });
 
   web.get("/probot/setup", async (c) => {
     const { code = "", state = "" } = c.req.query();
     const publicUrl = open.get(state);
-    const beginAgain = html`<p><a href="/probot">Begin again</a>, by the link that the app printed.</p>`;
     if (publicUrl === undefined || code === "")
-      return c.html(
-        page(
-          html`<p>GitHub sent you here for no page that this app has open.</p>
-            ${beginAgain}`,
-        ),
-        400,
-      );
-    open.delete(state);
+      return c.html(page(html`<p>GitHub sent you here for no page that this app has open. Begin again, by the link that it printed.</p>`), 400); // prettier-ignore
     const created = await settings.readCreatedApp(code);
     if (!created.ok) {
-      const { message: why } = created.error;
+      const { message: why, reason } = created.error;
       log.warn({ why }, "GitHub did not hand out the new App");
+      if (reason === "github-unavailable")
+        return c.html(page(html`<p>GitHub does not answer now: ${why}. Reload this page; it may do so for an hour.</p>`), 502);
+      open.delete(state);
       return c.html(
         page(
           html`<p>GitHub did not hand out the new App's key: ${why}.</p>
@@ -102,45 +100,37 @@ export function makeSetUpPage(settings: SetUpSettings): SetUpPage {
         502,
       );
     }
+    if (kept) return c.html(page(html`<p>Another App was made meanwhile. Delete this one: ${created.value.page}</p>`), 409);
+    kept = true;
     const why = await settings.keep(created.value, publicUrl);
     if (why !== undefined) {
+      kept = false;
+      open.delete(state);
       log.error({ why, app: created.value.page }, "the new App's key could not be kept");
       return c.html(
         page(
           html`<p>The App is made, but its key could not be kept: ${why}.</p>
-            <p>Delete it at <a href="${created.value.page}">${created.value.page}</a>, mend that, and begin again.</p>`,
+            <p>Delete it at <a href="${created.value.page}">${created.value.page}</a>, mend that, and begin again.</p>
+            ${beginAgain}`,
         ),
         500,
       );
     }
-    c.env.outgoing.once("close", () => made.resolve(created.value.page));
+    // The browser may have left meanwhile.
+    const done = () => made.resolve(created.value.page);
+    if (c.env.outgoing.destroyed) done();
+    else c.env.outgoing.once("close", done);
     c.header("connection", "close");
     return c.redirect(`${created.value.page}/installations/new`);
   });
 
   web.get("/healthz", (c) => c.json({ ok: true }));
-  web.all("*", (c) => c.json({ ok: false, error: "there is no GitHub App yet", fix: "open /probot in a browser" }, 503));
+  web.all("*", (c) => c.json({ ok: false, error: "there is no GitHub App yet", fix: "open the link that the app printed" }, 503));
   web.onError((error, c) => {
     log.error({ err: error, path: c.req.path }, "a request failed");
     return c.html(page(html`<p>This app failed; its log has the cause.</p>`), 500);
   });
   return { key, listener: getRequestListener(web.fetch), made: made.promise };
-}
-
-/** Asked from this machine itself: not through a proxy, nor by a page of elsewhere that has its own name lead here. */
-function isHere(c: Web): boolean {
-  const { incoming } = c.env;
-  const from = incoming.socket.remoteAddress ?? "";
-  const forwarded = Object.keys(incoming.headers).some((name) => name === "forwarded" || name.startsWith("x-forwarded-"));
-  return (
-    ["127.0.0.1", "::1", "::ffff:127.0.0.1"].includes(from) && !forwarded && isLoopback(`http://${incoming.headers.host ?? ""}`)
-  );
-}
-
-/** Where this browser finds the app: the name it used for this machine, or the public address. */
-function hereFor(c: Web, publicUrl: string): string {
-  const here = `http://${c.env.incoming.headers.host ?? ""}`;
-  return isLoopback(here) ? here : publicUrl;
 }
 
 function page(content: unknown) {
@@ -186,13 +176,20 @@ function page(content: unknown) {
     </html>`;
 }
 
-type Begun = { readonly key: string; readonly owner: string; readonly url: string; readonly why: string };
+type Asked = {
+  readonly key: string;
+  readonly owner: string;
+  readonly url: string;
+  /** The address is PUBLIC_URL. */
+  readonly fixed: boolean;
+  readonly why: string;
+};
 
-function askPage({ key, owner, url, why }: Begun) {
+function askPage({ key, owner, url, fixed, why }: Asked) {
   return page(
     html`<p>There is no GitHub App yet. GitHub makes one for you with the permissions that agent-pool needs, and no others.</p>
       <p class="wrong">${why}</p>
-      <form method="get" action="/probot">
+      <form method="get" action="">
         <input type="hidden" name="key" value="${key}" />
         <label>
           Organisation that the App is for; empty: your own account
@@ -200,7 +197,14 @@ function askPage({ key, owner, url, why }: Begun) {
         </label>
         <label>
           Address by which GitHub and the runners reach this app
-          <input name="url" value="${url}" placeholder="https://agents.example.com" required spellcheck="false" />
+          <input
+            name="url"
+            value="${url}"
+            placeholder="https://agents.example.com"
+            required
+            spellcheck="false"
+            ${fixed ? "readonly" : ""}
+          />
         </label>
         <button>Go on</button>
       </form>`,
@@ -216,6 +220,7 @@ function createPage(action: string, manifest: Record<string, unknown>) {
         <li>webhooks to ${(manifest["hook_attributes"] as { readonly url: string }).url}</li>
         <li>permissions: ${permissions.map(([name, level]) => `${name} ${level}`).join(", ")}</li>
         <li>installable on this account alone</li>
+        <li>afterwards it sends you back to ${manifest["redirect_url"]}: this browser must reach the app there</li>
       </ul>
       <form method="post" action="${action}">
         <input type="hidden" name="manifest" value="${JSON.stringify(manifest)}" />

@@ -38,6 +38,7 @@ describe("GitHub's pages", () => {
   it.each([
     ["https://api.github.com", "https://github.com"],
     ["https://ghe.example.com/api/v3", "https://ghe.example.com"],
+    ["https://api.acme.ghe.com", "https://acme.ghe.com"],
   ])("of the API at %s are at %s", (api, pages) => {
     expect(pagesOf(api)).toBe(pages);
   });

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Copy, DockerfileParser, Env, From, type Instruction, JSONInstruction } from "dockerfile-ast";
 
@@ -27,6 +27,8 @@ type Stage = {
   readonly folders: Set<string>;
   readonly env: Record<string, string>;
   readonly volumes: string[];
+  /** Whose a copied folder is, where a copy says so. */
+  readonly owners: Map<string, string>;
   workdir: string;
   user: string;
   command: string[];
@@ -40,7 +42,7 @@ export function buildImage(dockerfile: string, context: string, at: string): Ima
       const name = instruction.getBuildStage() ?? String(stages.length);
       const root = join(at, name);
       mkdirSync(root, { recursive: true });
-      stages.push({ name, root, base: instruction.getImage() ?? "", folders: new Set(), env: {}, volumes: [], workdir: "/", user: "root", command: [], healthcheck: [] }); // prettier-ignore
+      stages.push({ name, root, base: instruction.getImage() ?? "", folders: new Set(), env: {}, volumes: [], owners: new Map(), workdir: "/", user: "root", command: [], healthcheck: [] }); // prettier-ignore
     } else apply(instruction, stages, context);
   }
   const last = stages.at(-1);
@@ -101,21 +103,28 @@ function folder(stage: Stage, path: string): string {
 }
 
 function copy(stage: Stage, instruction: Copy, stages: readonly Stage[], context: string): void {
+  const flags = new Map(instruction.getFlags().map((flag) => [flag.getName(), flag.getValue() ?? ""]));
   const paths = instruction.getArguments().map((it) => it.getValue());
-  const from = instruction
-    .getFlags()
-    .find((flag) => flag.getName() === "from")
-    ?.getValue();
+  const from = flags.get("from");
   const target = paths.pop() ?? "";
   const absolute = target.startsWith("/") ? target : join(stage.workdir, target);
   const source = from === undefined ? context : stages.find(({ name }) => name === from)?.root;
   if (source === undefined) throw new Error(`no stage ${from ?? ""}`);
   const into = folder(stage, absolute);
+  if (flags.get("chown") !== undefined) stage.owners.set(absolute, flags.get("chown")?.split(":")[0] ?? "");
   for (const path of paths) {
+    if (from === undefined && !isSent(context, path)) throw new Error(`.dockerignore leaves ${path} out`);
     const found = join(source, path);
     // A folder's content is copied, a file itself; all targets here are folders.
     cpSync(found, statSync(found).isDirectory() ? into : join(into, basename(path)), { recursive: true });
   }
+}
+
+/** Whether Docker is sent a path of the folder that it builds from: here everything is left out but what is named with `!`. */
+function isSent(context: string, path: string): boolean {
+  const [first, ...kept] = readFileSync(join(context, ".dockerignore"), "utf8").split("\n").filter((line) => line !== "" && !line.startsWith("#")); // prettier-ignore
+  if (first !== "*") throw new Error(".dockerignore should leave everything out first");
+  return kept.includes(`!${path}`);
 }
 
 const NODE = dirname(process.execPath);
@@ -146,8 +155,10 @@ function registry(): string {
 
 function run(stage: Stage, command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
   if (stage.user === "root") throw new Error("the image runs as root");
+  // A volume is written by whom the folder below it belongs to.
+  const writable = stage.volumes.filter((path) => stage.owners.get(path) === stage.user);
   const nobody = ["--unshare-user", "--uid", "1000", "--gid", "1000", "--new-session", "--cap-drop", "ALL"];
-  return spawn("bwrap", [...nobody, ...box(stage, stage.volumes), ...command], {
+  return spawn("bwrap", [...nobody, ...box(stage, writable), "--unshare-pid", "--as-pid-1", ...command], {
     env: { ...stage.env, ...env, PATH },
     stdio: ["ignore", "pipe", "pipe"],
   });

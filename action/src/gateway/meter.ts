@@ -31,14 +31,19 @@ export function makeSseMeter(reader: StreamReader): Meter {
     if (event !== undefined) reader.read(event);
   }
 
-  /** All lines of data that begin at `from` or later and end before `to`, where one begins. */
+  /** Where the first line of data begins, at `from`, where a line begins, or later; -1 where there is none. */
+  function findData(from: number): number {
+    if (pending.startsWith(DATA, from)) return from;
+    const before = pending.indexOf(NEXT_DATA, from);
+    return before === -1 ? -1 : before + 1;
+  }
+
+  /** All lines of data from `from` on that end before `to`, where a line begins. */
   function readLines(from: number, to: number): void {
-    let at = pending.startsWith(DATA, from) ? from : pending.indexOf(NEXT_DATA, from) + 1;
-    while (at >= from && at < to) {
+    for (let at = findData(from); at !== -1 && at < to;) {
       const end = pending.indexOf("\n", at);
       readData(at + DATA.length, end);
-      from = end + 1;
-      at = pending.indexOf(NEXT_DATA, end) + 1;
+      at = findData(end + 1);
     }
   }
 

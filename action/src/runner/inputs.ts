@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
@@ -80,10 +81,10 @@ function describe(name: string, error: z.ZodError): string {
 /**
  * The runner's root holds `.credentials` on a self-hosted runner. It is known by its own Node (`<root>/externals/node24/bin/node`),
  * and by `<root>/_work/_temp` where the work folder has its usual name.
- * Pure, but for the operating system's temporary folder.
+ * Reads nothing but where links lead.
  */
 export function readSurroundings(env: NodeJS.ProcessEnv, upstreams: readonly URL[], execPath = process.execPath): Surroundings {
-  const temp = env["RUNNER_TEMP"] || tmpdir();
+  const temp = realPath(env["RUNNER_TEMP"] || tmpdir());
   const network: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && NETWORK.test(name)) network[name] = value;
   const roots = [/^(.+)\/_work\/_temp$/.exec(temp)?.[1], /^(.+)\/externals\/node[^/]*\/bin\/node$/.exec(execPath)?.[1]];
@@ -92,13 +93,22 @@ export function readSurroundings(env: NodeJS.ProcessEnv, upstreams: readonly URL
     // Behind the job's own choice of Node stands the one that runs this Action.
     path: [...absolute(env["PATH"] || "/usr/bin:/bin"), dirname(execPath)].join(delimiter),
     temp,
-    toolCache: env["RUNNER_TOOL_CACHE"] || temp,
+    toolCache: realPath(env["RUNNER_TOOL_CACHE"] || temp),
     hidden: hidden.filter((it): it is string => it !== undefined && it !== "" && it !== "/"),
     githubApiUrl: (env["GITHUB_API_URL"] || "https://api.github.com").replace(/\/+$/, ""),
     network,
     // Only together with models on this machine: no real key or provider is ever used outside a sandbox.
     unsandboxed: env["AGENT_POOL_UNSANDBOXED"] === "playground" && upstreams.every(({ hostname }) => isLoopback(hostname)),
   };
+}
+
+/** A sandbox shows folders by the path they are given it by: one that a link leads to is not there. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function absolute(path: string): string[] {

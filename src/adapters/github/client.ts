@@ -16,7 +16,7 @@ const TIMEOUT_MS = 30 * SECOND_MS;
  */
 export function connectApp(app: GitHubApp): Octokit {
   return new Octokit({
-    ...common(app.apiUrl),
+    ...settingsFor(app.apiUrl),
     authStrategy: createAppAuth,
     auth: { appId: app.appId, privateKey: app.privateKey },
   });
@@ -24,11 +24,11 @@ export function connectApp(app: GitHubApp): Octokit {
 
 /** A client under one short-lived token. */
 export function connectToken(app: GitHubApp, token: string): Octokit {
-  return new Octokit({ ...common(app.apiUrl), auth: token });
+  return new Octokit({ ...settingsFor(app.apiUrl), auth: token });
 }
 
 /** Octokit's own log is off: it writes to the console, and what goes wrong is a failure that we log. */
-export function common(apiUrl: string) {
+export function settingsFor(apiUrl: string) {
   const silent = () => undefined;
   return {
     baseUrl: apiUrl,

@@ -6,8 +6,8 @@ export type AppAddresses = { readonly publicUrl: string; readonly returnUrl: str
 
 /**
  * What GitHub is to make: app.yml, with the addresses of this deployment in it. GitHub lets its owner change the name before it
- * makes the App; names are one for all of GitHub, so ours names the owner (docs, "Registering a GitHub App from a manifest": 34
- * characters at most). Pure.
+ * makes the App; names are one for all of GitHub, so ours names the owner, in the 34 characters that GitHub takes (docs, "Registering a
+ * GitHub App"). Pure.
  */
 export function toManifest(appYml: string, owner: string, { publicUrl, returnUrl }: AppAddresses): Record<string, unknown> {
   const app = record(parse(appYml)) ?? {};
@@ -20,9 +20,9 @@ export function toManifest(appYml: string, owner: string, { publicUrl, returnUrl
   };
 }
 
-/** Where GitHub's pages are, by the address of its API: `https://ghe.example.com/api/v3` on Enterprise Server. Pure. */
+/** Where GitHub's pages are, by the address of its API: `https://ghe.example.com/api/v3` on Enterprise Server, `https://api.acme.ghe.com` with GHE.com. Pure. */
 export function pagesOf(apiUrl: string): string {
-  return apiUrl === "https://api.github.com" ? "https://github.com" : apiUrl.replace(/\/api\/v3$/, "");
+  return apiUrl.endsWith("/api/v3") ? apiUrl.slice(0, -"/api/v3".length) : apiUrl.replace("https://api.", "https://");
 }
 
 /** The page that takes a manifest. An empty owner: the account of whoever is signed in. Pure. */
