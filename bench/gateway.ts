@@ -104,7 +104,7 @@ for (let turn = 0; turn < ROUNDS; turn += 1) {
       const { address, pid, headers } = gateway;
       const load = { ...cell, address, pid, headers, warmMs: WARM_MS, ms: cell === LONG ? 2 * MS : MS };
       let measured: Measured = await callers.measure(load);
-      // Its connections met a full queue of the kernel's: no rate, and a ratio to it would be none either.
+      // Without an answer there is no rate, and a ratio to it would be none either. It may pass, as when the kernel's queue was full.
       for (let more = 0; more < 3 && !hasAnswers(cell, measured); more += 1) {
         stalls[name] += 1;
         measured = await callers.measure(load);

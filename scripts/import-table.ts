@@ -40,7 +40,7 @@ export const ROOMS: readonly Room[] = [
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
-    paths: ["src/main.ts", "src/agent-pool.ts", "src/env.ts", "src/env-file.ts", "src/first-start.ts"],
+    paths: ["src/main.ts", "src/agent-pool.ts", "src/env.ts", "src/env-file.ts", "src/first-start.ts", "src/reason.ts"],
     rooms: ["web", "cli", "app", "github", "store", "runtime", "ports", "core", "wire"],
     packages: ["*"],
     node: ["*"],

@@ -9,6 +9,7 @@ import { createdAppReader } from "#adapters/github/app-creation.ts";
 import { makeSetUpPage } from "#web/set-up.ts";
 import { ENV_FILE, writeEnvFile } from "./env-file.ts";
 import type { FirstStart } from "./env.ts";
+import { reasonOf } from "./reason.ts";
 
 const APP_YML = fileURLToPath(new URL("../app.yml", import.meta.url));
 
@@ -50,10 +51,6 @@ export async function awaitApp(config: FirstStart, log: Logger): Promise<void> {
     `the App is made, and its key stands in ${file}. Keep that file, and nobody else's eyes on it.`,
     `Next: install the App at ${page}/installations/new on the repositories to be served, the runner repository and .github.`,
   ]);
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : "unknown error";
 }
 
 function say(lines: readonly string[]): void {

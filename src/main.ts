@@ -18,6 +18,7 @@ import { webHandler } from "#web/server.ts";
 import { ENV_FILE, readVariables } from "./env-file.ts";
 import { readEnv, readFirstStart, type Config, type EnvProblem, type Variables } from "./env.ts";
 import { awaitApp } from "./first-start.ts";
+import { reasonOf } from "./reason.ts";
 
 /**
  * How long an ordered stop may take: containers are killed after 10 s (Docker's default). A call to GitHub may take longer, and is then
@@ -136,12 +137,6 @@ function exitAtOnce(): never {
 function fail(message: string): never {
   process.stderr.write(`agent-pool: ${message}\n`);
   process.exit(2);
-}
-
-/** A refused connection carries its reason in a list, with an empty message of its own. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
-  return error instanceof Error ? error.message : "unknown error";
 }
 
 function variables(): Variables {

@@ -9,8 +9,6 @@ import { Copy, DockerfileParser, Env, From, type Instruction, JSONInstruction } 
  * know fail.
  */
 export type Image = {
-  readonly env: Readonly<Record<string, string>>;
-  readonly workdir: string;
   readonly user: string;
   readonly volumes: readonly string[];
   readonly command: readonly string[];
