@@ -44,4 +44,7 @@ for (const file of files) {
   else if (!file.endsWith(".ts") || file.startsWith("playground/sample/")) cpSync(join(ROOT, file), out);
   else writeFileSync(out.replace(/\.ts$/, ".js"), toScript(file, text()));
 }
+// Where `init` has the workflow take the Action from: the commit that these files are of.
+const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: ROOT, encoding: "utf8" }).trim();
+writeFileSync(join(OUT, "release.json"), `${JSON.stringify({ repository: "agent-pool/agent-pool", commit })}\n`);
 process.stdout.write(`dist: ${String(files.length)} files, without types.\n`);

@@ -4,9 +4,15 @@ import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
 import { readVariables } from "./env-file.ts";
 import { readStoreEnv } from "./env.ts";
+import { init } from "./init.ts";
 
-/** The `agent-pool` command but for `start` and `demo` (bin/agent-pool.js): asks the running app, or opens the store itself. */
+/** The `agent-pool` command but for `start` and `demo` (bin/agent-pool.js). Of tasks and the pool it asks the running app, or opens the store itself. */
 async function main(): Promise<void> {
+  const [command, ...words] = process.argv.slice(2);
+  if (command === "init") {
+    const done = await init(words);
+    return done.ok ? undefined : fail(done.error.message, done.error.code);
+  }
   const asked = readCommand(process.argv.slice(2));
   if (!asked.ok) return fail(asked.error, 2);
   if (asked.value === "help") {

@@ -19,6 +19,11 @@ export async function writeEnvFile(path: string, set: Readonly<Record<string, st
   const kept = (textOf(path) ?? "").split("\n").filter((line) => !Object.keys(set).some((name) => line.startsWith(`${name}=`)));
   const lines = Object.entries(set).map(([name, value]) => `${name}=${value.trim().replaceAll("\n", "\\n")}`);
   const text = `${[...kept.filter((line, at) => line !== "" || at < kept.length - 1), ...lines].join("\n").replace(/^\n+/, "")}\n`;
+  await writeWhole(path, text);
+}
+
+/** Writes a file for this user alone, in whole or not at all. */
+export async function writeWhole(path: string, text: string): Promise<void> {
   const target = await realpath(path).catch(() => path);
   const draft = `${target}.new`;
   await rm(draft, { force: true });

@@ -104,6 +104,14 @@ export function readStoreEnv(variables: Variables): Result<Config["store"], EnvP
   return parsed.ok ? ok(storeOf(parsed.value)) : parsed;
 }
 
+/** What a command of the operator's is told: where GitHub is, and where the app, undefined where nothing says so. */
+export function readOperatorEnv(
+  variables: Variables,
+): Result<{ readonly apiUrl: string; readonly publicUrl: string | undefined }, EnvProblem> {
+  const parsed = read(Env.pick({ GITHUB_API_URL: true, PUBLIC_URL: true }).partial({ PUBLIC_URL: true }), variables);
+  return parsed.ok ? ok({ apiUrl: apiUrlOf(parsed.value), publicUrl: parsed.value.PUBLIC_URL }) : parsed;
+}
+
 /** What a start needs that has no App yet. */
 export type FirstStart = Pick<Config, "port" | "host" | "apiUrl" | "logLevel"> & {
   /** Empty: not set. */

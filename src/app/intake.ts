@@ -1,13 +1,10 @@
 import { z } from "zod";
 import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
-import { addressesAgent } from "#core/request/command.ts";
+import { addressesAgent, TRIGGER_LABEL } from "#core/request/command.ts";
 import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
-
-/** The label that asks for agent work. */
-export const TRIGGER_LABEL = "agent";
 
 const Account = z.object({ id: z.number(), login: z.string(), type: z.enum(["User", "Bot", "Organization"]).catch("Bot") });
 const Repository = z.object({

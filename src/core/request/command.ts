@@ -2,6 +2,9 @@ import { EFFORTS, HARNESSES, TIERS, type Effort, type Harness, type Tier } from 
 import { ALIAS } from "../config/shapes.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 
+/** The label that asks for agent work. */
+export const TRIGGER_LABEL = "agent";
+
 /** What a person asked to be used; what is not named is chosen by the router. */
 export type Override = {
   readonly tier?: Tier;

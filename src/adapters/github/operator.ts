@@ -1,0 +1,254 @@
+import { Octokit } from "@octokit/rest";
+import { ok, type Result } from "#core/wire/result.ts";
+import type { GitHubFailure } from "#ports/github.ts";
+import type { Operator } from "#ports/operator.ts";
+import { at, createAsking, done } from "./asking.ts";
+import { answer, settingsFor, timeout } from "./client.ts";
+import { readEnvironments, setEnvironment } from "./environments.ts";
+import { sealSecret } from "./sealed-secret.ts";
+
+type Answer<T> = Promise<Result<T, GitHubFailure>>;
+
+/** What a reader is told who looks at why a commit is there. */
+const COMMIT_MESSAGE = "Set up agent-pool";
+
+/** GitHub under an operator's token. */
+export function connectOperator(apiUrl: string, token: string): Operator {
+  const octokit = new Octokit({ ...settingsFor(apiUrl), auth: token });
+
+  const asking = createAsking(octokit);
+  const { ask, find, remove } = asking;
+
+  async function readBranch(repository: string, branch: string) {
+    return find("GET /repos/{owner}/{repo}/branches/{branch}", { ...at(repository), branch });
+  }
+
+  async function commitFile(
+    repository: string,
+    file: { path: string; text: string; replaces: string | null; branch?: string },
+  ): Answer<void> {
+    const { path, text, replaces, branch } = file;
+    const made = await ask("PUT /repos/{owner}/{repo}/contents/{path}", {
+      ...at(repository),
+      path,
+      message: COMMIT_MESSAGE,
+      content: Buffer.from(text).toString("base64"),
+      ...(replaces === null ? {} : { sha: replaces }),
+      ...(branch === undefined ? {} : { branch }),
+    });
+    return done(made);
+  }
+
+  async function removeBranch(repository: string, branch: string): Answer<void> {
+    const gone = await remove("DELETE /repos/{owner}/{repo}/git/refs/{ref}", { ...at(repository), ref: `heads/${branch}` });
+    // "Reference does not exist" is a 422.
+    return !gone.ok && gone.error.reason === "github-refused" && gone.error.status === 422 ? ok(undefined) : gone;
+  }
+
+  return {
+    async readSelf() {
+      const read = await answer("GET /user", () => octokit.request("GET /user", { request: timeout() }));
+      if (!read.ok) return read;
+      const { data, headers } = read.value;
+      const scopes = headers["x-oauth-scopes"];
+      return ok({ login: data.login, scopes: scopes === undefined ? null : scopes.split(/,\s*/).filter(Boolean) });
+    },
+
+    async readOwner(login) {
+      const account = await find("GET /users/{username}", { username: login });
+      if (!account.ok || account.value === undefined) return account.ok ? ok(undefined) : account;
+      if (account.value.type !== "Organization") {
+        const self = await this.readSelf();
+        if (!self.ok) return self;
+        const own = self.value.login.toLowerCase() === login.toLowerCase();
+        return ok({ login: account.value.login, kind: "User", plan: account.value.plan?.name ?? null, administered: own });
+      }
+      const organization = await ask("GET /orgs/{org}", { org: login });
+      if (!organization.ok) return organization;
+      const membership = await find("GET /user/memberships/orgs/{org}", { org: login });
+      // Without the scope `read:org` the membership is refused, not unknown.
+      const administered = membership.ok && membership.value?.role === "admin" && membership.value.state === "active";
+      const plan = organization.value.plan?.name ?? null;
+      return ok({ login: organization.value.login, kind: "Organization", plan, administered });
+    },
+
+    async readRepository(repository) {
+      const found = await find("GET /repos/{owner}/{repo}", at(repository));
+      if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found;
+      const { id, full_name: name, default_branch: defaultBranch, archived, permissions, ...rest } = found.value;
+      const branch = await readBranch(repository, defaultBranch);
+      if (!branch.ok) return branch;
+      return ok({
+        id: Number(id),
+        name,
+        private: rest.private,
+        archived,
+        defaultBranch,
+        head: branch.value?.commit.sha ?? null,
+        protected: branch.value?.protected === true,
+        administered: permissions?.admin === true,
+      });
+    },
+
+    async readFile(repository, path) {
+      const found = await find("GET /repos/{owner}/{repo}/contents/{path}", { ...at(repository), path });
+      if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found;
+      const file = found.value;
+      if (Array.isArray(file) || file.type !== "file" || !("content" in file)) return ok(undefined);
+      return ok({ text: Buffer.from(file.content, "base64").toString("utf8"), blob: file.sha });
+    },
+
+    async listFiles(repository) {
+      const found = await this.readRepository(repository);
+      if (!found.ok || found.value?.head == null) return found.ok ? ok([]) : found;
+      const tree = await ask("GET /repos/{owner}/{repo}/git/trees/{tree_sha}", {
+        ...at(repository),
+        tree_sha: found.value.head,
+        recursive: "true",
+      });
+      return tree.ok ? ok(tree.value.tree.flatMap(({ path, type }) => (type === "blob" ? [path] : []))) : tree;
+    },
+
+    readEnvironments: (repository) => readEnvironments(asking, repository),
+
+    async hasLabel(repository, label) {
+      const found = await find("GET /repos/{owner}/{repo}/labels/{name}", { ...at(repository), name: label });
+      return found.ok ? ok(found.value !== undefined) : found;
+    },
+
+    async findPull(repository, branch) {
+      const head = `${at(repository).owner}:${branch}`;
+      const listed = await ask("GET /repos/{owner}/{repo}/pulls", { ...at(repository), head, state: "open" });
+      return listed.ok ? ok(listed.value[0]?.number) : listed;
+    },
+
+    async createRepository(repository, description) {
+      const { owner, repo } = at(repository);
+      const self = await this.readSelf();
+      if (!self.ok) return self;
+      const wanted = { name: repo, description, private: true, auto_init: true, has_wiki: false };
+      const own = self.value.login.toLowerCase() === owner.toLowerCase();
+      const made = own ? await ask("POST /user/repos", wanted) : await ask("POST /orgs/{org}/repos", { org: owner, ...wanted });
+      return made.ok ? ok(Number(made.value.id)) : made;
+    },
+
+    async deleteRepository(repository) {
+      return remove("DELETE /repos/{owner}/{repo}", at(repository));
+    },
+
+    async writeFile(repository, path, text, replaces) {
+      return commitFile(repository, { path, text, replaces });
+    },
+
+    async deleteFile(repository, path, replaces) {
+      return remove("DELETE /repos/{owner}/{repo}/contents/{path}", {
+        ...at(repository),
+        path,
+        message: "Take agent-pool's set-up back",
+        sha: replaces,
+      });
+    },
+
+    async protectBranch(repository, branch) {
+      return done(
+        await ask("PUT /repos/{owner}/{repo}/branches/{branch}/protection", {
+          ...at(repository),
+          branch,
+          required_pull_request_reviews: { required_approving_review_count: 1 },
+          required_status_checks: null,
+          enforce_admins: false,
+          restrictions: null,
+        }),
+      );
+    },
+
+    async unprotectBranch(repository, branch) {
+      return remove("DELETE /repos/{owner}/{repo}/branches/{branch}/protection", { ...at(repository), branch });
+    },
+
+    setEnvironment: (repository, environment, deploys) => setEnvironment(asking, repository, environment, deploys),
+
+    async deleteEnvironment(repository, environment) {
+      return remove("DELETE /repos/{owner}/{repo}/environments/{environment_name}", {
+        ...at(repository),
+        environment_name: environment,
+      });
+    },
+
+    async setSecret(repository, environment, name, value) {
+      const place = { ...at(repository), environment_name: environment };
+      const key = await ask("GET /repos/{owner}/{repo}/environments/{environment_name}/secrets/public-key", place);
+      if (!key.ok) return key;
+      return done(
+        await ask("PUT /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}", {
+          ...place,
+          secret_name: name,
+          key_id: key.value.key_id,
+          encrypted_value: await sealSecret(value, key.value.key),
+        }),
+      );
+    },
+
+    async deleteSecret(repository, environment, name) {
+      return remove("DELETE /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}", {
+        ...at(repository),
+        environment_name: environment,
+        secret_name: name,
+      });
+    },
+
+    async createLabel(repository, label) {
+      const description = "Asks agent-pool for a pull request";
+      return done(
+        await ask("POST /repos/{owner}/{repo}/labels", { ...at(repository), name: label, color: "1f6feb", description }),
+      );
+    },
+
+    async deleteLabel(repository, label) {
+      return remove("DELETE /repos/{owner}/{repo}/labels/{name}", { ...at(repository), name: label });
+    },
+
+    async propose(repository, { branch, title, body, files }) {
+      const found = await this.readRepository(repository);
+      if (!found.ok) return found;
+      const { defaultBranch: base = "", head = null } = found.value ?? {};
+      // A branch that an interrupted try has left is begun anew.
+      const cleared = await removeBranch(repository, branch);
+      if (!cleared.ok) return cleared;
+      const made = await ask("POST /repos/{owner}/{repo}/git/refs", {
+        ...at(repository),
+        ref: `refs/heads/${branch}`,
+        sha: head ?? "",
+      });
+      if (!made.ok) return made;
+      for (const [path, text] of Object.entries(files)) {
+        const written = await commitFile(repository, { path, text, replaces: null, branch });
+        if (!written.ok) return written;
+      }
+      const opened = await ask("POST /repos/{owner}/{repo}/pulls", { ...at(repository), title, body, head: branch, base });
+      return opened.ok ? ok(opened.value.number) : opened;
+    },
+
+    async merge(repository, pull, branch) {
+      const merged = await ask("PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge", { ...at(repository), pull_number: pull });
+      if (!merged.ok) {
+        const waits = merged.error.reason === "github-refused" && merged.error.status === 405;
+        return waits ? ok(false) : merged;
+      }
+      const gone = await removeBranch(repository, branch);
+      return gone.ok ? ok(true) : gone;
+    },
+
+    async withdraw(repository, pull, branch) {
+      if (pull !== null) {
+        const closed = await find("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
+          ...at(repository),
+          pull_number: pull,
+          state: "closed",
+        });
+        if (!closed.ok) return closed;
+      }
+      return removeBranch(repository, branch);
+    },
+  };
+}

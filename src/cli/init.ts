@@ -1,0 +1,154 @@
+import { ok, err, type Result } from "#core/wire/result.ts";
+import { NOTICE } from "#core/pool/consent.ts";
+import type { Answers, ActionPin } from "#core/setup/answers.ts";
+import type { InitFacts } from "#core/setup/facts.ts";
+import { note, type Journal } from "#core/setup/journal.ts";
+import { missingScopes } from "#core/setup/scopes.ts";
+import { describeStep, planSteps, type Step } from "#core/setup/steps.ts";
+import { performStep, readInitFacts } from "#app/init.ts";
+import type { Operator } from "#ports/operator.ts";
+import { explainInitProblem, explainScopes } from "./init-words.ts";
+import type { InitOptions } from "./init-options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What `init` works with; all of it belongs to the operator's own machine. */
+export type InitTools = {
+  readonly operator: Operator;
+  readonly terminal: Terminal;
+  /** This release's workflow file. */
+  readonly template: string;
+  /** This release's Action; undefined where it can't be told, as in a folder without git. */
+  readonly action: ActionPin | undefined;
+  /** `PUBLIC_URL`, from the environment or `.env`. */
+  readonly appUrl: string | undefined;
+  readonly readJournal: () => Promise<Journal | undefined>;
+  readonly writeJournal: (journal: Journal) => Promise<void>;
+  /** Of github.com or an Enterprise Server: where the App's installation is looked at. */
+  readonly pages: string;
+};
+
+/** `agent-pool init`: looks, says what it would do, and does it. The error is one line that says what to do. */
+export async function runInit(options: InitOptions, tools: InitTools): Promise<Result<void, string>> {
+  const { operator, terminal } = tools;
+  const answered = await completeAnswers(options, tools);
+  if (!answered.ok) return answered;
+  const answers = answered.value;
+  const facts = await readInitFacts(operator, answers);
+  if (!facts.ok) return err(explainInitProblem(facts.error));
+  const refused = refusal(facts.value);
+  if (refused !== undefined) return err(refused);
+
+  const wanted = planSteps(answers, facts.value, tools.template, new Set(answers.pool.map(({ name }) => name)));
+  tellPlan(terminal, answers, facts.value, wanted);
+  const scopes = missingScopes(facts.value.operator, facts.value.owner.kind, wanted);
+  if (wanted.length > 0 && scopes.length > 0) return err(explainScopes(scopes, tools.pages));
+  if (options.dryRun) return ok(undefined);
+  const keyless = wanted.flatMap((step) => (step.do === "set-key" ? [step.environment] : []));
+  if (wanted.length > 0 && !options.yes && !(await terminal.confirm(`Do ${count(wanted.length, "step")}?`)))
+    return err("nothing was done");
+  const keys = await terminal.readKeys(keyless);
+  if (!keys.ok) return keys;
+
+  const steps = planSteps(answers, facts.value, tools.template, new Set(keys.value.keys()));
+  const performed = await perform(steps, keys.value, answers.owner, tools);
+  if (!performed.ok) return performed;
+  tellRest(terminal, answers, tools, {
+    withoutKey: keyless.filter((name) => !keys.value.has(name)),
+    unmerged: performed.value,
+  });
+  return ok(undefined);
+}
+
+/** The answers: what the options say, what is asked where somebody can answer, and else what is usual. */
+async function completeAnswers(options: InitOptions, tools: InitTools): Promise<Result<Answers, string>> {
+  const { owner } = options;
+  const ask = options.yes || !tools.terminal.interactive ? undefined : tools.terminal;
+  const action = options.action ?? tools.action;
+  if (action === undefined)
+    return err(
+      "which commit of the Action this release belongs to can't be told here; say it: --action agent-pool/agent-pool@COMMIT",
+    );
+  const appUrl = options.appUrl ?? tools.appUrl ?? (await ask?.askAppUrl());
+  if (appUrl === undefined)
+    return err("the app's public address isn't known; start the app here first, or say it: --app-url https://agents.example.com");
+  const usual = {
+    runner: `${owner}/agent-runner`,
+    pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
+    budget: "$200/month",
+  } as const;
+  const runner = options.runner ?? (await ask?.askRunner(usual.runner)) ?? usual.runner;
+  const pool = options.pool.length > 0 ? options.pool : ((await ask?.askPool()) ?? usual.pool);
+  const budget = options.budget ?? (await ask?.askBudget(usual.budget)) ?? usual.budget;
+  const repositories = options.repositories.length > 0 ? options.repositories : ((await ask?.askRepositories(owner)) ?? []);
+  return ok({ owner, runner, appUrl, action, baseUrls: options.baseUrls, pool, budget, repositories, merge: options.merge });
+}
+
+/** What no step can mend. */
+function refusal({ owner, runner, policy, served }: InitFacts): string | undefined {
+  if (owner.plan === "free")
+    return `${owner.login} is on GitHub Free, where a private repository has neither protected branches nor secrets that only one environment's jobs see: a pooled key would be open to all who can write there. Upgrade to Team (a personal account: to Pro), and run this again.`;
+  const shut = [runner, policy, ...served].find((repository) => repository?.archived === true);
+  if (shut != null) return `${shut.name} is archived: bring it back on its settings page, or choose another`;
+  const foreign = [runner, policy, ...served].find((repository) => repository?.administered === false);
+  if (foreign != null) return `you are no admin of ${foreign.name}: ask somebody who is to run this`;
+  if (runner?.private === false)
+    return `${runner.name} is public: what runs there holds your keys. Choose a private one with --runner`;
+  return undefined;
+}
+
+function tellPlan(terminal: Terminal, answers: Answers, facts: InitFacts, steps: readonly Step[]): void {
+  const { owner, operator } = facts;
+  terminal.say(
+    `${owner.login}, as ${operator.login}; the app is at ${answers.appUrl}, its Action ${answers.action.repository}@${answers.action.commit.slice(0, 7)}`,
+  );
+  if (!owner.administered && owner.kind === "Organization")
+    terminal.say(`You are no owner of ${owner.login}: GitHub may refuse some of this.`);
+  if (answers.pool.some(({ kind }) => kind === "seat")) terminal.say(`\n${NOTICE}\n`);
+  if (steps.length === 0) return terminal.say("Everything is there; nothing to do.");
+  terminal.say(["To be done:", ...steps.map((step, at) => `  ${String(at + 1)}. ${describeStep(step)}`)].join("\n"));
+  const proposed = steps.flatMap((step) => (step.do === "propose-files" ? Object.entries(step.files) : []));
+  for (const [path, text] of proposed) terminal.say(`\n${path}:\n${text.replaceAll(/^/gm, "  ").trimEnd()}\n`);
+}
+
+/** Does the steps in turn. Answers the repositories whose pull request waits for a review. */
+async function perform(
+  steps: readonly Step[],
+  keys: ReadonlyMap<string, string>,
+  owner: string,
+  { operator, terminal, readJournal, writeJournal }: InitTools,
+): Promise<Result<readonly string[], string>> {
+  let journal = (await readJournal()) ?? { version: 1, owner, done: [] };
+  const unmerged: string[] = [];
+  for (const [at, step] of steps.entries()) {
+    const performed = await performStep(operator, step, keys, async (done) => {
+      journal = note(journal, done);
+      await writeJournal(journal);
+    });
+    if (!performed.ok)
+      return err(
+        `${describeStep(step)}: ${explainInitProblem(performed.error)}\n${count(at, "step")} of ${String(steps.length)} done; run it again to go on, or with --undo to take that back`,
+      );
+    if (performed.value === "waits") unmerged.push(step.repository);
+    terminal.say(`${performed.value === "waits" ? "waits for a review" : "done"}: ${describeStep(step)}`);
+  }
+  return ok(unmerged);
+}
+
+function tellRest(
+  terminal: Terminal,
+  { owner, runner, merge }: Answers,
+  { pages }: InitTools,
+  { withoutKey, unmerged }: { readonly withoutKey: readonly string[]; readonly unmerged: readonly string[] },
+): void {
+  const next = [
+    ...withoutKey.map((name) => `Set the key of ${name}:  gh secret set AGENT_POOL_KEY --repo ${runner} --env ${name}`),
+    ...(merge ? [] : [`Have the policy's pull request merged:  ${pages}/${owner}/.github/pulls`]),
+    ...unmerged.map((name) => `Have the pull request approved and merged:  ${pages}/${name}/pulls`),
+    `Where your plan has workflow execution policies, let only the App dispatch the workflow of ${runner}: on the organisation's settings page, Actions, Policies, allow the actor of the App and the event workflow_dispatch, and nothing else.`,
+  ];
+  terminal.say(["", "Left for you:", ...next.map((line) => `  - ${line}`)].join("\n"));
+}
+
+function count(number: number, what: string): string {
+  return `${String(number)} ${what}${number === 1 ? "" : "s"}`;
+}

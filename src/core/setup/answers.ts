@@ -1,0 +1,36 @@
+import type { CredentialKind } from "../config/credential.ts";
+import type { Provider } from "../wire/contract.ts";
+
+/** Where the Action's code is: a repository, and the commit of it that the workflow is pinned to. */
+export type ActionPin = { readonly repository: string; readonly commit: string };
+
+/** A credential as the operator names it. Its key is no part of this: it goes from standard input to GitHub, sealed. */
+export type NewCredential = {
+  readonly name: string;
+  readonly provider: Provider;
+  readonly kind: NewKind;
+  readonly owner?: string;
+};
+
+/** What a workload identity needs is known to the provider's page alone; its entry is written by hand (docs/harnesses.md). */
+export type NewKind = Exclude<CredentialKind, "workload-identity">;
+export const NEW_KINDS = ["api-key", "access-token", "seat"] as const satisfies readonly NewKind[];
+
+/** What `agent-pool init` asks, or is told by its options. */
+export type Answers = {
+  readonly owner: string;
+  /** `owner/name` */
+  readonly runner: string;
+  /** The app's `PUBLIC_URL`. */
+  readonly appUrl: string;
+  readonly action: ActionPin;
+  readonly pool: readonly NewCredential[];
+  /** Where keys are sent instead of to the provider: an organisation's own proxy. */
+  readonly baseUrls: Readonly<Partial<Record<Provider, string>>>;
+  /** As the policy has it: `$200/month`. */
+  readonly budget: string;
+  /** `owner/name`: those that get the label and the form by which people ask. */
+  readonly repositories: readonly string[];
+  /** Whether the policy's pull request is merged at once, as far as GitHub lets the operator. */
+  readonly merge: boolean;
+};

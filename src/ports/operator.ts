@@ -1,0 +1,55 @@
+import type { EnvironmentFacts, FileFacts, OperatorFacts, OwnerFacts, RepositoryFacts } from "#core/setup/facts.ts";
+import type { Result } from "#core/wire/result.ts";
+import type { GitHubFailure } from "./github.ts";
+
+type Answer<T> = Promise<Result<T, GitHubFailure>>;
+
+/**
+ * GitHub under the operator's own token: what sets an organisation up. The App never has these rights. Repositories are named
+ * `owner/name`; undefined is what GitHub doesn't know, or doesn't show to this token.
+ */
+export type Operator = {
+  readSelf(): Answer<OperatorFacts>;
+  readOwner(login: string): Answer<OwnerFacts | undefined>;
+  readRepository(repository: string): Answer<RepositoryFacts | undefined>;
+  /** At the default branch's head. */
+  readFile(repository: string, path: string): Answer<FileFacts | undefined>;
+  /** Every path at the default branch's head. */
+  listFiles(repository: string): Answer<readonly string[]>;
+  readEnvironments(repository: string): Answer<readonly EnvironmentFacts[]>;
+  hasLabel(repository: string, label: string): Answer<boolean>;
+  /** The open pull request from a branch of the repository itself. */
+  findPull(repository: string, branch: string): Answer<number | undefined>;
+
+  /** Private, with a first commit. Answers its id. */
+  createRepository(repository: string, description: string): Answer<number>;
+  deleteRepository(repository: string): Answer<void>;
+  /** A commit on the default branch. `replaces`: the blob that stands there; null: nothing does. */
+  writeFile(repository: string, path: string, text: string, replaces: string | null): Answer<void>;
+  deleteFile(repository: string, path: string, replaces: string): Answer<void>;
+  /** Changes by pull requests with an approving review; admins may do without. */
+  protectBranch(repository: string, branch: string): Answer<void>;
+  unprotectBranch(repository: string, branch: string): Answer<void>;
+  /** Makes it where it isn't there. No rule of branches is `any`. */
+  setEnvironment(repository: string, environment: string, deploys: EnvironmentFacts["deploys"]): Answer<void>;
+  deleteEnvironment(repository: string, environment: string): Answer<void>;
+  /** Sealed on this machine to the environment's own key. */
+  setSecret(repository: string, environment: string, name: string, value: string): Answer<void>;
+  deleteSecret(repository: string, environment: string, name: string): Answer<void>;
+  createLabel(repository: string, label: string): Answer<void>;
+  deleteLabel(repository: string, label: string): Answer<void>;
+  /** A branch from the default branch's head with these files, and a pull request from it. Answers its number. */
+  propose(
+    repository: string,
+    proposal: {
+      readonly branch: string;
+      readonly title: string;
+      readonly body: string;
+      readonly files: Readonly<Record<string, string>>;
+    },
+  ): Answer<number>;
+  /** Merged, and its branch deleted; false: GitHub doesn't let it, as where a review is wanted. */
+  merge(repository: string, pull: number, branch: string): Answer<boolean>;
+  /** Closed, where it is open, and its branch deleted. */
+  withdraw(repository: string, pull: number | null, branch: string): Answer<void>;
+};
