@@ -37,7 +37,7 @@ export async function findWorkflow(
     for (const { path, type } of await readTree(repository.git, `${sha}:${FOLDER}`, false)) {
       if (type !== "blob" || !/\.ya?ml$/.test(path)) continue;
       const full = `${FOLDER}/${path}`;
-      const known = repository.workflows.get(full) ?? { id: nextId(github), path: full, createdAt: nowOf(github) };
+      const known = repository.workflows.get(full) ?? { id: nextId(github), path: full, createdAt: nowOf(github), enabled: true };
       repository.workflows.set(full, known);
       if (path === wanted || full === wanted || String(known.id) === wanted) return known;
     }

@@ -1,4 +1,5 @@
-import type { Repository, Token } from "./state.ts";
+import type { Acting, Caller } from "./credentials.ts";
+import type { Repository } from "./state.ts";
 
 /** What a route answers. `body` absent: no content. */
 export type Answer = {
@@ -7,7 +8,7 @@ export type Answer = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** A request that is authenticated and permitted. */
+/** A request that is authenticated. */
 export type ApiRequest = {
   readonly method: string;
   readonly route: string;
@@ -15,9 +16,9 @@ export type ApiRequest = {
   readonly query: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
   readonly accept: string;
-  readonly token?: Token;
+  readonly caller: Caller;
 };
-export type RepositoryRequest = ApiRequest & { readonly repository: Repository; readonly token: Token };
+export type RepositoryRequest = ApiRequest & { readonly repository: Repository; readonly caller: Acting };
 
 const DOCS = "https://docs.github.com/rest";
 
@@ -39,6 +40,21 @@ export function badCredentials(): Answer {
 
 export function notAccessible(): Answer {
   return refusal(403, "Resource not accessible by integration");
+}
+
+/** What GitHub answers a person whose role is too low, whatever role it would take. */
+export function notAdmin(): Answer {
+  return refusal(403, "Must have admin rights to Repository.");
+}
+
+/** What takes a paid plan in a private repository. */
+export function upgradeNeeded(): Answer {
+  return refusal(403, "Upgrade to GitHub Pro or make this repository public to enable this feature.");
+}
+
+/** A field that GitHub's own schema of the request demands. */
+export function notSupplied(field: string): Answer {
+  return refusal(422, `Invalid request.\n\n"${field}" wasn't supplied.`);
 }
 
 type FieldError = { readonly resource: string; readonly code: string; readonly field?: string; readonly message?: string };

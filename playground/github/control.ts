@@ -1,16 +1,20 @@
 import { runChecks } from "./checks.ts";
+import { makePersonToken } from "./credentials.ts";
 import type { EmulatedGitHub } from "./emulated-github.ts";
+import { setUpEnvironment } from "./environments.ts";
 import { listRefs } from "./git-repository.ts";
+import { changeInstallation, installApp, uninstallApp } from "./installations.ts";
 import { emitMember } from "./issues.ts";
 import { makeAccount, makePerson } from "./people.ts";
+import { PULL_REQUESTS_ONLY } from "./protection.ts";
 import { commitFiles, createRepository } from "./repositories.ts";
 import { makeRunnerHost } from "./runner-host.ts";
-import { toInstallation, toUser } from "./shapes/account.ts";
+import { putSecret, type Secret } from "./secrets.ts";
 import { isPull } from "./shapes/pull.ts";
-import { nodeId } from "./shapes/urls.ts";
+import { snapshotOf } from "./snapshot.ts";
 import { protectedBranches } from "./plans.ts";
-import { accountOf, fullName, installationOf, iso, nextId, nowOf, repositoryNamed, type Account, type GitHub } from "./state.ts";
-import { deliver, redeliver } from "./webhooks.ts";
+import { accountOf, iso, nextId, repositoryNamed, type Account, type GitHub } from "./state.ts";
+import { redeliver } from "./webhooks.ts";
 
 /** The side of the emulated GitHub that is not GitHub: what the demo and the tests set up, look at and break. */
 export function makeControl(github: GitHub, close: () => Promise<void>): EmulatedGitHub {
@@ -33,8 +37,18 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
       github.plans.set(known(github, owner).id, plan);
     },
     installApp: (owner) => Promise.resolve(installApp(github, known(github, owner))),
+    setInstallation(owner, change) {
+      changeInstallation(github, known(github, owner), change);
+    },
+    uninstallApp(owner) {
+      uninstallApp(github, known(github, owner));
+    },
     createRepository: (wanted) => createRepository(github, wanted),
     createPerson: (login) => Promise.resolve(makePerson(github, makeAccount(github, login, "User"))),
+    personToken: (login, scopes) => makePersonToken(github, known(github, login), scopes),
+    setOrganizationRole(owner, login, role) {
+      github.organizationRoles.set(`${known(github, owner).login}/${known(github, login).login}`.toLowerCase(), role);
+    },
     setRole(name, login, role) {
       const repository = named(name);
       repository.roles.set(login.toLowerCase(), role);
@@ -42,18 +56,28 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
     },
     setTeam(owner, slug, members) {
       const joined = Object.entries(members).map(([login, state]) => [known(github, login).login.toLowerCase(), state] as const);
-      github.teams.set(`${known(github, owner).login}/${slug}`.toLowerCase(), new Map(joined));
+      const key = `${known(github, owner).login}/${slug}`.toLowerCase();
+      const id = github.teams.get(key)?.id ?? nextId(github);
+      github.teams.set(key, { id, slug: slug.toLowerCase(), members: new Map(joined) });
     },
     protectBranch(name, branch) {
-      named(name).protectedBranches.add(branch);
+      named(name).protections.set(branch, PULL_REQUESTS_ONLY);
+    },
+    setBranchRules(name, branch, rules) {
+      if (rules.length === 0) named(name).branchRules.delete(branch);
+      else named(name).branchRules.set(branch, rules);
+    },
+    setSecret(name, secret, value) {
+      putSecret(github, named(name).secrets, secret, value);
+    },
+    setOrganizationSecret(owner, secret, value) {
+      const { id } = known(github, owner);
+      const secrets = github.organizationSecrets.get(id) ?? new Map<string, Secret>();
+      github.organizationSecrets.set(id, secrets);
+      putSecret(github, secrets, secret, value);
     },
     createEnvironment(name, environment, rules) {
-      named(name).environments.set(environment.toLowerCase(), {
-        ...rules,
-        id: nextId(github),
-        name: environment,
-        createdAt: nowOf(github),
-      });
+      setUpEnvironment(github, named(name), environment, rules);
     },
     push(name, branch, files, message, author) {
       const repository = named(name);
@@ -68,6 +92,7 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
       github.hooks.add(entry);
       return () => void github.hooks.delete(entry);
     },
+    snapshot: (owner) => snapshotOf(github, known(github, owner)),
     deliveries: () => [...github.deliveries],
     redeliver: (id) => redeliver(github, id),
     async delivered() {
@@ -141,28 +166,6 @@ function inspection(github: GitHub): Inspection {
     },
     violations: () => [...github.violations],
   };
-}
-
-/** Covers all of the owner's repositories, now and later. Installation events come unasked, whatever `app.yml` lists. */
-function installApp(github: GitHub, account: Account): number {
-  const before = installationOf(github, account);
-  if (before !== undefined) return before.id;
-  const installation = { id: nextId(github), account, createdAt: nowOf(github) };
-  github.installations.set(installation.id, installation);
-  const repositories = [...github.repositories.values()].filter(({ owner }) => owner.id === account.id);
-  deliver(github, "installation", null, {
-    action: "created",
-    installation: toInstallation(github, installation),
-    repositories: repositories.map((repository) => ({
-      id: repository.id,
-      node_id: nodeId("Repository", repository.id),
-      name: repository.name,
-      full_name: fullName(repository),
-      private: repository.private,
-    })),
-    sender: toUser(github, account),
-  });
-  return installation.id;
 }
 
 function known(github: GitHub, login: string): Account {

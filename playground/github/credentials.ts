@@ -1,16 +1,36 @@
+import { randomBytes } from "node:crypto";
 import { errors, jwtVerify } from "jose";
 import { refusal, type Answer } from "./answers.ts";
-import { nowOf, type GitHub, type Token } from "./state.ts";
+import { limitedToInstallation } from "./permissions.ts";
+import { nowOf, type Account, type GitHub, type PersonToken, type Token } from "./state.ts";
 
 /** Who a request is from. `refused` holds GitHub's answer to credentials that are wrong. */
 export type Caller =
   | { readonly party: "app-jwt" }
   | { readonly party: "installation"; readonly token: Token }
+  | ({ readonly party: "user" } & PersonToken)
   | { readonly party: "anonymous"; readonly refused?: Answer };
 
 const MAX_JWT_MINUTES = 10;
 
-/** Reads `Authorization`: an App's JWT, an installation token, or (git) Basic with the token as its password. */
+/** Who can act on repositories. */
+export type Acting = Extract<Caller, { readonly party: "installation" | "user" }>;
+
+/** What `gh auth login` asks for. */
+const GH_SCOPES = ["repo", "workflow", "read:org", "gist"];
+
+export function makePersonToken(github: GitHub, account: Account, scopes: readonly string[] = GH_SCOPES): string {
+  const value = `gho_${randomBytes(27).toString("base64url").replace(/[-_]/g, "0")}`;
+  github.personTokens.set(value, { account, scopes });
+  return value;
+}
+
+/** Whose name is under what a caller does. */
+export function actorOf(github: GitHub, caller: Acting): Account {
+  return caller.party === "user" ? caller.account : github.app.bot;
+}
+
+/** Reads `Authorization`: an App's JWT, an installation's or a person's token, or (git) Basic with the token as its password. */
 export async function callerOf(github: GitHub, authorization: string | undefined): Promise<Caller> {
   if (authorization === undefined) return { party: "anonymous" };
   const [scheme = "", value = ""] = authorization.trim().split(/\s+/, 2);
@@ -23,10 +43,12 @@ export async function callerOf(github: GitHub, authorization: string | undefined
 }
 
 function tokenCaller(github: GitHub, value: string): Caller {
+  const person = github.personTokens.get(value);
+  if (person !== undefined) return { party: "user", ...person };
   const token = github.tokens.get(value);
-  return token === undefined || token.expiresAt <= nowOf(github)
-    ? wrong(401, "Bad credentials")
-    : { party: "installation", token };
+  if (token === undefined || token.expiresAt <= nowOf(github)) return wrong(401, "Bad credentials");
+  if (token.installation.suspendedAt !== null) return wrong(403, "This installation has been suspended");
+  return { party: "installation", token: limitedToInstallation(github, token) };
 }
 
 /**

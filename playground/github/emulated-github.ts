@@ -1,5 +1,6 @@
 import type { Person, RunnerHost } from "../types.ts";
 import type { Plan } from "./plans.ts";
+import type { BranchRule } from "./protection.ts";
 import type { Route } from "./routes.ts";
 
 /** What `app.yml` says, as far as GitHub acts on it. */
@@ -31,11 +32,13 @@ export type GitHubOptions = {
 
 export type Role = "admin" | "maintain" | "write" | "triage" | "read" | "none";
 
+export type OrganizationRole = "admin" | "member";
+
 /** `pending`: invited, and has not accepted. */
 export type Membership = "active" | "pending";
 
 /** Who a request was made by: `anonymous` covers no credentials and wrong ones. */
-export type Party = "app-jwt" | "installation" | "anonymous";
+export type Party = "app-jwt" | "installation" | "user" | "anonymous";
 
 /** A route of the REST API, GraphQL or git over HTTP, as it is counted: `POST /repos/{owner}/{repo}/git/trees`. */
 export type CountedRoute = Route | GitRoute | "POST /graphql";
@@ -152,6 +155,18 @@ export type NewEnvironment = {
   readonly branches: readonly string[] | "protected" | "all";
   readonly secrets: Readonly<Record<string, string>>;
   readonly variables: Readonly<Record<string, string>>;
+  /** How many people's approval a deployment waits for any one of. */
+  readonly reviewers?: number;
+  readonly waitMinutes?: number;
+};
+
+/** What an owner's installation of the App has from now on; what isn't named stays. */
+export type InstallationChange = {
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly events?: readonly string[];
+  /** Named `owner/name`. */
+  readonly repositories?: "all" | readonly string[];
+  readonly suspended?: boolean;
 };
 
 export type CheckConclusion = "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
@@ -187,12 +202,26 @@ export type EmulatedGitHub = AsyncDisposable & {
   setPlan(owner: string, plan: Plan): void;
   /** Answers the installation's id; sends `installation.created`. Repositories created later are covered too. */
   installApp(owner: string): Promise<number>;
+  /** Sends `installation` where it is suspended or no longer is. */
+  setInstallation(owner: string, change: InstallationChange): void;
+  /** Its tokens end; sends `installation.deleted`. */
+  uninstallApp(owner: string): void;
   createRepository(repository: NewRepository): Promise<CreatedRepository>;
   createPerson(login: string): Promise<Person>;
+  /** A classic token of a person's, as `gh auth token` prints one; scopes as `gh auth login` asks for them where none are given. */
+  personToken(login: string, scopes?: readonly string[]): string;
   setRole(repository: string, login: string, role: Role): void;
+  /** An organisation's admins are admins of all its repositories; its members read them. */
+  setOrganizationRole(owner: string, login: string, role: OrganizationRole): void;
   /** All of a team's members from now on, by login. */
   setTeam(owner: string, slug: string, members: Readonly<Record<string, Membership>>): void;
+  /** Changes come by pull request, with one approval; admins are exempt. */
   protectBranch(repository: string, branch: string): void;
+  /** What rulesets ask of branches by pattern (`agent-pool/**`), whether they exist or not; none: the pattern's rules go. */
+  setBranchRules(repository: string, branch: string, rules: readonly BranchRule[]): void;
+  setSecret(repository: string, name: string, value: string): void;
+  /** Each of the organisation's repositories sees it. */
+  setOrganizationSecret(owner: string, name: string, value: string): void;
   createEnvironment(repository: string, name: string, environment: NewEnvironment): void;
   /** A person's commit: `null` deletes a path. Answers the new commit's id; sends `push`. */
   push(
@@ -219,6 +248,9 @@ export type EmulatedGitHub = AsyncDisposable & {
   violations(): readonly string[];
   /** A fault at a route. `once` (default): removed after it first answered something. Answers its own removal. */
   onCall(route: CountedRoute, hook: CallHook, times?: "once" | "always"): () => void;
+
+  /** All that is of an owner, without times, ids or counters: equal before and after what leaves nothing behind. */
+  snapshot(owner: string): Promise<unknown>;
 
   deliveries(): readonly Delivery[];
   /** Sends a delivery again with the same guid, by guid or by the id of one try. */

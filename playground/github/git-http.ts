@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import type { IncomingMessage } from "node:http";
 import type { Answer } from "./answers.ts";
-import type { Caller } from "./credentials.ts";
+import { actorOf, type Caller } from "./credentials.ts";
 import { listRefs } from "./git-repository.ts";
-import { covers, holds } from "./permissions.ts";
+import { holds, sees } from "./permissions.ts";
 import { pushed } from "./refs.ts";
-import { findRepository, fullName, type GitHub, type Repository } from "./state.ts";
+import { atLeast, findRepository, fullName, roleOf, type GitHub, type Repository } from "./state.ts";
 
 export type GitRequest = {
   readonly route: string;
@@ -39,13 +39,14 @@ function refuse(
       : { status: 401, text: caller.refused === undefined ? "Repository not found." : "Invalid username or token." };
   }
   if (caller.party === "app-jwt") return { status: 401, text: "Invalid username or token." };
-  const { token } = caller;
-  if (repository === undefined || repository.owner.id !== token.installation.account.id || !covers(token, repository.id)) {
-    return { status: 404, text: "Repository not found." };
-  }
-  const allowed = holds(token.permissions, "contents", push ? "write" : "read");
+  if (repository === undefined || !sees(github, caller, repository)) return { status: 404, text: "Repository not found." };
+  const level = push ? "write" : "read";
+  const allowed =
+    caller.party === "user"
+      ? atLeast(roleOf(github, repository, caller.account), level)
+      : holds(caller.token.permissions, "contents", level);
   const denied = push
-    ? `Permission to ${fullName(repository)}.git denied to ${github.app.bot.login}.`
+    ? `Permission to ${fullName(repository)}.git denied to ${actorOf(github, caller).login}.`
     : "Write access to repository not granted.";
   return allowed ? undefined : { status: 403, text: denied };
 }
@@ -66,8 +67,10 @@ export async function answerGit(
     return { status, body: Buffer.from(`${text}\n`), headers: { "content-type": "text/plain", ...headers } };
   }
   const before = new Map((await listRefs(repository.git)).map(({ ref, sha }) => [ref, sha]));
-  const answer = await runBackend(github, repository, git, incoming, body);
-  if (git.rest === "git-receive-pack") await pushed(github, repository, before, github.app.bot);
+  // Anonymous callers only read, and git wants a name for whoever pushes.
+  const sender = caller.party === "user" ? caller.account : github.app.bot;
+  const answer = await runBackend(github, repository, git, sender.login, incoming, body);
+  if (git.rest === "git-receive-pack") await pushed(github, repository, before, sender);
   return answer;
 }
 
@@ -75,6 +78,7 @@ async function runBackend(
   github: GitHub,
   repository: Repository,
   git: GitRequest,
+  user: string,
   incoming: IncomingMessage,
   body: Buffer,
 ): Promise<Answer> {
@@ -89,7 +93,7 @@ async function runBackend(
       GIT_CONFIG_GLOBAL: "/dev/null",
       GIT_PROJECT_ROOT: github.options.dataDir,
       GIT_HTTP_EXPORT_ALL: "1",
-      REMOTE_USER: github.app.bot.login,
+      REMOTE_USER: user,
       PATH_INFO: `/${fullName(repository)}.git/${git.rest}`,
       QUERY_STRING: new URL(incoming.url ?? "/", "http://localhost").search.slice(1),
       REQUEST_METHOD: incoming.method ?? "GET",

@@ -2,9 +2,10 @@ import { buildSchema, graphql, parse, validate, type ExecutionResult } from "gra
 import { readFileSync } from "node:fs";
 import { isRecord } from "./answers.ts";
 import { git, objectType, readBlob, readCommit, readTree, resolve } from "./git-repository.ts";
-import { covers, holds } from "./permissions.ts";
+import type { Acting } from "./credentials.ts";
+import { holds, sees } from "./permissions.ts";
 import { nodeId } from "./shapes/urls.ts";
-import { findRepository, fullName, iso, nowOf, type GitHub, type Repository, type Token } from "./state.ts";
+import { findRepository, fullName, iso, nowOf, type GitHub, type Repository } from "./state.ts";
 
 /** The part of GitHub's schema that the product's documents reach; a field outside it fails validation. */
 const schema = buildSchema(readFileSync(new URL("contract/graphql.graphql", import.meta.url), "utf8"));
@@ -18,7 +19,7 @@ type Node = Readonly<Record<string, unknown>>;
  * Answers `POST /graphql`, always with status 200 as GitHub does, errors inside. What graphql-js refuses of the document
  * or the variables is a violation; a repository that isn't there is an ordinary answer.
  */
-export async function answerGraphql(github: GitHub, token: Token, body: unknown): Promise<Node> {
+export async function answerGraphql(github: GitHub, caller: Acting, body: unknown): Promise<Node> {
   if (!isRecord(body) || typeof body["query"] !== "string") {
     github.violations.push("POST /graphql: no query in the body");
     return { errors: [{ message: "A query attribute must be specified and must be a string." }] };
@@ -29,7 +30,7 @@ export async function answerGraphql(github: GitHub, token: Token, body: unknown)
   const result: ExecutionResult =
     wrong.length > 0
       ? { errors: [] }
-      : await graphql({ schema, source: body["query"], rootValue: root(github, token, missing), variableValues: variables });
+      : await graphql({ schema, source: body["query"], rootValue: root(github, caller, missing), variableValues: variables });
   const errors = [...wrong, ...(result.errors ?? []).map(({ message }) => message)];
   github.violations.push(...errors.map((message) => `POST /graphql: ${message}`));
   const all = [...missing, ...errors.map((message) => ({ message }))];
@@ -48,13 +49,11 @@ function check(query: string): string[] {
 }
 
 /** Resolvers in graphql-js' plain form: methods take the field's arguments. */
-function root(github: GitHub, token: Token, missing: Node[]): Node {
+function root(github: GitHub, caller: Acting, missing: Node[]): Node {
   return {
     repository({ owner, name }: { owner: string; name: string }, _context: unknown, info: { path: { key: string | number } }) {
       const repository = findRepository(github, owner, name);
-      const visible =
-        repository !== undefined && repository.owner.id === token.installation.account.id && covers(token, repository.id);
-      if (visible) return toRepositoryNode(repository, token);
+      if (repository !== undefined && sees(github, caller, repository)) return toRepositoryNode(repository, caller);
       missing.push({
         type: "NOT_FOUND",
         path: [info.path.key],
@@ -66,8 +65,8 @@ function root(github: GitHub, token: Token, missing: Node[]): Node {
   };
 }
 
-function toRepositoryNode(repository: Repository, token: Token): Node {
-  const readable = holds(token.permissions, "contents", "read");
+function toRepositoryNode(repository: Repository, caller: Acting): Node {
+  const readable = caller.party === "user" || holds(caller.token.permissions, "contents", "read");
   return {
     id: nodeId("Repository", repository.id),
     databaseId: repository.id,

@@ -65,7 +65,7 @@ async function serve(github: GitHub, incoming: IncomingMessage, outgoing: Server
 
   record(github, route, request.path, final === "drop" ? null : final.status, caller, incoming);
   if (final === "drop") incoming.socket.destroy();
-  else send(outgoing, final);
+  else send(outgoing, final, caller);
 }
 
 /** A hook `before` takes the place of the answer; one `after` hides the answer to what was done. */
@@ -98,8 +98,8 @@ async function askHooks(github: GitHub, call: HookRequest): Promise<Answer | "dr
 }
 
 async function graphqlAnswer(github: GitHub, caller: Caller, body: unknown): Promise<Answer> {
-  if (caller.party !== "installation") return badCredentials();
-  return answer(200, await answerGraphql(github, caller.token, body));
+  if (caller.party !== "installation" && caller.party !== "user") return badCredentials();
+  return answer(200, await answerGraphql(github, caller, body));
 }
 
 function record(
@@ -126,11 +126,12 @@ function record(
   github.options.onEvent?.(`${route} → ${status === null ? "dropped" : String(status)}`);
 }
 
-function send(outgoing: ServerResponse, { status, body, headers }: Answer): void {
+function send(outgoing: ServerResponse, { status, body, headers }: Answer, caller?: Caller): void {
   const common = {
     "x-github-media-type": "github.v3; format=json",
     "x-ratelimit-limit": "5000",
     "x-ratelimit-remaining": "4999",
+    ...(caller?.party === "user" ? { "x-oauth-scopes": caller.scopes.join(", ") } : {}),
     ...headers,
   };
   if (body === undefined) outgoing.writeHead(status, common).end();

@@ -74,11 +74,19 @@ function emitLabeled(github: GitHub, repository: Repository, user: Account, issu
 }
 
 function labelNamed(github: GitHub, repository: Repository, name: string): Label {
-  const known = repository.labels.get(name.toLowerCase());
-  if (known !== undefined) return known;
-  const label = { id: nextId(github), name };
-  repository.labels.set(name.toLowerCase(), label);
+  return repository.labels.get(name.toLowerCase()) ?? makeLabel(github, repository, { name, color: "ededed", description: "" });
+}
+
+export function makeLabel(github: GitHub, repository: Repository, what: Omit<Label, "id">): Label {
+  const label = { ...what, id: nextId(github) };
+  repository.labels.set(label.name.toLowerCase(), label);
   return label;
+}
+
+/** Issues lose it too. */
+export function removeLabel(repository: Repository, label: Label): void {
+  repository.labels.delete(label.name.toLowerCase());
+  for (const issue of repository.issues.values()) issue.labels = issue.labels.filter(({ id }) => id !== label.id);
 }
 
 export function editIssue(

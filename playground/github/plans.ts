@@ -16,12 +16,12 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** The branches whose protection counts. */
 export function protectedBranches(github: GitHub, repository: Repository): ReadonlySet<string> {
-  return hasAll(github, repository) ? repository.protectedBranches : NONE;
+  return hasAll(github, repository) ? new Set(repository.protections.keys()) : NONE;
 }
 
 /** An environment with what of it counts. Names are compared without case. */
 export function findEnvironment(github: GitHub, repository: Repository, name: string): Environment | undefined {
   const known = repository.environments.get(name.toLowerCase());
   if (known === undefined || hasAll(github, repository)) return known;
-  return { ...known, branches: "all", secrets: {}, variables: {} };
+  return { ...known, branches: "all", reviewers: [], waitMinutes: 0, secrets: new Map(), variables: {} };
 }

@@ -1,3 +1,4 @@
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { CreatedRepository, NewRepository } from "./emulated-github.ts";
 import {
@@ -9,15 +10,21 @@ import {
   writeBlob,
   writeCommit,
   writeTree,
+  type Identity,
   type TreeChange,
 } from "./git-repository.ts";
 import { refMoved } from "./refs.ts";
+import { identityOf } from "./shapes/git.ts";
 import { cloneUrl } from "./shapes/urls.ts";
-import { accountOf, findRepository, fullName, iso, nextId, nowOf, type Account, type GitHub, type Repository } from "./state.ts";
+import { accountOf, findRepository, fullName, nextId, nowOf, type Account, type GitHub, type Repository } from "./state.ts";
 import { emit } from "./webhooks.ts";
 
 /** What GitHub allows in names of owners and repositories; also what keeps them inside `dataDir`. */
 const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
+
+export function isRepositoryName(name: string): boolean {
+  return NAME.test(name);
+}
 
 export async function createRepository(github: GitHub, wanted: NewRepository): Promise<CreatedRepository> {
   const owner = accountOf(github, wanted.owner);
@@ -25,6 +32,20 @@ export async function createRepository(github: GitHub, wanted: NewRepository): P
   if (!NAME.test(wanted.name) || !NAME.test(owner.login))
     throw new Error(`${wanted.owner}/${wanted.name} is not a name GitHub allows`);
   if (findRepository(github, wanted.owner, wanted.name) !== undefined) throw new Error(`${wanted.owner}/${wanted.name} exists`);
+  const repository = await makeRepository(github, owner, wanted, owner);
+  const { git, defaultBranch } = repository;
+  if (wanted.fromGit !== undefined) await importHead(git, wanted.fromGit, defaultBranch);
+  if (wanted.files !== undefined) await commitFiles(github, repository, defaultBranch, wanted.files, "Initial commit", owner);
+  return { id: repository.id, fullName: fullName(repository), cloneUrl: cloneUrl(github, repository), gitDir: git.dir };
+}
+
+/** An empty one; sends `repository.created`. */
+export async function makeRepository(
+  github: GitHub,
+  owner: Account,
+  wanted: Pick<NewRepository, "name" | "private" | "defaultBranch"> & { readonly description?: string | null },
+  sender: Account,
+): Promise<Repository> {
   const defaultBranch = wanted.defaultBranch ?? "main";
   const git = await makeGitRepository(join(github.options.dataDir, owner.login, `${wanted.name}.git`), defaultBranch);
   const now = nowOf(github);
@@ -33,6 +54,7 @@ export async function createRepository(github: GitHub, wanted: NewRepository): P
     name: wanted.name,
     owner,
     private: wanted.private,
+    description: wanted.description ?? null,
     defaultBranch,
     createdAt: now,
     pushedAt: now,
@@ -42,8 +64,11 @@ export async function createRepository(github: GitHub, wanted: NewRepository): P
     comments: new Map(),
     labels: new Map(),
     roles: new Map(),
-    protectedBranches: new Set(),
+    protections: new Map(),
+    branchRules: new Map(),
     environments: new Map(),
+    secrets: new Map(),
+    actions: { enabled: true, allowed: "all", selected: { githubOwned: false, verified: false, patterns: [] } },
     workflows: new Map(),
     runs: new Map(),
     artifacts: new Map(),
@@ -51,10 +76,17 @@ export async function createRepository(github: GitHub, wanted: NewRepository): P
     signedCommits: new Set(),
   };
   github.repositories.set(repository.id, repository);
-  emit(github, "repository", repository, owner, { action: "created" });
-  if (wanted.fromGit !== undefined) await importHead(git, wanted.fromGit, defaultBranch);
-  if (wanted.files !== undefined) await commitFiles(github, repository, defaultBranch, wanted.files, "Initial commit", owner);
-  return { id: repository.id, fullName: fullName(repository), cloneUrl: cloneUrl(github, repository), gitDir: git.dir };
+  emit(github, "repository", repository, sender, { action: "created" });
+  return repository;
+}
+
+/** Its folder moves aside: webhooks under way still read it, and the name is free again. */
+export async function deleteRepository(github: GitHub, repository: Repository, sender: Account): Promise<void> {
+  github.repositories.delete(repository.id);
+  const aside = join(github.options.dataDir, `.deleted-${String(repository.id)}.git`);
+  await rename(repository.git.dir, aside);
+  repository.git.dir = aside;
+  emit(github, "repository", repository, sender, { action: "deleted" });
 }
 
 /** A person's commit on top of a branch, made where it doesn't exist. `null` deletes. Sends `push`. */
@@ -78,16 +110,38 @@ export async function commitFiles(
       return { path, mode, sha: content === null ? null : await writeBlob(repository.git, content) };
     }),
   );
+  const who = identityOf(author, nowOf(github));
+  const commit = { ref, before, parent, changes, message, author: who, committer: who };
+  const sha = await commitChanges(github, repository, commit, author);
+  if (sha === undefined) throw new Error(`${fullName(repository)} ${branch} moved meanwhile`);
+  return sha;
+}
+
+/** A commit on a branch's tip; undefined where the branch has moved meanwhile. Sends `push`. */
+export async function commitChanges(
+  github: GitHub,
+  repository: Repository,
+  what: {
+    readonly ref: string;
+    readonly before: string | undefined;
+    readonly parent: string | undefined;
+    readonly changes: readonly TreeChange[];
+    readonly message: string;
+    readonly author: Identity;
+    readonly committer: Identity;
+  },
+  sender: Account,
+): Promise<string | undefined> {
+  const { ref, before = null, parent, changes, message, author, committer } = what;
   const tree = await writeTree(repository.git, parent ?? null, changes);
-  const who = {
-    name: author.login,
-    email: `${String(author.id)}+${author.login}@users.noreply.github.com`,
-    date: iso(nowOf(github)),
-  };
-  const commit = { tree, parents: parent === undefined ? [] : [parent], author: who, committer: who, message };
-  const sha = await writeCommit(repository.git, commit);
-  if (!(await moveRef(repository.git, ref, before ?? null, sha)))
-    throw new Error(`${fullName(repository)} ${branch} moved meanwhile`);
-  refMoved(github, repository, { ref, before: before ?? null, after: sha }, author);
+  const sha = await writeCommit(repository.git, {
+    tree,
+    parents: parent === undefined ? [] : [parent],
+    author,
+    committer,
+    message,
+  });
+  if (!(await moveRef(repository.git, ref, before, sha))) return undefined;
+  refMoved(github, repository, { ref, before, after: sha }, sender);
   return sha;
 }

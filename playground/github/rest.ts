@@ -1,8 +1,8 @@
-import { answer, badCredentials, isRecord, notAccessible, notFound, refusal, type Answer, type ApiRequest } from "./answers.ts";
+import { answer, isRecord, notAccessible, notFound, refusal, type Answer, type ApiRequest } from "./answers.ts";
 import { checkExchange } from "./contract.ts";
 import type { Caller } from "./credentials.ts";
 import { takeContentSlot } from "./limits.ts";
-import { covers, holdsNeeded, mayCall } from "./permissions.ts";
+import { refuseCall, refuseInside, sees } from "./permissions.ts";
 import { ROUTES, type Route, type RouteRule } from "./routes.ts";
 import { HANDLERS, isOfNoRepository } from "./routes/handlers.ts";
 import { findRepository, type GitHub } from "./state.ts";
@@ -57,33 +57,33 @@ export async function answerRest(
   return given;
 }
 
+/** Installations and people take one path: who may call the route at all, then what the caller may see, then what it may do there. */
 async function dispatch(github: GitHub, request: RestRequest, { route, params }: Match, caller: Caller): Promise<Answer> {
   const rule: RouteRule = ROUTES[route];
-  if (caller.party === "anonymous" && caller.refused !== undefined) return caller.refused;
-  if (caller.party === "anonymous" && rule.by !== "anyone") return refusal(401, "Requires authentication");
-  if (rule.by === "app-jwt" && caller.party !== "app-jwt") return refusal(401, "A JSON web token could not be decoded");
-  if (rule.by === "installation" && caller.party !== "installation") return notAccessible();
+  const turnedAway = refuseParty(rule, caller);
+  if (turnedAway !== undefined) return turnedAway;
   if (request.body !== undefined && !isRecord(request.body)) return refusal(400, "Problems parsing JSON");
-  const api: ApiRequest = {
-    method: request.method,
-    route,
-    params,
-    query: request.query,
-    body: request.body ?? {},
-    accept: request.accept,
-    ...(caller.party === "installation" ? { token: caller.token } : {}),
-  };
-  if (isOfNoRepository(route))
-    return holdsNeeded(api.token?.permissions ?? {}, rule) ? HANDLERS[route](github, api) : notAccessible();
-  if (api.token === undefined) return badCredentials();
-  const { token } = api;
+  const { method, query, accept } = request;
+  const api: ApiRequest = { method, route, params, query, body: request.body ?? {}, accept, caller };
+  if (isOfNoRepository(route)) return refuseCall(api) ?? HANDLERS[route](github, api);
+  if (caller.party !== "installation" && caller.party !== "user") return notAccessible();
   const repository = findRepository(github, params["owner"] ?? "", params["repo"] ?? "");
-  // What a token can't see is not there; GitHub tells nobody that a private repository exists.
-  if (repository === undefined || repository.owner.id !== token.installation.account.id || !covers(token, repository.id))
-    return notFound();
-  const inside = { ...api, repository, token };
-  if (!mayCall(inside)) return notAccessible();
-  return (rule.creates === true ? takeContentSlot(github, token.installation) : undefined) ?? HANDLERS[route](github, inside);
+  if (repository === undefined || !sees(github, caller, repository)) return notFound();
+  const inside = { ...api, repository, caller };
+  const full = (): Answer | undefined => (rule.creates === true ? takeContentSlot(github, caller) : undefined);
+  return refuseInside(github, inside) ?? full() ?? HANDLERS[route](github, inside);
+}
+
+/** GitHub's answer to a caller of a kind that the route is not for. */
+function refuseParty({ by }: RouteRule, caller: Caller): Answer | undefined {
+  if (caller.party === "anonymous" && caller.refused !== undefined) return caller.refused;
+  if (by === "anyone" || by === caller.party) return undefined;
+  if (caller.party === "anonymous") return refusal(401, "Requires authentication");
+  if (by === "app-jwt") return refusal(401, "A JSON web token could not be decoded");
+  if (by === "either" && caller.party !== "app-jwt") return undefined;
+  if (by === "installation" && caller.party === "user")
+    return refusal(403, "You must authenticate with an installation access token in order to use this endpoint.");
+  return notAccessible();
 }
 
 /** An error of the emulator itself: visible as such, never as a plausible answer. */

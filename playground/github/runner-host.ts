@@ -1,9 +1,12 @@
 import type { JobEnvironment, QueuedRun, RunnerHost } from "../types.ts";
 import { storeArtifact } from "./artifacts.ts";
 import { completeRun, startRun } from "./actions.ts";
-import { findEnvironment, protectedBranches } from "./plans.ts";
+import { environmentOfJob } from "./environments.ts";
+import { protectedBranches } from "./plans.ts";
+import { matchesPattern } from "./protection.ts";
+import { secretsSeen } from "./secrets.ts";
 import { cloneUrl } from "./shapes/urls.ts";
-import { nextId, nowOf, type Environment, type GitHub, type Repository, type Run } from "./state.ts";
+import type { Environment, GitHub, Run } from "./state.ts";
 
 /** What runners ask of GitHub, over the same state the API reads. */
 export function makeRunnerHost(github: GitHub): RunnerHost {
@@ -66,33 +69,16 @@ function toQueuedRun(github: GitHub, run: Run): QueuedRun {
 
 function enterEnvironment(github: GitHub, run: Run, name: string): JobEnvironment | undefined {
   const { repository } = run;
-  const known = findEnvironment(github, repository, name) ?? makeEnvironment(github, repository, name);
+  const known = environmentOfJob(github, repository, name);
   if (!mayDeploy(protectedBranches(github, repository), run.branch, known)) return undefined;
-  return { name: known.name, secrets: known.secrets, variables: known.variables };
-}
-
-/** A job that names a missing environment makes it: empty and open to every branch. Source: github/docs#3126. */
-function makeEnvironment(github: GitHub, repository: Repository, name: string): Environment {
-  const made: Environment = { id: nextId(github), name, createdAt: nowOf(github), branches: "all", secrets: {}, variables: {} };
-  repository.environments.set(name.toLowerCase(), made);
-  return made;
+  return { name: known.name, secrets: secretsSeen(github, repository, known), variables: known.variables };
 }
 
 /** "Protected branches only" lets every branch deploy while the repository protects none (docs, "Deployments and environments"). */
 function mayDeploy(guarded: ReadonlySet<string>, branch: string, { branches }: Environment): boolean {
   if (branches === "all") return true;
   if (branches === "protected") return guarded.size === 0 || guarded.has(branch);
-  return branches.some((pattern) => matches(pattern, branch));
-}
-
-/** Ruby's `File.fnmatch` as far as branch policies go: `*` stays within one path segment, `**` does not. */
-function matches(pattern: string, branch: string): boolean {
-  const parts = pattern.split(/(\*\*|\*|\?)/).map((part) => {
-    if (part === "**") return ".*";
-    if (part === "*") return "[^/]*";
-    return part === "?" ? "[^/]" : part.replace(/[.+^${}()|[\]\\]/g, "\\$&");
-  });
-  return new RegExp(`^${parts.join("")}$`).test(branch);
+  return branches.some(({ name, type }) => type === "branch" && matchesPattern(name, branch));
 }
 
 function runOf(github: GitHub, runId: number): Run {

@@ -9,9 +9,11 @@ import type {
   Delivery,
   GitHubOptions,
   Membership,
-  NewEnvironment,
+  OrganizationRole,
   Role,
 } from "./emulated-github.ts";
+import type { BranchRule, Protection } from "./protection.ts";
+import type { KeyPair, Secrets } from "./secrets.ts";
 
 /**
  * All that the emulated GitHub knows, as one record handed to every function. Times are epoch milliseconds of its own
@@ -41,11 +43,18 @@ export type GitHub = {
   readonly accounts: Map<string, Account>;
   /** By owner's id; team where none is given. */
   readonly plans: Map<number, Plan>;
-  /** By `owner/slug`, of each member by login; all in lower case. */
-  readonly teams: Map<string, ReadonlyMap<string, Membership>>;
+  /** By `owner/slug`, in lower case. */
+  readonly teams: Map<string, Team>;
+  /** By `organization/login`, in lower case. */
+  readonly organizationRoles: Map<string, OrganizationRole>;
+  /** By owner's id; each repository of the owner sees them. */
+  readonly organizationSecrets: Map<number, Secrets>;
   readonly repositories: Map<number, Repository>;
   readonly installations: Map<number, Installation>;
   readonly tokens: Map<string, Token>;
+  readonly personTokens: Map<string, PersonToken>;
+  /** What secrets are sealed to, by environment's id; made when first asked for. */
+  readonly secretKeys: Map<number, KeyPair>;
   readonly runQueue: Run[];
   readonly runWaiters: Set<() => void>;
   /** Artifacts on their way, by path. */
@@ -55,7 +64,7 @@ export type GitHub = {
   readonly violations: string[];
   calls: Call[];
   readonly hooks: Set<{ readonly route: string; readonly hook: CallHook; readonly times: "once" | "always" }>;
-  /** Content-creating calls by installation: when each was made. */
+  /** Content-creating calls by installation or person: when each was made. */
   readonly created: Map<number, number[]>;
 };
 
@@ -66,7 +75,19 @@ export type Account = {
   readonly createdAt: number;
 };
 
-export type Installation = { readonly id: number; readonly account: Account; readonly createdAt: number };
+/** `permissions` and `events`: the App's own unless this owner has others, as one that hasn't approved the newest. */
+export type Installation = {
+  readonly id: number;
+  readonly account: Account;
+  readonly createdAt: number;
+  permissions?: Readonly<Record<string, string>>;
+  events?: readonly string[];
+  repositoryIds: readonly number[] | "all";
+  suspendedAt: number | null;
+};
+
+/** Members by login, in lower case. */
+export type Team = { readonly id: number; readonly slug: string; readonly members: ReadonlyMap<string, Membership> };
 
 /** What one installation token may do. `repositoryIds`: all of the installation's unless narrowed. */
 export type Token = {
@@ -77,7 +98,10 @@ export type Token = {
   readonly expiresAt: number;
 };
 
-export type Label = { readonly id: number; readonly name: string };
+/** A classic token of a person's: it may do what the person may, as far as its scopes go. */
+export type PersonToken = { readonly account: Account; readonly scopes: readonly string[] };
+
+export type Label = { readonly id: number; readonly name: string; readonly color: string; readonly description: string };
 
 export type Issue = {
   readonly id: number;
@@ -102,6 +126,7 @@ export type Pull = {
   headSha: string;
   baseSha: string;
   draft: boolean;
+  merged: { readonly at: number; readonly by: Account; readonly sha: string } | null;
 };
 
 export type Comment = {
@@ -113,9 +138,30 @@ export type Comment = {
   updatedAt: number;
 };
 
-export type Environment = NewEnvironment & { readonly id: number; readonly name: string; readonly createdAt: number };
+export type Environment = {
+  readonly id: number;
+  readonly name: string;
+  readonly createdAt: number;
+  /** Who may deploy: branches and tags by pattern, protected branches, or all. */
+  readonly branches: readonly BranchPolicy[] | "protected" | "all";
+  readonly reviewers: readonly Reviewer[];
+  readonly preventSelfReview: boolean;
+  readonly waitMinutes: number;
+  readonly secrets: Secrets;
+  readonly variables: Readonly<Record<string, string>>;
+};
 
-export type Workflow = { readonly id: number; readonly path: string; readonly createdAt: number };
+export type BranchPolicy = { readonly id: number; readonly name: string; readonly type: "branch" | "tag" };
+export type Reviewer = { readonly type: "User"; readonly account: Account } | { readonly type: "Team"; readonly team: Team };
+
+export type Workflow = { readonly id: number; readonly path: string; readonly createdAt: number; enabled: boolean };
+
+/** Whether a repository's workflows may run, and whose actions they may use. */
+export type ActionsPermissions = {
+  readonly enabled: boolean;
+  readonly allowed: "all" | "local_only" | "selected";
+  readonly selected: { readonly githubOwned: boolean; readonly verified: boolean; readonly patterns: readonly string[] };
+};
 
 export type Run = {
   readonly id: number;
@@ -168,6 +214,7 @@ export type Repository = {
   readonly name: string;
   readonly owner: Account;
   readonly private: boolean;
+  readonly description: string | null;
   readonly defaultBranch: string;
   readonly createdAt: number;
   pushedAt: number;
@@ -177,9 +224,13 @@ export type Repository = {
   readonly comments: Map<number, Comment>;
   readonly labels: Map<string, Label>;
   readonly roles: Map<string, Role>;
-  readonly protectedBranches: Set<string>;
+  readonly protections: Map<string, Protection>;
+  /** What rulesets ask, by branch pattern. */
+  readonly branchRules: Map<string, readonly BranchRule[]>;
   /** By lower-case name: GitHub compares environment names without case. */
   readonly environments: Map<string, Environment>;
+  readonly secrets: Secrets;
+  actions: ActionsPermissions;
   readonly workflows: Map<string, Workflow>;
   readonly runs: Map<number, Run>;
   readonly artifacts: Map<number, Artifact>;
@@ -235,7 +286,20 @@ export function listed<T extends { readonly createdAt: number }>(github: GitHub,
   return [...items].filter((item) => item.createdAt <= newest);
 }
 
-export function roleOf(repository: Repository, account: Account): Role {
-  if (repository.owner.id === account.id) return "admin";
-  return repository.roles.get(account.login.toLowerCase()) ?? (repository.private ? "none" : "read");
+export function organizationRole(github: GitHub, organization: Account, account: Account): OrganizationRole | undefined {
+  return github.organizationRoles.get(`${organization.login}/${account.login}`.toLowerCase());
+}
+
+/** An organisation's members read all of it: its base permission, where nobody has set another. */
+export function roleOf(github: GitHub, repository: Repository, account: Account): Role {
+  const membership = organizationRole(github, repository.owner, account);
+  if (repository.owner.id === account.id || membership === "admin") return "admin";
+  const least = membership === "member" || !repository.private ? "read" : "none";
+  return repository.roles.get(account.login.toLowerCase()) ?? least;
+}
+
+const RANK: Readonly<Record<Role, number>> = { none: 0, read: 1, triage: 2, write: 3, maintain: 4, admin: 5 };
+
+export function atLeast(role: Role, wanted: Role): boolean {
+  return RANK[role] >= RANK[wanted];
 }

@@ -3,6 +3,7 @@ import type { Delivery } from "./emulated-github.ts";
 import { toUser, type Shape } from "./shapes/account.ts";
 import { ownerOfPayload, toWebhookRepository } from "./shapes/repository.ts";
 import { nodeId } from "./shapes/urls.ts";
+import { grantOf } from "./permissions.ts";
 import { fullName, installationOf, nextId, nowOf, type Account, type GitHub, type Repository } from "./state.ts";
 import { checkPayload } from "./webhook-contract.ts";
 
@@ -10,12 +11,15 @@ import { checkPayload } from "./webhook-contract.ts";
 const ANSWER_WITHIN_MS = 10_000;
 
 /**
- * Sends an event of a repository to the app, if the owner installed it and `app.yml` asks for the event. Returns at
+ * Sends an event of a repository to the app, if the owner's installation covers it and has the event. Returns at
  * once: GitHub's own API does not wait for webhooks either. A failure is recorded and not tried again, as on GitHub.
  */
 export function emit(github: GitHub, event: string, repository: Repository, sender: Account, payload: Shape): void {
   const installation = installationOf(github, repository.owner);
-  if (installation === undefined || !github.manifest.default_events.includes(event)) return;
+  if (installation === undefined || installation.suspendedAt !== null) return;
+  const { repositoryIds } = installation;
+  if (repositoryIds !== "all" && !repositoryIds.includes(repository.id)) return;
+  if (!grantOf(github, installation).events.includes(event)) return;
   deliver(github, event, fullName(repository), {
     ...payload,
     repository: toWebhookRepository(github, repository),

@@ -12,9 +12,11 @@ const SILENT = new Set(["description", "example", "examples", "title", "external
 /**
  * Where GitHub's own document contradicts itself. The list of installations is written out in place with an account
  * that is a user *and* an enterprise (`allOf`), where one installation has `anyOf`: no answer could satisfy the first.
+ * A conflict is exactly one (`oneOf`) of two kinds of error, of which one has all that the other has.
  */
 const CORRECTED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "GET /app/installations": { "200": { type: "array", items: { $ref: "#/components/schemas/installation" } } },
+  "PUT /repos/{owner}/{repo}/contents/{path}": { "409": { $ref: "#/components/schemas/basic-error" } },
 };
 
 /** The named operations with every schema they refer to, and no prose. Schemas keep their `$ref`s. */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createPrivateKey } from "node:crypto";
+import { Octokit } from "@octokit/rest";
 import { SignJWT } from "jose";
 import { startGitHub } from "#playground/github/server.ts";
 import type { AppManifest, EmulatedGitHub, GitHubOptions } from "#playground/github/emulated-github.ts";
@@ -150,4 +151,26 @@ export function at(value: unknown, ...path: readonly (string | number)[]): unkno
     (inner, key) => (typeof inner === "object" && inner !== null ? (inner as Record<string | number, unknown>)[key] : undefined),
     value,
   );
+}
+
+export type Said = { readonly status: number; readonly data: unknown; readonly message: unknown; readonly headers: unknown };
+
+/** Asks as the product does, through Octokit, which throws what is refused. `owner` is acme where not said otherwise, `repo` web. */
+export async function ask(stage: Stage, token: string, route: string, params: Record<string, unknown> = {}): Promise<Said> {
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const octokit = new Octokit({ auth: token, baseUrl: stage.github.url, log: silent });
+  const place = {
+    ...(route.includes("{owner}") ? { owner: "acme" } : {}),
+    ...(route.includes("{repo}") ? { repo: "web" } : {}),
+    ...(route.includes("{org}") ? { org: "acme" } : {}),
+  };
+  const said = await octokit
+    .request(route, { ...place, ...params })
+    .then(({ status, data, headers }) => ({ status, data: data as unknown, headers: headers as unknown }))
+    .catch((error: unknown) => ({
+      status: Number(at(error, "status")),
+      data: at(error, "response", "data"),
+      headers: at(error, "response", "headers"),
+    }));
+  return { ...said, message: at(said.data, "message") };
 }

@@ -1,14 +1,24 @@
-import { answer, isRecord, notFound, page, refusal, textField, unprocessable, type RepositoryRequest } from "../answers.ts";
+import {
+  answer,
+  isRecord,
+  notFound,
+  page,
+  refusal,
+  textField,
+  unprocessable,
+  type Answer,
+  type RepositoryRequest,
+} from "../answers.ts";
 import { cancelRun, findWorkflow, queueRun, readWorkflow, resolveInputs } from "../actions.ts";
+import { actorOf } from "../credentials.ts";
 import { resolve } from "../git-repository.ts";
-import { findEnvironment } from "../plans.ts";
-import { toRun } from "../shapes/run.ts";
-import { nodeId, repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { iso, listed, type Environment, type GitHub, type Run } from "../state.ts";
+import { toRun, toWorkflow } from "../shapes/run.ts";
+import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
+import { iso, listed, type GitHub, type Run, type Workflow } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 
 /** Without `return_run_details` the answer is an empty 204 and the run must be looked for. Source: changelog of 2026-02-19. */
-export const dispatchWorkflow: RepositoryHandler = async (github, { repository, params, body }) => {
+export const dispatchWorkflow: RepositoryHandler = async (github, { repository, params, body, caller }) => {
   const ref = (textField(body, "ref") ?? "").replace(/^refs\/heads\//, "");
   const workflow = await findWorkflow(github, repository, params["workflow_id"] ?? "", ref);
   if (workflow === undefined) return notFound();
@@ -16,6 +26,7 @@ export const dispatchWorkflow: RepositoryHandler = async (github, { repository, 
   if (sha === undefined) return unprocessable(`No ref found for: ${ref}`);
   const file = await readWorkflow(repository, workflow, sha);
   if (file === undefined) return notFound();
+  if (!workflow.enabled) return unprocessable("Cannot trigger a 'workflow_dispatch' on a disabled workflow");
   if (file.inputs === undefined) return unprocessable("Workflow does not have 'workflow_dispatch' trigger");
   const resolved = resolveInputs(file.inputs, isRecord(body["inputs"]) ? body["inputs"] : {});
   if ("wrong" in resolved) return unprocessable(resolved.wrong);
@@ -28,7 +39,7 @@ export const dispatchWorkflow: RepositoryHandler = async (github, { repository, 
     branch: ref,
     sha,
     inputs: resolved.inputs,
-    actor: github.app.bot,
+    actor: actorOf(github, caller),
   });
   if (body["return_run_details"] !== true) return answer(204);
   const id = String(run.id);
@@ -39,9 +50,35 @@ export const dispatchWorkflow: RepositoryHandler = async (github, { repository, 
   });
 };
 
+export const getWorkflow: RepositoryHandler = async (github, request) => {
+  const { repository } = request;
+  const { defaultBranch: branch } = repository;
+  const workflow = await workflowOf(github, request);
+  const sha = await resolve(repository.git, `refs/heads/${branch}`);
+  if (workflow === undefined || sha === undefined) return notFound();
+  const file = await readWorkflow(repository, workflow, sha);
+  return answer(200, toWorkflow(github, { repository, workflow, branch, workflowName: file?.name ?? workflow.path }));
+};
+
+export const enableWorkflow: RepositoryHandler = (github, request) => setEnabled(github, request, true);
+
+export const disableWorkflow: RepositoryHandler = (github, request) => setEnabled(github, request, false);
+
+async function setEnabled(github: GitHub, request: RepositoryRequest, enabled: boolean): Promise<Answer> {
+  const workflow = await workflowOf(github, request);
+  if (workflow === undefined) return notFound();
+  workflow.enabled = enabled;
+  return answer(204);
+}
+
+/** As the default branch has it. */
+function workflowOf(github: GitHub, { repository, params }: RepositoryRequest): Promise<Workflow | undefined> {
+  return findWorkflow(github, repository, params["workflow_id"] ?? "", repository.defaultBranch);
+}
+
 export const listWorkflowRuns: RepositoryHandler = async (github, request) => {
-  const { repository, query, params } = request;
-  const workflow = await findWorkflow(github, repository, params["workflow_id"] ?? "", repository.defaultBranch);
+  const { repository, query } = request;
+  const workflow = await workflowOf(github, request);
   if (workflow === undefined) return notFound();
   const is = (name: string, value: string): boolean => query[name] === undefined || query[name] === value;
   const status = query["status"];
@@ -91,50 +128,6 @@ export const cancelWorkflowRun: RepositoryHandler = (github, request) => {
   return answer(202, {});
 };
 
-export const getEnvironment: RepositoryHandler = (github, request) => {
-  const environment = environmentOf(github, request);
-  if (environment === undefined) return notFound();
-  const { repository } = request;
-  const name = encodeURIComponent(environment.name);
-  const at = iso(environment.createdAt);
-  const { branches } = environment;
-  const rule = { id: environment.id + 1, node_id: nodeId("BranchPolicy", environment.id), type: "branch_policy" };
-  return answer(200, {
-    id: environment.id,
-    node_id: nodeId("Environment", environment.id),
-    name: environment.name,
-    url: `${repositoryUrl(github, repository)}/environments/${name}`,
-    html_url: `${repositoryHtmlUrl(github, repository)}/deployments/activity_log?environments_filter=${name}`,
-    created_at: at,
-    updated_at: at,
-    protection_rules: branches === "all" ? [] : [rule],
-    deployment_branch_policy:
-      branches === "all"
-        ? null
-        : { protected_branches: branches === "protected", custom_branch_policies: branches !== "protected" },
-  });
-};
-
-/** 404 unless the environment exists and lists branches of its own (safe-settings#746). */
-export const listBranchPolicies: RepositoryHandler = (github, request) => {
-  const environment = environmentOf(github, request);
-  if (environment === undefined || typeof environment.branches === "string") return notFound();
-  const policies = environment.branches.map((name, index) => {
-    const id = environment.id * 100 + index;
-    return { id, node_id: nodeId("DeploymentBranchPolicy", id), name, type: "branch" };
-  });
-  const { items, headers } = page(
-    request,
-    `${repositoryUrl(github, request.repository)}/environments/${encodeURIComponent(environment.name)}/deployment-branch-policies`,
-    policies,
-  );
-  return answer(200, { total_count: policies.length, branch_policies: items }, headers);
-};
-
 function runOf({ repository, params }: RepositoryRequest): Run | undefined {
   return repository.runs.get(Number(params["run_id"]));
-}
-
-function environmentOf(github: GitHub, { repository, params }: RepositoryRequest): Environment | undefined {
-  return findEnvironment(github, repository, params["environment_name"] ?? "");
 }

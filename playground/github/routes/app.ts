@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { answer, isRecord, notFound, page, refusal, type ApiRequest } from "../answers.ts";
-import { covers, exceeding } from "../permissions.ts";
+import { covers, exceeding, grantOf } from "../permissions.ts";
 import { toApp, toInstallation, toPublicUser } from "../shapes/account.ts";
 import { toRepository } from "../shapes/repository.ts";
 import {
@@ -41,11 +41,12 @@ export const getRepositoryInstallation: Handler = (github, { params }) => {
 export const createAccessToken: Handler = (github, { params, body }) => {
   const installation = github.installations.get(Number(params["installation_id"]));
   if (installation === undefined) return notFound();
+  if (installation.suspendedAt !== null) return refusal(403, "This installation has been suspended");
   const repositories = wantedRepositories(github, installation, body);
   if (repositories === undefined) {
     return refusal(422, "There is at least one repository that does not exist or is not accessible to the parent installation.");
   }
-  const granted = github.manifest.default_permissions;
+  const granted = grantOf(github, installation).permissions;
   const asked = isRecord(body["permissions"]) ? stringsOf(body["permissions"]) : undefined;
   if (asked !== undefined && exceeding(asked, granted) !== undefined) {
     return refusal(422, "The permissions requested are not granted to this installation.");
@@ -74,12 +75,17 @@ function wantedRepositories(
 ): readonly Repository[] | "all" | undefined {
   const names = body["repositories"];
   const ids = body["repository_ids"];
-  if (names === undefined && ids === undefined) return "all";
+  const { repositoryIds } = installation;
+  if (names === undefined && ids === undefined)
+    return repositoryIds === "all" ? "all" : repositoryIds.flatMap((id) => github.repositories.get(id) ?? []);
   const found = [
     ...(Array.isArray(names) ? names.map((name) => findRepository(github, installation.account.login, String(name))) : []),
     ...(Array.isArray(ids) ? ids.map((id) => github.repositories.get(Number(id))) : []),
   ];
-  const own = found.filter((repository) => repository?.owner.id === installation.account.id);
+  const own = found.filter(
+    (repository) =>
+      repository?.owner.id === installation.account.id && (repositoryIds === "all" || repositoryIds.includes(repository.id)),
+  );
   return own.length === found.length ? [...new Set(own.filter((repository) => repository !== undefined))] : undefined;
 }
 
@@ -87,13 +93,13 @@ function stringsOf(value: Readonly<Record<string, unknown>>): Record<string, str
   return Object.fromEntries(Object.entries(value).map(([name, level]) => [name, String(level)]));
 }
 
-export const revokeToken: Handler = (github, { token }) => {
-  if (token !== undefined) github.tokens.delete(token.value);
+export const revokeToken: Handler = (github, { caller }) => {
+  if (caller.party === "installation") github.tokens.delete(caller.token.value);
   return answer(204);
 };
 
 export const listAccessibleRepositories: Handler = (github, request) => {
-  const { token } = request;
+  const token = request.caller.party === "installation" ? request.caller.token : undefined;
   const own = [...github.repositories.values()].filter(
     (repository) => token !== undefined && repository.owner.id === token.installation.account.id && covers(token, repository.id),
   );

@@ -1,4 +1,5 @@
-import { answer, invalid, isRecord, notAccessible, notFound, textField, unprocessable, type Answer } from "../answers.ts";
+import { answer, invalid, isRecord, notFound, textField, unprocessable, type Answer } from "../answers.ts";
+import { actorOf } from "../credentials.ts";
 import {
   objectType,
   objectTypes,
@@ -12,9 +13,9 @@ import {
   type Identity,
   type TreeChange,
 } from "../git-repository.ts";
-import { holds } from "../permissions.ts";
+import { refuseWorkflows } from "../permissions.ts";
 import { WORKFLOWS } from "../refs.ts";
-import { botIdentity, toGitCommit } from "../shapes/git.ts";
+import { identityOf, toGitCommit } from "../shapes/git.ts";
 import { nodeId, repositoryUrl } from "../shapes/urls.ts";
 import { iso, nowOf, type GitHub, type Repository } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
@@ -53,7 +54,7 @@ export const getBlob: RepositoryHandler = async (github, { repository, params, a
  * A tree that names a workflow file is refused to an App without `workflows`: it never comes to a commit
  * (googleapis/release-please-action#704, github/docs#4770).
  */
-export const createTree: RepositoryHandler = async (github, { repository, token, body }) => {
+export const createTree: RepositoryHandler = async (github, { repository, caller, body }) => {
   const base = body["base_tree"];
   const entries = body["tree"];
   if (!Array.isArray(entries) || entries.length === 0) return unprocessable("Invalid tree info");
@@ -61,7 +62,8 @@ export const createTree: RepositoryHandler = async (github, { repository, token,
     return unprocessable(`base_tree ${typeof base === "string" ? base : ""} is not a valid tree oid`);
   }
   const touchesWorkflows = entries.some((entry) => isRecord(entry) && textField(entry, "path")?.startsWith(`${WORKFLOWS}/`));
-  if (touchesWorkflows && !holds(token.permissions, "workflows", "write")) return notAccessible();
+  const refused = touchesWorkflows ? refuseWorkflows(caller) : undefined;
+  if (refused !== undefined) return refused;
   const known = await objectTypes(
     repository.git,
     entries.flatMap((entry) => (isRecord(entry) && typeof entry["sha"] === "string" ? [entry["sha"]] : [])),
@@ -129,7 +131,7 @@ async function treeAnswer(
 }
 
 /** Signed by GitHub only when the request names no author, committer or signature. Source: docs, "Signature verification for bots". */
-export const createCommit: RepositoryHandler = async (github, { repository, body }) => {
+export const createCommit: RepositoryHandler = async (github, { repository, caller, body }) => {
   const message = textField(body, "message");
   const tree = textField(body, "tree") ?? "";
   if (message === undefined || message === "") return invalid({ resource: "Commit", code: "missing_field", field: "message" });
@@ -138,16 +140,15 @@ export const createCommit: RepositoryHandler = async (github, { repository, body
   const types = await objectTypes(repository.git, parents);
   if (parents.some((parent) => types.get(parent) !== "commit"))
     return unprocessable("Parent SHA does not exist or is not a commit object");
-  const bot = botIdentity(github, nowOf(github));
-  const author = identityOf(body["author"], bot);
-  const committer = identityOf(body["committer"], author);
+  const author = readIdentity(body["author"], identityOf(actorOf(github, caller), nowOf(github)));
+  const committer = readIdentity(body["committer"], author);
   const sha = await writeCommit(repository.git, { tree, parents, author, committer, message });
   const named = ["author", "committer", "signature"].some((field) => body[field] !== undefined);
-  if (!named) repository.signedCommits.add(sha);
+  if (!named && caller.party === "installation") repository.signedCommits.add(sha);
   return answer(201, toGitCommit(github, repository, await readCommit(repository.git, sha)));
 };
 
-function identityOf(value: unknown, fallback: Identity): Identity {
+export function readIdentity(value: unknown, fallback: Identity): Identity {
   if (!isRecord(value)) return fallback;
   const time = Date.parse(textField(value, "date") ?? "");
   return {

@@ -1,16 +1,8 @@
-import {
-  answer,
-  notAccessible,
-  notFound,
-  refusal,
-  textField,
-  unprocessable,
-  type Answer,
-  type RepositoryRequest,
-} from "../answers.ts";
+import { answer, notFound, refusal, textField, unprocessable, type Answer, type RepositoryRequest } from "../answers.ts";
+import { actorOf } from "../credentials.ts";
 import { git, isAncestor, listRefs, moveRef, objectType } from "../git-repository.ts";
-import { holds } from "../permissions.ts";
-import { protectedBranches } from "../plans.ts";
+import { refuseWorkflows } from "../permissions.ts";
+import { heldBy, protectionOf, rulesOf } from "../protection.ts";
 import { refMoved, workflowsUnchanged } from "../refs.ts";
 import { toRef } from "../shapes/git.ts";
 import type { GitHub, Repository } from "../state.ts";
@@ -19,6 +11,7 @@ import type { RepositoryHandler } from "./handler.ts";
 export const getRef: RepositoryHandler = async (github, { repository, params }) => {
   const ref = `refs/${params["ref"] ?? ""}`;
   const sha = await shaOf(repository, ref);
+  if (sha === undefined && (await listRefs(repository.git)).length === 0) return refusal(409, "Git Repository is empty.");
   return sha === undefined ? notFound() : answer(200, toRef(github, repository, ref, sha));
 };
 
@@ -30,6 +23,9 @@ export const createRef: RepositoryHandler = async (github, request) => {
     return unprocessable("Reference name is not valid. It must start with 'refs' and have at least two slashes.");
   const refused = await refuseTarget(github, request, ref, sha);
   if (refused !== undefined) return refused;
+  const branch = branchOf(ref);
+  if (branch !== undefined && rulesOf(repository, branch).some(({ type }) => type === "creation"))
+    return unprocessable("Repository rule violations found\n\nCannot create ref due to creations being restricted.\n\n");
   // git itself decides a race: only one creation of a name succeeds. `refs/heads/a` beside `refs/heads/a/b` fails there too.
   if (!(await moveRef(repository.git, ref, null, sha))) return unprocessable("Reference already exists");
   return moved(github, request, { ref, before: null, after: sha }, 201);
@@ -49,43 +45,45 @@ export const updateRef: RepositoryHandler = async (github, request) => {
   return moved(github, request, { ref, before, after: sha }, 200);
 };
 
-export const deleteRef: RepositoryHandler = async (github, { repository, params }) => {
+export const deleteRef: RepositoryHandler = async (github, { repository, params, caller }) => {
   const ref = `refs/${params["ref"] ?? ""}`;
   const before = await shaOf(repository, ref);
   if (before === undefined) return unprocessable("Reference does not exist");
-  if (isProtected(github, repository, ref)) return unprocessable("Cannot delete a protected branch");
+  // Admins are no exception here.
+  if (protectionOf(github, repository, branchOf(ref) ?? "")?.flags.allow_deletions === false)
+    return unprocessable("Cannot delete a protected branch");
   await moveRef(repository.git, ref, before, null);
-  refMoved(github, repository, { ref, before, after: null }, github.app.bot);
+  refMoved(github, repository, { ref, before, after: null }, actorOf(github, caller));
   return answer(204);
 };
 
 function moved(
   github: GitHub,
-  { repository }: RepositoryRequest,
+  { repository, caller }: RepositoryRequest,
   move: { ref: string; before: string | null; after: string },
   status: number,
 ): Answer {
-  if (move.before !== move.after) refMoved(github, repository, move, github.app.bot);
+  if (move.before !== move.after) refMoved(github, repository, move, actorOf(github, caller));
   return answer(status, toRef(github, repository, move.ref, move.after));
 }
 
 async function refuseTarget(
   github: GitHub,
-  { repository, token }: RepositoryRequest,
+  { repository, caller }: RepositoryRequest,
   ref: string,
   sha: string,
 ): Promise<Answer | undefined> {
   if (!/^[0-9a-f]{40}$/.test(sha))
     return unprocessable("The sha parameter must be exactly 40 characters and contain only [0-9a-f].");
   if ((await objectType(repository.git, sha)) !== "commit") return unprocessable("Object does not exist");
-  if (isProtected(github, repository, ref))
+  if (heldBy(github, repository, branchOf(ref) ?? "", caller) !== undefined)
     return refusal(422, "Protected branch update failed for refs: changes must be made through a pull request.");
-  const mayWorkflows = holds(token.permissions, "workflows", "write");
-  return mayWorkflows || (await workflowsUnchanged(repository, sha)) ? undefined : notAccessible();
+  const refused = refuseWorkflows(caller);
+  return refused === undefined || (await workflowsUnchanged(repository, sha)) ? undefined : refused;
 }
 
-function isProtected(github: GitHub, repository: Repository, ref: string): boolean {
-  return ref.startsWith("refs/heads/") && protectedBranches(github, repository).has(ref.slice("refs/heads/".length));
+function branchOf(ref: string): string | undefined {
+  return ref.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : undefined;
 }
 
 async function isValidRef(repository: Repository, ref: string): Promise<boolean> {

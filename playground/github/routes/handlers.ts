@@ -1,20 +1,30 @@
 import { convertManifest } from "../app-creation.ts";
 import type { Route } from "../routes.ts";
+import * as permissions from "./actions-permissions.ts";
 import * as actions from "./actions.ts";
 import * as artifacts from "./artifacts.ts";
 import * as app from "./app.ts";
 import * as checks from "./checks.ts";
+import * as contents from "./contents.ts";
+import * as environments from "./environments.ts";
 import * as data from "./git-data.ts";
 import * as refs from "./git-refs.ts";
 import type { Handler, RepositoryHandler } from "./handler.ts";
+import * as hook from "./hook.ts";
 import * as issue from "./issue.ts";
+import * as labels from "./labels.ts";
+import { mergePull } from "./merge.ts";
+import * as organization from "./organization.ts";
+import * as protection from "./protection.ts";
 import * as pulls from "./pulls.ts";
 import * as repository from "./repository.ts";
+import * as secrets from "./secrets.ts";
 import * as teams from "./teams.ts";
 
 type OfNoRepository = Extract<
   Route,
-  `${string} /${"app" | "app-manifests" | "installation" | "users" | "orgs" | "rate_limit"}${string}` | `${string}/installation`
+  | `${string} /${"app" | "app-manifests" | "installation" | "user" | "users" | "orgs" | "rate_limit"}${string}`
+  | `${string}/installation`
 >;
 
 /** Who answers each route. A route without an answer does not compile. */
@@ -23,6 +33,9 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
 } = {
   "POST /app-manifests/{code}/conversions": convertManifest,
   "GET /app": app.getApp,
+  "GET /app/hook/config": hook.getHookConfig,
+  "PATCH /app/hook/config": hook.updateHookConfig,
+  "GET /app/hook/deliveries": hook.listDeliveries,
   "GET /app/installations": app.listInstallations,
   "GET /app/installations/{installation_id}": app.getInstallation,
   "POST /app/installations/{installation_id}/access_tokens": app.createAccessToken,
@@ -30,14 +43,35 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "DELETE /installation/token": app.revokeToken,
   "GET /installation/repositories": app.listAccessibleRepositories,
   "GET /rate_limit": app.getRateLimit,
+  "GET /user": organization.getAuthenticatedUser,
+  "POST /user/repos": repository.createOwn,
+  "GET /user/memberships/orgs/{org}": organization.getOwnMembership,
   "GET /users/{username}": app.getUser,
+  "GET /orgs/{org}": organization.getOrganization,
+  "POST /orgs/{org}/repos": repository.createInOrganization,
+  "DELETE /orgs/{org}/actions/secrets/{secret_name}": organization.deleteOrganizationSecret,
+  "GET /orgs/{org}/installations": organization.listOrganizationInstallations,
+  "GET /orgs/{org}/teams/{team_slug}": teams.getTeam,
   "GET /orgs/{org}/teams/{team_slug}/memberships/{username}": teams.getMembership,
   "GET /repos/{owner}/{repo}": repository.getRepository,
+  "DELETE /repos/{owner}/{repo}": repository.removeRepository,
   "GET /repos/{owner}/{repo}/branches/{branch}": repository.getBranch,
+  "GET /repos/{owner}/{repo}/branches/{branch}/protection": protection.getProtection,
+  "PUT /repos/{owner}/{repo}/branches/{branch}/protection": protection.putProtection,
+  "DELETE /repos/{owner}/{repo}/branches/{branch}/protection": protection.deleteProtection,
+  "GET /repos/{owner}/{repo}/rules/branches/{branch}": protection.listBranchRules,
+  "GET /repos/{owner}/{repo}/collaborators": repository.listCollaborators,
   "GET /repos/{owner}/{repo}/collaborators/{username}/permission": repository.getPermission,
-  "GET /repos/{owner}/{repo}/contents/{path}": repository.getContents,
+  "GET /repos/{owner}/{repo}/contents/{path}": contents.getContents,
+  "PUT /repos/{owner}/{repo}/contents/{path}": contents.putContents,
+  "DELETE /repos/{owner}/{repo}/contents/{path}": contents.deleteContents,
+  "GET /repos/{owner}/{repo}/labels/{name}": labels.getLabel,
+  "POST /repos/{owner}/{repo}/labels": labels.createLabel,
+  "DELETE /repos/{owner}/{repo}/labels/{name}": labels.deleteLabel,
   "GET /repos/{owner}/{repo}/issues": issue.listIssues,
+  "POST /repos/{owner}/{repo}/issues": issue.createIssue,
   "GET /repos/{owner}/{repo}/issues/{issue_number}": issue.getIssue,
+  "POST /repos/{owner}/{repo}/issues/{issue_number}/labels": issue.addLabels,
   "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": issue.listComments,
   "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": issue.createComment,
   "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.getComment,
@@ -58,31 +92,40 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": pulls.getPull,
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
+  "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": mergePull,
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": checks.listCheckRuns,
+  "GET /repos/{owner}/{repo}/actions/permissions": permissions.getActionsPermissions,
+  "PUT /repos/{owner}/{repo}/actions/permissions": permissions.putActionsPermissions,
+  "GET /repos/{owner}/{repo}/actions/permissions/selected-actions": permissions.getSelectedActions,
+  "PUT /repos/{owner}/{repo}/actions/permissions/selected-actions": permissions.putSelectedActions,
+  "GET /repos/{owner}/{repo}/actions/secrets": secrets.listRepositorySecrets,
+  "DELETE /repos/{owner}/{repo}/actions/secrets/{secret_name}": secrets.deleteRepositorySecret,
+  "GET /repos/{owner}/{repo}/actions/organization-secrets": secrets.listOrganizationSecrets,
+  "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}": actions.getWorkflow,
+  "PUT /repos/{owner}/{repo}/actions/workflows/{workflow_id}/enable": actions.enableWorkflow,
+  "PUT /repos/{owner}/{repo}/actions/workflows/{workflow_id}/disable": actions.disableWorkflow,
   "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": actions.dispatchWorkflow,
   "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": actions.listWorkflowRuns,
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}": actions.getRun,
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": actions.cancelWorkflowRun,
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": artifacts.listRunArtifacts,
   "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}": artifacts.downloadArtifact,
-  "GET /repos/{owner}/{repo}/environments/{environment_name}": actions.getEnvironment,
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies": actions.listBranchPolicies,
+  "GET /repos/{owner}/{repo}/environments": environments.listEnvironments,
+  "GET /repos/{owner}/{repo}/environments/{environment_name}": environments.getEnvironment,
+  "PUT /repos/{owner}/{repo}/environments/{environment_name}": environments.putEnvironment,
+  "DELETE /repos/{owner}/{repo}/environments/{environment_name}": environments.deleteEnvironment,
+  "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies": environments.listBranchPolicies,
+  "POST /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies": environments.createBranchPolicy,
+  "DELETE /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies/{branch_policy_id}":
+    environments.deleteBranchPolicy,
+  "GET /repos/{owner}/{repo}/environments/{environment_name}/secrets": secrets.listEnvironmentSecrets,
+  "GET /repos/{owner}/{repo}/environments/{environment_name}/secrets/public-key": secrets.getEnvironmentKey,
+  "GET /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}": secrets.getEnvironmentSecret,
+  "PUT /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}": secrets.putEnvironmentSecret,
+  "DELETE /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}": secrets.deleteEnvironmentSecret,
 };
 
-const NO_REPOSITORY = new Set<Route>([
-  "POST /app-manifests/{code}/conversions",
-  "GET /app",
-  "GET /app/installations",
-  "GET /app/installations/{installation_id}",
-  "POST /app/installations/{installation_id}/access_tokens",
-  "GET /repos/{owner}/{repo}/installation",
-  "DELETE /installation/token",
-  "GET /installation/repositories",
-  "GET /rate_limit",
-  "GET /users/{username}",
-  "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
-] satisfies OfNoRepository[]);
-
+/** The routes of one repository all begin alike; the one that asks for its installation is asked by the App itself. */
 export function isOfNoRepository(route: Route): route is OfNoRepository {
-  return NO_REPOSITORY.has(route);
+  return !route.includes(" /repos/") || route.endsWith("/installation");
 }

@@ -1,8 +1,20 @@
-import { answer, invalid, notFound, page, textField, type Answer, type RepositoryRequest } from "../answers.ts";
-import { addComment, deleteComment, editComment } from "../issues.ts";
-import { toComment, toIssue } from "../shapes/issue.ts";
+import {
+  answer,
+  invalid,
+  isRecord,
+  notAdmin,
+  notFound,
+  notSupplied,
+  page,
+  textField,
+  type Answer,
+  type RepositoryRequest,
+} from "../answers.ts";
+import { actorOf } from "../credentials.ts";
+import { addComment, addLabel, deleteComment, editComment, openIssue } from "../issues.ts";
+import { toComment, toIssue, toLabel } from "../shapes/issue.ts";
 import { repositoryUrl } from "../shapes/urls.ts";
-import { listed, type Comment, type Issue } from "../state.ts";
+import { atLeast, listed, roleOf, type Account, type Comment, type GitHub, type Issue } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 
 /** GitHub's limit on a comment's body, in characters. */
@@ -25,6 +37,42 @@ export const listIssues: RepositoryHandler = (github, request) => {
     headers,
   );
 };
+
+/** Labels of a person without triage are dropped without a word, as GitHub does. */
+export const createIssue: RepositoryHandler = (github, request) => {
+  const { repository, body, caller } = request;
+  const { title } = body;
+  if (typeof title !== "string" && typeof title !== "number") return notSupplied("title");
+  if (String(title).trim() === "") return invalid({ resource: "Issue", code: "missing_field", field: "title" });
+  const mayLabel = caller.party === "installation" || atLeast(roleOf(github, repository, caller.account), "triage");
+  const issue = openIssue(github, repository, actorOf(github, caller), {
+    title: String(title),
+    body: textField(body, "body") ?? "",
+    labels: mayLabel ? namesOf(body["labels"]) : [],
+  });
+  const shape = toIssue(github, repository, issue);
+  return answer(201, shape, { location: String(shape["url"]) });
+};
+
+export const addLabels: RepositoryHandler = (github, request) => {
+  const issue = issueOf(request);
+  if (issue === undefined) return notFound();
+  const { repository, caller, body } = request;
+  for (const name of namesOf(body["labels"])) addLabel(github, repository, actorOf(github, caller), issue, name);
+  return answer(
+    200,
+    issue.labels.map((label) => toLabel(github, repository, label)),
+  );
+};
+
+/** Labels come by name or as objects that have one. */
+function namesOf(labels: unknown): string[] {
+  if (!Array.isArray(labels)) return [];
+  return labels.flatMap((label: unknown) => {
+    const name = isRecord(label) ? label["name"] : label;
+    return typeof name === "string" ? [name] : [];
+  });
+}
 
 export const getIssue: RepositoryHandler = (github, request) => {
   const issue = issueOf(request);
@@ -52,7 +100,7 @@ export const createComment: RepositoryHandler = (github, request) => {
   if (issue === undefined) return notFound();
   const body = checkedBody(request);
   if (typeof body !== "string") return body;
-  const comment = addComment(github, request.repository, github.app.bot, issue, body);
+  const comment = addComment(github, request.repository, actorOf(github, request.caller), issue, body);
   const shape = toComment(github, request.repository, comment);
   return answer(201, shape, { location: String(shape["url"]) });
 };
@@ -65,18 +113,26 @@ export const getComment: RepositoryHandler = (github, request) => {
 export const updateComment: RepositoryHandler = (github, request) => {
   const comment = commentOf(request);
   if (comment === undefined) return notFound();
+  if (!mayChange(github, request, comment.user)) return notAdmin();
   const body = checkedBody(request);
   if (typeof body !== "string") return body;
-  editComment(github, request.repository, github.app.bot, comment, body);
+  editComment(github, request.repository, actorOf(github, request.caller), comment, body);
   return answer(200, toComment(github, request.repository, comment));
 };
 
 export const removeComment: RepositoryHandler = (github, request) => {
   const comment = commentOf(request);
   if (comment === undefined) return notFound();
-  deleteComment(github, request.repository, github.app.bot, comment);
+  if (!mayChange(github, request, comment.user)) return notAdmin();
+  deleteComment(github, request.repository, actorOf(github, request.caller), comment);
   return answer(204);
 };
+
+/** What somebody wrote is changed by who wrote it, and by who may write to the repository. */
+export function mayChange(github: GitHub, { repository, caller }: RepositoryRequest, author: Account): boolean {
+  if (caller.party === "installation" || caller.account.id === author.id) return true;
+  return atLeast(roleOf(github, repository, caller.account), "write");
+}
 
 function issueOf({ repository, params }: RepositoryRequest): Issue | undefined {
   return repository.issues.get(Number(params["issue_number"]));

@@ -1,20 +1,32 @@
-import { answer, invalid, notFound, page, textField, unprocessable, type Answer, type RepositoryRequest } from "../answers.ts";
+import {
+  answer,
+  invalid,
+  notAdmin,
+  notFound,
+  page,
+  textField,
+  unprocessable,
+  type Answer,
+  type RepositoryRequest,
+} from "../answers.ts";
+import { actorOf } from "../credentials.ts";
 import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
 import { resolve } from "../git-repository.ts";
 import { makeIssue } from "../issues.ts";
 import { hasAll } from "../plans.ts";
 import { isPull, toPull, toPullSimple, toWebhookPull, type PullIssue } from "../shapes/pull.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { listed, nextId, nowOf, type GitHub, type Repository } from "../state.ts";
+import { listed, nextId, nowOf, type Account, type GitHub, type Repository } from "../state.ts";
 import { emit, emitLater } from "../webhooks.ts";
 import type { RepositoryHandler } from "./handler.ts";
+import { mayChange } from "./issue.ts";
 
 /**
  * Opens a pull request. Refused as GitHub does: a branch that isn't there, no commits between the two, one already
  * open for the same head and base, drafts where the plan has none.
  */
 export const createPull: RepositoryHandler = async (github, request) => {
-  const { repository, body } = request;
+  const { repository, body, caller } = request;
   const title = textField(body, "title") ?? "";
   const base = textField(body, "base") ?? "";
   const head = branchOf(repository, textField(body, "head") ?? "");
@@ -36,10 +48,10 @@ export const createPull: RepositoryHandler = async (github, request) => {
     });
   const draft = body["draft"] === true;
   if (draft && !hasAll(github, repository)) return unprocessable("Draft pull requests are not supported in this repository.");
-  const pull = { id: nextId(github), head, base, headSha, baseSha, draft };
-  const issue = makeIssue(github, repository, github.app.bot, title, textField(body, "body") ?? null, pull);
+  const pull = { id: nextId(github), head, base, headSha, baseSha, draft, merged: null };
+  const issue = makeIssue(github, repository, actorOf(github, caller), title, textField(body, "body") ?? null, pull);
   if (!isPull(issue)) return notFound();
-  emitPull(github, repository, issue, "opened");
+  emitPull(github, repository, issue, "opened", actorOf(github, caller));
   return answer(201, await toPull(github, repository, issue));
 };
 
@@ -70,15 +82,23 @@ export const listPulls: RepositoryHandler = (github, request) => {
 export const updatePull: RepositoryHandler = async (github, request) => {
   const issue = pullOf(request);
   if (issue === undefined) return notFound();
-  const { body, repository } = request;
+  const { body, repository, caller } = request;
+  if (!mayChange(github, request, issue.user)) return notAdmin();
   const wanted = textField(body, "state");
+  if (wanted === "open" && issue.pull.merged !== null)
+    return invalid({
+      resource: "PullRequest",
+      code: "invalid",
+      field: "state",
+      message: "state cannot be changed. The pull request was merged.",
+    });
   issue.title = textField(body, "title") ?? issue.title;
   issue.body = textField(body, "body") ?? issue.body;
   issue.updatedAt = nowOf(github);
   if ((wanted === "open" || wanted === "closed") && wanted !== issue.state) {
     issue.state = wanted;
     issue.closedAt = wanted === "closed" ? nowOf(github) : null;
-    emitPull(github, repository, issue, wanted === "closed" ? "closed" : "reopened");
+    emitPull(github, repository, issue, wanted === "closed" ? "closed" : "reopened", actorOf(github, caller));
   }
   return answer(200, await toPull(github, repository, issue));
 };
@@ -114,10 +134,10 @@ export const listPullFiles: RepositoryHandler = async (github, request) => {
   return answer(200, files, headers) satisfies Answer;
 };
 
-function emitPull(github: GitHub, repository: Repository, issue: PullIssue, action: string): void {
+export function emitPull(github: GitHub, repository: Repository, issue: PullIssue, action: string, sender: Account): void {
   emitLater(github, async () => {
     const pull = await toWebhookPull(github, repository, issue);
-    emit(github, "pull_request", repository, github.app.bot, { action, number: issue.number, pull_request: pull });
+    emit(github, "pull_request", repository, sender, { action, number: issue.number, pull_request: pull });
   });
 }
 
@@ -125,7 +145,7 @@ function pullsOf(repository: Repository): PullIssue[] {
   return [...repository.issues.values()].filter(isPull);
 }
 
-function pullOf({ repository, params }: RepositoryRequest): PullIssue | undefined {
+export function pullOf({ repository, params }: RepositoryRequest): PullIssue | undefined {
   const issue = repository.issues.get(Number(params["pull_number"]));
   return isPull(issue) ? issue : undefined;
 }

@@ -1,24 +1,106 @@
-import { answer, notFound, type Answer } from "../answers.ts";
-import { entryAt, readBlob, readCommit, readTree, resolve, type TreeEntry } from "../git-repository.ts";
+import { answer, notFound, notSupplied, page, refusal, textField, type Answer, type ApiRequest } from "../answers.ts";
+import type { Role } from "../emulated-github.ts";
+import { readCommit, resolve } from "../git-repository.ts";
+import { hasScope } from "../permissions.ts";
 import { protectedBranches } from "../plans.ts";
+import { actorOf } from "../credentials.ts";
+import { commitFiles, deleteRepository, isRepositoryName, makeRepository } from "../repositories.ts";
 import { toUser } from "../shapes/account.ts";
 import { toBranchCommit } from "../shapes/git.ts";
 import { toFullRepository } from "../shapes/repository.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { accountOf, roleOf, type GitHub, type Repository } from "../state.ts";
-import type { Role } from "../emulated-github.ts";
-import type { RepositoryHandler } from "./handler.ts";
+import {
+  accountOf,
+  atLeast,
+  findRepository,
+  organizationRole,
+  roleOf,
+  type Account,
+  type GitHub,
+  type Repository,
+} from "../state.ts";
+import type { Handler, RepositoryHandler } from "./handler.ts";
+import { belongs, organizationOf } from "./organization.ts";
 
-export const getRepository: RepositoryHandler = (github, { repository }) => answer(200, toFullRepository(github, repository));
+export const getRepository: RepositoryHandler = (github, { repository, caller }) =>
+  answer(200, {
+    ...toFullRepository(github, repository),
+    ...(caller.party === "user" ? { permissions: permissionsOf(roleOf(github, repository, caller.account)) } : {}),
+  });
+
+export const createInOrganization: Handler = (github, request) => {
+  const organization = organizationOf(github, request);
+  if (organization === undefined) return notFound();
+  if (!belongs(github, request, organization))
+    return refusal(403, "You need admin access to the organization before adding a repository to it.");
+  return create(github, request, organization);
+};
+
+export const createOwn: Handler = (github, request) =>
+  request.caller.party === "user" ? create(github, request, request.caller.account) : notFound();
+
+async function create(github: GitHub, { body, caller }: ApiRequest, owner: Account): Promise<Answer> {
+  if (caller.party !== "user" && caller.party !== "installation") return notFound();
+  const hidden = body["private"] === true || body["visibility"] === "private";
+  // Without the scope GitHub doesn't say so (docs, "Troubleshooting the REST API": 404 for what a token may not see).
+  if (caller.party === "user" && !hasScope(caller.scopes, hidden ? "repo" : "public_repo")) return notFound();
+  const name = textField(body, "name");
+  if (name === undefined) return notSupplied("name");
+  const wrong = !isRepositoryName(name)
+    ? "name is invalid"
+    : findRepository(github, owner.login, name) !== undefined
+      ? "name already exists on this account"
+      : undefined;
+  if (wrong !== undefined)
+    return refusal(422, "Repository creation failed.", {
+      errors: [{ resource: "Repository", code: "custom", field: "name", message: wrong }],
+    });
+  const actor = actorOf(github, caller);
+  const description = textField(body, "description") ?? null;
+  const repository = await makeRepository(github, owner, { name, private: hidden, description }, actor);
+  // Who makes one is its admin, be they an admin of the organisation or not.
+  if (caller.party === "user" && organizationRole(github, owner, actor) === "member")
+    repository.roles.set(actor.login.toLowerCase(), "admin");
+  if (body["auto_init"] === true) {
+    const readme = description === null ? `# ${name}` : `# ${name}\n${description}\n`;
+    await commitFiles(github, repository, repository.defaultBranch, { "README.md": readme }, "Initial commit", actor);
+  }
+  const shape = toFullRepository(github, repository);
+  const permissions = { permissions: permissionsOf(roleOf(github, repository, actor)) };
+  return answer(201, { ...shape, ...permissions }, { location: String(shape["url"]) });
+}
+
+export const removeRepository: RepositoryHandler = async (github, { repository, caller }) => {
+  await deleteRepository(github, repository, actorOf(github, caller));
+  return answer(204);
+};
+
+/** Everybody who has a role, and the organisation's members, who have one by that. */
+export const listCollaborators: RepositoryHandler = (github, request) => {
+  const { repository, query, caller } = request;
+  if (caller.party === "user" && !atLeast(roleOf(github, repository, caller.account), "write"))
+    return refusal(403, "Must have push access to view repository collaborators.");
+  const { affiliation = "all", permission } = query;
+  const all = [...github.accounts.values()]
+    .filter((account) => account.type === "User" && isOf(github, repository, account, affiliation))
+    .map((account) => ({ ...toUser(github, account), ...toRole(roleOf(github, repository, account)) }))
+    .filter(({ permissions }) => permission === undefined || permissions[permission] === true);
+  const { items, headers } = page(request, `${repositoryUrl(github, repository)}/collaborators`, all);
+  return answer(200, items, headers);
+};
+
+/** `outside`: no member of the organisation. `direct`: added to this repository. */
+function isOf(github: GitHub, repository: Repository, account: Account, affiliation: string): boolean {
+  const isMember = repository.owner.id === account.id || organizationRole(github, repository.owner, account) !== undefined;
+  const isDirect = (repository.roles.get(account.login.toLowerCase()) ?? "none") !== "none" || repository.owner.id === account.id;
+  if (affiliation === "outside") return isDirect && !isMember;
+  return affiliation === "direct" ? isDirect : isDirect || isMember;
+}
 
 export const getBranch: RepositoryHandler = async (github, { repository, params }) => {
   const name = params["branch"] ?? "";
   const sha = await resolve(repository.git, `refs/heads/${name}`);
-  if (sha === undefined)
-    return {
-      status: 404,
-      body: { message: "Branch not found", documentation_url: "https://docs.github.com/rest", status: "404" },
-    };
+  if (sha === undefined) return refusal(404, "Branch not found");
   const url = `${repositoryUrl(github, repository)}/branches/${encodeURIComponent(name)}`;
   const enabled = protectedBranches(github, repository).has(name);
   return answer(200, {
@@ -44,77 +126,20 @@ const LEGACY: Readonly<Record<Role, string>> = {
 export const getPermission: RepositoryHandler = (github, { repository, params }) => {
   const account = accountOf(github, params["username"] ?? "");
   if (account === undefined) return notFound();
-  const role = roleOf(repository, account);
-  const at = (...roles: readonly Role[]): boolean => roles.includes(role);
-  const permissions = {
-    admin: at("admin"),
-    maintain: at("admin", "maintain"),
-    push: at("admin", "maintain", "write"),
-    triage: at("admin", "maintain", "write", "triage"),
-    pull: !at("none"),
-  };
-  return answer(200, {
-    permission: LEGACY[role],
-    role_name: role,
-    user: { ...toUser(github, account), permissions, role_name: role },
-  });
+  const role = roleOf(github, repository, account);
+  return answer(200, { permission: LEGACY[role], role_name: role, user: { ...toUser(github, account), ...toRole(role) } });
 };
 
-/** A file, or a folder's list. With `Accept: application/vnd.github.raw+json` a file's bytes as they are. */
-export const getContents: RepositoryHandler = async (github, { repository, params, query, accept }) => {
-  const path = (params["path"] ?? "").replace(/^\/+|\/+$/g, "");
-  const ref = query["ref"] ?? repository.defaultBranch;
-  const sha = await resolve(repository.git, ref);
-  if (sha === undefined)
-    return {
-      ...notFound(),
-      body: { message: `No commit found for the ref ${ref}`, documentation_url: "https://docs.github.com/rest", status: "404" },
-    };
-  const entry = path === "" ? { path, mode: "040000", type: "tree", sha } : await entryAt(repository.git, sha, path);
-  if (entry === undefined) return notFound();
-  if (entry.type === "tree") {
-    const children = await readTree(repository.git, `${sha}:${path}`, false);
-    return answer(
-      200,
-      children.map((child) =>
-        toContent(github, repository, { ...child, path: path === "" ? child.path : `${path}/${child.path}` }, ref),
-      ),
-    );
-  }
-  if (entry.type !== "blob") return answer(200, toContent(github, repository, entry, ref));
-  return fileAnswer(github, repository, entry, ref, accept);
-};
-
-async function fileAnswer(
-  github: GitHub,
-  repository: Repository,
-  entry: TreeEntry,
-  ref: string,
-  accept: string,
-): Promise<Answer> {
-  const content = await readBlob(repository.git, entry.sha);
-  if (/\braw\b/.test(accept)) return answer(200, content, { "content-type": "application/vnd.github.raw+json; charset=utf-8" });
-  // GitHub breaks base64 into lines of 60.
-  const lines = content.toString("base64").replace(/.{60}/g, "$&\n");
-  return answer(200, { ...toContent(github, repository, entry, ref), content: lines, encoding: "base64" });
+function toRole(role: Role): { readonly permissions: Readonly<Record<string, boolean>>; readonly role_name: string } {
+  return { permissions: permissionsOf(role), role_name: role };
 }
 
-function toContent(github: GitHub, repository: Repository, entry: TreeEntry, ref: string): Record<string, unknown> {
-  const root = repositoryUrl(github, repository);
-  const html = repositoryHtmlUrl(github, repository);
-  const url = `${root}/contents/${encodeURI(entry.path)}?ref=${encodeURIComponent(ref)}`;
-  const git = `${root}/git/${entry.type === "tree" ? "trees" : "blobs"}/${entry.sha}`;
-  const page = `${html}/${entry.type === "tree" ? "tree" : "blob"}/${ref}/${encodeURI(entry.path)}`;
+function permissionsOf(role: Role): Readonly<Record<string, boolean>> {
   return {
-    type: entry.type === "tree" ? "dir" : entry.type === "commit" ? "submodule" : entry.mode === "120000" ? "symlink" : "file",
-    name: entry.path.split("/").at(-1) ?? "",
-    path: entry.path,
-    sha: entry.sha,
-    size: entry.size ?? 0,
-    url,
-    html_url: page,
-    git_url: git,
-    download_url: entry.type === "blob" ? `${html}/raw/${ref}/${encodeURI(entry.path)}` : null,
-    _links: { self: url, git, html: page },
+    admin: role === "admin",
+    maintain: atLeast(role, "maintain"),
+    push: atLeast(role, "write"),
+    triage: atLeast(role, "triage"),
+    pull: atLeast(role, "read"),
   };
 }

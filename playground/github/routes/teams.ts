@@ -1,15 +1,29 @@
-import { answer, notFound } from "../answers.ts";
-import { accountOf } from "../state.ts";
+import { answer, notFound, type ApiRequest } from "../answers.ts";
+import { toFullTeam } from "../shapes/organization.ts";
+import type { Account, GitHub, Team } from "../state.ts";
 import type { Handler } from "./handler.ts";
+import { belongs, organizationOf } from "./organization.ts";
+
+export const getTeam: Handler = (github, request) => {
+  const found = teamOf(github, request);
+  return found === undefined ? notFound() : answer(200, toFullTeam(github, found.organization, found.team));
+};
 
 /** 404 says either: no such team, or not in it. An invited person's membership is there, and pending. */
-export const getMembership: Handler = (github, { params, token }) => {
-  const { org = "", team_slug: slug = "", username = "" } = params;
-  const organization = accountOf(github, org);
-  // An installation sees its own organisation's teams; a person's account has none.
-  if (organization?.type !== "Organization" || organization.id !== token?.installation.account.id) return notFound();
-  const state = github.teams.get(`${organization.login}/${slug}`.toLowerCase())?.get(username.toLowerCase());
-  if (state === undefined) return notFound();
-  const url = `${github.url}/organizations/${String(organization.id)}/team/${slug}/memberships/${username}`;
+export const getMembership: Handler = (github, request) => {
+  const { username = "" } = request.params;
+  const found = teamOf(github, request);
+  const state = found?.team.members.get(username.toLowerCase());
+  if (found === undefined || state === undefined) return notFound();
+  const { organization, team } = found;
+  const url = `${github.url}/organizations/${String(organization.id)}/team/${team.slug}/memberships/${username}`;
   return answer(200, { url, role: "member", state });
 };
+
+/** Only who is of an organisation sees its teams; a person's account has none. */
+function teamOf(github: GitHub, request: ApiRequest): { readonly organization: Account; readonly team: Team } | undefined {
+  const organization = organizationOf(github, request);
+  if (organization === undefined || !belongs(github, request, organization)) return undefined;
+  const team = github.teams.get(`${organization.login}/${request.params["team_slug"] ?? ""}`.toLowerCase());
+  return team === undefined ? undefined : { organization, team };
+}

@@ -1,4 +1,5 @@
-import { iso, roleOf, type Account, type GitHub, type Installation, type Repository } from "../state.ts";
+import { grantOf } from "../permissions.ts";
+import { iso, organizationRole, roleOf, type Account, type GitHub, type Installation, type Repository } from "../state.ts";
 import { nodeId, userHtmlUrl, userUrl } from "./urls.ts";
 
 export type Shape = Readonly<Record<string, unknown>>;
@@ -68,12 +69,12 @@ export function toOrganization(github: GitHub, account: Account): Shape {
 }
 
 export function toInstallation(github: GitHub, installation: Installation): Shape {
-  const { id, account } = installation;
+  const { id, account, repositoryIds, suspendedAt } = installation;
   const at = iso(installation.createdAt);
   return {
     id,
     account: toUser(github, account),
-    repository_selection: "all",
+    repository_selection: repositoryIds === "all" ? "all" : "selected",
     access_tokens_url: `${github.url}/app/installations/${String(id)}/access_tokens`,
     repositories_url: `${github.url}/installation/repositories`,
     html_url:
@@ -84,15 +85,14 @@ export function toInstallation(github: GitHub, installation: Installation): Shap
     app_slug: github.app.slug,
     target_id: account.id,
     target_type: account.type,
-    permissions: github.manifest.default_permissions,
-    events: github.manifest.default_events,
+    ...grantOf(github, installation),
     created_at: at,
     updated_at: at,
     single_file_name: null,
     has_multiple_single_files: false,
     single_file_paths: [],
-    suspended_by: null,
-    suspended_at: null,
+    suspended_by: suspendedAt === null ? null : toUser(github, account),
+    suspended_at: suspendedAt === null ? null : iso(suspendedAt),
   };
 }
 
@@ -116,11 +116,12 @@ export function toApp(github: GitHub): Shape {
 }
 
 /** How an author stands to a repository. The product must not rely on it; it is here because payloads carry it. */
-export function associationOf(repository: Repository, account: Account): string {
+export function associationOf(github: GitHub, repository: Repository, account: Account): string {
   if (repository.owner.id === account.id) return "OWNER";
+  if (organizationRole(github, repository.owner, account) !== undefined) return "MEMBER";
   const role = account.type === "Bot" ? "none" : (repository.roles.get(account.login.toLowerCase()) ?? "none");
   if (role === "none") return "NONE";
-  return roleOf(repository, account) === "read"
+  return roleOf(github, repository, account) === "read"
     ? "CONTRIBUTOR"
     : repository.owner.type === "Organization"
       ? "MEMBER"

@@ -1,5 +1,5 @@
 import type { Commit, Identity } from "../git-repository.ts";
-import { iso, type GitHub, type Repository } from "../state.ts";
+import { iso, type Account, type GitHub, type Repository } from "../state.ts";
 import type { Shape } from "./account.ts";
 import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";
 
@@ -73,8 +73,7 @@ export function toBranchCommit(github: GitHub, repository: Repository, commit: C
   };
 }
 
-/** The identity of a bot in commits it makes through the API. */
-export function botIdentity(github: GitHub, now: number): Identity {
-  const { id, login } = github.app.bot;
+/** Who an account is in commits made through the API. */
+export function identityOf({ id, login }: Account, now: number): Identity {
   return { name: login, email: `${String(id)}+${login}@users.noreply.github.com`, date: iso(now) };
 }

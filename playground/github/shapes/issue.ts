@@ -8,9 +8,9 @@ export function toLabel(github: GitHub, repository: Repository, label: Label): S
     node_id: nodeId("Label", label.id),
     url: `${repositoryUrl(github, repository)}/labels/${encodeURIComponent(label.name)}`,
     name: label.name,
-    color: "ededed",
+    color: label.color,
     default: false,
-    description: "",
+    description: label.description,
   };
 }
 
@@ -41,7 +41,7 @@ export function toIssue(github: GitHub, repository: Repository, issue: Issue): S
     created_at: iso(issue.createdAt),
     updated_at: iso(issue.updatedAt),
     closed_at: issue.closedAt === null ? null : iso(issue.closedAt),
-    author_association: associationOf(repository, issue.user),
+    author_association: associationOf(github, repository, issue.user),
     active_lock_reason: null,
     body: issue.body,
     reactions: toReactions(url),
@@ -57,7 +57,7 @@ export function toIssue(github: GitHub, repository: Repository, issue: Issue): S
             html_url: page,
             diff_url: `${page}.diff`,
             patch_url: `${page}.patch`,
-            merged_at: null,
+            merged_at: issue.pull.merged === null ? null : iso(issue.pull.merged.at),
           },
         }),
   };
@@ -77,7 +77,7 @@ export function toComment(github: GitHub, repository: Repository, comment: Comme
     user: toUser(github, comment.user),
     created_at: iso(comment.createdAt),
     updated_at: iso(comment.updatedAt),
-    author_association: associationOf(repository, comment.user),
+    author_association: associationOf(github, repository, comment.user),
     body: comment.body,
     reactions: toReactions(url),
     performed_via_github_app: comment.user.type === "Bot" ? toApp(github) : null,

@@ -50,8 +50,8 @@ export function toPullSimple(
     created_at: iso(issue.createdAt),
     updated_at: iso(issue.updatedAt),
     closed_at: issue.closedAt === null ? null : iso(issue.closedAt),
-    merged_at: null,
-    merge_commit_sha: null,
+    merged_at: pull.merged === null ? null : iso(pull.merged.at),
+    merge_commit_sha: pull.merged?.sha ?? null,
     assignee: null,
     assignees: [],
     requested_reviewers: [],
@@ -72,7 +72,7 @@ export function toPullSimple(
       commits: { href: urls.commits_url },
       statuses: { href: urls.statuses_url },
     },
-    author_association: associationOf(repository, issue.user),
+    author_association: associationOf(github, repository, issue.user),
     auto_merge: null,
     active_lock_reason: null,
   };
@@ -80,7 +80,7 @@ export function toPullSimple(
 
 /** `pull-request`: the simple one with what GitHub computes from the commits. `mergeable` is null: never computed here. */
 export async function toPull(github: GitHub, repository: Repository, issue: PullIssue, repo?: Shape): Promise<Shape> {
-  const { headSha, baseSha } = issue.pull;
+  const { headSha, baseSha, merged } = issue.pull;
   const from = (await mergeBase(repository.git, baseSha, headSha)) ?? baseSha;
   const [commits, files] = await Promise.all([
     commitsBetween(repository.git, baseSha, headSha),
@@ -88,11 +88,11 @@ export async function toPull(github: GitHub, repository: Repository, issue: Pull
   ]);
   return {
     ...toPullSimple(github, repository, issue, repo),
-    merged: false,
+    merged: merged !== null,
     mergeable: null,
     rebaseable: null,
     mergeable_state: issue.pull.draft ? "draft" : "unknown",
-    merged_by: null,
+    merged_by: merged === null ? null : toUser(github, merged.by),
     comments: [...repository.comments.values()].filter((comment) => comment.issue === issue).length,
     review_comments: 0,
     maintainer_can_modify: false,

@@ -13,7 +13,7 @@ export function toRepositoryLite(github: GitHub, repository: Repository): Shape 
     private: repository.private,
     owner: toUser(github, repository.owner),
     html_url: repositoryHtmlUrl(github, repository),
-    description: null,
+    description: repository.description,
     fork: false,
     url,
     forks_url: `${url}/forks`,

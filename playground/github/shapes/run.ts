@@ -59,20 +59,23 @@ export async function toRun(github: GitHub, run: Run): Promise<Shape> {
   };
 }
 
-export function toWorkflow(github: GitHub, run: Run): Shape {
-  const { workflow } = run;
-  const html = repositoryHtmlUrl(github, run.repository);
+/** `workflow`, as a branch has it. */
+export function toWorkflow(
+  github: GitHub,
+  { repository, workflow, workflowName, branch }: Pick<Run, "repository" | "workflow" | "workflowName" | "branch">,
+): Shape {
+  const html = repositoryHtmlUrl(github, repository);
   const file = workflow.path.split("/").at(-1) ?? "";
   return {
     id: workflow.id,
     node_id: nodeId("Workflow", workflow.id),
-    name: run.workflowName,
+    name: workflowName,
     path: workflow.path,
-    state: "active",
+    state: workflow.enabled ? "active" : "disabled_manually",
     created_at: iso(workflow.createdAt),
     updated_at: iso(workflow.createdAt),
-    url: `${repositoryUrl(github, run.repository)}/actions/workflows/${String(workflow.id)}`,
-    html_url: `${html}/blob/${run.branch}/${workflow.path}`,
+    url: `${repositoryUrl(github, repository)}/actions/workflows/${String(workflow.id)}`,
+    html_url: `${html}/blob/${branch}/${workflow.path}`,
     badge_url: `${html}/actions/workflows/${file}/badge.svg`,
   };
 }
