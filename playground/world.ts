@@ -31,6 +31,8 @@ export type WorldOptions = {
   /** The product repository, `acme/web` where not said otherwise; private. */
   readonly product: Pick<NewRepository, "files" | "fromGit" | "defaultBranch"> & { readonly private?: boolean };
   readonly policy?: string | null;
+  /** False: the owner has its product repository and its people, and nothing that agent-pool needs. */
+  readonly setUp?: boolean;
   readonly script: ModelOptions["script"];
   /** What the policy's pool draws on, in the policy's words. Default: the six lines' one API key. */
   readonly pool?: readonly PoolEntry[];
@@ -204,21 +206,34 @@ function fillIn({ appUrl, modelUrl }: { readonly appUrl: string; readonly modelU
   return modelUrl === undefined ? filled : filled.replaceAll(/(?<=-base-url: )\S+/g, modelUrl);
 }
 
-/** What `agent-pool init` would set up in a real organisation. */
-async function furnish(
-  github: EmulatedGitHub,
-  options: WorldOptions,
-  at: {
-    readonly appUrl: string;
-    readonly modelUrl: string | undefined;
-    readonly pool: readonly PoolEntry[];
-    readonly keys: ReadonlyMap<string, string>;
-  },
-) {
+type Furnishing = {
+  readonly appUrl: string;
+  readonly modelUrl: string | undefined;
+  readonly pool: readonly PoolEntry[];
+  readonly keys: ReadonlyMap<string, string>;
+};
+
+/** An organisation with people and a product, and what `agent-pool init` would set up in a real one. */
+async function furnish(github: EmulatedGitHub, options: WorldOptions, at: Furnishing) {
   mkdirSync(TOOL_CACHE, { recursive: true });
   const { id: ownerId } = await github.createOwner({ login: "acme", kind: "Organization" });
   const { private: isPrivate = true, ...content } = options.product;
   await github.createRepository({ owner: "acme", name: "web", private: isPrivate, ...content });
+  if (options.setUp !== false) await setUp(github, options, at);
+  const maintainer = await github.createPerson("maintainer");
+  const outsider = await github.createPerson("outsider");
+  github.setRole(PRODUCT, "maintainer", "write");
+  const seatOwners: SeatOwner[] = [];
+  for (const { name, kind, owner } of at.pool) {
+    if (kind !== "seat" || owner === undefined) continue;
+    seatOwners.push({ seat: name, person: await github.createPerson(owner) });
+    github.setRole(PRODUCT, owner, "write");
+  }
+  if (options.setUp !== false) await github.installApp("acme");
+  return { ownerId, maintainer, outsider, seatOwners };
+}
+
+async function setUp(github: EmulatedGitHub, options: WorldOptions, at: Furnishing): Promise<void> {
   await github.createRepository({
     owner: "acme",
     name: "agent-runner",
@@ -232,15 +247,4 @@ async function furnish(
     const policy = options.policy ?? SIX_LINES;
     await github.createRepository({ owner: "acme", name: ".github", private: true, files: { ".github/agent-pool.yml": policy } });
   }
-  const maintainer = await github.createPerson("maintainer");
-  const outsider = await github.createPerson("outsider");
-  github.setRole(PRODUCT, "maintainer", "write");
-  const seatOwners: SeatOwner[] = [];
-  for (const { name, kind, owner } of at.pool) {
-    if (kind !== "seat" || owner === undefined) continue;
-    seatOwners.push({ seat: name, person: await github.createPerson(owner) });
-    github.setRole(PRODUCT, owner, "write");
-  }
-  await github.installApp("acme");
-  return { ownerId, maintainer, outsider, seatOwners };
 }

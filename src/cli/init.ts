@@ -44,8 +44,10 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
   if (wanted.length > 0 && scopes.length > 0) return err(explainScopes(scopes, tools.pages));
   if (options.dryRun) return ok(undefined);
   const keyless = wanted.flatMap((step) => (step.do === "set-key" ? [step.environment] : []));
-  if (wanted.length > 0 && !options.yes && !(await terminal.confirm(`Do ${count(wanted.length, "step")}?`)))
-    return err("nothing was done");
+  if (wanted.length > 0 && !options.yes) {
+    if (!terminal.interactive) return err("nothing was done: nobody can be asked here. Run it in a terminal, or with --yes");
+    if (!(await terminal.confirm(`Do ${count(wanted.length, "step")}?`))) return err("nothing was done");
+  }
   const keys = await terminal.readKeys(keyless);
   if (!keys.ok) return keys;
 

@@ -12,7 +12,6 @@ export type Terminal = {
   /** Whether somebody can be asked: both ends are a terminal. */
   readonly interactive: boolean;
   say(line: string): void;
-  /** false where nobody can be asked. */
   confirm(question: string): Promise<boolean>;
   askAppUrl(): Promise<string>;
   askRunner(usual: string): Promise<string>;
@@ -28,7 +27,7 @@ export function openTerminal(say: (line: string) => void): Terminal {
   return {
     interactive,
     say,
-    confirm: async (message) => interactive && (await confirm({ message, default: false })),
+    confirm: (message) => confirm({ message, default: false }),
     askAppUrl: () =>
       input({ message: "By which address do GitHub and the runners reach the app (its PUBLIC_URL)?", validate: by(PublicUrl) }),
     askRunner: (usual) =>

@@ -21,7 +21,11 @@ export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTo
   const scopes = missingScopes(self.value, "User", plan);
   if (scopes.length > 0) return err(explainScopes(scopes, tools.pages));
   if (dryRun) return ok(undefined);
-  if (!yes && !(await terminal.confirm("Take all of it back?"))) return err("nothing was taken back");
+  if (!yes) {
+    if (!terminal.interactive)
+      return err("nothing was taken back: nobody can be asked here. Run it in a terminal, or with --yes");
+    if (!(await terminal.confirm("Take all of it back?"))) return err("nothing was taken back");
+  }
 
   let left = 0;
   for (const done of plan) {

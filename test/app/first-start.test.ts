@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startGitHub } from "#playground/github/server.ts";
 import { reservePort } from "#playground/reserved-port.ts";
+import { askGitHub, browse, LINK, readPage } from "../kit/browser.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PUBLIC_URL = "http://localhost:3999";
@@ -57,54 +57,13 @@ async function makePlace() {
   return { folder, github, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-type Reply = { readonly status: number; readonly location: string; readonly text: string };
-
-/** A browser's request, with the headers it is told. */
-function browse(url: string, headers: Record<string, string> = {}, form?: string): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, {
-      method: form === undefined ? "GET" : "POST",
-      headers: { ...headers, ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }) },
-    });
-    sent.once("error", reject).once("response", (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? "", text }));
-    });
-    sent.end(form);
-  });
-}
-
-/** The value of an attribute as the page has it. */
-function read(text: string, pattern: RegExp): string {
-  const found = pattern.exec(text)?.[1] ?? "";
-  return found.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&"); // prettier-ignore
-}
-
-const LINK = /(http:\/\/localhost:\d+\/probot\?key=[0-9a-f]{32})\n/;
-
-/** From the set-up page to where GitHub sends the browser back. */
-async function askGitHub(
-  link: string,
-  url = PUBLIC_URL,
-): Promise<{ readonly manifest: Record<string, unknown>; readonly back: string }> {
-  const { text } = await browse(`${link}&owner=acme&url=${encodeURIComponent(url)}`);
-  const manifest = read(text, /name="manifest" value="([^"]*)"/);
-  const { location } = await browse(
-    read(text, /<form method="post" action="([^"]*)"/),
-    {},
-    new URLSearchParams({ manifest }).toString(),
-  );
-  return { manifest: JSON.parse(manifest) as Record<string, unknown>, back: location };
-}
-
 describe("a start without an App", () => {
   it("shows the page that makes one, keeps what GitHub hands out, and goes on as the app", async () => {
     await using place = await makePlace();
     const app = place.start();
     const link = await app.saying(LINK);
 
-    const { manifest, back } = await askGitHub(link);
+    const { manifest, back } = await askGitHub(link, PUBLIC_URL);
     const made = await browse(back);
 
     expect(manifest).toMatchObject({ public: false, hook_attributes: { url: `${PUBLIC_URL}/api/github/webhooks` } });
@@ -129,7 +88,7 @@ describe("a start without an App", () => {
     const app = place.start();
     const link = await app.saying(LINK);
 
-    await browse((await askGitHub(link)).back);
+    await browse((await askGitHub(link, PUBLIC_URL)).back);
 
     await app.saying(/(Next: install)/);
     expect(await readFile(join(place.folder, ".env"), "utf8")).toMatch(
@@ -156,7 +115,10 @@ describe("a start without an App", () => {
     const link = await place.start().saying(LINK);
     const query = `&owner=acme&url=${encodeURIComponent("https://agents.acme.dev")}`;
     const manifestOf = async (headers: Record<string, string>) =>
-      JSON.parse(read((await browse(link + query, headers)).text, /name="manifest" value="([^"]*)"/)) as Record<string, unknown>;
+      JSON.parse(readPage((await browse(link + query, headers)).text, /name="manifest" value="([^"]*)"/)) as Record<
+        string,
+        unknown
+      >;
 
     expect(await manifestOf({})).toMatchObject({ redirect_url: `${new URL(link).origin}/probot/setup` });
     expect(await manifestOf({ host: "agents.acme.dev" })).toMatchObject({ redirect_url: "https://agents.acme.dev/probot/setup" });
@@ -171,7 +133,7 @@ describe("a start without an App", () => {
     expect(await set.code()).toBe(0);
 
     const app = place.start({ PUBLIC_URL: "", ALLOWED_OWNERS: "" });
-    await browse((await askGitHub(await app.saying(LINK))).back);
+    await browse((await askGitHub(await app.saying(LINK), PUBLIC_URL)).back);
     await app.saying(/(agent-pool is ready)/);
     expect(app.said()).toContain(`"publicUrl":"${PUBLIC_URL}"`);
   });
@@ -179,7 +141,7 @@ describe("a start without an App", () => {
   it("goes on where the browser left before it was answered, and lets GitHub be asked again where it didn't answer", async () => {
     await using place = await makePlace();
     const app = place.start();
-    const { back } = await askGitHub(await app.saying(LINK));
+    const { back } = await askGitHub(await app.saying(LINK), PUBLIC_URL);
     place.github.onCall("POST /app-manifests/{code}/conversions", ({ phase }) =>
       phase === "before" ? { status: 503 } : undefined,
     );
@@ -203,7 +165,7 @@ describe("a start without an App", () => {
     const app = place.start();
     const link = await app.saying(LINK);
     const at = new URL(link).origin;
-    const { back } = await askGitHub(link);
+    const { back } = await askGitHub(link, PUBLIC_URL);
     const spent = new URL(back);
     await fetch(`${place.github.url}/app-manifests/${spent.searchParams.get("code") ?? ""}/conversions`, { method: "POST" });
 
@@ -243,7 +205,7 @@ describe("a start without an App", () => {
   it("says what to do where the App's key can't be kept", async () => {
     await using place = await makePlace();
     const app = place.start();
-    const { back } = await askGitHub(await app.saying(LINK));
+    const { back } = await askGitHub(await app.saying(LINK), PUBLIC_URL);
     await rm(join(place.folder, ".env"));
     await mkdir(join(place.folder, ".env/full"), { recursive: true });
 

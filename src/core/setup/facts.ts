@@ -1,8 +1,5 @@
 /** What GitHub shows of a set-up: as `init` and `doctor` see it, each repository by `owner/name`. */
 
-/** What could not be seen is no reason to think it well, and none to think it ill. */
-export type Seen<T> = { readonly seen: T } | { readonly unseen: string };
-
 export type OperatorFacts = {
   readonly login: string;
   /** Of a classic token, which GitHub tells; null: of another kind. */

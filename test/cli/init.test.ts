@@ -1,0 +1,181 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { KEY, makeOrganisation } from "../kit/operator.ts";
+
+const INIT = "init acme --yes --repository acme/web";
+
+describe("agent-pool init", () => {
+  it("sets an organisation up, changes nothing the second time, and takes it all back", async () => {
+    await using place = await makeOrganisation();
+    const { github, folder, run } = place;
+    const before = await github.snapshot("acme");
+
+    const first = await run(INIT, `${KEY}\n`);
+    expect(first, first.err).toMatchObject({ code: 0, err: "" });
+    const after = await github.snapshot("acme");
+    expect(JSON.stringify(after)).toContain(KEY);
+    expect(first.out).not.toContain(KEY);
+    expect(first.out).toContain("done: put the key of platform-api there");
+    expect((await github.pulls("acme/.github")).map(({ state, login }) => [state, login])).toEqual([["closed", "ada"]]);
+
+    github.resetCalls();
+    const second = await run(INIT);
+    expect(second).toMatchObject({ code: 0, err: "" });
+    expect(second.out).toContain("Everything is there; nothing to do.");
+    expect(await github.snapshot("acme")).toEqual(after);
+    expect(Object.keys(github.calls()).filter((route) => !route.startsWith("GET "))).toEqual([]);
+
+    const undone = await run("init acme --undo --yes");
+    expect(undone, undone.out).toMatchObject({ code: 0, err: "" });
+    expect(await github.snapshot("acme")).toEqual(before);
+    expect((await readdir(folder)).filter((name) => name !== "github")).toEqual([]);
+    expect(github.violations()).toEqual([]);
+  });
+
+  it("shows what it would do, and does nothing of it", async () => {
+    await using place = await makeOrganisation();
+    const before = await place.github.snapshot("acme");
+
+    const shown = await place.run("init acme --dry-run --repository acme/web");
+
+    expect(shown).toMatchObject({ code: 0, err: "" });
+    expect(shown.out).toContain("1. create the private repository acme/agent-runner");
+    expect(shown.out).toContain("- name: platform-api");
+    expect(await place.github.snapshot("acme")).toEqual(before);
+  });
+
+  it("goes on where it was broken off, and knows all of it when it is taken back", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    const before = await github.snapshot("acme");
+    github.onCall("PUT /repos/{owner}/{repo}/branches/{branch}/protection", ({ phase }) =>
+      phase === "after" ? "drop" : undefined,
+    );
+
+    const broken = await run(INIT, KEY);
+    expect(broken.code).toBe(1);
+    expect(broken.err).toContain("2 steps of 11 done; run it again to go on, or with --undo to take that back");
+    expect((await run(INIT, KEY)).code).toBe(0);
+    expect((await run("init acme --undo --yes")).code).toBe(0);
+    expect(await github.snapshot("acme")).toEqual(before);
+  });
+
+  it("leaves what others have put into a repository that it made", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await run(INIT, KEY);
+    await github.push("acme/.github", "main", { "profile/README.md": "# We\n" }, "a profile");
+
+    const undone = await run("init acme --undo --yes");
+
+    expect(undone.code).toBe(1);
+    expect(undone.out).toContain(
+      "left as it is, since it holds other files too: profile/README.md: delete the repository acme/.github",
+    );
+    expect(JSON.stringify(await github.snapshot("acme"))).toContain("profile/README.md");
+    expect(JSON.stringify(await github.snapshot("acme"))).not.toContain(KEY);
+  });
+
+  it("puts back what stood there before, and leaves what was changed since", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await github.createRepository({ owner: "acme", name: ".github", private: true, files: { "README.md": "ours" } });
+    await github.createRepository({ owner: "acme", name: "agent-runner", private: true, files: { "README.md": "ours" } });
+    github.createEnvironment("acme/agent-runner", "platform-api", { branches: ["dev"], secrets: {}, variables: {} });
+    const before = await github.snapshot("acme");
+    await run(INIT, KEY);
+
+    expect((await run("init acme --undo --yes")).code).toBe(0);
+    expect(await github.snapshot("acme")).toEqual(before);
+
+    await run(INIT, KEY);
+    await github.push("acme/.github", "main", { ".github/agent-pool.yml": "version: 1\n" }, "by hand");
+    const undone = await run("init acme --undo --yes");
+    expect(undone.out).toContain(
+      "left as it is, since it has been changed since: remove .github/agent-pool.yml from acme/.github",
+    );
+  });
+
+  it("says what a token lacks before it does anything", async () => {
+    await using place = await makeOrganisation();
+    const { github, run, useToken } = place;
+    const before = await github.snapshot("acme");
+    useToken(github.personToken("ada", ["repo"]));
+
+    const refused = await run(INIT, KEY);
+
+    expect(refused.code).toBe(1);
+    expect(refused.err).toMatch(
+      /your token lacks read:org, workflow; run `gh auth refresh -h 127\.0\.0\.1 -s read:org -s workflow`/,
+    );
+    expect(await github.snapshot("acme")).toEqual(before);
+  });
+
+  it("refuses where keys could not be kept, and says the ways out", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    github.setPlan("acme", "free");
+    expect((await run(INIT, KEY)).err).toContain("is on GitHub Free");
+
+    github.setPlan("acme", "team");
+    await github.createRepository({ owner: "acme", name: "agent-runner", private: false, files: { "README.md": "ours" } });
+    expect((await run(INIT, KEY)).err).toContain("acme/agent-runner is public");
+  });
+
+  it("refuses a person who administers none of it", async () => {
+    await using place = await makeOrganisation();
+    const { github, run, useToken } = place;
+    await github.createPerson("bob");
+    github.setRole("acme/web", "bob", "write");
+    useToken(github.personToken("bob"));
+
+    expect((await run(INIT, KEY)).err).toContain("you are no admin of acme/web");
+    useToken("gho_of_nobody");
+    expect((await run(INIT, KEY)).err).toContain("run `gh auth login`");
+  });
+
+  it("leaves the policy to reviewers where it is told to, and where GitHub wants one", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+
+    const first = await run(`${INIT} --review`, KEY);
+
+    expect(first.out).toContain("Have the policy's pull request merged:");
+    expect((await github.pulls("acme/.github")).map(({ state }) => state)).toEqual(["open"]);
+    const again = await run(`${INIT} --review`);
+    expect(again.out).toContain("Everything is there; nothing to do.");
+    const merged = await run(INIT);
+    expect(merged.out).toContain("done: merge pull request #1 in acme/.github");
+  });
+
+  it("asks for nobody's confirmation by a pipe", async () => {
+    await using place = await makeOrganisation();
+    const before = await place.github.snapshot("acme");
+
+    const refused = await place.run("init acme", KEY);
+
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("--yes") as string });
+    expect(await place.github.snapshot("acme")).toEqual(before);
+  });
+
+  it("goes on without a key, and says how it is set later", async () => {
+    await using place = await makeOrganisation();
+
+    const { out, code } = await place.run(INIT, "");
+
+    expect(code).toBe(0);
+    expect(out).toContain("gh secret set AGENT_POOL_KEY --repo acme/agent-runner --env platform-api");
+    expect(out).not.toContain("done: put the key");
+  });
+
+  it("keeps its journal from others' eyes, without a key in it", async () => {
+    await using place = await makeOrganisation();
+    await place.run(INIT, KEY);
+
+    const journal = await readFile(join(place.folder, ".agent-pool-init.acme.json"), "utf8");
+
+    expect(journal).toContain('"did": "set-key"');
+    expect(journal).not.toContain(KEY);
+  });
+});
