@@ -50,7 +50,9 @@ describe("from an empty folder and an organisation that has nothing of agent-poo
       await exited;
     });
     for (const stream of [app.stdout, app.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
-    const saying = (pattern: RegExp) => expect.poll(() => pattern.exec(said)?.[1], { timeout: 30_000 }).toBeDefined();
+    const saying = async (pattern: RegExp) => {
+      await expect.poll(() => pattern.exec(said)?.[1], { timeout: 30_000 }).toBeDefined();
+    };
     await saying(LINK);
     const { back } = await askGitHub(LINK.exec(said)?.[1] ?? "", url);
     await browse(back);
