@@ -15,7 +15,7 @@ export type AppManifest = {
 export type GitHubOptions = {
   /** The path of an `app.yml`, or its parsed content. */
   readonly appManifest: AppManifest | string;
-  /** Where the bare repositories live: `{dataDir}/{owner}/{name}.git`. */
+  /** Where the bare repositories live: `{dataDir}/{owner}/{name}.git`, unless one of that name was deleted. */
   readonly dataDir: string;
   readonly webhook: { readonly url: string; readonly secret: string };
   readonly app: { readonly id: number; readonly slug: string };

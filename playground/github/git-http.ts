@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { IncomingMessage } from "node:http";
+import { relative } from "node:path";
 import type { Answer } from "./answers.ts";
 import { actorOf, type Caller } from "./credentials.ts";
 import { listRefs } from "./git-repository.ts";
@@ -67,7 +68,7 @@ export async function answerGit(
     return { status, body: Buffer.from(`${text}\n`), headers: { "content-type": "text/plain", ...headers } };
   }
   const before = new Map((await listRefs(repository.git)).map(({ ref, sha }) => [ref, sha]));
-  // Anonymous callers only read, and git wants a name for whoever pushes.
+  // Who is anonymous reads, and nobody asks who that was.
   const sender = caller.party === "user" ? caller.account : github.app.bot;
   const answer = await runBackend(github, repository, git, sender.login, incoming, body);
   if (git.rest === "git-receive-pack") await pushed(github, repository, before, sender);
@@ -94,7 +95,7 @@ async function runBackend(
       GIT_PROJECT_ROOT: github.options.dataDir,
       GIT_HTTP_EXPORT_ALL: "1",
       REMOTE_USER: user,
-      PATH_INFO: `/${fullName(repository)}.git/${git.rest}`,
+      PATH_INFO: `/${relative(github.options.dataDir, repository.git.dir)}/${git.rest}`,
       QUERY_STRING: new URL(incoming.url ?? "/", "http://localhost").search.slice(1),
       REQUEST_METHOD: incoming.method ?? "GET",
       CONTENT_TYPE: header("content-type"),

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** A bare repository on disk. It moves when it is deleted. */
-export type GitRepository = { dir: string };
+/** A bare repository on disk. */
+export type GitRepository = { readonly dir: string };
 
 export type TreeEntry = {
   readonly path: string;

@@ -63,7 +63,7 @@ export function refuseCall({ route, caller }: ApiRequest): Answer | undefined {
   const rule: RouteRule = ROUTES[route as Route];
   if (caller.party === "installation") return holdsNeeded(caller.token.permissions, rule) ? undefined : notAccessible();
   if (caller.party !== "user" || rule.scope === undefined || hasScope(caller.scopes, rule.scope)) return undefined;
-  return refusal(403, `This endpoint requires the ${rule.scope} scope.`);
+  return refusal(403, `You need at least ${rule.scope} scope for this endpoint.`);
 }
 
 /** Why a route of a repository may not be called; undefined when it may. */

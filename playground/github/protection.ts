@@ -1,6 +1,6 @@
+import { actorOf, type Acting } from "./credentials.ts";
 import { hasAll } from "./plans.ts";
 import { atLeast, roleOf, type GitHub, type Repository } from "./state.ts";
-import type { Acting } from "./credentials.ts";
 
 /** What protects a branch, in the fields of GitHub's own request. */
 export type Protection = {
@@ -65,8 +65,34 @@ export function heldBy(github: GitHub, repository: Repository, branch: string, c
 }
 
 /** What rulesets ask of a branch, whether it exists or not. */
-export function rulesOf(repository: Repository, branch: string): readonly BranchRule[] {
+export function rulesOf(github: GitHub, repository: Repository, branch: string): readonly BranchRule[] {
+  if (!hasAll(github, repository)) return [];
   return [...repository.branchRules].flatMap(([pattern, rules]) => (matchesPattern(pattern, branch) ? rules : []));
+}
+
+/** Why a ruleset's rules hold back what is done to a branch; nobody is exempt from them here. */
+export function ruleAgainst(
+  github: GitHub,
+  repository: Repository,
+  branch: string,
+  words: Readonly<Record<string, string>>,
+): string | undefined {
+  const found = rulesOf(github, repository, branch).find(({ type }) => type in words);
+  return found === undefined ? undefined : `Repository rule violations found\n\n${words[found.type] ?? ""}\n\n`;
+}
+
+/** Why a caller may not push to a branch; undefined when they may. */
+export function refusePush(github: GitHub, repository: Repository, branch: string, caller: Acting): string | undefined {
+  const protection = heldBy(github, repository, branch, caller);
+  if (protection === undefined) return undefined;
+  const { reviews, statusChecks, restrictions, flags } = protection;
+  if (flags.lock_branch) return "Cannot change this locked branch";
+  if (reviews !== null) return "Changes must be made through a pull request.";
+  const [check] = statusChecks?.contexts ?? [];
+  if (check !== undefined) return `Required status check "${check}" is expected.`;
+  const { login } = actorOf(github, caller);
+  const named = caller.party === "user" ? restrictions?.users.includes(login) : restrictions?.apps.includes(github.app.slug);
+  return named === false ? "You're not authorized to push to this branch." : undefined;
 }
 
 /** Ruby's `File.fnmatch` as far as branch policies and rulesets go: `*` stays within one path segment, `**` does not. */

@@ -1,4 +1,4 @@
-import { rename } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CreatedRepository, NewRepository } from "./emulated-github.ts";
 import {
@@ -47,10 +47,11 @@ export async function makeRepository(
   sender: Account,
 ): Promise<Repository> {
   const defaultBranch = wanted.defaultBranch ?? "main";
-  const git = await makeGitRepository(join(github.options.dataDir, owner.login, `${wanted.name}.git`), defaultBranch);
+  const id = nextId(github);
+  const git = await makeGitRepository(freeFolder(github, owner, wanted.name, id), defaultBranch);
   const now = nowOf(github);
   const repository: Repository = {
-    id: nextId(github),
+    id,
     name: wanted.name,
     owner,
     private: wanted.private,
@@ -80,12 +81,16 @@ export async function makeRepository(
   return repository;
 }
 
-/** Its folder moves aside: webhooks under way still read it, and the name is free again. */
-export async function deleteRepository(github: GitHub, repository: Repository, sender: Account): Promise<void> {
+/** One that is deleted leaves its folder behind, which webhooks under way still read. */
+function freeFolder({ options }: GitHub, owner: Account, name: string, id: number): string {
+  const folder = join(options.dataDir, owner.login, `${name}.git`);
+  return existsSync(folder) ? join(options.dataDir, owner.login, `${name}.${String(id)}.git`) : folder;
+}
+
+export function deleteRepository(github: GitHub, repository: Repository, sender: Account): void {
   github.repositories.delete(repository.id);
-  const aside = join(github.options.dataDir, `.deleted-${String(repository.id)}.git`);
-  await rename(repository.git.dir, aside);
-  repository.git.dir = aside;
+  const waiting = github.runQueue.splice(0);
+  github.runQueue.push(...waiting.filter((run) => run.repository !== repository));
   emit(github, "repository", repository, sender, { action: "deleted" });
 }
 

@@ -6,7 +6,8 @@ const REPO = "/repos/{owner}/{repo}";
 const FILE = `${REPO}/contents/{path}`;
 const GUARD = `${REPO}/branches/{branch}/protection`;
 const NO_ADMIN = "Must have admin rights to Repository.";
-const PULL_FIRST = "Could not update file: Changes must be made through a pull request.";
+const PULLS = "Changes must be made through a pull request.";
+const PULL_FIRST = `Could not update file: ${PULLS}`;
 
 let stage: Stage;
 /** Tokens: of acme's owner, of who may write to web, of who may read it, of nobody there. */
@@ -87,6 +88,13 @@ describe("a person's token", () => {
     expect(await may(reader)).toMatchObject({ push: false, triage: false, pull: true });
   });
 
+  it("opens GraphQL to what the person sees", async () => {
+    const query = `{ repository(owner: "acme", name: "web") { nameWithOwner } }`;
+    const name = async (token: string) => at((await ask(stage, token, "POST /graphql", { query })).data, "data", "repository");
+
+    expect([await name(reader), await name(stranger)]).toEqual([{ nameWithOwner: "acme/web" }, null]);
+  });
+
   it("opens git over http as far as the person's role goes", async () => {
     const url = (token: string): string => `${stage.github.url.replace("://", `://x:${token}@`)}/acme/web.git`;
 
@@ -150,10 +158,11 @@ describe("a repository", () => {
     const deleted = await ask(stage, token, `DELETE ${REPO}`, { owner: "sam", repo: "mine" });
     const made = await make();
     const contents = await ask(stage, token, `GET ${FILE}`, { owner: "sam", repo: "mine", path: "a" });
+    const cloned = await stage.git(["ls-remote", `${stage.github.url.replace("://", `://x:${token}@`)}/sam/mine.git`]);
     const ref = await ask(stage, token, `GET ${REPO}/git/ref/{ref}`, { owner: "sam", repo: "mine", ref: "heads/main" });
 
     expect([deleted.status, made.status, at(made.data, "permissions", "admin")]).toEqual([204, 201, true]);
-    expect(brief(contents)).toEqual([404, "This repository is empty."]);
+    expect([brief(contents), cloned]).toEqual([[404, "This repository is empty."], ""]);
     expect(brief(ref)).toEqual([409, "Git Repository is empty."]);
   });
 });
@@ -248,6 +257,32 @@ describe("a branch's protection", () => {
     expect((await ask(stage, boss, `DELETE ${GUARD}`, { branch: "main" })).status).toBe(404);
   });
 
+  it.each([
+    ["a pull request", { required_pull_request_reviews: {} }, PULLS],
+    ["a check", { required_status_checks: { strict: false, contexts: ["ci"] } }, 'Required status check "ci" is expected.'],
+    ["other people", { restrictions: { users: ["boss"], teams: [] } }, "You're not authorized to push to this branch."],
+    ["nothing, as it is locked,", { lock_branch: true }, "Cannot change this locked branch"],
+    ["nothing in particular", {}, undefined],
+  ])("that asks for %s says so to who pushes and is no admin, and is forced and deleted by nobody", async (what, part, why) => {
+    const branch = `held-by-${what.replaceAll(/\W/g, "-")}`;
+    await stage.github.push("acme/web", branch, { "h.txt": "h" }, "a branch");
+    const open = { required_status_checks: null, enforce_admins: false, required_pull_request_reviews: null, restrictions: null };
+    await ask(stage, boss, `PUT ${GUARD}`, { branch, ...open, ...part });
+    const move = (token: string, sha: string) =>
+      ask(stage, token, `PATCH ${REPO}/git/refs/{ref}`, { ref: `heads/${branch}`, sha, force: true });
+
+    const written = await put(writer, "new.txt", { branch });
+    const moved = await move(boss, await tip());
+
+    expect(brief(written)).toEqual(why === undefined ? [201, undefined] : [409, `Could not create file: ${why}`]);
+    expect(brief(moved)).toEqual([422, "Cannot force-push to this branch"]);
+    expect((await put(boss, "by-boss.txt", { branch })).status).toBe(201);
+    expect(brief(await ask(stage, boss, `DELETE ${REPO}/git/refs/{ref}`, { ref: `heads/${branch}` }))).toEqual([
+      422,
+      "Cannot delete a protected branch",
+    ]);
+  });
+
   it("is hidden from who is no admin, and needs a branch", async () => {
     expect((await ask(stage, writer, `GET ${GUARD}`, { branch: "main" })).status).toBe(404);
     expect((await ask(stage, writer, `PUT ${GUARD}`, { branch: "main", ...rules })).status).toBe(404);
@@ -292,6 +327,26 @@ describe("rules of rulesets", () => {
     expect([(await make("agent-pool/x")).status, (await make("other")).status]).toEqual([422, 201]);
     stage.github.setBranchRules("acme/web", "agent-pool/**", []);
     expect((await make("agent-pool/x")).status).toBe(201);
+  });
+
+  it("hold for admins too", async () => {
+    await stage.github.push("acme/web", "ruled", { "r.txt": "r" }, "a branch");
+    const parameters = {
+      dismiss_stale_reviews_on_push: false,
+      require_code_owner_review: false,
+      require_last_push_approval: false,
+      required_approving_review_count: 0,
+      required_review_thread_resolution: false,
+    };
+    stage.github.setBranchRules("acme/web", "ruled", [{ type: "pull_request", parameters }, { type: "deletion" }]);
+    const remove = () => ask(stage, boss, `DELETE ${REPO}/git/refs/{ref}`, { ref: "heads/ruled" });
+    const violated = (why: string): string => `Repository rule violations found\n\n${why}\n\n`;
+
+    expect(brief(await put(boss, "new.txt", { branch: "ruled" }))).toEqual([409, violated(PULLS)]);
+    expect(brief(await remove())).toEqual([422, violated("Cannot delete this branch")]);
+    expect(await rulesOf(boss, "ruled")).toHaveLength(2);
+    stage.github.setBranchRules("acme/web", "ruled", []);
+    expect([(await put(boss, "new.txt", { branch: "ruled" })).status, (await remove()).status]).toEqual([201, 204]);
   });
 });
 
@@ -383,6 +438,23 @@ describe("refs and pull requests of a person", () => {
 });
 
 describe("issues and labels of a person", () => {
+  it("have comments that their writers change, and who may write", async () => {
+    const made = await ask(stage, writer, `POST ${REPO}/issues`, { title: "Talk" });
+    const said = await ask(stage, reader, `POST ${REPO}/issues/{issue_number}/comments`, {
+      issue_number: at(made.data, "number"),
+      body: "hi",
+    });
+    const comment = (token: string, method: string, more: Record<string, unknown> = {}) =>
+      ask(stage, token, `${method} ${REPO}/issues/comments/{comment_id}`, { comment_id: at(said.data, "id"), ...more });
+    stage.github.setRole("acme/web", "sam", "read");
+
+    expect([said.status, at(said.data, "user", "login")]).toEqual([201, "rita"]);
+    expect((await comment(stranger, "PATCH", { body: "no" })).status).toBe(403);
+    expect((await comment(reader, "PATCH", { body: "ho" })).status).toBe(200);
+    expect([(await comment(stranger, "DELETE")).status, (await comment(writer, "DELETE")).status]).toEqual([403, 204]);
+    stage.github.setRole("acme/web", "sam", "none");
+  });
+
   it("send what the page sends", async () => {
     const made = await ask(stage, writer, `POST ${REPO}/issues`, { title: "By gh", body: "b", labels: ["bug"] });
     const labelled = await ask(stage, writer, `POST ${REPO}/issues/{issue_number}/labels`, {

@@ -2,7 +2,7 @@ import { answer, notFound, notSupplied, refusal, textField, type Answer, type Re
 import { actorOf } from "../credentials.ts";
 import { entryAt, listRefs, readBlob, readCommit, readTree, resolve, writeBlob, type TreeEntry } from "../git-repository.ts";
 import { refuseWorkflows } from "../permissions.ts";
-import { heldBy } from "../protection.ts";
+import { refusePush, ruleAgainst } from "../protection.ts";
 import { WORKFLOWS } from "../refs.ts";
 import { commitChanges } from "../repositories.ts";
 import { toContent } from "../shapes/content.ts";
@@ -109,9 +109,10 @@ function refuse(github: GitHub, { repository, body, caller }: RepositoryRequest,
   if (sha !== undefined && entry?.sha !== sha) return refusal(409, `${path} does not match ${sha}`);
   const held = path.startsWith(`${WORKFLOWS}/`) ? refuseWorkflows(caller) : undefined;
   if (held !== undefined) return held;
-  return heldBy(github, repository, branch, caller) === undefined
-    ? undefined
-    : refusal(409, `Could not ${act} file: Changes must be made through a pull request.`);
+  const why = refusePush(github, repository, branch, caller);
+  if (why !== undefined) return refusal(409, `Could not ${act} file: ${why}`);
+  const against = ruleAgainst(github, repository, branch, { pull_request: "Changes must be made through a pull request." });
+  return against === undefined ? undefined : refusal(409, against);
 }
 
 function commit(

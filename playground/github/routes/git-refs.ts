@@ -2,7 +2,7 @@ import { answer, notFound, refusal, textField, unprocessable, type Answer, type 
 import { actorOf } from "../credentials.ts";
 import { git, isAncestor, listRefs, moveRef, objectType } from "../git-repository.ts";
 import { refuseWorkflows } from "../permissions.ts";
-import { heldBy, protectionOf, rulesOf } from "../protection.ts";
+import { protectionOf, refusePush, ruleAgainst } from "../protection.ts";
 import { refMoved, workflowsUnchanged } from "../refs.ts";
 import { toRef } from "../shapes/git.ts";
 import type { GitHub, Repository } from "../state.ts";
@@ -23,9 +23,8 @@ export const createRef: RepositoryHandler = async (github, request) => {
     return unprocessable("Reference name is not valid. It must start with 'refs' and have at least two slashes.");
   const refused = await refuseTarget(github, request, ref, sha);
   if (refused !== undefined) return refused;
-  const branch = branchOf(ref);
-  if (branch !== undefined && rulesOf(repository, branch).some(({ type }) => type === "creation"))
-    return unprocessable("Repository rule violations found\n\nCannot create ref due to creations being restricted.\n\n");
+  const against = ruleOn(github, repository, ref, { creation: "Cannot create ref due to creations being restricted." });
+  if (against !== undefined) return against;
   // git itself decides a race: only one creation of a name succeeds. `refs/heads/a` beside `refs/heads/a/b` fails there too.
   if (!(await moveRef(repository.git, ref, null, sha))) return unprocessable("Reference already exists");
   return moved(github, request, { ref, before: null, after: sha }, 201);
@@ -37,10 +36,15 @@ export const updateRef: RepositoryHandler = async (github, request) => {
   const before = await shaOf(repository, ref);
   if (before === undefined) return unprocessable("Reference does not exist");
   const sha = textField(body, "sha") ?? "";
-  const refused = await refuseTarget(github, request, ref, sha);
+  const changed = { update: "Cannot update this protected ref.", pull_request: "Changes must be made through a pull request." };
+  const refused = (await refuseTarget(github, request, ref, sha)) ?? ruleOn(github, repository, ref, changed);
   if (refused !== undefined) return refused;
-  if (body["force"] !== true && !(await isAncestor(repository.git, before, sha)))
-    return unprocessable("Update is not a fast forward");
+  if (!(await isAncestor(repository.git, before, sha))) {
+    if (body["force"] !== true) return unprocessable("Update is not a fast forward");
+    // Admins are no exception here.
+    if (protectionOf(github, repository, branchOf(ref) ?? "")?.flags.allow_force_pushes === false)
+      return unprocessable("Cannot force-push to this branch");
+  }
   if (!(await moveRef(repository.git, ref, before, sha))) return refusal(409, "Reference cannot be updated");
   return moved(github, request, { ref, before, after: sha }, 200);
 };
@@ -49,7 +53,9 @@ export const deleteRef: RepositoryHandler = async (github, { repository, params,
   const ref = `refs/${params["ref"] ?? ""}`;
   const before = await shaOf(repository, ref);
   if (before === undefined) return unprocessable("Reference does not exist");
-  // Admins are no exception here.
+  const against = ruleOn(github, repository, ref, { deletion: "Cannot delete this branch" });
+  if (against !== undefined) return against;
+  // Nor here.
   if (protectionOf(github, repository, branchOf(ref) ?? "")?.flags.allow_deletions === false)
     return unprocessable("Cannot delete a protected branch");
   await moveRef(repository.git, ref, before, null);
@@ -76,10 +82,21 @@ async function refuseTarget(
   if (!/^[0-9a-f]{40}$/.test(sha))
     return unprocessable("The sha parameter must be exactly 40 characters and contain only [0-9a-f].");
   if ((await objectType(repository.git, sha)) !== "commit") return unprocessable("Object does not exist");
-  if (heldBy(github, repository, branchOf(ref) ?? "", caller) !== undefined)
-    return refusal(422, "Protected branch update failed for refs: changes must be made through a pull request.");
+  const held = refusePush(github, repository, branchOf(ref) ?? "", caller);
+  if (held !== undefined) return unprocessable(`Protected branch update failed for ${ref}: ${held}`);
   const refused = refuseWorkflows(caller);
   return refused === undefined || (await workflowsUnchanged(repository, sha)) ? undefined : refused;
+}
+
+function ruleOn(
+  github: GitHub,
+  repository: Repository,
+  ref: string,
+  words: Readonly<Record<string, string>>,
+): Answer | undefined {
+  const branch = branchOf(ref);
+  const against = branch === undefined ? undefined : ruleAgainst(github, repository, branch, words);
+  return against === undefined ? undefined : unprocessable(against);
 }
 
 function branchOf(ref: string): string | undefined {

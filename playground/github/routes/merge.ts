@@ -1,7 +1,7 @@
 import { answer, notFound, refusal, textField, type Answer, type RepositoryRequest } from "../answers.ts";
 import { actorOf } from "../credentials.ts";
 import { git, listRefs, moveRef, resolve, writeCommit } from "../git-repository.ts";
-import { heldBy } from "../protection.ts";
+import { heldBy, rulesOf } from "../protection.ts";
 import { refMoved } from "../refs.ts";
 import { identityOf } from "../shapes/git.ts";
 import type { PullIssue } from "../shapes/pull.ts";
@@ -44,7 +44,11 @@ function notMergeable(): Answer {
 /** Nobody here approves anything, so what needs an approval is merged by who needn't wait for one. */
 function refuseProtected(github: GitHub, { repository, caller }: RepositoryRequest, { pull }: PullIssue): Answer | undefined {
   const protection = heldBy(github, repository, pull.base, caller);
-  const approvals = protection?.reviews?.count ?? 0;
+  const ruled = rulesOf(github, repository, pull.base).find(({ type }) => type === "pull_request");
+  const approvals = Math.max(
+    protection?.reviews?.count ?? 0,
+    Number(ruled?.parameters?.["required_approving_review_count"] ?? 0),
+  );
   if (approvals > 0) {
     const [noun, verb] = approvals === 1 ? ["review", "is"] : ["reviews", "are"];
     return refusal(405, `At least ${String(approvals)} approving ${noun} ${verb} required by reviewers with write access.`);

@@ -44,7 +44,7 @@ export const listBranchRules: RepositoryHandler = (github, request) => {
   if (!hasAll(github, repository)) return upgradeNeeded();
   const branch = params["branch"] ?? "";
   const url = `${repositoryUrl(github, repository)}/rules/branches/${encodeURIComponent(branch)}`;
-  const { items, headers } = page(request, url, rulesOf(repository, branch));
+  const { items, headers } = page(request, url, rulesOf(github, repository, branch));
   return answer(
     200,
     items.map((rule) => toBranchRule(repository, rule)),

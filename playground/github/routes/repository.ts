@@ -70,8 +70,8 @@ async function create(github: GitHub, { body, caller }: ApiRequest, owner: Accou
   return answer(201, { ...shape, ...permissions }, { location: String(shape["url"]) });
 }
 
-export const removeRepository: RepositoryHandler = async (github, { repository, caller }) => {
-  await deleteRepository(github, repository, actorOf(github, caller));
+export const removeRepository: RepositoryHandler = (github, { repository, caller }) => {
+  deleteRepository(github, repository, actorOf(github, caller));
   return answer(204);
 };
 
@@ -82,7 +82,8 @@ export const listCollaborators: RepositoryHandler = (github, request) => {
     return refusal(403, "Must have push access to view repository collaborators.");
   const { affiliation = "all", permission } = query;
   const all = [...github.accounts.values()]
-    .filter((account) => account.type === "User" && isOf(github, repository, account, affiliation))
+    .filter((account) => account.type === "User" && roleOf(github, repository, account) !== "none")
+    .filter((account) => isOf(github, repository, account, affiliation))
     .map((account) => ({ ...toUser(github, account), ...toRole(roleOf(github, repository, account)) }))
     .filter(({ permissions }) => permission === undefined || permissions[permission] === true);
   const { items, headers } = page(request, `${repositoryUrl(github, repository)}/collaborators`, all);
