@@ -44,6 +44,8 @@ export const ROOMS: readonly Room[] = [
       "src/main.ts",
       "src/agent-pool.ts",
       "src/init.ts",
+      "src/doctor.ts",
+      "src/operator-tools.ts",
       "src/env.ts",
       "src/env-file.ts",
       "src/first-start.ts",

@@ -4,6 +4,7 @@ import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
 import { readVariables } from "./env-file.ts";
 import { readStoreEnv } from "./env.ts";
+import { doctor } from "./doctor.ts";
 import { init } from "./init.ts";
 
 /** The `agent-pool` command but for `start` and `demo` (bin/agent-pool.js). Of tasks and the pool it asks the running app, or opens the store itself. */
@@ -12,6 +13,12 @@ async function main(): Promise<void> {
   if (command === "init") {
     const done = await init(words);
     return done.ok ? undefined : fail(done.error.message, done.error.code);
+  }
+  if (command === "doctor") {
+    const well = await doctor(words);
+    if (!well.ok) return fail(well.error.message, well.error.code);
+    if (!well.value) process.exitCode = 1;
+    return;
   }
   const asked = readCommand(process.argv.slice(2));
   if (!asked.ok) return fail(asked.error, 2);

@@ -104,13 +104,23 @@ export function readStoreEnv(variables: Variables): Result<Config["store"], EnvP
   return parsed.ok ? ok(storeOf(parsed.value)) : parsed;
 }
 
-/** What a command of the operator's is told: where GitHub is, and where the app, undefined where nothing says so. */
-export function readOperatorEnv(
-  variables: Variables,
-): Result<{ readonly apiUrl: string; readonly publicUrl: string | undefined }, EnvProblem> {
-  const parsed = read(Env.pick({ GITHUB_API_URL: true, PUBLIC_URL: true }).partial({ PUBLIC_URL: true }), variables);
-  return parsed.ok ? ok({ apiUrl: apiUrlOf(parsed.value), publicUrl: parsed.value.PUBLIC_URL }) : parsed;
+/** What a command of the operator's is told: where GitHub is, where the app, and what is the App's; the latter two where they are known. */
+export function readOperatorEnv(variables: Variables): Result<OperatorEnv, EnvProblem> {
+  const schema = Env.pick({ GITHUB_API_URL: true, PUBLIC_URL: true, APP_ID: true, PRIVATE_KEY: true, PRIVATE_KEY_PATH: true });
+  const parsed = read(schema.partial({ PUBLIC_URL: true, APP_ID: true }), variables);
+  if (!parsed.ok) return parsed;
+  const { APP_ID: appId, PUBLIC_URL: publicUrl } = parsed.value;
+  const known = { apiUrl: apiUrlOf(parsed.value), publicUrl };
+  if (appId === undefined) return ok({ ...known, app: undefined });
+  const privateKey = readKey(parsed.value);
+  return privateKey.ok ? ok({ ...known, app: { appId, privateKey: privateKey.value } }) : privateKey;
 }
+
+export type OperatorEnv = {
+  readonly apiUrl: string;
+  readonly publicUrl: string | undefined;
+  readonly app: { readonly appId: number; readonly privateKey: string } | undefined;
+};
 
 /** What a start needs that has no App yet. */
 export type FirstStart = Pick<Config, "port" | "host" | "apiUrl" | "logLevel"> & {
@@ -154,7 +164,7 @@ function missing(variable: string): string {
   return `is not set; it is ${what[variable] ?? "needed"}`;
 }
 
-function readKey(env: ReadEnv): Result<string, EnvProblem> {
+function readKey(env: Pick<ReadEnv, "PRIVATE_KEY" | "PRIVATE_KEY_PATH">): Result<string, EnvProblem> {
   let key = env.PRIVATE_KEY;
   if (key === undefined) {
     if (env.PRIVATE_KEY_PATH === undefined) {

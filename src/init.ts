@@ -1,80 +1,57 @@
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { connectOperator } from "#adapters/github/operator.ts";
 import { INIT_HELP, readInitOptions } from "#cli/init-options.ts";
 import { runInit, type InitTools } from "#cli/init.ts";
 import { openTerminal } from "#cli/terminal.ts";
 import { runUndo } from "#cli/undo.ts";
-import { pagesOf } from "#core/setup/app-manifest.ts";
-import type { ActionPin } from "#core/setup/answers.ts";
-import { WORKFLOW_FILE } from "#core/setup/files.ts";
 import { Journal } from "#core/setup/journal.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import { readVariables, writeWhole } from "./env-file.ts";
-import { readOperatorEnv } from "./env.ts";
+import { lookAt } from "./doctor.ts";
+import { writeWhole } from "./env-file.ts";
+import { openOperatorTools } from "./operator-tools.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const run = promisify(execFile);
+/** One line, and the exit code. */
+export type CommandFailure = { readonly message: string; readonly code: 1 | 2 };
 
-/** `agent-pool init …`. The error is one line, for exit code 1 or 2. */
-export async function init(args: readonly string[]): Promise<Result<void, { readonly message: string; readonly code: 1 | 2 }>> {
+const NO_LOGIN = "there is no login of yours: run `gh auth login`, or set GH_TOKEN to a token of an owner's";
+
+/** `agent-pool init …`. What is set up is looked at by `doctor`, whose findings are told, and are no failure of `init`. */
+export async function init(args: readonly string[]): Promise<Result<void, CommandFailure>> {
   const options = readInitOptions(args);
   if (!options.ok) return err({ message: options.error, code: 2 });
   if (options.value === "help") {
     process.stdout.write(INIT_HELP);
     return ok(undefined);
   }
-  const env = readOperatorEnv(readVariables(process.env));
-  if (!env.ok) return err({ message: `${env.error.variable} ${env.error.problem}`, code: 2 });
-  const { apiUrl, publicUrl } = env.value;
-  const token = await findToken(apiUrl);
-  if (token === undefined)
-    return err({ message: "there is no login of yours: run `gh auth login`, or set GH_TOKEN to a token of an owner's", code: 2 });
-  const journalFile = `.agent-pool-init.${options.value.owner.toLowerCase()}.json`;
+  const opened = await openOperatorTools();
+  if (!opened.ok) return err({ message: `${opened.error.variable} ${opened.error.problem}`, code: 2 });
+  const { operator, app, appUrl, pages, release } = opened.value;
+  if (operator === undefined) return err({ message: NO_LOGIN, code: 2 });
+  const { owner, undo, dryRun } = options.value;
+  const file = `.agent-pool-init.${owner.toLowerCase()}.json`;
   const tools: InitTools = {
-    operator: connectOperator(apiUrl, token),
+    operator,
+    app,
     terminal: openTerminal((line) => process.stdout.write(`${line}\n`)),
-    template: await readFile(`${ROOT}/${WORKFLOW_FILE}`, "utf8"),
-    action: await findAction(),
-    appUrl: publicUrl,
-    pages: pagesOf(apiUrl),
-    readJournal: () => readJournal(journalFile),
+    template: release.template,
+    action: release.action,
+    appUrl,
+    pages,
+    readJournal: () => readJournal(file),
     writeJournal: (journal) =>
-      journal.done.length === 0
-        ? rm(journalFile, { force: true })
-        : writeWhole(journalFile, `${JSON.stringify(journal, null, 2)}\n`),
+      journal.done.length === 0 ? rm(file, { force: true }) : writeWhole(file, `${JSON.stringify(journal, null, 2)}\n`),
   };
-  const done = await (options.value.undo ? runUndo : runInit)(options.value, tools);
-  return done.ok ? done : err({ message: done.error, code: 1 });
-}
-
-/** As `gh` finds it: the environment first, then its own login of that server. */
-async function findToken(apiUrl: string): Promise<string | undefined> {
-  const set = process.env["GH_TOKEN"] || process.env["GITHUB_TOKEN"];
-  if (set) return set;
-  const { hostname } = new URL(pagesOf(apiUrl));
-  try {
-    const { stdout } = await run("gh", ["auth", "token", "--hostname", hostname]);
-    return stdout.trim() || undefined;
-  } catch {
-    // Not installed, or not logged in there.
-    return undefined;
+  if (undo) {
+    const undone = await runUndo(options.value, tools);
+    return undone.ok ? undone : err({ message: undone.error, code: 1 });
   }
-}
-
-/** The repository stands in the workflow file; the commit is the one that these files are of. */
-async function findAction(): Promise<ActionPin | undefined> {
-  const release = `${ROOT}/release.json`;
-  if (existsSync(release)) return JSON.parse(await readFile(release, "utf8")) as ActionPin;
-  try {
-    const { stdout } = await run("git", ["rev-parse", "HEAD"], { cwd: ROOT });
-    return { repository: "agent-pool/agent-pool", commit: stdout.trim() };
-  } catch {
-    return undefined;
-  }
+  const done = await runInit(options.value, tools);
+  if (!done.ok) return err({ message: done.error, code: 1 });
+  if (dryRun) return ok(undefined);
+  const { action, repositories } = done.value;
+  const asked = { owner, repositories, json: false };
+  await lookAt(asked, { ...opened.value, appUrl: done.value.appUrl, release: { ...release, action } });
+  return ok(undefined);
 }
 
 async function readJournal(file: string): Promise<Journal | undefined> {

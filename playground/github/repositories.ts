@@ -55,6 +55,7 @@ export async function makeRepository(
     name: wanted.name,
     owner,
     private: wanted.private,
+    archived: false,
     description: wanted.description ?? null,
     defaultBranch,
     createdAt: now,

@@ -70,6 +70,8 @@ async function dispatch(github: GitHub, request: RestRequest, { route, params }:
   const repository = findRepository(github, params["owner"] ?? "", params["repo"] ?? "");
   if (repository === undefined || !sees(github, caller, repository)) return notFound();
   const inside = { ...api, repository, caller };
+  const shut = repository.archived && method !== "GET" && !route.endsWith(" /repos/{owner}/{repo}");
+  if (shut) return refusal(403, "Repository was archived so is read-only.");
   const full = (): Answer | undefined => (rule.creates === true ? takeContentSlot(github, caller) : undefined);
   return refuseInside(github, inside) ?? full() ?? HANDLERS[route](github, inside);
 }

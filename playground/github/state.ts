@@ -213,7 +213,8 @@ export type Repository = {
   readonly id: number;
   readonly name: string;
   readonly owner: Account;
-  readonly private: boolean;
+  private: boolean;
+  archived: boolean;
   readonly description: string | null;
   readonly defaultBranch: string;
   readonly createdAt: number;

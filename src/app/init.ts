@@ -1,27 +1,28 @@
-import { CONFIG_FILE } from "#core/config/policy.ts";
 import { TRIGGER_LABEL } from "#core/request/command.ts";
 import type { Answers } from "#core/setup/answers.ts";
-import type { InitFacts, PolicyFacts, RunnerFacts, ServedFacts } from "#core/setup/facts.ts";
-import { FORM_FILE, KEY_SECRET, WORKFLOW_FILE } from "#core/setup/files.ts";
+import type { InitFacts, ServedFacts } from "#core/setup/facts.ts";
+import { FORM_FILE, KEY_SECRET } from "#core/setup/files.ts";
 import type { Done } from "#core/setup/journal.ts";
 import { INIT_BRANCH, policyRepository, type Step } from "#core/setup/steps.ts";
 import { err, ok, unreachable, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
+import type { AppView } from "#ports/app-view.ts";
 import type { Operator } from "#ports/operator.ts";
+import { readPolicyRepository, readRunner } from "./set-up-facts.ts";
 
 /** Why `init` can't begin: GitHub's failure, or something that the operator has to change, in a sentence. */
 export type InitProblem = GitHubFailure | { readonly reason: "cannot-begin"; readonly message: string };
 
 /** What stands there now, as far as `init` has to do with it. */
 export async function readInitFacts(
-  operator: Operator,
+  { operator, app }: Hands,
   answers: Pick<Answers, "owner" | "runner" | "repositories">,
 ): Promise<Result<InitFacts, InitProblem>> {
-  const self = await operator.readSelf();
-  if (!self.ok) return self;
+  const me = await operator.readSelf();
+  if (!me.ok) return me;
   const owner = await operator.readOwner(answers.owner);
   if (!owner.ok) return owner;
-  if (owner.value === undefined) return cannot(`GitHub knows no ${answers.owner}, or doesn't show it to ${self.value.login}`);
+  if (owner.value === undefined) return cannot(`GitHub knows no ${answers.owner}, or doesn't show it to ${me.value.login}`);
   const runner = await readRunner(operator, answers.runner);
   if (!runner.ok) return runner;
   const policy = await readPolicyRepository(operator, policyRepository(answers.owner));
@@ -30,34 +31,23 @@ export async function readInitFacts(
   for (const repository of answers.repositories) {
     const read = await readServed(operator, repository);
     if (!read.ok) return read;
-    if (read.value === null) return cannot(`there is no repository ${repository}, or ${self.value.login} can't see it`);
+    if (read.value === null) return cannot(`there is no repository ${repository}, or ${me.value.login} can't see it`);
     served.push(read.value);
   }
-  return ok({ operator: self.value, owner: owner.value, runner: runner.value, policy: policy.value, served });
+  const self = app === undefined ? undefined : await app.readApp();
+  if (self?.ok === false) return self;
+  return ok({
+    operator: me.value,
+    owner: owner.value,
+    runner: runner.value,
+    policy: policy.value,
+    served,
+    webhookUrl: self?.value.webhookUrl ?? null,
+  });
 }
 
 function cannot(message: string): Result<never, InitProblem> {
   return err({ reason: "cannot-begin", message });
-}
-
-async function readRunner(operator: Operator, name: string): Promise<Result<RunnerFacts | null, GitHubFailure>> {
-  const repository = await operator.readRepository(name);
-  if (!repository.ok || repository.value === undefined) return repository.ok ? ok(null) : repository;
-  const workflow = await operator.readFile(name, WORKFLOW_FILE);
-  if (!workflow.ok) return workflow;
-  const environments = await operator.readEnvironments(name);
-  if (!environments.ok) return environments;
-  return ok({ ...repository.value, workflow: workflow.value ?? null, environments: environments.value });
-}
-
-async function readPolicyRepository(operator: Operator, name: string): Promise<Result<PolicyFacts | null, GitHubFailure>> {
-  const repository = await operator.readRepository(name);
-  if (!repository.ok || repository.value === undefined) return repository.ok ? ok(null) : repository;
-  const policy = await operator.readFile(name, CONFIG_FILE);
-  if (!policy.ok) return policy;
-  const proposed = await operator.findPull(name, INIT_BRANCH);
-  if (!proposed.ok) return proposed;
-  return ok({ ...repository.value, policy: policy.value ?? null, proposed: proposed.value ?? null });
 }
 
 async function readServed(operator: Operator, name: string): Promise<Result<ServedFacts | null, GitHubFailure>> {
@@ -72,6 +62,9 @@ async function readServed(operator: Operator, name: string): Promise<Result<Serv
   return ok({ ...repository.value, hasLabel: label.value, hasForm: form.value !== undefined, proposed: proposed.value ?? null });
 }
 
+/** Under whose token a step is done. */
+export type Hands = { readonly operator: Operator; readonly app: AppView | undefined };
+
 /** How a step went. `waits`: GitHub wants somebody's review before it merges. */
 export type Performed = "done" | "waits";
 
@@ -80,11 +73,16 @@ export type Performed = "done" | "waits";
  * never happened finds nothing. What is known only afterwards replaces that line.
  */
 export async function performStep(
-  operator: Operator,
+  { operator, app }: Hands,
   step: Step,
   keys: ReadonlyMap<string, string>,
   remember: (done: Done) => Promise<void>,
 ): Promise<Result<Performed, GitHubFailure>> {
+  if (step.do === "point-webhooks") {
+    if (app === undefined) throw new Error("webhooks are pointed by the App's own key");
+    await remember({ did: "point-webhooks", repository: null, before: step.before });
+    return whenDone(await app.setWebhookUrl(step.url));
+  }
   const { repository } = step;
   switch (step.do) {
     case "create-repository": {

@@ -3,13 +3,16 @@ import { writtenIn, type Done, type Journal } from "#core/setup/journal.ts";
 import { ok, unreachable, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Operator } from "#ports/operator.ts";
+import type { Hands } from "./init.ts";
 
 /** `left`: it is no longer what `init` made, and is its owner's to decide about. */
 export type Undone = "done" | { readonly left: string };
 type Answer = Promise<Result<Undone, GitHubFailure>>;
 
 /** Takes one thing back that `init` did. What is gone already is done. */
-export async function undoStep(operator: Operator, done: Done, journal: Journal): Answer {
+export async function undoStep({ operator, app }: Hands, done: Done, journal: Journal): Answer {
+  if (done.did === "point-webhooks")
+    return app === undefined ? ok({ left: "the App's key isn't on this machine" }) : whenDone(app.setWebhookUrl(done.before));
   const { repository } = done;
   switch (done.did) {
     case "create-repository":

@@ -3,6 +3,7 @@ import { PROVIDERS, type Provider } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { ALIAS, Login, RepositoryName, Spending } from "#core/config/shapes.ts";
 import { NEW_KINDS, type ActionPin, type NewCredential } from "#core/setup/answers.ts";
+import { ownerOf } from "#core/setup/names.ts";
 import { PublicUrl } from "#core/setup/public-url.ts";
 
 export const INIT_HELP = `agent-pool init OWNER [options]       sets an organisation (or your own account) up for agent-pool, with your own login of gh, or GH_TOKEN
@@ -17,6 +18,7 @@ What is there already stays as it is, so it can be run again. Each step is shown
   --repository OWNER/NAME             one that is to be served: gets the label and a form for asking; repeat it for more
   --action OWNER/NAME@COMMIT          where the Action comes from (this release's)
   --base-url PROVIDER=URL             the organisation's own proxy, to which that provider's keys are sent instead; repeat it for more
+  --fresh-workflow                    writes this release's workflow file anew, without what was added to it
   --review                            leaves the policy's pull request open for others to review
   --yes                               asks nothing: does what the options say
   --dry-run                           shows what would be done, and does nothing
@@ -35,6 +37,7 @@ export type InitOptions = {
   readonly repositories: readonly string[];
   readonly action: ActionPin | undefined;
   readonly baseUrls: Readonly<Partial<Record<Provider, string>>>;
+  readonly freshWorkflow: boolean;
   readonly merge: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
@@ -82,6 +85,7 @@ export function readInitOptions(args: readonly string[]): Result<InitOptions | "
     repositories: values.repository,
     action: action.value,
     baseUrls: baseUrls.value,
+    freshWorkflow: values["fresh-workflow"],
     merge: !values.review,
     yes: values.yes,
     dryRun: values["dry-run"],
@@ -102,6 +106,7 @@ function parse(args: readonly string[]) {
           repository: { type: "string", multiple: true, default: [] },
           action: { type: "string" },
           "base-url": { type: "string", multiple: true, default: [] },
+          "fresh-workflow": { type: "boolean", default: false },
           review: { type: "boolean", default: false },
           yes: { type: "boolean", short: "y", default: false },
           "dry-run": { type: "boolean", default: false },
@@ -159,8 +164,4 @@ function problemOf(option: string, shape: Shape, text: string | undefined): stri
   if (text === undefined) return undefined;
   const read = shape.safeParse(text);
   return read.success ? undefined : `${option} ${text} ${read.error.issues[0]?.message ?? "is not valid"}`;
-}
-
-export function ownerOf(repository: string): string {
-  return (repository.split("/")[0] ?? "").toLowerCase();
 }

@@ -1,19 +1,19 @@
 import { ok, err, type Result } from "#core/wire/result.ts";
+import { parseConfig } from "#core/config/parse.ts";
+import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import type { Answers, ActionPin } from "#core/setup/answers.ts";
 import type { InitFacts } from "#core/setup/facts.ts";
 import { note, type Journal } from "#core/setup/journal.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
-import { describeStep, planSteps, type Step } from "#core/setup/steps.ts";
-import { performStep, readInitFacts } from "#app/init.ts";
-import type { Operator } from "#ports/operator.ts";
+import { describeStep, planSteps, policyRepository, type Step } from "#core/setup/steps.ts";
+import { performStep, readInitFacts, type Hands } from "#app/init.ts";
 import { explainInitProblem, explainScopes } from "./init-words.ts";
 import type { InitOptions } from "./init-options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `init` works with; all of it belongs to the operator's own machine. */
-export type InitTools = {
-  readonly operator: Operator;
+export type InitTools = Hands & {
   readonly terminal: Terminal;
   /** This release's workflow file. */
   readonly template: string;
@@ -23,17 +23,17 @@ export type InitTools = {
   readonly appUrl: string | undefined;
   readonly readJournal: () => Promise<Journal | undefined>;
   readonly writeJournal: (journal: Journal) => Promise<void>;
-  /** Of github.com or an Enterprise Server: where the App's installation is looked at. */
+  /** Where GitHub's pages are. */
   readonly pages: string;
 };
 
-/** `agent-pool init`: looks, says what it would do, and does it. The error is one line that says what to do. */
-export async function runInit(options: InitOptions, tools: InitTools): Promise<Result<void, string>> {
-  const { operator, terminal } = tools;
+/** `agent-pool init`: looks, says what it would do, and does it. Answers what it went by; the error is one line that says what to do. */
+export async function runInit(options: InitOptions, tools: InitTools): Promise<Result<Answers, string>> {
+  const { terminal } = tools;
   const answered = await completeAnswers(options, tools);
   if (!answered.ok) return answered;
   const answers = answered.value;
-  const facts = await readInitFacts(operator, answers);
+  const facts = await readInitFacts(tools, answers);
   if (!facts.ok) return err(explainInitProblem(facts.error));
   const refused = refusal(facts.value);
   if (refused !== undefined) return err(refused);
@@ -42,12 +42,12 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
   tellPlan(terminal, answers, facts.value, wanted);
   const scopes = missingScopes(facts.value.operator, facts.value.owner.kind, wanted);
   if (wanted.length > 0 && scopes.length > 0) return err(explainScopes(scopes, tools.pages));
-  if (options.dryRun) return ok(undefined);
-  const keyless = wanted.flatMap((step) => (step.do === "set-key" ? [step.environment] : []));
+  if (options.dryRun) return ok(answers);
   if (wanted.length > 0 && !options.yes) {
     if (!terminal.interactive) return err("nothing was done: nobody can be asked here. Run it in a terminal, or with --yes");
     if (!(await terminal.confirm(`Do ${count(wanted.length, "step")}?`))) return err("nothing was done");
   }
+  const keyless = wanted.flatMap((step) => (step.do === "set-key" ? [step.environment] : []));
   const keys = await terminal.readKeys(keyless);
   if (!keys.ok) return keys;
 
@@ -58,10 +58,10 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
     withoutKey: keyless.filter((name) => !keys.value.has(name)),
     unmerged: performed.value,
   });
-  return ok(undefined);
+  return ok(answers);
 }
 
-/** The answers: what the options say, what is asked where somebody can answer, and else what is usual. */
+/** The answers: what the policy says where there is one, what the options say, what is asked where somebody can answer, and else what is usual. */
 async function completeAnswers(options: InitOptions, tools: InitTools): Promise<Result<Answers, string>> {
   const { owner } = options;
   const ask = options.yes || !tools.terminal.interactive ? undefined : tools.terminal;
@@ -73,17 +73,39 @@ async function completeAnswers(options: InitOptions, tools: InitTools): Promise<
   const appUrl = options.appUrl ?? tools.appUrl ?? (await ask?.askAppUrl());
   if (appUrl === undefined)
     return err("the app's public address isn't known; start the app here first, or say it: --app-url https://agents.example.com");
-  const usual = {
-    runner: `${owner}/agent-runner`,
-    pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
-    budget: "$200/month",
-  } as const;
-  const runner = options.runner ?? (await ask?.askRunner(usual.runner)) ?? usual.runner;
-  const pool = options.pool.length > 0 ? options.pool : ((await ask?.askPool()) ?? usual.pool);
-  const budget = options.budget ?? (await ask?.askBudget(usual.budget)) ?? usual.budget;
+  const file = await tools.operator.readFile(policyRepository(owner), CONFIG_FILE);
+  if (!file.ok) return err(explainInitProblem(file.error));
+  const stands = file.value === undefined ? undefined : parseConfig(CONFIG_FILE, file.value.text, Policy);
+  const { baseUrls, freshWorkflow, merge } = options;
   const repositories = options.repositories.length > 0 ? options.repositories : ((await ask?.askRepositories(owner)) ?? []);
-  return ok({ owner, runner, appUrl, action, baseUrls: options.baseUrls, pool, budget, repositories, merge: options.merge });
+  const rest = { owner, appUrl, action, baseUrls, freshWorkflow, repositories, merge };
+  if (stands?.ok === true) {
+    const { pool, runner } = stands.value;
+    const others = options.pool.filter(({ name }) => !pool.some((each) => each.name === name));
+    if (others.length > 0)
+      tools.terminal.say(
+        `The policy is there, and doesn't have ${others.map(({ name }) => name).join(", ")}: add what is new to it, then run this again.`,
+      );
+    return ok({
+      ...rest,
+      runner: runner.repository,
+      pool: pool.map(({ name, provider, kind, owner: of }) => ({
+        name,
+        provider,
+        kind,
+        ...(of === undefined ? {} : { owner: of }),
+      })),
+      budget: USUAL.budget,
+    });
+  }
+  const usualRunner = `${owner}/agent-runner`;
+  const runner = options.runner ?? (await ask?.askRunner(usualRunner)) ?? usualRunner;
+  const pool = options.pool.length > 0 ? options.pool : ((await ask?.askPool()) ?? USUAL.pool);
+  const budget = options.budget ?? (await ask?.askBudget(USUAL.budget)) ?? USUAL.budget;
+  return ok({ ...rest, runner, pool, budget });
 }
+
+const USUAL = { pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }], budget: "$200/month" } as const;
 
 /** What no step can mend. */
 function refusal({ owner, runner, policy, served }: InitFacts): string | undefined {
@@ -117,12 +139,12 @@ async function perform(
   steps: readonly Step[],
   keys: ReadonlyMap<string, string>,
   owner: string,
-  { operator, terminal, readJournal, writeJournal }: InitTools,
+  { operator, app, terminal, readJournal, writeJournal }: InitTools,
 ): Promise<Result<readonly string[], string>> {
   let journal = (await readJournal()) ?? { version: 1, owner, done: [] };
   const unmerged: string[] = [];
   for (const [at, step] of steps.entries()) {
-    const performed = await performStep(operator, step, keys, async (done) => {
+    const performed = await performStep({ operator, app }, step, keys, async (done) => {
       journal = note(journal, done);
       await writeJournal(journal);
     });
@@ -130,7 +152,7 @@ async function perform(
       return err(
         `${describeStep(step)}: ${explainInitProblem(performed.error)}\n${count(at, "step")} of ${String(steps.length)} done; run it again to go on, or with --undo to take that back`,
       );
-    if (performed.value === "waits") unmerged.push(step.repository);
+    if (performed.value === "waits") unmerged.push(step.repository ?? "");
     terminal.say(`${performed.value === "waits" ? "waits for a review" : "done"}: ${describeStep(step)}`);
   }
   return ok(unmerged);

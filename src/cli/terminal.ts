@@ -4,8 +4,9 @@ import { PROVIDERS } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { ALIAS, Login, RepositoryName, Spending } from "#core/config/shapes.ts";
 import { NEW_KINDS, type NewCredential } from "#core/setup/answers.ts";
+import { ownerOf } from "#core/setup/names.ts";
 import { PublicUrl } from "#core/setup/public-url.ts";
-import { ownerOf, type Shape } from "./init-options.ts";
+import type { Shape } from "./init-options.ts";
 
 /** Where a command speaks with the person who runs it. */
 export type Terminal = {

@@ -6,11 +6,11 @@ import { explainInitProblem, explainScopes } from "./init-words.ts";
 import type { InitOptions } from "./init-options.ts";
 import type { InitTools } from "./init.ts";
 
-type UndoTools = Pick<InitTools, "operator" | "terminal" | "pages" | "readJournal" | "writeJournal">;
+type UndoTools = Pick<InitTools, "operator" | "app" | "terminal" | "pages" | "readJournal" | "writeJournal">;
 
 /** `agent-pool init --undo`: takes back what the journal says, the last first. The error is one line that says what to do. */
 export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTools): Promise<Result<void, string>> {
-  const { operator, terminal } = tools;
+  const { operator, app, terminal } = tools;
   let journal = await tools.readJournal();
   if (journal === undefined || journal.done.length === 0)
     return err(`nothing is known here of what init has done for ${owner}: run this in the folder where init ran`);
@@ -29,7 +29,7 @@ export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTo
 
   let left = 0;
   for (const done of plan) {
-    const undone = await undoStep(operator, done, journal);
+    const undone = await undoStep({ operator, app }, done, journal);
     if (!undone.ok) return err(`${describeUndo(done)}: ${explainInitProblem(undone.error)}; run it again to go on`);
     if (undone.value === "done") {
       journal = without(journal, done);

@@ -1,4 +1,14 @@
-import type { EnvironmentFacts, FileFacts, OperatorFacts, OwnerFacts, RepositoryFacts } from "#core/setup/facts.ts";
+import type {
+  ActionsFacts,
+  BranchRuleFacts,
+  EnvironmentFacts,
+  FileFacts,
+  OperatorFacts,
+  OwnerFacts,
+  RepositoryFacts,
+  SecretFacts,
+  WorkflowFacts,
+} from "#core/setup/facts.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "./github.ts";
 
@@ -20,6 +30,16 @@ export type Operator = {
   hasLabel(repository: string, label: string): Answer<boolean>;
   /** The open pull request from a branch of the repository itself. */
   findPull(repository: string, branch: string): Answer<number | undefined>;
+
+  readWorkflowState(repository: string, file: string): Answer<string | undefined>;
+  readActions(repository: string): Answer<ActionsFacts>;
+  readSecrets(repository: string): Answer<SecretFacts>;
+  /** Logins of all who can read it. */
+  readReaders(repository: string): Answer<readonly string[]>;
+  readBranchRules(repository: string, branch: string): Answer<readonly BranchRuleFacts[]>;
+  readWorkflows(repository: string): Answer<readonly WorkflowFacts[]>;
+  hasTeam(organization: string, team: string): Answer<boolean>;
+  hasPerson(login: string): Answer<boolean>;
 
   /** Private, with a first commit. Answers its id. */
   createRepository(repository: string, description: string): Answer<number>;

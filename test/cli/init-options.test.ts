@@ -24,6 +24,7 @@ describe("the options of init", () => {
         repositories: ["acme/web"],
         action: { repository: "fork/agent-pool", commit: "a".repeat(40) },
         baseUrls: { openai: "https://proxy.example.com" },
+        freshWorkflow: false,
         merge: false,
         yes: true,
         dryRun: false,

@@ -21,6 +21,7 @@ const ANSWERS: Answers = {
   pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
   budget: "$200/month",
   repositories: ["acme/web"],
+  freshWorkflow: false,
   merge: true,
 };
 const FILLED = fillWorkflow(TEMPLATE, ANSWERS) ?? "";
@@ -46,6 +47,7 @@ const COMPLETE: InitFacts = {
   runner: RUNNER,
   policy: { ...repository("acme/.github"), policy: { text: "version: 1\n", blob: "b" }, proposed: null },
   served: [{ ...repository("acme/web"), hasLabel: true, hasForm: true, proposed: null }],
+  webhookUrl: null,
 };
 
 function plan(facts: Partial<InitFacts>, answers: Partial<Answers> = {}): readonly Step[] {
@@ -133,6 +135,33 @@ describe("what init plans", () => {
     },
   ])("mends $name and nothing else", ({ facts, does }) => {
     expect(kinds(plan(facts))).toEqual(does);
+  });
+
+  it("has GitHub send events where the app is, where the App's key is at hand", () => {
+    expect(plan({ webhookUrl: "https://pool.example.com/api/github/webhooks" })).toEqual([]);
+    expect(plan({ webhookUrl: "https://old.example.com/api/github/webhooks" })).toEqual([
+      {
+        do: "point-webhooks",
+        repository: null,
+        url: "https://pool.example.com/api/github/webhooks",
+        before: "https://old.example.com/api/github/webhooks",
+      },
+    ]);
+  });
+
+  it("writes the workflow anew where it is told to, and only then", () => {
+    const runner = { ...RUNNER, workflow: { text: `${FILLED}# mine\n`, blob: "b" } };
+
+    expect(plan({ runner })).toEqual([]);
+    expect(plan({ runner }, { freshWorkflow: true })).toMatchObject([{ do: "write-file", text: FILLED }]);
+  });
+
+  it("puts no key where a job shows its own identity", () => {
+    const runner = { ...RUNNER, environments: [] };
+
+    expect(
+      kinds(plan({ runner }, { pool: [{ name: "platform-api", provider: "anthropic", kind: "workload-identity" }] })),
+    ).toEqual(["lock-environment acme/agent-runner"]);
   });
 
   it("leaves the proposal to others where it is to be reviewed", () => {

@@ -1,7 +1,7 @@
 import { answer, notFound, page, refusal, type ApiRequest } from "../answers.ts";
 import { toInstallation, toPublicUser } from "../shapes/account.ts";
 import { toFullOrganization, toMembership } from "../shapes/organization.ts";
-import { accountOf, installationOf, organizationRole, type Account, type GitHub } from "../state.ts";
+import { accountOf, installationOf, organizationRole, roleOf, type Account, type GitHub } from "../state.ts";
 import type { Handler } from "./handler.ts";
 
 export const getOrganization: Handler = (github, request) => {
@@ -26,6 +26,18 @@ export const listOrganizationInstallations: Handler = (github, request) => {
   const all = installation === undefined ? [] : [toInstallation(github, installation)];
   const { items, headers } = page(request, `${github.url}/orgs/${organization.login}/installations`, all);
   return answer(200, { total_count: all.length, installations: items }, headers);
+};
+
+/** By a classic token of an admin of the repository; one that is covered already is left so. */
+export const addToInstallation: Handler = (github, { params, caller }) => {
+  const installation = github.installations.get(Number(params["installation_id"]));
+  const repository = github.repositories.get(Number(params["repository_id"]));
+  if (installation === undefined || repository === undefined || caller.party !== "user") return notFound();
+  if (repository.owner.id !== installation.account.id || roleOf(github, repository, caller.account) !== "admin") return notFound();
+  const { repositoryIds } = installation;
+  if (repositoryIds !== "all" && !repositoryIds.includes(repository.id))
+    installation.repositoryIds = [...repositoryIds, repository.id];
+  return answer(204);
 };
 
 export const deleteOrganizationSecret: Handler = (github, request) => {

@@ -70,6 +70,19 @@ async function create(github: GitHub, { body, caller }: ApiRequest, owner: Accou
   return answer(201, { ...shape, ...permissions }, { location: String(shape["url"]) });
 }
 
+/** Of what can be changed, who sees it and whether it is archived. */
+export const updateRepository: RepositoryHandler = (github, { repository, body }) => {
+  if (typeof body["private"] === "boolean") repository.private = body["private"];
+  if (typeof body["archived"] === "boolean") repository.archived = body["archived"];
+  return answer(200, toFullRepository(github, repository));
+};
+
+/** Takes away what a person was given here, not what they have as a member. */
+export const removeCollaborator: RepositoryHandler = (_, { repository, params }) => {
+  repository.roles.delete((params["username"] ?? "").toLowerCase());
+  return answer(204);
+};
+
 export const removeRepository: RepositoryHandler = (github, { repository, caller }) => {
   deleteRepository(github, repository, actorOf(github, caller));
   return answer(204);

@@ -81,7 +81,7 @@ export function toRepository(github: GitHub, repository: Repository): Shape {
     has_discussions: false,
     forks_count: 0,
     mirror_url: null,
-    archived: false,
+    archived: repository.archived,
     disabled: false,
     open_issues_count: open,
     license: null,

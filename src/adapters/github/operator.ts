@@ -5,6 +5,7 @@ import type { Operator } from "#ports/operator.ts";
 import { at, createAsking, done } from "./asking.ts";
 import { answer, settingsFor, timeout } from "./client.ts";
 import { readEnvironments, setEnvironment } from "./environments.ts";
+import { makeInspection } from "./inspection.ts";
 import { sealSecret } from "./sealed-secret.ts";
 
 type Answer<T> = Promise<Result<T, GitHubFailure>>;
@@ -121,6 +122,8 @@ export function connectOperator(apiUrl: string, token: string): Operator {
       const listed = await ask("GET /repos/{owner}/{repo}/pulls", { ...at(repository), head, state: "open" });
       return listed.ok ? ok(listed.value[0]?.number) : listed;
     },
+
+    ...makeInspection(asking),
 
     async createRepository(repository, description) {
       const { owner, repo } = at(repository);

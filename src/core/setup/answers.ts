@@ -8,13 +8,12 @@ export type ActionPin = { readonly repository: string; readonly commit: string }
 export type NewCredential = {
   readonly name: string;
   readonly provider: Provider;
-  readonly kind: NewKind;
+  readonly kind: CredentialKind;
   readonly owner?: string;
 };
 
-/** What a workload identity needs is known to the provider's page alone; its entry is written by hand (docs/harnesses.md). */
-export type NewKind = Exclude<CredentialKind, "workload-identity">;
-export const NEW_KINDS = ["api-key", "access-token", "seat"] as const satisfies readonly NewKind[];
+/** Those that `init` writes. What a workload identity needs is on the provider's pages; its entry is written by hand (docs/harnesses.md). */
+export const NEW_KINDS = ["api-key", "access-token", "seat"] as const satisfies readonly CredentialKind[];
 
 /** What `agent-pool init` asks, or is told by its options. */
 export type Answers = {
@@ -31,6 +30,8 @@ export type Answers = {
   readonly budget: string;
   /** `owner/name`: those that get the label and the form by which people ask. */
   readonly repositories: readonly string[];
+  /** Whether the workflow file is written anew, without what was added to it. */
+  readonly freshWorkflow: boolean;
   /** Whether the policy's pull request is merged at once, as far as GitHub lets the operator. */
   readonly merge: boolean;
 };

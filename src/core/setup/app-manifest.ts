@@ -15,9 +15,14 @@ export function toManifest(appYml: string, owner: string, { publicUrl, returnUrl
   return {
     ...app,
     name,
-    hook_attributes: { url: `${publicUrl}/api/github/webhooks`, active: true },
+    hook_attributes: { url: webhookUrlOf(publicUrl), active: true },
     redirect_url: returnUrl,
   };
+}
+
+/** Where an app hears of events. Pure. */
+export function webhookUrlOf(publicUrl: string): string {
+  return `${publicUrl}/api/github/webhooks`;
 }
 
 /** Where GitHub's pages are, by the address of its API: `https://ghe.example.com/api/v3` on Enterprise Server, `https://api.acme.ghe.com` with GHE.com. Pure. */

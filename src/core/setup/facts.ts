@@ -1,3 +1,5 @@
+import type { ActionPin } from "./answers.ts";
+
 /** What GitHub shows of a set-up: as `init` and `doctor` see it, each repository by `owner/name`. */
 
 export type OperatorFacts = {
@@ -62,4 +64,97 @@ export type InitFacts = {
   readonly runner: RunnerFacts | null;
   readonly policy: PolicyFacts | null;
   readonly served: readonly ServedFacts[];
+  /** null: the App's key isn't on this machine, and so isn't looked at. */
+  readonly webhookUrl: string | null;
+};
+
+/** What could be seen, or why it couldn't: that is no reason to think it well, and none to think it ill. */
+export type Seen<T> = { readonly seen: T } | { readonly unseen: string };
+
+/** The App as GitHub registered it, and as it is told by its own key. */
+export type AppFacts = {
+  readonly id: number;
+  readonly slug: string;
+  /** Its page, on github.com or the Enterprise Server. */
+  readonly page: string;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly events: readonly string[];
+  readonly webhookUrl: string;
+  /** How the app answered GitHub's last delivery: an HTTP status, 0 for none; null: nothing was delivered yet. */
+  readonly lastDelivery: number | null;
+};
+
+export type InstallationFacts = {
+  readonly id: number;
+  readonly page: string;
+  readonly suspended: boolean;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly events: readonly string[];
+  /** `owner/name` of each; all of the owner's, where it was installed so. */
+  readonly repositories: readonly string[];
+  /** Whether repositories are added to it one by one. */
+  readonly selected: boolean;
+};
+
+/** How the running app answers at its public address, from where `doctor` runs. */
+export type ServerFacts = { readonly health: number; readonly ready: number; readonly says: string };
+
+export type ActionsFacts = {
+  readonly enabled: boolean;
+  readonly allowed: "all" | "local_only" | "selected";
+  readonly githubOwned: boolean;
+  readonly patterns: readonly string[];
+};
+
+/** Names of secrets that jobs of a repository see beside their environment's. */
+export type SecretFacts = { readonly repository: readonly string[]; readonly organization: readonly string[] };
+
+/** A rule of a ruleset that holds for a branch. */
+export type BranchRuleFacts = { readonly type: string; readonly ruleset: number | null };
+
+export type WorkflowFacts = { readonly path: string; readonly text: string };
+
+export type DoctorRunner = RunnerFacts & {
+  /** As GitHub says it, like `active`; null: GitHub knows no such workflow. */
+  readonly workflowState: Seen<string | null>;
+  readonly actions: Seen<ActionsFacts>;
+  readonly secrets: Seen<SecretFacts>;
+  /** Logins of those who can read it. */
+  readonly readers: Seen<readonly string[]>;
+};
+
+export type DoctorServed = RepositoryFacts & {
+  readonly hasLabel: boolean;
+  readonly settings: FileFacts | null;
+  readonly readers: Seen<readonly string[]>;
+  /** That hold for a branch of ours. */
+  readonly rules: Seen<readonly BranchRuleFacts[]>;
+  readonly workflows: Seen<readonly WorkflowFacts[]>;
+};
+
+/** Teams and people that the policy names, and GitHub doesn't know. */
+export type StrangersFacts = { readonly teams: readonly string[]; readonly people: readonly string[] };
+
+/** All that `doctor` looks at. */
+export type Facts = {
+  readonly owner: string;
+  readonly release: {
+    readonly action: ActionPin | undefined;
+    readonly permissions: Readonly<Record<string, string>>;
+    readonly events: readonly string[];
+  };
+  /** Where GitHub's pages are. */
+  readonly pages: string;
+  readonly publicUrl: string | undefined;
+  readonly server: Seen<ServerFacts>;
+  readonly app: Seen<AppFacts>;
+  /** null: the App is not installed there. */
+  readonly installation: Seen<InstallationFacts | null>;
+  readonly account: Seen<OwnerFacts>;
+  readonly policy: Seen<PolicyFacts | null>;
+  /** Of the repository that the policy names, or would usually name. */
+  readonly runnerName: string;
+  readonly runner: Seen<DoctorRunner | null>;
+  readonly strangers: Seen<StrangersFacts>;
+  readonly served: Seen<readonly DoctorServed[]>;
 };

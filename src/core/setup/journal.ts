@@ -7,6 +7,7 @@ import { unreachable } from "../wire/result.ts";
  */
 const repository = z.string();
 export const Done = z.discriminatedUnion("did", [
+  z.strictObject({ did: z.literal("point-webhooks"), repository: z.null(), before: z.string() }),
   /** `id`: null where GitHub's answer never came. */
   z.strictObject({ did: z.literal("create-repository"), repository, id: z.number().nullable() }),
   z.strictObject({
@@ -50,6 +51,7 @@ export function note(journal: Journal, entry: Done): Journal {
 
 /** What stood there before the first time is what taking it back restores. */
 function sinceFirst(first: Done | undefined, entry: Done): Done {
+  if (first?.did === "point-webhooks") return first;
   if (first?.did === "write-file" && entry.did === "write-file") return { ...entry, before: first.before };
   if (first?.did === "lock-environment" && entry.did === "lock-environment") return { ...entry, before: first.before };
   return entry;
@@ -63,6 +65,8 @@ function keyOf(done: Done): string {
     case "lock-environment":
     case "set-key":
       return `${done.did} ${done.repository} ${done.environment}`;
+    case "point-webhooks":
+      return done.did;
     case "create-repository":
     case "protect-branch":
     case "create-label":
@@ -75,8 +79,9 @@ function keyOf(done: Done): string {
 
 /** What is taken back, the last first. What lies in a repository that goes as a whole goes with it. Pure. */
 export function planUndo({ done }: Journal): readonly Done[] {
-  const gone = new Set(done.filter(({ did }) => did === "create-repository").map((each) => each.repository));
-  return done.filter((each) => each.did === "create-repository" || !gone.has(each.repository)).toReversed();
+  const gone = new Set(done.flatMap((each) => (each.did === "create-repository" ? [each.repository] : [])));
+  const goesWith = (each: Done) => each.did !== "create-repository" && each.repository !== null && gone.has(each.repository);
+  return done.filter((each) => !goesWith(each)).toReversed();
 }
 
 /** The files that `init` may have put into a repository: GitHub's own first one, and its own. Pure. */
@@ -92,6 +97,7 @@ export function writtenIn({ done }: Journal, repository: string): ReadonlySet<st
 
 /** What taking it back will do, for a person. */
 export function describeUndo(done: Done): string {
+  if (done.did === "point-webhooks") return `have GitHub send the App's events to ${done.before} again`;
   const { repository: name } = done;
   switch (done.did) {
     case "create-repository":

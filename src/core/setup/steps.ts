@@ -1,4 +1,5 @@
 import { CONFIG_FILE, POLICY_REPOSITORY } from "../config/policy.ts";
+import { webhookUrlOf } from "./app-manifest.ts";
 import { TRIGGER_LABEL } from "../request/command.ts";
 import { unreachable } from "../wire/result.ts";
 import type { Answers } from "./answers.ts";
@@ -7,6 +8,8 @@ import { FORM_FILE, fillWorkflow, ISSUE_FORM, KEY_SECRET, renderPolicy, WORKFLOW
 
 /** One thing that is done to an organisation, and that `init --undo` can take back. */
 export type Step =
+  /** By the App's own key, and only where it stands on this machine. */
+  | { readonly do: "point-webhooks"; readonly repository: null; readonly url: string; readonly before: string }
   | { readonly do: "create-repository"; readonly repository: string; readonly description: string }
   | {
       readonly do: "write-file";
@@ -57,10 +60,16 @@ export function policyRepository(owner: string): string {
  */
 export function planSteps(answers: Answers, facts: InitFacts, template: string, keys: ReadonlySet<string>): readonly Step[] {
   return [
+    ...webhookSteps(answers, facts.webhookUrl),
     ...runnerSteps(answers, facts.runner, template, keys),
     ...policySteps(answers, facts.policy),
     ...facts.served.flatMap((served) => servedSteps(served)),
   ];
+}
+
+function webhookSteps({ appUrl }: Answers, before: string | null): readonly Step[] {
+  const url = webhookUrlOf(appUrl);
+  return before === null || before === url ? [] : [{ do: "point-webhooks", repository: null, url, before }];
 }
 
 function runnerSteps(answers: Answers, found: InitFacts["runner"], template: string, keys: ReadonlySet<string>): readonly Step[] {
@@ -70,15 +79,17 @@ function runnerSteps(answers: Answers, found: InitFacts["runner"], template: str
     steps.push({ do: "create-repository", repository: runner, description: "Runs the jobs of agent-pool, and holds its keys." });
   const before = found?.workflow ?? null;
   // One that has no place for what changes is its operator's own, and is left to them and to `doctor`.
-  const text = fillWorkflow(before?.text ?? template, answers);
+  const text = fillWorkflow(answers.freshWorkflow ? template : (before?.text ?? template), answers);
   if (text !== undefined && text !== before?.text)
     steps.push({ do: "write-file", repository: runner, path: WORKFLOW_FILE, text, before });
   if (!isProtected(found)) steps.push({ do: "protect-branch", repository: runner });
-  for (const { name } of pool) {
+  for (const { name, kind } of pool) {
     const environment = found?.environments.find((each) => each.name.toLowerCase() === name);
     if (!isLocked(environment, found))
       steps.push({ do: "lock-environment", repository: runner, environment: name, before: environment?.deploys ?? null });
-    if (environment?.hasKey !== true && keys.has(name)) steps.push({ do: "set-key", repository: runner, environment: name });
+    const isKeyless = kind === "workload-identity";
+    if (!isKeyless && environment?.hasKey !== true && keys.has(name))
+      steps.push({ do: "set-key", repository: runner, environment: name });
   }
   return steps;
 }
@@ -140,6 +151,7 @@ function isProtected(repository: RepositoryFacts | null): boolean {
 
 /** What a step will do, for a person. */
 export function describeStep(step: Step): string {
+  if (step.do === "point-webhooks") return `have GitHub send the App's events to ${step.url}`;
   const { repository } = step;
   switch (step.do) {
     case "create-repository":

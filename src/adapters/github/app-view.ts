@@ -1,0 +1,93 @@
+import { err, ok } from "#core/wire/result.ts";
+import type { AppView } from "#ports/app-view.ts";
+import { createAsking, done, type Asking } from "./asking.ts";
+import { answer, connectApp, connectToken, timeout, type GitHubApp } from "./client.ts";
+
+/** GitHub under the App's own key. */
+export function connectAppView(app: GitHubApp): AppView {
+  const octokit = connectApp(app);
+  const asking = createAsking(octokit);
+  const { ask } = asking;
+  return {
+    async readApp() {
+      const self = await ask("GET /app", {});
+      if (!self.ok) return self;
+      if (self.value === null)
+        return err({ reason: "github-refused", route: "GET /app", status: 404, message: "there is no such App" });
+      const hook = await ask("GET /app/hook/config", {});
+      if (!hook.ok) return hook;
+      const delivered = await ask("GET /app/hook/deliveries", { per_page: 1 });
+      if (!delivered.ok) return delivered;
+      const { id, slug = "", html_url: page, permissions, events } = self.value;
+      return ok({
+        id,
+        slug,
+        page,
+        permissions: texts(permissions),
+        events,
+        webhookUrl: hook.value.url ?? "",
+        lastDelivery: delivered.value[0]?.status_code ?? null,
+      });
+    },
+
+    async readInstallation(owner) {
+      const found = await findInstallation(asking, owner);
+      if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found;
+      const { id, html_url: page, suspended_at: suspended, permissions, events, repository_selection: selection } = found.value;
+      const facts = {
+        id,
+        page,
+        suspended: suspended != null,
+        permissions: texts(permissions),
+        events,
+        selected: selection === "selected",
+      };
+      // To a suspended one GitHub gives no token.
+      if (facts.suspended) return ok({ ...facts, repositories: [] });
+      const minted = await ask("POST /app/installations/{installation_id}/access_tokens", {
+        installation_id: id,
+        permissions: { metadata: "read" },
+      });
+      if (!minted.ok) return minted;
+      const repositories = await listRepositories(createAsking(connectToken(app, minted.value.token)));
+      return repositories.ok ? ok({ ...facts, repositories: repositories.value }) : repositories;
+    },
+
+    async setWebhookUrl(url) {
+      const route = "PATCH /app/hook/config";
+      // Octokit takes a parameter `url` for the address of the request itself.
+      return done(await answer(route, () => octokit.request(route, { data: { url }, request: timeout() })));
+    },
+  };
+}
+
+const PAGE = 100;
+
+async function findInstallation({ ask }: Asking, owner: string) {
+  for (let page = 1; ; page += 1) {
+    const listed = await ask("GET /app/installations", { per_page: PAGE, page });
+    if (!listed.ok) return listed;
+    const found = listed.value.find(
+      ({ account }) => account !== null && "login" in account && account.login.toLowerCase() === owner.toLowerCase(),
+    );
+    if (found !== undefined || listed.value.length < PAGE) return ok(found);
+  }
+}
+
+/** Names of all that an installation's token sees; the token is revoked after it. */
+async function listRepositories({ ask }: Asking) {
+  const names: string[] = [];
+  for (let page = 1; ; page += 1) {
+    const listed = await ask("GET /installation/repositories", { per_page: PAGE, page });
+    if (!listed.ok) return listed;
+    names.push(...listed.value.repositories.map((repository) => repository.full_name));
+    if (listed.value.repositories.length < PAGE) break;
+  }
+  // One that could not be revoked runs out within the hour.
+  await ask("DELETE /installation/token", {});
+  return ok(names);
+}
+
+function texts(given: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(given).map(([name, level]) => [name, String(level)]));
+}

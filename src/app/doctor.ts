@@ -1,0 +1,172 @@
+import { CONFIG_FILE, type Policy } from "#core/config/policy.ts";
+import { TRIGGER_LABEL } from "#core/request/command.ts";
+import { policyOf } from "#core/setup/checks/policy-of.ts";
+import type {
+  AppFacts,
+  DoctorRunner,
+  DoctorServed,
+  Facts,
+  InstallationFacts,
+  Seen,
+  ServerFacts,
+  StrangersFacts,
+} from "#core/setup/facts.ts";
+import { WORKFLOW_FILE } from "#core/setup/files.ts";
+import { policyRepository } from "#core/setup/steps.ts";
+import { branchName } from "#core/task/markers.ts";
+import { TaskId } from "#core/wire/ids.ts";
+import type { Result } from "#core/wire/result.ts";
+import type { AppView } from "#ports/app-view.ts";
+import type { GitHubFailure } from "#ports/github.ts";
+import type { Operator } from "#ports/operator.ts";
+import { readPolicyRepository, readRunner } from "./set-up-facts.ts";
+
+/** Whom `doctor` asks. A part that isn't there, or doesn't answer, leaves what only it can tell unseen. */
+export type Witnesses = {
+  readonly operator: Operator | undefined;
+  readonly app: AppView | undefined;
+  /** How the app answers at its public address; the error says why nothing did. */
+  readonly askServer: (publicUrl: string) => Promise<Result<ServerFacts, string>>;
+  /** Told what is looked at, as it may take a while. */
+  readonly tell: (what: string) => void;
+};
+
+export type Asked = Pick<Facts, "owner" | "release" | "pages" | "publicUrl"> & {
+  /** `owner/name`, beside those that the App is installed on. */
+  readonly repositories: readonly string[];
+};
+
+/** As the app would call one. */
+const OUR_BRANCH = branchName(1, TaskId("00000000-0000-4000-8000-000000000000"));
+const NO_TOKEN = "no login of yours was found (gh, GH_TOKEN)";
+const NO_APP = "the App's own key isn't here (APP_ID, PRIVATE_KEY)";
+
+/** Looks at everything that `doctor` judges. Reads only. */
+export async function readFacts(asked: Asked, witnesses: Witnesses): Promise<Facts> {
+  const { owner, publicUrl } = asked;
+  const { operator, app, askServer, tell } = witnesses;
+  const ofOperator = <T>(read: (operator: Operator) => Promise<Result<T, GitHubFailure>>): Promise<Seen<T>> =>
+    operator === undefined ? Promise.resolve({ unseen: NO_TOKEN }) : look(read(operator));
+  const ofApp = <T>(read: (view: AppView) => Promise<Result<T, GitHubFailure>>): Promise<Seen<T>> =>
+    app === undefined ? Promise.resolve({ unseen: NO_APP }) : look(read(app));
+
+  tell("the app");
+  const server = publicUrl === undefined ? undefined : await askServer(publicUrl);
+  const appFacts: Seen<AppFacts> = await ofApp((view) => view.readApp());
+  const installation = await ofApp(async (view) => orNull(await view.readInstallation(owner)));
+  const account = await ofOperator((each) => each.readOwner(owner));
+  tell(policyRepository(owner));
+  const policy = await ofOperator((each) => readPolicyRepository(each, policyRepository(owner)));
+  const ruled = policyOf({ policy });
+  const runnerName = ruled?.runner.repository ?? `${owner}/agent-runner`;
+  tell(runnerName);
+  const runner = await ofOperator((each) => readDoctorRunner(each, runnerName));
+  const strangers = await ofOperator((each) => readStrangers(each, owner, ruled));
+  const served = await ofOperator((each) => readServed(each, servedNames(asked, installation, runnerName), tell));
+  return {
+    ...asked,
+    server:
+      server === undefined
+        ? { unseen: "PUBLIC_URL isn't known here" }
+        : server.ok
+          ? { seen: server.value }
+          : { unseen: server.error },
+    app: appFacts,
+    installation,
+    account:
+      "seen" in account && account.seen === undefined ? { unseen: `GitHub knows no ${owner}` } : (account as Facts["account"]),
+    policy,
+    runnerName,
+    runner,
+    strangers,
+    served,
+  };
+}
+
+async function look<T>(read: Promise<Result<T, GitHubFailure>>): Promise<Seen<T>> {
+  const result = await read;
+  if (result.ok) return { seen: result.value };
+  const { error } = result;
+  return { unseen: `GitHub did not show it: ${error.message} (${error.route})` };
+}
+
+function orNull<T>(found: Result<T | undefined, GitHubFailure>): Result<T | null, GitHubFailure> {
+  return found.ok ? { ok: true, value: found.value ?? null } : found;
+}
+
+/** Those that were named, else those that the App is installed on. Where it runs and what it obeys is served to nobody. */
+function servedNames(
+  { owner, repositories }: Asked,
+  installation: Seen<InstallationFacts | null>,
+  runner: string,
+): readonly string[] {
+  const covered = "seen" in installation ? (installation.seen?.repositories ?? []) : [];
+  const apart = new Set([runner.toLowerCase(), policyRepository(owner).toLowerCase()]);
+  return (repositories.length > 0 ? repositories : covered).filter((name) => !apart.has(name.toLowerCase()));
+}
+
+async function readDoctorRunner(operator: Operator, name: string): Promise<Result<DoctorRunner | null, GitHubFailure>> {
+  const runner = await readRunner(operator, name);
+  if (!runner.ok || runner.value === null) return runner.ok ? { ok: true, value: null } : runner;
+  const file = WORKFLOW_FILE.split("/").at(-1) ?? "";
+  const value = {
+    ...runner.value,
+    workflowState: await look(operator.readWorkflowState(name, file).then(orNull)),
+    actions: await look(operator.readActions(name)),
+    secrets: await look(operator.readSecrets(name)),
+    readers: await look(operator.readReaders(name)),
+  };
+  return { ok: true, value };
+}
+
+async function readServed(
+  operator: Operator,
+  names: readonly string[],
+  tell: Witnesses["tell"],
+): Promise<Result<readonly DoctorServed[], GitHubFailure>> {
+  const served: DoctorServed[] = [];
+  for (const name of names) {
+    tell(name);
+    const repository = await operator.readRepository(name);
+    if (!repository.ok) return repository;
+    // One that is gone, or archived, is served no more.
+    if (repository.value === undefined || repository.value.archived) continue;
+    const label = await operator.hasLabel(name, TRIGGER_LABEL);
+    if (!label.ok) return label;
+    const settings = await operator.readFile(name, CONFIG_FILE);
+    if (!settings.ok) return settings;
+    served.push({
+      ...repository.value,
+      hasLabel: label.value,
+      settings: settings.value ?? null,
+      readers: await look(operator.readReaders(name)),
+      rules: await look(operator.readBranchRules(name, OUR_BRANCH)),
+      workflows: await look(operator.readWorkflows(name)),
+    });
+  }
+  return { ok: true, value: served };
+}
+
+/** What the policy names and GitHub doesn't know. */
+async function readStrangers(
+  operator: Operator,
+  owner: string,
+  policy: Policy | undefined,
+): Promise<Result<StrangersFacts, GitHubFailure>> {
+  const roles = [policy?.roles?.operator, policy?.roles?.requester];
+  const named = policy?.pool.flatMap(({ owner: login }) => login ?? []) ?? [];
+  const teams = new Set([...Object.keys(policy?.teams ?? {}), ...roles.flatMap((role) => role?.teams ?? [])]);
+  const people = new Set([...named, ...roles.flatMap((role) => role?.people ?? [])]);
+  const strangers = { teams: [] as string[], people: [] as string[] };
+  for (const team of teams) {
+    const known = await operator.hasTeam(owner, team);
+    if (!known.ok) return known;
+    if (!known.value) strangers.teams.push(team);
+  }
+  for (const login of people) {
+    const known = await operator.hasPerson(login);
+    if (!known.ok) return known;
+    if (!known.value) strangers.people.push(login);
+  }
+  return { ok: true, value: strangers };
+}

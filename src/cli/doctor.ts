@@ -1,0 +1,75 @@
+import { parseArgs } from "node:util";
+import { RepositoryName, Login } from "#core/config/shapes.ts";
+import { ownerOf } from "#core/setup/names.ts";
+import { examine, type Finding } from "#core/setup/doctor.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { NOTICE } from "#core/pool/consent.ts";
+import { policyOf } from "#core/setup/checks/policy-of.ts";
+import { readFacts, type Asked, type Witnesses } from "#app/doctor.ts";
+
+export const DOCTOR_HELP = `agent-pool doctor OWNER [options]    proves a set-up: looks at everything that work and keys depend on, and changes nothing
+
+  --repository OWNER/NAME             looks at this repository instead of all that the App is installed on; repeat it for more
+  --json                              {checks: [{name, ok, why, fix}]}; \`ok\` is null where a thing could not be seen
+
+It looks with your own login of gh (or GH_TOKEN), and with the App's key where it runs in the folder with the app's .env. It ends with 0 where no
+check has failed. What could not be seen is listed as unseen, never as well.
+`;
+
+export type DoctorOptions = { readonly owner: string; readonly repositories: readonly string[]; readonly json: boolean };
+
+/** The words after `doctor` → what is asked for, or one line that says what is wrong. Pure. */
+export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions | "help", string> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: {
+        repository: { type: "string", multiple: true, default: [] },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+      allowPositionals: true,
+    });
+    if (values.help) return ok("help");
+    const [owner, ...more] = positionals;
+    if (owner === undefined || more.length > 0 || !Login.safeParse(owner).success)
+      return err("`doctor` takes one word, the owner whose set-up it looks at; see agent-pool doctor --help");
+    const foreign = values.repository.find(
+      (name) => !RepositoryName.safeParse(name).success || ownerOf(name) !== owner.toLowerCase(),
+    );
+    if (foreign !== undefined) return err(`--repository ${foreign} should be a repository of ${owner}'s, like ${owner}/web`);
+    return ok({ owner, repositories: values.repository, json: values.json });
+  } catch (error) {
+    return err(`${error instanceof Error ? error.message.split("\n")[0] : "wrong options"}; see agent-pool doctor --help`);
+  }
+}
+
+/** Looks, and says what was found. False where a check has failed. */
+export async function runDoctor(
+  asked: Asked & { readonly json: boolean },
+  witnesses: Witnesses,
+  say: (text: string) => void,
+): Promise<boolean> {
+  const facts = await readFacts(asked, witnesses);
+  const findings = examine(facts);
+  const seats = policyOf(facts)?.pool.some(({ kind }) => kind === "seat") === true;
+  if (asked.json) say(`${JSON.stringify({ checks: findings.map(toJson) }, null, 2)}\n`);
+  else say(render(findings, seats));
+  return findings.every(({ ok: well }) => well !== false);
+}
+
+function toJson(finding: Finding): { name: string; ok: boolean | null; why: string; fix: string | null } {
+  return { name: finding.name, ok: finding.ok, why: finding.why, fix: finding.ok === true ? null : finding.fix };
+}
+
+const MARKS = { true: "ok    ", false: "FAILED", null: "unseen" } as const;
+
+function render(findings: readonly Finding[], seats: boolean): string {
+  const lines = findings.flatMap((finding) => [
+    `${MARKS[String(finding.ok) as keyof typeof MARKS]}  ${finding.name}: ${finding.why}`,
+    ...(finding.ok === true ? [] : [`          ${finding.fix}`]),
+  ]);
+  const count = (kind: boolean | null) => String(findings.filter(({ ok: well }) => well === kind).length);
+  const notice = seats ? ["", "Of the seats in the pool:", NOTICE] : [];
+  return [...lines, ...notice, "", `${count(true)} well, ${count(false)} failed, ${count(null)} unseen.`, ""].join("\n");
+}

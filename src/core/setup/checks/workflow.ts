@@ -1,0 +1,134 @@
+import type { DoctorRunner, Facts } from "../facts.ts";
+import { KEY_SECRET, WORKFLOW_FILE } from "../files.ts";
+import { readWorkflow, type WorkflowReading } from "../workflow.ts";
+import { policyOf } from "./policy-of.ts";
+import { broken, initAgain, list, LOG_IN, see, unseen, well, type Check, type Verdict } from "./check.ts";
+
+function ofRunner(facts: Facts, look: (runner: DoctorRunner) => Verdict): Verdict {
+  return see(facts.runner, LOG_IN, (runner) =>
+    runner === null ? unseen("there is no runner repository", "mend runner-there first") : look(runner),
+  );
+}
+
+function ofWorkflow(facts: Facts, look: (workflow: WorkflowReading) => Verdict): Verdict {
+  return ofRunner(facts, ({ workflow }) => {
+    const reading = workflow === null ? undefined : readWorkflow(workflow.text);
+    return reading === undefined
+      ? unseen("there is no workflow that uses the Action", "mend workflow-there first")
+      : look(reading);
+  });
+}
+
+/** Takes this release's file, without what was added to it. */
+function freshWorkflow(facts: Facts): string {
+  return `${initAgain(facts)} --fresh-workflow`;
+}
+
+/** The workflow file of the runner repository: which app a job obeys, where keys go, and what code sees them. */
+export const WORKFLOW_CHECKS: readonly Check[] = [
+  {
+    name: "workflow-there",
+    look: (facts) =>
+      ofRunner(facts, ({ name, workflow }) => {
+        if (workflow === null) return broken(`${name} has no ${WORKFLOW_FILE}`, initAgain(facts));
+        if (readWorkflow(workflow.text) !== undefined) return well(`${WORKFLOW_FILE} uses the Action`);
+        return broken(`${WORKFLOW_FILE} is no workflow that uses the Action`, freshWorkflow(facts));
+      }),
+  },
+  {
+    name: "workflow-enabled",
+    look: (facts) =>
+      ofRunner(facts, ({ name, workflowState }) =>
+        see(workflowState, LOG_IN, (state) => {
+          if (state === "active") return well("GitHub runs the workflow when it is dispatched");
+          if (state === null) return unseen("GitHub lists no such workflow yet", "mend workflow-there first");
+          const path = `repos/${name}/actions/workflows/${WORKFLOW_FILE.split("/").at(-1) ?? ""}`;
+          return broken(`the workflow is ${state.replaceAll("_", " ")}`, `gh api -X PUT ${path}/enable`);
+        }),
+      ),
+  },
+  {
+    name: "workflow-triggers",
+    look: (facts) =>
+      ofWorkflow(facts, ({ triggers }) => {
+        const more = triggers.filter((trigger) => trigger !== "workflow_dispatch");
+        if (triggers.length === 1 && more.length === 0) return well("only a dispatch starts it");
+        return broken(
+          `it is started by ${list(more) || "nothing"} too: a job with a key must be the app's alone`,
+          freshWorkflow(facts),
+        );
+      }),
+  },
+  {
+    name: "workflow-key",
+    look: (facts) =>
+      ofWorkflow(facts, ({ environment, handed }) => {
+        const right = environment === "${{ inputs.credential }}" && handed["key"] === `\${{ secrets.${KEY_SECRET} }}`;
+        return right
+          ? well("a job sees the key of the leased credential's environment")
+          : broken(
+              `the job must run in the environment \${{ inputs.credential }} and hand over \${{ secrets.${KEY_SECRET} }}`,
+              freshWorkflow(facts),
+            );
+      }),
+  },
+  {
+    name: "workflow-permissions",
+    look: (facts) =>
+      ofWorkflow(facts, ({ permissions }) => {
+        const more = Object.entries(permissions).filter(([name, level]) => name !== "id-token" && level !== "none");
+        if (permissions["id-token"] !== "write")
+          return broken("the job can't prove to the app which run it is: it lacks id-token: write", freshWorkflow(facts));
+        if (more.length === 0) return well("the job can prove which run it is, and do nothing else at GitHub");
+        return broken(`the job may also ${list(more.map(([name, level]) => `${level} ${name}`))}`, freshWorkflow(facts));
+      }),
+  },
+  {
+    name: "workflow-pinned",
+    look: (facts) =>
+      ofWorkflow(facts, ({ uses }) => {
+        const loose = uses.filter((each) => !each.startsWith("./") && (!/@[0-9a-f]{40}$/.test(each) || /@0{40}$/.test(each)));
+        if (loose.length === 0) return well("all code beside the key is pinned by commit");
+        return broken(
+          `not pinned by commit: ${list(loose)}; a tag can be moved to code that reads the key`,
+          freshWorkflow(facts),
+        );
+      }),
+  },
+  {
+    name: "workflow-release",
+    look: (facts) =>
+      ofWorkflow(facts, ({ action }) => {
+        const { action: own } = facts.release;
+        if (own === undefined)
+          return unseen("which commit this release is of can't be told here", "run the doctor of a release, by npx agent-pool");
+        const wanted = `${own.repository}/action@${own.commit}`;
+        if (action === wanted) return well("app and Action are of one release");
+        return broken(`the Action is ${action}, and this release's ${wanted}`, initAgain(facts));
+      }),
+  },
+  {
+    name: "workflow-app-url",
+    look: (facts) =>
+      ofWorkflow(facts, ({ handed }) => {
+        if (facts.publicUrl === undefined)
+          return unseen("where the app is isn't known here", "set PUBLIC_URL, as the app has it");
+        if (handed["app-url"] === facts.publicUrl) return well("jobs report to this app");
+        return broken(`jobs report to ${handed["app-url"] ?? "nobody"}, and the app is at ${facts.publicUrl}`, initAgain(facts));
+      }),
+  },
+  {
+    name: "workflow-runs-on",
+    look: (facts) =>
+      ofWorkflow(facts, ({ runsOn }) => {
+        const policy = policyOf(facts);
+        if (policy === undefined) return unseen("there is no valid policy to compare it with", "mend policy-valid first");
+        const priced = policy.runner["runs-on"];
+        if (runsOn === priced) return well(`jobs run on ${runsOn}, whose minutes the policy counts`);
+        return broken(
+          `jobs run on ${runsOn || "machines it doesn't name"}, and the policy counts minutes of ${priced}`,
+          `gh api repos/${facts.runnerName}/contents/${WORKFLOW_FILE} --jq .html_url   # set runs-on there, or runner.runs-on in the policy`,
+        );
+      }),
+  },
+];

@@ -1,0 +1,25 @@
+import { DOCTOR_HELP, readDoctorOptions, runDoctor, type DoctorOptions } from "#cli/doctor.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import type { CommandFailure } from "./init.ts";
+import { askServer, openOperatorTools, type OperatorTools } from "./operator-tools.ts";
+
+/** `agent-pool doctor …`: true where no check has failed. */
+export async function doctor(args: readonly string[]): Promise<Result<boolean, CommandFailure>> {
+  const options = readDoctorOptions(args);
+  if (!options.ok) return err({ message: options.error, code: 2 });
+  if (options.value === "help") {
+    process.stdout.write(DOCTOR_HELP);
+    return ok(true);
+  }
+  const tools = await openOperatorTools();
+  if (!tools.ok) return err({ message: `${tools.error.variable} ${tools.error.problem}`, code: 2 });
+  return ok(await lookAt(options.value, tools.value));
+}
+
+/** Looks, and prints what was found. What it is looking at goes to standard error, where somebody watches. */
+export async function lookAt(options: DoctorOptions, { operator, app, appUrl, pages, release }: OperatorTools): Promise<boolean> {
+  const tell = (what: string): void => void (process.stderr.isTTY && process.stderr.write(`looking at ${what} …\n`));
+  return runDoctor({ ...options, publicUrl: appUrl, pages, release }, { operator, app, askServer, tell }, (text) =>
+    process.stdout.write(text),
+  );
+}
