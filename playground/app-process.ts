@@ -14,7 +14,8 @@ export type AppProcess = AsyncDisposable & {
   readonly url: string;
   /** The environment it starts with; tests change it between starts. */
   readonly variables: Record<string, string>;
-  start(): Promise<void>;
+  /** `tree`: the folder of another release's sources. */
+  start(tree?: string): Promise<void>;
   /** `kill -9`: nothing is finished, nothing is closed. */
   kill(): Promise<void>;
   /** SIGTERM: it finishes what is under way and closes its store. */
@@ -45,8 +46,8 @@ export async function prepareApp(
   return {
     url,
     variables: own,
-    async start() {
-      const started = spawn(process.execPath, [join(ROOT, "src/main.ts")], {
+    async start(tree = ROOT) {
+      const started = spawn(process.execPath, [join(tree, "src/main.ts")], {
         // Not where a developer may have a `.env`.
         cwd,
         env: { PATH: process.env["PATH"] ?? "", ...own },

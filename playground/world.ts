@@ -46,8 +46,10 @@ export type WorldOptions = {
   /** Added to what the job's steps see; a control for tests that look for leaks. */
   readonly jobEnv?: Readonly<Record<string, string>>;
   readonly sandboxed?: boolean;
-  /** The folder that stands for the Action. Default: the one checked in. */
+  /** The folder that stands for the Action. Default: the release's. */
   readonly action?: string;
+  /** The tree of the release that the organisation has set up: its App's manifest, its workflow file, its Action. Default: this one. */
+  readonly release?: string;
 };
 
 /** A credential that has an environment with its key in the runner repository. */
@@ -96,6 +98,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     rmSync(dataDir, { recursive: true, force: true });
   });
   try {
+    const release = options.release ?? ROOT;
     const pool = options.pool ?? [{ name: CREDENTIAL, kind: "api-key" }];
     const keys = new Map(pool.map(({ name, kind }) => [name, options.live?.key ?? makeKey(kind)]));
     const [key = ""] = keys.values();
@@ -120,7 +123,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     );
     const github = stack.use(
       await startGitHub({
-        appManifest: join(ROOT, "app.yml"),
+        appManifest: join(release, "app.yml"),
         dataDir: join(dataDir, "repositories"),
         webhook: { url: `${app.url}/api/github/webhooks`, secret: webhookSecret },
         app: { id: 1_234, slug: "agent-pool" },
@@ -134,7 +137,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       GITHUB_API_URL: github.url,
     });
     const modelUrl = options.live === undefined ? model.url : undefined;
-    const people = await furnish(github, options, { appUrl: app.url, modelUrl, pool, keys });
+    const people = await furnish(github, options, { release, appUrl: app.url, modelUrl, pool, keys });
     const owned = stack.move();
     const jobTemp = join(dataDir, "tmp");
     mkdirSync(jobTemp);
@@ -152,7 +155,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
             host: github.host,
             oidc,
             actions: {
-              "agent-pool/agent-pool/action": options.action ?? join(ROOT, "action"),
+              "agent-pool/agent-pool/action": options.action ?? join(release, "action"),
               "actions/upload-artifact": join(ROOT, "playground/runner/upload-artifact"),
             },
             serverUrl: github.url,
@@ -174,7 +177,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         return runner;
       },
       async setWorkflow({ appUrl }) {
-        await github.push(RUNNER, "main", { [WORKFLOW]: fillIn({ appUrl, modelUrl }) }, "move the app");
+        await github.push(RUNNER, "main", { [WORKFLOW]: fillIn({ release, appUrl, modelUrl }) }, "move the app");
       },
       app,
       ...people,
@@ -200,18 +203,15 @@ function makeKey(kind: string): string {
 
 const WORKFLOW = ".github/workflows/agent-pool.yml";
 
+type At = { readonly release: string; readonly appUrl: string; readonly modelUrl: string | undefined };
+
 /** The template with what an operator sets in it; without `modelUrl`, keys go to the providers themselves. */
-function fillIn({ appUrl, modelUrl }: { readonly appUrl: string; readonly modelUrl: string | undefined }): string {
-  const filled = readFileSync(join(ROOT, WORKFLOW), "utf8").replace("https://agents.example.com", appUrl);
+function fillIn({ release, appUrl, modelUrl }: At): string {
+  const filled = readFileSync(join(release, WORKFLOW), "utf8").replace("https://agents.example.com", appUrl);
   return modelUrl === undefined ? filled : filled.replaceAll(/(?<=-base-url: )\S+/g, modelUrl);
 }
 
-type Furnishing = {
-  readonly appUrl: string;
-  readonly modelUrl: string | undefined;
-  readonly pool: readonly PoolEntry[];
-  readonly keys: ReadonlyMap<string, string>;
-};
+type Furnishing = At & { readonly pool: readonly PoolEntry[]; readonly keys: ReadonlyMap<string, string> };
 
 /** An organisation with people and a product, and what `agent-pool init` would set up in a real one. */
 async function furnish(github: EmulatedGitHub, options: WorldOptions, at: Furnishing) {

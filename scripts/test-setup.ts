@@ -2,12 +2,13 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { onPath, SANDBOX_PROGRAMS } from "../playground/programs.ts";
+import { installedPostgres } from "../test/kit/postgres.ts";
 import { ROOT } from "./import-table.ts";
 
 /**
- * What the tests need beside npm's packages: Node 24, the sandbox's programs, the pinned harness in the tool cache. What
- * is missing is installed where that is allowed (root, or sudo without a password); otherwise this fails and says what to
- * install. Nothing is skipped for want of it.
+ * What the tests need beside npm's packages: Node 24, the sandbox's programs, a Postgres with an operator's tools (npm's has
+ * none), the pinned harness in the tool cache. What is missing is installed where that is allowed (root, or sudo without a
+ * password); otherwise this fails and says what to install. Nothing is skipped for want of it.
  */
 const PROGRAMS = { ...SANDBOX_PROGRAMS, iptables: "iptables", ip: "iproute2", git: "git", bash: "bash" } as const;
 
@@ -17,7 +18,8 @@ function fail(message: string): never {
 }
 
 function missing(): string[] {
-  return Object.entries(PROGRAMS).flatMap(([program, name]) => (onPath(program) ? [] : [name]));
+  const programs = Object.entries(PROGRAMS).flatMap(([program, name]) => (onPath(program) ? [] : [name]));
+  return [...programs, ...(installedPostgres() === undefined ? ["postgresql"] : [])];
 }
 
 const major = Number(process.versions.node.split(".")[0]);

@@ -36,6 +36,13 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
     setPlan(owner, plan) {
       github.plans.set(known(github, owner).id, plan);
     },
+    setRegistration({ permissions, events }) {
+      github.manifest = {
+        ...github.manifest,
+        ...(permissions === undefined ? {} : { default_permissions: permissions }),
+        ...(events === undefined ? {} : { default_events: events }),
+      };
+    },
     installApp: (owner) => Promise.resolve(installApp(github, known(github, owner))),
     setInstallation(owner, change) {
       changeInstallation(github, known(github, owner), change);

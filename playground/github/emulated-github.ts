@@ -200,6 +200,8 @@ export type EmulatedGitHub = AsyncDisposable & {
   createOwner(owner: { login: string; kind: "Organization" | "User" }): Promise<Owner>;
   /** What an owner pays for from now on; `team` until set. */
   setPlan(owner: string, plan: Plan): void;
+  /** What the App is registered with from now on; installations keep what was granted. */
+  setRegistration(change: { readonly permissions?: Readonly<Record<string, string>>; readonly events?: readonly string[] }): void;
   /** Answers the installation's id; sends `installation.created`. Repositories created later are covered too. */
   installApp(owner: string): Promise<number>;
   /** Sends `installation` where it is suspended or no longer is. */

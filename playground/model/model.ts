@@ -50,6 +50,8 @@ export type Model = AsyncDisposable & {
   requests(): readonly ModelRequest[];
   /** Adds a fault from now on. */
   fault(fault: Fault): void;
+  /** From now on no script gets its answer to this turn (counted from 0) or a later one, until the function that is returned is called. */
+  hold(turn: number): () => void;
   /**
    * What the account of a key allows from now on: an API key's limits, or a seat's windows, with a refusal as soon as one of
    * them is used up. Set anew, it counts anew.
@@ -64,6 +66,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
   const requests: ModelRequest[] = [];
   const faults = makeFaults(options.faults ?? []);
   const limits = makeLimits();
+  let held: { readonly from: number; readonly until: Promise<void> } | undefined;
   const keys = options.key === undefined ? undefined : [options.key].flat();
 
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -88,6 +91,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     requests.push(record);
     const id = randomBytes(12).toString("hex");
     if (options.latencyMs !== undefined) await sleep(options.latencyMs);
+    if (held !== undefined && (record.turn ?? -1) >= held.from) await held.until;
     const known = keys === undefined || (key !== undefined && keys.includes(key));
     const account = known ? limits.read(key) : undefined;
     const now = new Date();
@@ -125,6 +129,14 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     url: listening.url,
     requests: () => requests,
     fault: faults.add,
+    hold(turn) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = { from: turn, until: promise };
+      return () => {
+        held = undefined;
+        resolve();
+      };
+    },
     setLimits: limits.set,
     [Symbol.asyncDispose]: listening.close,
   };

