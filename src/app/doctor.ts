@@ -71,6 +71,7 @@ export async function readFacts(asked: Asked, witnesses: Witnesses): Promise<Fac
         : server.ok
           ? { seen: server.value }
           : { unseen: server.error },
+    hasAppKey: app !== undefined,
     app: appFacts,
     installation,
     account:

@@ -33,7 +33,8 @@ export const addToInstallation: Handler = (github, { params, caller }) => {
   const installation = github.installations.get(Number(params["installation_id"]));
   const repository = github.repositories.get(Number(params["repository_id"]));
   if (installation === undefined || repository === undefined || caller.party !== "user") return notFound();
-  if (repository.owner.id !== installation.account.id || roleOf(github, repository, caller.account) !== "admin") return notFound();
+  if (repository.owner.id !== installation.account.id || roleOf(github, repository, caller.account) !== "admin")
+    return notFound();
   const { repositoryIds } = installation;
   if (repositoryIds !== "all" && !repositoryIds.includes(repository.id))
     installation.repositoryIds = [...repositoryIds, repository.id];

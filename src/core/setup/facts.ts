@@ -147,6 +147,8 @@ export type Facts = {
   readonly pages: string;
   readonly publicUrl: string | undefined;
   readonly server: Seen<ServerFacts>;
+  /** Whether the App's key is at hand: where it is, and GitHub shows nothing by it, it is the wrong one. */
+  readonly hasAppKey: boolean;
   readonly app: Seen<AppFacts>;
   /** null: the App is not installed there. */
   readonly installation: Seen<InstallationFacts | null>;

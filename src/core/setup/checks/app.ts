@@ -28,8 +28,14 @@ function installed(facts: Facts, look: (installation: InstallationFacts) => Verd
 export const APP_CHECKS: readonly Check[] = [
   {
     name: "app-known",
-    look: (facts) =>
-      see(facts.app, WHERE_ENV_IS, ({ slug, id }) => well(`GitHub knows the App ${slug} (${String(id)}) by its key`)),
+    look: (facts) => {
+      if (facts.hasAppKey && "unseen" in facts.app)
+        return broken(
+          `GitHub doesn't know the App by its key (${facts.app.unseen})`,
+          `${facts.pages}/settings/apps   # of the App, make a private key; put it and the App's id into .env`,
+        );
+      return see(facts.app, WHERE_ENV_IS, ({ slug, id }) => well(`GitHub knows the App ${slug} (${String(id)}) by its key`));
+    },
   },
   {
     name: "app-permissions",
@@ -91,14 +97,11 @@ export const APP_CHECKS: readonly Check[] = [
     name: "app-reachable",
     look: (facts) => {
       if (facts.publicUrl === undefined) return unseen("where the app is isn't known here", "set PUBLIC_URL, as the app has it");
-      return see(facts.server, `curl -fsS ${facts.publicUrl}/healthz`, ({ health }) =>
-        health === 200
-          ? well(`the app answers at ${facts.publicUrl ?? ""}, from here`)
-          : broken(
-              `something else answers at ${facts.publicUrl ?? ""}: /healthz gives ${String(health)}`,
-              "npx agent-pool start",
-            ),
-      );
+      if ("unseen" in facts.server) return broken(facts.server.unseen, "npx agent-pool start");
+      const { health } = facts.server.seen;
+      return health === 200
+        ? well(`the app answers at ${facts.publicUrl}, from here`)
+        : broken(`something else answers at ${facts.publicUrl}: /healthz gives ${String(health)}`, "npx agent-pool start");
     },
   },
   {

@@ -140,6 +140,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
       ofRunner(facts, ({ name, readers }) =>
         see(readers, LOG_IN, (reads) =>
           see(facts.served, WHERE_SERVED, (served) => {
+            if (served.length === 0) return unseen("no repository to be served is known here", WHERE_SERVED);
             const blind = served.flatMap((repository) => ("unseen" in repository.readers ? [repository.name] : []));
             if (blind.length > 0) return unseen(`who reads ${list(blind)} can't be seen`, LOG_IN);
             const strangers = reads.filter((login) =>

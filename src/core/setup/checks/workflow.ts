@@ -127,7 +127,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
         if (runsOn === priced) return well(`jobs run on ${runsOn}, whose minutes the policy counts`);
         return broken(
           `jobs run on ${runsOn || "machines it doesn't name"}, and the policy counts minutes of ${priced}`,
-          `gh api repos/${facts.runnerName}/contents/${WORKFLOW_FILE} --jq .html_url   # set runs-on there, or runner.runs-on in the policy`,
+          `${facts.pages}/${facts.runnerName}/blob/HEAD/${WORKFLOW_FILE}   # set runs-on there, or runner.runs-on in the policy`,
         );
       }),
   },
