@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server as HttpServer } from "node:http";
 import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Probot, Server } from "probot";
 import { createGitHub } from "#adapters/github/github.ts";
 import { createRuntime } from "#adapters/runtime/runtime.ts";
@@ -9,6 +10,7 @@ import { NewerSchema } from "#adapters/store/migrations.ts";
 import { StoreInUse } from "#adapters/store/guard.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
+import { adoptComments } from "#app/adopt.ts";
 import { intake } from "#app/intake.ts";
 import { startWorker, type Worker } from "#app/worker.ts";
 import { oneLine } from "#core/change/publishable.ts";
@@ -25,6 +27,8 @@ import { reasonOf } from "./reason.ts";
  * left as a kill would leave it: the next start looks for what it did.
  */
 const STOP_MS = 9_000;
+/** How long a start waits for what GitHub shows of a store that was lost. */
+const ADOPTION_MS = 10_000;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const MAX_WEBHOOK_BYTES = 25 * 1024 * 1024;
 
@@ -64,6 +68,14 @@ async function main(config: Config): Promise<void> {
     });
     addHandler?.(webHandler(deps, wake));
   });
+  const stopping = new AbortController();
+  // Before anybody can ask anything; where that is much, the rest beside the work.
+  const adopted = adoptComments(deps, config.allowedOwners, stopping.signal)
+    .then(wake)
+    .catch((error: unknown) => {
+      log.error({ err: error }, "comments of an earlier store could not be looked for");
+    });
+  await Promise.race([adopted, sleep(ADOPTION_MS, undefined, { ref: false })]);
   await expectFree(config).catch((error: unknown) => fail(`can't listen: ${reasonOf(error)}; check PORT and HOST`));
   limitWebhooks(await server.start());
   const local = "directory" in config.store ? await serveLocal(store, log, config.store.directory) : undefined;
@@ -72,6 +84,7 @@ async function main(config: Config): Promise<void> {
   log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl }, "agent-pool is ready");
 
   const stop = async (): Promise<void> => {
+    stopping.abort();
     setTimeout(() => {
       log.warn({}, "agent-pool stopped with work under way; the next start goes on with it");
       process.exit(0);

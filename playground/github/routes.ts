@@ -74,6 +74,8 @@ export const ROUTES = {
   "DELETE /repos/{owner}/{repo}/labels/{name}": { by: "either", needs: { issues: "write" }, role: "write", hides: true },
   "GET /repos/{owner}/{repo}/issues": { by: "either", needs: { issues: "read" } },
   "POST /repos/{owner}/{repo}/issues": { by: "either", needs: { issues: "write" }, creates: true },
+  // Before the next, which would take `comments` for a number.
+  "GET /repos/{owner}/{repo}/issues/comments": { by: "either", needs: { issues: "read" } },
   "GET /repos/{owner}/{repo}/issues/{issue_number}": { by: "either", needs: "issue-or-pull-read" },
   "POST /repos/{owner}/{repo}/issues/{issue_number}/labels": { by: "either", needs: "issue-or-pull-write", role: "triage" },
   "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": { by: "either", needs: "issue-or-pull-read" },

@@ -53,6 +53,8 @@ export type ArtifactFile =
   | { readonly bytes: Uint8Array }
   | { readonly unfit: "expired" | "too-large" | "no-archive" | "not-the-file" };
 
+export type OwnComment = { readonly id: number; readonly issue: number; readonly body: string };
+
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
@@ -79,6 +81,10 @@ export type GitHub = {
   /** Whether GitHub answers and knows the App's key. */
   readApp(): Answer<{ readonly slug: string }>;
 
+  /** Every repository that the App is installed on, but those of suspended installations. */
+  readPlaces(): Answer<readonly Place[]>;
+  /** Our comments on issues of a repository that were written or edited in the last `withinMs`, the newest first. */
+  readOwnComments(place: Place, withinMs: number): Answer<readonly OwnComment[]>;
   /** Our own comment on the issue, the oldest should there be several. */
   findComment(place: Place, issue: number): Answer<number | undefined>;
   createComment(place: Place, issue: number, body: string): Answer<number>;

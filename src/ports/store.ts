@@ -29,7 +29,7 @@ import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Place } from "./github.ts";
+import type { OwnComment, Place } from "./github.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
@@ -236,6 +236,10 @@ export type Store = {
 
   /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
   notice(brief: Brief, notice: Notice, onlyIfNone: boolean): Promise<void>;
+  /** Whether nobody has asked anything yet: a new store, or one that took a lost one's place. */
+  isUnused(): Promise<boolean>;
+  /** A comment of ours that is there already becomes its issue's one comment; it says this from now on, or goes on saying what it does. */
+  adoptComment(place: Place, comment: OwnComment, notice: Notice | null): Promise<void>;
   claimComment(): Promise<ClaimedComment | undefined>;
   /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
   beginComment(comment: ClaimedComment): Promise<boolean>;

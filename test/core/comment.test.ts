@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
 import { isWorthSaying, renderComment, type CommentView, type LeaseView, type TaskView } from "#core/task/comment.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
-import { TASK_STATES } from "#core/task/lifecycle.ts";
+import { isTerminal, TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
@@ -234,6 +234,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     status: 422,
     message: "Validation Failed",
   },
+  "records-lost": { reason: "records-lost" },
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
 };
 
@@ -414,7 +415,7 @@ describe("comment", () => {
   it.each(TASK_STATES)("has a headline for %s, below its marker", (state) => {
     const text = renderComment(view({ state, pullRequest: { number: 1, draft: true } }));
 
-    expect(text).toMatch(new RegExp(String.raw`^${commentMarker(TASK)}\n\n\*\*agent-pool\*\* · [a-z].+\n`));
+    expect(text).toMatch(new RegExp(String.raw`^${commentMarker(TASK, !isTerminal(state))}\n\n\*\*agent-pool\*\* · [a-z].+\n`));
   });
 
   it.each([

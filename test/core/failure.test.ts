@@ -137,6 +137,7 @@ const FAILURES: {
     facts: ["POST /x", "403", "Forbidden"],
     next: /Check the App's permissions/,
   },
+  "records-lost": { failure: { reason: "records-lost" }, facts: ["new store"], next: /Comment `\/agent` to have it done anew/ },
   "tries-used-up": {
     failure: { reason: "tries-used-up", step: "opening", tries: 12, last: "timeout" },
     facts: ["opening", "12", "timeout"],

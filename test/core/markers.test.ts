@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EFFECTS } from "#core/task/effects.ts";
-import { branchName, commentMarker, isOurBranch, parseCommentMarker, parseRunTitle, runTitle } from "#core/task/markers.ts";
+import {
+  branchName,
+  commentMarker,
+  isOurBranch,
+  parseCommentMarker,
+  parseRunTitle,
+  runTitle,
+  showsOpenTask,
+} from "#core/task/markers.ts";
 import { publishable } from "#core/change/publishable.ts";
 import { LeaseId, TaskId } from "#core/wire/ids.ts";
 
@@ -20,6 +28,17 @@ describe("markers", () => {
 
   it("know a comment of ours that shows no task", () => {
     expect(parseCommentMarker(`${commentMarker(null)}\n\n**agent-pool** · not started`)).toBeNull();
+  });
+
+  it("know a task that goes on from one that has ended", () => {
+    for (const isOpen of [true, false]) {
+      const body = `${commentMarker(TaskId(ID), isOpen)}\n\n**agent-pool** · waiting`;
+
+      expect(parseCommentMarker(body)).toBe(ID);
+      expect(showsOpenTask(body)).toBe(isOpen);
+    }
+    expect(showsOpenTask(commentMarker(null, true))).toBe(false);
+    expect(showsOpenTask(`as it said: ${commentMarker(TaskId(ID), true)}`)).toBe(false);
   });
 
   it("find the lease of a run again", () => {

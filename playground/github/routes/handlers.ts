@@ -78,6 +78,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "POST /repos/{owner}/{repo}/issues/{issue_number}/labels": issue.addLabels,
   "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": issue.listComments,
   "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": issue.createComment,
+  "GET /repos/{owner}/{repo}/issues/comments": issue.listAllComments,
   "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.getComment,
   "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.updateComment,
   "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.removeComment,

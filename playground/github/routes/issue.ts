@@ -79,6 +79,22 @@ export const getIssue: RepositoryHandler = (github, request) => {
   return issue === undefined ? notFound() : answer(200, toIssue(github, request.repository, issue));
 };
 
+/** Of all issues and pull requests; by time only where a sort is named, and then the oldest first unless told otherwise. */
+export const listAllComments: RepositoryHandler = (github, request) => {
+  const { sort, direction = "desc", since = "" } = request.query;
+  const all = listed(github, request.repository.comments.values()).filter(
+    ({ updatedAt }) => updatedAt >= (Date.parse(since) || 0),
+  );
+  const time = (comment: (typeof all)[number]): number => (sort === "updated" ? comment.updatedAt : comment.createdAt);
+  const sorted = sort === undefined ? all : all.toSorted((a, b) => (direction === "asc" ? time(a) - time(b) : time(b) - time(a)));
+  const { items, headers } = page(request, `${repositoryUrl(github, request.repository)}/issues/comments`, sorted);
+  return answer(
+    200,
+    items.map((comment) => toComment(github, request.repository, comment)),
+    headers,
+  );
+};
+
 export const listComments: RepositoryHandler = (github, request) => {
   const issue = issueOf(request);
   if (issue === undefined) return notFound();

@@ -12,7 +12,8 @@ import { readCheckRuns } from "./check-runs.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
-import { checksPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
+import { readOwnComments, readPlaces } from "./places.ts";
+import { checksPurpose, commentsPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
 import { readSetUp } from "./set-up.ts";
 import { isActiveMember } from "./teams.ts";
 import { createTokens, type Purpose } from "./tokens.ts";
@@ -145,6 +146,16 @@ export function createGitHub(app: GitHubApp): GitHub {
     },
 
     readApp,
+
+    readPlaces: () =>
+      readPlaces(octokit, (installation, read) => under({ installation, permissions: { metadata: "read" } }, read)),
+
+    async readOwnComments(place, withinMs) {
+      const self = await this.readBot(place);
+      if (!self.ok) return self;
+      const since = new Date(Date.now() - withinMs).toISOString();
+      return under(commentsPurpose(place), (client) => readOwnComments(client, place, { bot: self.value.id, since }));
+    },
 
     async findComment(place, issue) {
       const self = await this.readBot(place);

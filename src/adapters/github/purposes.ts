@@ -10,6 +10,15 @@ export function writePurpose(place: Place): Purpose {
   };
 }
 
+/** What has been said on its issues. */
+export function commentsPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { issues: "read", metadata: "read" },
+  };
+}
+
 /** How a repository's CI has ended: GitHub calls that checks. */
 export function checksPurpose(place: Place): Purpose {
   return {

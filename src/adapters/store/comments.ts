@@ -4,7 +4,7 @@ import { TaskId } from "#core/wire/ids.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { TaskState } from "#core/task/lifecycle.ts";
 import type { Notice } from "#core/task/notice.ts";
-import type { Place } from "#ports/github.ts";
+import type { OwnComment, Place } from "#ports/github.ts";
 import type { ClaimedComment, Written } from "#ports/store.ts";
 import { NOW } from "./migrations.ts";
 import { claimDue, dueAfter, woken } from "./queue.ts";
@@ -34,6 +34,28 @@ export async function notice(db: Kysely<Schema>, brief: Brief, said: Notice, onl
         .doUpdateSet({ ...addressOf(brief), ...answer, due_at: woken("comments") });
       return onlyIfNone ? update.where("comments.task_id", "is", null) : update;
     })
+    .execute();
+}
+
+export async function adoptComment(
+  db: Kysely<Schema>,
+  place: Place,
+  { id, issue }: OwnComment,
+  said: Notice | null,
+): Promise<void> {
+  await db
+    .insertInto("comments")
+    .values({
+      id: randomUUID(),
+      owner_id: place.owner.id,
+      place: JSON.stringify(place),
+      repository_id: place.repository.id,
+      issue_number: issue,
+      comment_id: id,
+      notice: said === null ? null : JSON.stringify(said),
+      ...(said === null ? {} : { due_at: NOW }),
+    })
+    .onConflict((conflict) => conflict.columns(["repository_id", "issue_number"]).doNothing())
     .execute();
 }
 

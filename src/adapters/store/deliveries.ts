@@ -17,6 +17,12 @@ export async function recordDelivery(db: Kysely<Schema>, delivery: Delivery): Pr
   return inserted !== undefined;
 }
 
+/** Whether there has been none. */
+export async function isUnused(db: Kysely<Schema>): Promise<boolean> {
+  const first = await db.selectFrom("deliveries").select("id").limit(1).executeTakeFirst();
+  return first === undefined;
+}
+
 export async function claimDelivery(db: Kysely<Schema>): Promise<Claimed<Delivery> | undefined> {
   const row = await claimDue(db, "deliveries");
   if (row === undefined) return undefined;

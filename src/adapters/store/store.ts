@@ -61,6 +61,8 @@ export function bindStore({ db, close }: Connection): Store {
     giveConsent: (owner, credential, lender, delivery) => consents.giveConsent(db, owner, credential, lender, delivery),
     revokeConsent: (owner, credential, lender) => consents.revokeConsent(db, owner, credential, lender),
     notice: (brief, notice, onlyIfNone) => comments.notice(db, brief, notice, onlyIfNone),
+    isUnused: () => deliveries.isUnused(db),
+    adoptComment: (place, comment, notice) => comments.adoptComment(db, place, comment, notice),
     claimComment: () => comments.claimComment(db),
     beginComment: (comment) => comments.beginComment(db, comment),
     recordComment: (comment, written, said) => comments.recordComment(db, comment, written, said),

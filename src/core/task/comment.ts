@@ -66,7 +66,7 @@ export function isWorthSaying(state: TaskState): boolean {
 /** The issue's one comment. Pure; every foreign text in it has passed `publishable`. */
 export function renderComment({ task, notice }: CommentView): string {
   const sections = [
-    commentMarker(task?.task ?? null),
+    commentMarker(task?.task ?? null, task !== null && !isTerminal(task.state)),
     `**agent-pool** · ${task === null ? (notice === null ? "not started" : headlineOf(notice)) : headline(task)}`,
   ];
   if (notice !== null) sections.push(noticeText(notice));

@@ -4,16 +4,21 @@ import { LeaseId, TaskId } from "../wire/ids.ts";
  * Names by which an effect whose answer was lost is found again. Each is made and read here, so that what was
  * written to GitHub can always be traced back to its task.
  */
-const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36}))? -->/;
+const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36})(:open)?)? -->/;
 const RUN_TITLE = /^agent-pool ([0-9a-f-]{36})$/;
 const BRANCH_NAME = /^agent-pool\/issue-\d+-[0-9a-f]{8}$/;
 
 /**
- * Invisible first line of the app's one comment on an issue, naming the task it shows where there is one. Believed only in
- * comments written by our own bot, never in a person's.
+ * Invisible first line of the app's one comment on an issue, naming the task it shows where there is one, and whether that goes
+ * on. Believed only in comments written by our own bot, never in a person's.
  */
-export function commentMarker(task: TaskId | null): string {
-  return task === null ? "<!-- agent-pool -->" : `<!-- agent-pool:task:${task} -->`;
+export function commentMarker(task: TaskId | null, isOpen = false): string {
+  return task === null ? "<!-- agent-pool -->" : `<!-- agent-pool:task:${task}${isOpen ? ":open" : ""} -->`;
+}
+
+/** Whether a comment of ours shows a task that has not ended: what is left of it where the store is lost. */
+export function showsOpenTask(body: string): boolean {
+  return COMMENT_MARKER.exec(body)?.[2] !== undefined;
 }
 
 /** The task a comment of ours shows: null when it shows none, undefined when the comment is not one of ours. */

@@ -18,7 +18,7 @@ export type Notice = Failure | Answer;
 
 /** As the comment's headline has it, where there is no task. */
 export function headlineOf(notice: Notice): string {
-  if (!("answer" in notice)) return "not started";
+  if (!("answer" in notice)) return notice.reason === "records-lost" ? "lost" : "not started";
   switch (notice.answer) {
     case "seat-lent":
       return "a seat is lent";

@@ -46,6 +46,7 @@ export type Failure =
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
   | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "too-large" }
   | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
+  | { readonly reason: "records-lost" }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
   | { readonly reason: "tries-used-up"; readonly step: string; readonly tries: number; readonly last: string };
 
@@ -109,6 +110,8 @@ export function describe(failure: Failure): string {
         : "This is expected to use more than any credential's window or budget holds in all. Split the issue, or add a larger credential, then label the issue again.";
     case "workflow-refused":
       return `GitHub refused to start \`${failure.workflow}\` in \`${failure.runner}\`: ${failure.message}. Check that the file is on the default branch, declares \`workflow_dispatch\` with the inputs \`attempt\` and \`credential\`, and that Actions are enabled there.`;
+    case "records-lost":
+      return "The app has lost its records of this: it runs on a new store, and can't go on with what was under way or waited. A pull request that is open stays open. Comment `/agent` to have it done anew.";
     case "github-refused":
       return `GitHub refused \`${failure.route}\` with ${String(failure.status)}: ${failure.message}. Check the App's permissions and installation, then label the issue again.`;
     case "tries-used-up":
