@@ -73,7 +73,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "policy-branch-protected",
-    proves: "no writer alone decides what is spent, and for whom",
+    proves: "a rule protects the branch that says what is spent; what the rule asks isn't judged",
     look: (facts) =>
       ofRepository(facts, ({ name, defaultBranch, protected: isProtected }) =>
         isProtected

@@ -68,7 +68,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "runner-branch-protected",
-    proves: "no writer alone changes the workflow that is handed the keys",
+    proves: "a rule protects the branch whose workflow is handed the keys; what the rule asks isn't judged",
     look: (facts) =>
       ofRunner(facts, ({ name, defaultBranch, protected: isProtected }) =>
         isProtected

@@ -90,7 +90,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-pinned",
-    proves: "all code that runs beside the key is named by its commit",
+    proves: "every action that the workflow uses is named by its commit",
     look: (facts) =>
       ofWorkflow(facts, ({ uses }) => {
         const loose = uses.filter((each) => !each.startsWith("./") && (!/@[0-9a-f]{40}$/.test(each) || /@0{40}$/.test(each)));
