@@ -114,7 +114,9 @@ export const SERVED_CHECKS: readonly Check[] = [
           });
           const [first] = open;
           if (first === undefined)
-            return well("by what the workflow files say, none runs model-written code beside secrets before a person has looked at it");
+            return well(
+              "by what the workflow files say, none runs model-written code beside secrets before a person has looked at it",
+            );
           const { name, defaultBranch, settings } = first.repository;
           return broken(
             `in ${name}, ${list(first.risky.map(({ path }) => path))} would run model-written code beside secrets`,
