@@ -61,7 +61,7 @@ function drawBlocks(page: Page, tokens: readonly Token[], place: Place): void {
       if (summary !== undefined) page.write([{ text: `▸ ${plain(summary)}`, style: "" }], place);
       if (summary !== undefined) page.y += 8;
       folded = token.raw.includes("<details>") || (folded && !token.raw.includes("</details>"));
-    } else if (!folded) drawBlock(page, token as Tokens.Generic, place);
+    } else if (!folded) drawBlock(page, token, place);
   }
 }
 
