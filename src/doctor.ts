@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { DOCTOR_HELP, readDoctorOptions, runDoctor, type DoctorOptions } from "#cli/doctor.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { CommandFailure } from "./init.ts";
@@ -16,10 +17,17 @@ export async function doctor(args: readonly string[]): Promise<Result<boolean, C
   return ok(await lookAt(options.value, tools.value));
 }
 
+/** As `PROBE_ID` has it. */
+function newProbeId(): string {
+  return `probe-${randomBytes(16).toString("hex")}`;
+}
+
 /** Looks, and prints what was found. What it is looking at goes to standard error, where somebody watches. */
 export async function lookAt(options: DoctorOptions, { operator, app, appUrl, pages, release }: OperatorTools): Promise<boolean> {
   const tell = (what: string): void => void (process.stderr.isTTY && process.stderr.write(`looking at ${what} …\n`));
-  return runDoctor({ ...options, publicUrl: appUrl, pages, release }, { operator, app, askServer, tell }, (text) =>
-    process.stdout.write(text),
+  return runDoctor(
+    { ...options, publicUrl: appUrl, pages, release, probeId: options.probe ? newProbeId() : undefined },
+    { operator, app, askServer, tell },
+    (text) => process.stdout.write(text),
   );
 }

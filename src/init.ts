@@ -49,7 +49,7 @@ export async function init(args: readonly string[]): Promise<Result<void, Comman
   if (!done.ok) return err({ message: done.error, code: 1 });
   if (dryRun) return ok(undefined);
   const { action, repositories } = done.value;
-  const asked = { owner, repositories, json: false };
+  const asked = { owner, repositories, probe: false, json: false };
   await lookAt(asked, { ...opened.value, appUrl: done.value.appUrl, release: { ...release, action } });
   return ok(undefined);
 }

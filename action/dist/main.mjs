@@ -5359,7 +5359,7 @@ var require_util2 = __commonJS({
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants3();
     var { getGlobalOrigin } = require_global();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url();
-    var { performance: performance24 } = __require("node:perf_hooks");
+    var { performance: performance25 } = __require("node:perf_hooks");
     var { ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = require_util();
     var assert2 = __require("node:assert");
     var { isUint8Array } = __require("node:util/types");
@@ -5514,7 +5514,7 @@ var require_util2 = __commonJS({
       };
     }
     function coarsenedSharedCurrentTime(crossOriginIsolatedCapability) {
-      return coarsenTime(performance24.now(), crossOriginIsolatedCapability);
+      return coarsenTime(performance25.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
       return {
@@ -26958,7 +26958,7 @@ ${captureLines}` : capture.stack;
 });
 
 // action/src/main.ts
-import { performance as performance23 } from "node:perf_hooks";
+import { performance as performance24 } from "node:perf_hooks";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -41246,6 +41246,11 @@ function makeWayOut(env) {
   return httpProxy || httpsProxy ? new import_undici2.EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy: of("no_proxy") }) : new import_undici2.Agent();
 }
 
+// src/core/wire/probe.ts
+var PROBE_ID = /^probe-[0-9a-f]{32}$/;
+var ProbeRequest = external_exports.strictObject({ contract: Contract });
+var ProbeReply = external_exports.object({ contract: Contract });
+
 // action/src/job/app-client.ts
 var import_undici3 = __toESM(require_undici(), 1);
 import { performance as performance5 } from "node:perf_hooks";
@@ -41774,6 +41779,7 @@ function connectApp({ appUrl, attempt }, dispatcher) {
     random: () => Math.random()
   });
 }
+var PROBE_REQUEST = { contract: CONTRACT_VERSION };
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
@@ -41789,6 +41795,7 @@ function makeAppClient(deps) {
         await this.outcome(runToken, toBlocked(blocked("internal", message), { usage: NO_USAGE, observation: null, ms: 0 }));
       return err({ reason: "refused", status: 200, message });
     },
+    probe: (token) => send(deps, { path: "probe", token, body: PROBE_REQUEST, answer: ProbeReply, patienceMs: CLAIM_PATIENCE_MS }),
     heartbeat: (token, body, signal) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0, signal }),
     outcome: (token, body, signal) => send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal })
   };
@@ -45987,6 +45994,88 @@ async function doAttempt(run2, watch) {
   return chosen;
 }
 
+// action/src/job/identify.ts
+async function identify({ appUrl }) {
+  try {
+    return ok(await getIDToken(appUrl));
+  } catch (cause) {
+    return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
+  }
+}
+
+// action/src/job/probe.ts
+import { randomBytes as randomBytes8 } from "node:crypto";
+import { performance as performance23 } from "node:perf_hooks";
+var LIMIT_MS = 30 * SECOND_MS;
+var MODEL = "probe";
+var REFUSED = "403";
+async function runProbe(run2) {
+  const { inputs, ready, dispatcher, log } = run2;
+  if (!ready.ok) return err(`${ready.error.reason}: ${ready.error.detail}`);
+  if (inputs.key === "")
+    return err(
+      "keyMissing: the environment of this job has no secret AGENT_POOL_KEY, or jobs of this branch may not see it. Set it in the runner repository's settings."
+    );
+  const token = await identify(inputs);
+  if (!token.ok) return token;
+  const known = await connectApp(inputs, dispatcher).probe(token.value);
+  if (!known.ok) return err(`The app doesn't take this job for its own: ${known.error.message}`);
+  log("the app knows this job");
+  const refused = await askWithNothingToSpend(run2, ready.value);
+  if (refused !== REFUSED)
+    return err(`A call from the sandbox got ${refused}, where the gateway should have refused it: see this job's log.`);
+  log("the gateway refuses what there is no budget for");
+  return ok(void 0);
+}
+async function askWithNothingToSpend({ inputs, dispatcher }, ready) {
+  var _stack = [];
+  try {
+    const dummy = `sk-ant-api03-dummy-${randomBytes8(24).toString("base64url")}`;
+    const upstream = inputs.upstreams.anthropic;
+    const idToken = () => Promise.reject(new Error("a key needs none"));
+    const gateway = __using(_stack, await startGateway({
+      credential: makeCredential({ auth: "api-key", provider: "anthropic", key: inputs.key, identity: null, upstream, dispatcher, idToken, onKey: () => {
+      } }),
+      dummy,
+      auth: "api-key",
+      wire: WIRES["anthropic-messages"],
+      model: MODEL,
+      maxTokens: 1,
+      repeatsRefusals: false,
+      budgetMicroUsd: 0,
+      price: { input: 1, output: 1, cacheRead: 1, cacheWrite: 1, cacheWrite1h: 1 },
+      deadline: performance23.now() + LIMIT_MS,
+      stopping: new AbortController().signal,
+      dispatcher
+    }), true);
+    gateway.setOpen(true);
+    const ended = await ready.sandboxFor([]).run({
+      line: NODE_PROGRAM,
+      input: `const address = ${JSON.stringify(gateway.address)};
+const dummy = ${JSON.stringify(dummy)};
+const model = ${JSON.stringify(MODEL)};
+${CALL}`,
+      env: { NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" },
+      reach: { to: "gateway", address: gateway.address },
+      until: performance23.now() + LIMIT_MS
+    });
+    return ended.stdout.toString("utf8").trim().slice(0, 100) || `nothing (exit ${String(ended.exitCode)})`;
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise2 = __callDispose(_stack, _error, _hasError);
+    _promise2 && await _promise2;
+  }
+}
+var CALL = `
+const answer = await fetch("http://" + address + "/v1/messages", {
+  method: "POST",
+  headers: { "x-api-key": dummy, "anthropic-version": "2023-06-01", "content-type": "application/json" },
+  body: JSON.stringify({ model, max_tokens: 1, messages: [{ role: "user", content: "nothing" }] }),
+}).then((it) => String(it.status), (error) => String(error.cause ?? error));
+console.log(answer);
+`;
+
 // action/src/main.ts
 var NO_ATTEMPT = "no attempt";
 async function main() {
@@ -45999,6 +46088,12 @@ async function main() {
     const workspace = __using(_stack, await makeWorkspace(inputs.value.surroundings.temp), true);
     const ready = await prepare(inputs.value, workspace, log);
     const _sandbox = __using(_stack, ready.ok ? ready.value : void 0, true);
+    if (PROBE_ID.test(inputs.value.attempt)) {
+      const proven = await runProbe({ inputs: inputs.value, workspace, ready, dispatcher, log });
+      if (!proven.ok) await fail("probe", proven.error);
+      else await writeSummary(renderNote("probe", "The app knows this job, its sandbox is tight, and its gateway holds the key."));
+      return dispatcher.close();
+    }
     const claimed = await claim2(inputs.value, dispatcher);
     if (!claimed.ok) return fail(NO_ATTEMPT, claimed.error);
     const { route } = claimed.value.claim;
@@ -46015,14 +46110,10 @@ async function main() {
 }
 async function claim2(inputs, dispatcher) {
   const client = connectApp(inputs, dispatcher);
-  let token;
-  try {
-    token = await getIDToken(inputs.appUrl);
-  } catch (cause) {
-    return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
-  }
-  const answer2 = await client.claim(token);
-  const claimedAt = performance23.now();
+  const token = await identify(inputs);
+  if (!token.ok) return token;
+  const answer2 = await client.claim(token.value);
+  const claimedAt = performance24.now();
   if (!answer2.ok) return err(`The app did not give this job its attempt: ${answer2.error.message}`);
   setSecret(answer2.value.runToken);
   setSecret(answer2.value.checkout.token);

@@ -40497,6 +40497,10 @@ function toTokens3(steps) {
 // action/src/harness/table.ts
 var HARNESS = { "claude-code": claudeCode, codex, opencode };
 
+// src/core/wire/probe.ts
+var ProbeRequest = external_exports.strictObject({ contract: Contract });
+var ProbeReply = external_exports.object({ contract: Contract });
+
 // action/src/job/app-client.ts
 var CLAIM_PATIENCE_MS = 3 * MINUTE_MS;
 var OUTCOME_PATIENCE_MS = 10 * MINUTE_MS;
@@ -40517,6 +40521,7 @@ function connectApp({ appUrl, attempt }, dispatcher) {
     random: () => Math.random()
   });
 }
+var PROBE_REQUEST = { contract: CONTRACT_VERSION };
 var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 function makeAppClient(deps) {
   return {
@@ -40532,6 +40537,7 @@ function makeAppClient(deps) {
         await this.outcome(runToken, toBlocked(blocked("internal", message), { usage: NO_USAGE, observation: null, ms: 0 }));
       return err({ reason: "refused", status: 200, message });
     },
+    probe: (token) => send(deps, { path: "probe", token, body: PROBE_REQUEST, answer: ProbeReply, patienceMs: CLAIM_PATIENCE_MS }),
     heartbeat: (token, body, signal) => send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0, signal }),
     outcome: (token, body, signal) => send(deps, { path: "outcome", token, body, answer: OutcomeReply, patienceMs: OUTCOME_PATIENCE_MS, signal })
   };

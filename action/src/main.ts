@@ -7,10 +7,13 @@ import { type Inputs, readInputs } from "#action/runner/inputs.ts";
 import { makeLog } from "#action/runner/log.ts";
 import { makeWayOut } from "#action/runner/way-out.ts";
 import type { Claim } from "#core/wire/contract.ts";
+import { PROBE_ID } from "#core/wire/probe.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { type AppClient, connectApp } from "./job/app-client.ts";
 import { runClaimed } from "./job/claimed.ts";
+import { identify } from "./job/identify.ts";
 import { prepare } from "./job/prepare.ts";
+import { runProbe } from "./job/probe.ts";
 import { renderNote, writeSummary } from "./job/summary.ts";
 
 /** Without a claim there is nothing to report: the job's own page says why. */
@@ -26,6 +29,12 @@ async function main(): Promise<void> {
   const ready = await prepare(inputs.value, workspace, log);
   await using _sandbox = ready.ok ? ready.value : undefined;
 
+  if (PROBE_ID.test(inputs.value.attempt)) {
+    const proven = await runProbe({ inputs: inputs.value, workspace, ready, dispatcher, log });
+    if (!proven.ok) await fail("probe", proven.error);
+    else await writeSummary(renderNote("probe", "The app knows this job, its sandbox is tight, and its gateway holds the key."));
+    return dispatcher.close();
+  }
   const claimed = await claim(inputs.value, dispatcher);
   if (!claimed.ok) return fail(NO_ATTEMPT, claimed.error);
   const { route } = claimed.value.claim;
@@ -39,13 +48,9 @@ type Claimed = { readonly client: AppClient; readonly claim: Claim; readonly cla
 
 async function claim(inputs: Inputs, dispatcher: Dispatcher): Promise<Result<Claimed, string>> {
   const client = connectApp(inputs, dispatcher);
-  let token: string;
-  try {
-    token = await core.getIDToken(inputs.appUrl);
-  } catch (cause) {
-    return err(`GitHub gave no OIDC token (${messageOf(cause)}). The job needs \`permissions: id-token: write\`.`);
-  }
-  const answer = await client.claim(token);
+  const token = await identify(inputs);
+  if (!token.ok) return token;
+  const answer = await client.claim(token.value);
   const claimedAt = performance.now();
   if (!answer.ok) return err(`The app did not give this job its attempt: ${answer.error.message}`);
   core.setSecret(answer.value.runToken);

@@ -13,6 +13,11 @@ import type { Deps } from "./deps.ts";
 /** An answer to the job, by HTTP status. What is wrong is told apart in our log only: the caller may be anyone. */
 export type Refused = { readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 503 } & Refusal;
 
+export const IDENTITY_UNKNOWN: Refused = {
+  status: 401,
+  error: "the OIDC token is not valid here",
+  fix: "check that `app-url` is the App's PUBLIC_URL",
+};
 const NOT_YOURS: Refused = {
   status: 403,
   error: "this token is not the dispatched run's",
@@ -28,7 +33,8 @@ const TOO_OLD: Refused = {
   error: "this Action doesn't know the harness of the attempt",
   fix: "raise the commit in the workflow's `uses:` to the Action of the app's version",
 };
-const LATER: Refused = { status: 503, error: "GitHub can't be reached just now", fix: "try again in a few seconds" };
+/** GitHub is the one who doesn't answer. */
+export const LATER: Refused = { status: 503, error: "GitHub can't be reached just now", fix: "try again in a few seconds" };
 
 /**
  * The run shows who it is and gets its work. Every claim of its OIDC token is compared with what we dispatched;
@@ -43,11 +49,7 @@ export async function claim(
   const { store, github, runtime } = deps;
   const verified = await runtime.verifyIdentity(oidcToken);
   if (!verified.ok) {
-    return err(
-      verified.error === "unavailable"
-        ? LATER
-        : { status: 401, error: "the OIDC token is not valid here", fix: "check that `app-url` is the App's PUBLIC_URL" },
-    );
+    return err(verified.error === "unavailable" ? LATER : IDENTITY_UNKNOWN);
   }
   const identity = verified.value;
   const lease = await store.readLease(leaseId);

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { CONFIG_FILE, type Policy } from "#core/config/policy.ts";
 import { TRIGGER_LABEL } from "#core/request/command.ts";
 import { policyOf } from "#core/setup/checks/policy-of.ts";
@@ -7,6 +8,7 @@ import type {
   DoctorServed,
   Facts,
   InstallationFacts,
+  ProbeFacts,
   Seen,
   ServerFacts,
   StrangersFacts,
@@ -15,6 +17,7 @@ import { WORKFLOW_FILE } from "#core/setup/files.ts";
 import { policyRepository } from "#core/setup/steps.ts";
 import { branchName } from "#core/task/markers.ts";
 import { TaskId } from "#core/wire/ids.ts";
+import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
 import type { GitHubFailure } from "#ports/github.ts";
@@ -34,10 +37,16 @@ export type Witnesses = {
 export type Asked = Pick<Facts, "owner" | "release" | "pages" | "publicUrl"> & {
   /** `owner/name`, beside those that the App is installed on. */
   readonly repositories: readonly string[];
+  /** What stands in a probe's dispatch; undefined: none is sent. */
+  readonly probeId: string | undefined;
 };
 
 /** As the app would call one. */
 const OUR_BRANCH = branchName(1, TaskId("00000000-0000-4000-8000-000000000000"));
+/** A hosted runner starts within a minute; one that isn't there lets a job wait for a day. */
+const PROBE_MS = 10 * MINUTE_MS;
+const PROBE_POLL_MS = 2 * SECOND_MS;
+
 const NO_TOKEN = "no login of yours was found (gh, GH_TOKEN)";
 const NO_APP = "the App's own key isn't here (APP_ID, PRIVATE_KEY)";
 
@@ -63,6 +72,7 @@ export async function readFacts(asked: Asked, witnesses: Witnesses): Promise<Fac
   const runner = await ofOperator((each) => readDoctorRunner(each, runnerName));
   const strangers = await ofOperator((each) => readStrangers(each, owner, ruled));
   const served = await ofOperator((each) => readServed(each, servedNames(asked, installation, runnerName), tell));
+  const probe = await readProbe(asked, witnesses, { installation, policy: ruled, runner });
   return {
     ...asked,
     server:
@@ -81,6 +91,7 @@ export async function readFacts(asked: Asked, witnesses: Witnesses): Promise<Fac
     runner,
     strangers,
     served,
+    probe,
   };
 }
 
@@ -146,6 +157,40 @@ async function readServed(
     });
   }
   return { ok: true, value: served };
+}
+
+type ForProbe = {
+  readonly installation: Seen<InstallationFacts | null>;
+  readonly policy: Policy | undefined;
+  readonly runner: Seen<DoctorRunner | null>;
+};
+
+/** Has a job run that does no work, and waits for its end. */
+async function readProbe(
+  { probeId }: Asked,
+  { app, tell }: Witnesses,
+  { installation, policy, runner }: ForProbe,
+): Promise<Seen<ProbeFacts>> {
+  if (probeId === undefined) return { unseen: "no probe was sent" };
+  const credential = policy?.pool.find(({ kind }) => kind !== "workload-identity")?.name;
+  const found = "seen" in runner ? runner.seen : null;
+  const on = "seen" in installation ? installation.seen : null;
+  if (app === undefined) return { unseen: NO_APP };
+  if (policy === undefined || credential === undefined || found === null || on === null)
+    return { unseen: "a probe needs the App installed, a runner repository, and a policy with a credential that has a key" };
+  tell(`a probe on ${policy.runner["runs-on"]}, which takes a minute or two`);
+  const place = { repository: found.name, branch: found.defaultBranch, workflow: policy.runner.workflow };
+  const started = await app.startProbe(on.id, { id: probeId, credential, ...place });
+  if (!started.ok) return { unseen: `GitHub did not start the probe: ${started.error.message}` };
+  if (started.value === undefined) return { unseen: "GitHub didn't say which run the probe is" };
+  const { page, readConclusion } = started.value;
+  const until = performance.now() + PROBE_MS;
+  while (performance.now() < until) {
+    await setTimeout(PROBE_POLL_MS);
+    const conclusion = await readConclusion();
+    if (conclusion.ok && conclusion.value !== undefined) return { seen: { conclusion: conclusion.value, page } };
+  }
+  return { seen: { conclusion: "no end within ten minutes", page } };
 }
 
 /** What the policy names and GitHub doesn't know. */

@@ -10,13 +10,20 @@ import { readFacts, type Asked, type Witnesses } from "#app/doctor.ts";
 export const DOCTOR_HELP = `agent-pool doctor OWNER [options]    proves a set-up: looks at everything that work and keys depend on, and changes nothing
 
   --repository OWNER/NAME             looks at this repository instead of all that the App is installed on; repeat it for more
+  --probe                             has a job run that does no work and spends nothing but a runner's minute: whether the app knows it, and its
+                                      sandbox and gateway hold, on the real runner
   --json                              {checks: [{name, ok, why, fix}]}; \`ok\` is null where a thing could not be seen
 
 It looks with your own login of gh (or GH_TOKEN), and with the App's key where it runs in the folder with the app's .env. It ends with 0 where no
 check has failed. What could not be seen is listed as unseen, never as well.
 `;
 
-export type DoctorOptions = { readonly owner: string; readonly repositories: readonly string[]; readonly json: boolean };
+export type DoctorOptions = {
+  readonly owner: string;
+  readonly repositories: readonly string[];
+  readonly probe: boolean;
+  readonly json: boolean;
+};
 
 /** The words after `doctor` → what is asked for, or one line that says what is wrong. Pure. */
 export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions | "help", string> {
@@ -25,6 +32,7 @@ export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions
       args: [...args],
       options: {
         repository: { type: "string", multiple: true, default: [] },
+        probe: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -38,7 +46,7 @@ export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions
       (name) => !RepositoryName.safeParse(name).success || ownerOf(name) !== owner.toLowerCase(),
     );
     if (foreign !== undefined) return err(`--repository ${foreign} should be a repository of ${owner}'s, like ${owner}/web`);
-    return ok({ owner, repositories: values.repository, json: values.json });
+    return ok({ owner, repositories: values.repository, probe: values.probe, json: values.json });
   } catch (error) {
     return err(`${error instanceof Error ? error.message.split("\n")[0] : "wrong options"}; see agent-pool doctor --help`);
   }

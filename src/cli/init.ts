@@ -2,7 +2,7 @@ import { ok, err, type Result } from "#core/wire/result.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
-import type { Answers, ActionPin } from "#core/setup/answers.ts";
+import type { ActionPin, Answers, NewCredential } from "#core/setup/answers.ts";
 import type { InitFacts } from "#core/setup/facts.ts";
 import { note, type Journal } from "#core/setup/journal.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
@@ -76,33 +76,32 @@ async function completeAnswers(options: InitOptions, tools: InitTools): Promise<
   const file = await tools.operator.readFile(policyRepository(owner), CONFIG_FILE);
   if (!file.ok) return err(explainInitProblem(file.error));
   const stands = file.value === undefined ? undefined : parseConfig(CONFIG_FILE, file.value.text, Policy);
-  const { baseUrls, freshWorkflow, merge } = options;
+  const policy = stands?.ok === true ? ofPolicy(stands.value, options, tools.terminal) : await ofOperator(options, ask);
   const repositories = options.repositories.length > 0 ? options.repositories : ((await ask?.askRepositories(owner)) ?? []);
-  const rest = { owner, appUrl, action, baseUrls, freshWorkflow, repositories, merge };
-  if (stands?.ok === true) {
-    const { pool, runner } = stands.value;
-    const others = options.pool.filter(({ name }) => !pool.some((each) => each.name === name));
-    if (others.length > 0)
-      tools.terminal.say(
-        `The policy is there, and doesn't have ${others.map(({ name }) => name).join(", ")}: add what is new to it, then run this again.`,
-      );
-    return ok({
-      ...rest,
-      runner: runner.repository,
-      pool: pool.map(({ name, provider, kind, owner: of }) => ({
-        name,
-        provider,
-        kind,
-        ...(of === undefined ? {} : { owner: of }),
-      })),
-      budget: USUAL.budget,
-    });
-  }
+  const { baseUrls, freshWorkflow, merge } = options;
+  return ok({ owner, appUrl, action, ...policy, baseUrls, freshWorkflow, repositories, merge });
+}
+
+type PolicyAnswers = Pick<Answers, "runner" | "pool" | "budget">;
+
+/** What the policy says already is its owners', whatever the options say. */
+function ofPolicy({ pool, runner }: Policy, options: InitOptions, terminal: Terminal): PolicyAnswers {
+  const others = options.pool.filter(({ name }) => !pool.some((each) => each.name === name)).map(({ name }) => name);
+  if (others.length > 0)
+    terminal.say(`The policy is there, and doesn't have ${others.join(", ")}: add what is new to it, then run this again.`);
+  return { pool: pool.map(toCredential), runner: runner.repository, budget: USUAL.budget };
+}
+
+function toCredential({ name, provider, kind, owner }: Policy["pool"][number]): NewCredential {
+  return { name, provider, kind, ...(owner === undefined ? {} : { owner }) };
+}
+
+async function ofOperator({ owner, ...said }: InitOptions, ask: Terminal | undefined): Promise<PolicyAnswers> {
   const usualRunner = `${owner}/agent-runner`;
-  const runner = options.runner ?? (await ask?.askRunner(usualRunner)) ?? usualRunner;
-  const pool = options.pool.length > 0 ? options.pool : ((await ask?.askPool()) ?? USUAL.pool);
-  const budget = options.budget ?? (await ask?.askBudget(USUAL.budget)) ?? USUAL.budget;
-  return ok({ ...rest, runner, pool, budget });
+  const runner = said.runner ?? (await ask?.askRunner(usualRunner)) ?? usualRunner;
+  const pool = said.pool.length > 0 ? said.pool : ((await ask?.askPool()) ?? USUAL.pool);
+  const budget = said.budget ?? (await ask?.askBudget(USUAL.budget)) ?? USUAL.budget;
+  return { runner, pool, budget };
 }
 
 const USUAL = { pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }], budget: "$200/month" } as const;

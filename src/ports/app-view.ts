@@ -2,11 +2,27 @@ import type { AppFacts, InstallationFacts } from "#core/setup/facts.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "./github.ts";
 
+/** `id`: what stands in the dispatch's input. */
+export type Probe = {
+  readonly id: string;
+  readonly credential: string;
+  readonly repository: string;
+  readonly branch: string;
+  readonly workflow: string;
+};
+export type ProbeRun = {
+  readonly page: string;
+  /** How it ended, as GitHub says it; undefined while it hasn't. */
+  readonly readConclusion: () => Promise<Result<string | undefined, GitHubFailure>>;
+};
+
 /** GitHub as the App itself sees it, by its private key. */
 export type AppView = {
   readApp(): Promise<Result<AppFacts, GitHubFailure>>;
   /** undefined: it is not installed there. */
   readInstallation(owner: string): Promise<Result<InstallationFacts | undefined, GitHubFailure>>;
+  /** Starts a probe's run as the app starts an attempt's. undefined: GitHub didn't say which run it is. */
+  startProbe(installation: number, probe: Probe): Promise<Result<ProbeRun | undefined, GitHubFailure>>;
   /** Where GitHub sends its events. */
   setWebhookUrl(url: string): Promise<Result<void, GitHubFailure>>;
 };

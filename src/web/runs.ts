@@ -4,15 +4,17 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
 import { ClaimRequest, Heartbeat, MAX_OUTCOME_BYTES, Outcome, type Refusal } from "#core/wire/contract.ts";
 import { LeaseId } from "#core/wire/ids.ts";
+import { PROBE_ID, ProbeRequest } from "#core/wire/probe.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { claim, type Refused } from "#app/claim.ts";
+import { probe } from "#app/probe.ts";
 import { authenticate, heartbeat, report } from "#app/outcome.ts";
 import type { Deps } from "#app/deps.ts";
 import type { LeaseRow } from "#ports/store.ts";
 
 const SMALL_BODY = 16 * 1024;
 
-/** The runner's three routes: the only ones a job reaches, each with its own token. `woken` after what moves a task on. */
+/** The runner's routes: the only ones a job reaches, each with its own token. `woken` after what moves a task on. */
 export function runRoutes(deps: Deps, woken: () => void): Hono {
   const routes = new Hono();
   const limit = (maxSize: number) =>
@@ -28,6 +30,13 @@ export function runRoutes(deps: Deps, woken: () => void): Hono {
     const body = await readBody(c, ClaimRequest);
     if (!body.ok) return refuse(c, body.error);
     return reply(c, await claim(deps, caller.value.lease, caller.value.token, body.value), woken);
+  });
+  routes.post("/runs/:probe/probe", limit(SMALL_BODY), async (c) => {
+    const token = readToken(c);
+    if (!token.ok) return refuse(c, token.error);
+    if (!PROBE_ID.test(c.req.param("probe"))) return refuse(c, NO_SUCH);
+    const body = await readBody(c, ProbeRequest);
+    return body.ok ? reply(c, await probe(deps, token.value)) : refuse(c, body.error);
   });
   routes.post("/runs/:attempt/heartbeat", limit(SMALL_BODY), (c) =>
     ofRun(c, Heartbeat, (lease, body) => heartbeat(deps, lease, body)),
@@ -54,13 +63,20 @@ export function runRoutes(deps: Deps, woken: () => void): Hono {
   return routes;
 }
 
+const NO_SUCH: Refused = { status: 404, error: "no such attempt", fix: "use the attempt of the dispatch's inputs" };
+
 function readCaller(c: Context): Result<{ lease: LeaseId; token: string }, Refused> {
-  const token = /^Bearer ([\w.~+/=-]{1,8192})$/.exec(c.req.header("authorization") ?? "")?.[1];
-  if (token === undefined) return err({ status: 401, error: "no bearer token", fix: "send Authorization: Bearer <token>" });
+  const token = readToken(c);
+  if (!token.ok) return token;
   const lease = z.uuid().safeParse(c.req.param("attempt"));
-  return lease.success
-    ? ok({ lease: LeaseId(lease.data), token })
-    : err({ status: 404, error: "no such attempt", fix: "use the attempt of the dispatch's inputs" });
+  return lease.success ? ok({ lease: LeaseId(lease.data), token: token.value }) : err(NO_SUCH);
+}
+
+function readToken(c: Context): Result<string, Refused> {
+  const token = /^Bearer ([\w.~+/=-]{1,8192})$/.exec(c.req.header("authorization") ?? "")?.[1];
+  return token === undefined
+    ? err({ status: 401, error: "no bearer token", fix: "send Authorization: Bearer <token>" })
+    : ok(token);
 }
 
 async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<Result<T, Refused>> {

@@ -79,6 +79,7 @@ async function doctor(): Promise<readonly Finding[]> {
     {
       owner: "acme",
       repositories: [],
+      probeId: undefined,
       publicUrl: env["PUBLIC_URL"],
       pages: "https://github.example",
       release: {
@@ -344,13 +345,13 @@ async function policy(broken: (text: string) => string, after: "back" | "kept" =
 }
 
 describe("agent-pool doctor", () => {
-  const BASELINE = ["dispatch-locked"];
+  const BASELINE = ["dispatch-locked", "probe"];
 
   it("finds nothing wrong with what init has set up, and says what nobody can see", async () => {
     const findings = await doctor();
 
     expect(failing(findings)).toEqual([]);
-    expect(unseen(findings)).toEqual(BASELINE);
+    expect(unseen(findings).toSorted()).toEqual(BASELINE);
     expect(findings.length).toBeGreaterThanOrEqual(25);
     expect(new Set(findings.map(({ name }) => name)).size).toBe(findings.length);
   });
@@ -371,12 +372,12 @@ describe("agent-pool doctor", () => {
       expect(unseen(found).toSorted()).toEqual([...BASELINE, ...hides].toSorted());
       if (onPage !== undefined) expect(fix).toMatch(/^https:\/\/github\.example\/\S|^npx agent-pool start/);
       expect(failing(after)).toEqual([]);
-      expect(unseen(after)).toEqual(BASELINE);
+      expect(unseen(after).toSorted()).toEqual(BASELINE);
     },
   );
 
   it("has a break for every check that can fail", () => {
-    const never = ["owner-seen", "dispatch-locked"];
+    const never = ["owner-seen", "dispatch-locked", "probe"];
     expect(BREAKS.map(({ check }) => check).toSorted()).toEqual(CHECKS.map(({ name }) => name).filter((name) => !never.includes(name)).toSorted()); // prettier-ignore
   });
 
@@ -402,9 +403,10 @@ describe("agent-pool doctor", () => {
     expect(told.out).toContain(
       "FAILED  trigger-label: no label agent in acme/web\n          gh api -X POST repos/acme/web/labels",
     );
-    expect(told.out).toMatch(/\d+ well, 1 failed, 1 unseen\.\n$/);
+    expect(told.out).toMatch(/\d+ well, 1 failed, 2 unseen\.\n$/);
     const { checks } = JSON.parse((await run("doctor acme --json")).out) as { checks: { name: string; ok: boolean | null }[] };
     expect(checks.filter(({ ok }) => ok !== true).map(({ name, ok }) => [name, ok])).toEqual([
+      ["probe", null],
       ["dispatch-locked", null],
       ["trigger-label", false],
     ]);

@@ -179,3 +179,39 @@ describe("agent-pool init", () => {
     expect(journal).not.toContain(KEY);
   });
 });
+
+describe("agent-pool init in a terminal", () => {
+  it("asks what it isn't told, shows the steps, and does them once it is told to", async () => {
+    await using place = await makeOrganisation();
+    const { github, type } = place;
+
+    const typed = await type("init acme", [
+      [/Which private repository/, "\r"],
+      [/credential of which provider/, "\r"],
+      [/Of which kind/, "\r"],
+      [/Its name/, "\r"],
+      [/Another credential/, "n\r"],
+      [/How much may be spent/, "\r"],
+      [/Which repositories/, "web\r"],
+      [/Do 11 steps/, "y\r"],
+      [/The key of platform-api/, `${KEY}\r`],
+    ]);
+
+    expect(typed.code, typed.out).toBe(0);
+    expect(typed.out).not.toContain(KEY);
+    expect(JSON.stringify(await github.snapshot("acme"))).toContain(KEY);
+  });
+
+  it("does nothing where it is told not to", async () => {
+    await using place = await makeOrganisation();
+    const before = await place.github.snapshot("acme");
+
+    const typed = await place.type(
+      "init acme --credential a:anthropic --runner acme/jobs --budget $5/day --repository acme/web",
+      [[/Do 11 steps/, "n\r"]],
+    );
+
+    expect(typed.code).toBe(1);
+    expect(await place.github.snapshot("acme")).toEqual(before);
+  });
+});

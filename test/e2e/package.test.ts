@@ -1,9 +1,11 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT, TOOL_CACHE } from "#playground/world.ts";
+import { KEY, makeOrganisation } from "../kit/operator.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-pool-package-"));
 const home = join(folder, "home");
@@ -57,6 +59,8 @@ describe("the package, installed into an empty folder", () => {
       status: 1,
       stderr: expect.stringContaining("there is no store in ./.agent-pool") as string,
     });
+    expect(npx(["init", "--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("--undo") as string });
+    expect(npx(["init", "acme"])).toMatchObject({ status: 2, stderr: expect.stringContaining("gh auth login") as string });
     expect(npx(["demo", "--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("--comment") as string });
   }, 60_000);
 
@@ -67,6 +71,37 @@ describe("the package, installed into an empty folder", () => {
       /there is no GitHub App yet\. Make one in a browser, by this link:\n {2}http:\/\/localhost:\d+\/probot\?key=/,
     );
   }, 60_000);
+
+  it("sets an organisation up with the Action of its own commit, and proves it", async () => {
+    await using place = await makeOrganisation();
+    await place.github.installApp("acme");
+    const env = {
+      GH_TOKEN: place.github.personToken("ada"),
+      GITHUB_API_URL: place.github.url,
+      PUBLIC_URL: "http://127.0.0.1:9",
+      APP_ID: String(place.github.app.id),
+      PRIVATE_KEY: place.github.app.privateKeyPem,
+    };
+    const run = async (args: readonly string[], input = "") => {
+      const running = promisify(execFile)("npx", ["--no-install", "agent-pool", ...args], {
+        cwd: folder,
+        env: { ...userEnv(), ...env },
+      });
+      running.child.stdin?.end(input);
+      return running.catch((error: unknown) => error as { stdout: string; stderr: string });
+    };
+
+    const { stdout, stderr } = await run(["init", "acme", "--yes", "--repository", "acme/web"], KEY);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("done: write .github/workflows/agent-pool.yml in acme/agent-runner");
+    const { checks } = JSON.parse((await run(["doctor", "acme", "--json"])).stdout) as {
+      checks: { name: string; ok: boolean | null; why: string }[];
+    };
+    // Where the app is said to be nobody answers.
+    const failed = checks.filter(({ ok }) => ok === false).map(({ name }) => name);
+    expect(failed.toSorted()).toEqual(["app-reachable", "webhook-answered"]);
+    expect(checks).toContainEqual({ name: "workflow-release", ok: true, why: "app and Action are of one release", fix: null });
+  }, 120_000);
 
   it("names programs that are there", () => {
     const dist = join(folder, "node_modules/agent-pool/dist");

@@ -30,6 +30,36 @@ export async function runCommand(
   return { code, out, err };
 }
 
+/** The same in a terminal, by someone who types each answer once they have read the question. */
+export async function typeCommand(
+  folder: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  answers: readonly (readonly [RegExp, string])[],
+): Promise<{ readonly code: number | null; readonly out: string }> {
+  const line = [process.execPath, join(ROOT, "bin/agent-pool.js"), ...args].map((word) => `'${word}'`).join(" ");
+  // util-linux's script gives it a terminal of its own.
+  const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], TERM: "xterm", ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  const left = [...answers];
+  let out = "";
+  let read = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    out += chunk.toString("utf8");
+    const [next] = left;
+    if (next === undefined || !next[0].test(out.slice(read))) return;
+    left.shift();
+    read = out.length;
+    child.stdin.write(next[1]);
+  });
+  const [code] = await exited;
+  return { code, out };
+}
+
 export const KEY = "sk-ant-api03-0123456789abcdef";
 
 /** An organisation on GitHub with a repository and an owner, ada; nothing of agent-pool's. */
@@ -58,6 +88,7 @@ export async function makeOrganisation() {
     useToken: (value: string) => void (token = value),
     run: (args: string, input?: string) =>
       runCommand(folder, args.split(" "), { env: env(), ...(input === undefined ? {} : { input }) }),
+    type: (args: string, answers: readonly (readonly [RegExp, string])[]) => typeCommand(folder, args.split(" "), env(), answers),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

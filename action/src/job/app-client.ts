@@ -17,13 +17,16 @@ import {
   MAX_OUTCOME_BYTES,
 } from "#core/wire/contract.ts";
 import { record } from "#core/wire/json.ts";
+import { ProbeReply } from "#core/wire/probe.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 
-/** The app as the job knows it: three calls, each idempotent on the app's side, so that a lost answer is asked for again. */
+/** The app as the job knows it: a few calls, each idempotent on the app's side, so that a lost answer is asked for again. */
 export type AppClient = {
   claim(oidcToken: string): Promise<Result<Claim, AppFailure>>;
+  /** Of a job that is a probe: whether the app would know it. */
+  probe(oidcToken: string): Promise<Result<unknown, AppFailure>>;
   heartbeat(runToken: string, beat: Heartbeat, signal: AbortSignal): Promise<Result<HeartbeatReply, AppFailure>>;
   outcome(runToken: string, outcome: Outcome, signal?: AbortSignal): Promise<Result<OutcomeReply, AppFailure>>;
 };
@@ -81,6 +84,7 @@ export function connectApp({ appUrl, attempt }: Pick<AppClientDeps, "appUrl" | "
   });
 }
 
+const PROBE_REQUEST = { contract: CONTRACT_VERSION };
 const CLAIM_REQUEST: ClaimRequest = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
 
 export function makeAppClient(deps: AppClientDeps): AppClient {
@@ -98,6 +102,8 @@ export function makeAppClient(deps: AppClientDeps): AppClient {
         await this.outcome(runToken, toBlocked(blocked("internal", message), { usage: NO_USAGE, observation: null, ms: 0 }));
       return err({ reason: "refused", status: 200, message });
     },
+    probe: (token) =>
+      send(deps, { path: "probe", token, body: PROBE_REQUEST, answer: ProbeReply, patienceMs: CLAIM_PATIENCE_MS }),
     heartbeat: (token, body, signal) =>
       send(deps, { path: "heartbeat", token, body, answer: HeartbeatReply, patienceMs: 0, signal }),
     outcome: (token, body, signal) =>

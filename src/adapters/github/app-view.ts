@@ -1,6 +1,7 @@
+import { record } from "#core/wire/json.ts";
 import { err, ok } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
-import { createAsking, done, type Asking } from "./asking.ts";
+import { at, createAsking, done, type Asking } from "./asking.ts";
 import { answer, connectApp, connectToken, timeout, type GitHubApp } from "./client.ts";
 
 /** GitHub under the App's own key. */
@@ -51,6 +52,33 @@ export function connectAppView(app: GitHubApp): AppView {
       if (!minted.ok) return minted;
       const repositories = await listRepositories(createAsking(connectToken(app, minted.value.token)));
       return repositories.ok ? ok({ ...facts, repositories: repositories.value }) : repositories;
+    },
+
+    async startProbe(installation, { id, credential, repository, branch, workflow }) {
+      const minted = await ask("POST /app/installations/{installation_id}/access_tokens", {
+        installation_id: installation,
+        repositories: [at(repository).repo],
+        permissions: { actions: "write", metadata: "read" },
+      });
+      if (!minted.ok) return minted;
+      const runner = createAsking(connectToken(app, minted.value.token));
+      const started = await runner.ask("POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", {
+        ...at(repository),
+        workflow_id: workflow,
+        ref: branch,
+        inputs: { attempt: id, credential },
+        return_run_details: true,
+      });
+      if (!started.ok) return started;
+      const { workflow_run_id: run, html_url: page } = record(started.value) ?? {};
+      if (typeof run !== "number" || typeof page !== "string") return ok(undefined);
+      return ok({
+        page,
+        async readConclusion() {
+          const read = await runner.ask("GET /repos/{owner}/{repo}/actions/runs/{run_id}", { ...at(repository), run_id: run });
+          return read.ok ? ok(read.value.conclusion ?? undefined) : read;
+        },
+      });
     },
 
     async setWebhookUrl(url) {

@@ -135,6 +135,9 @@ export type DoctorServed = RepositoryFacts & {
 /** Teams and people that the policy names, and GitHub doesn't know. */
 export type StrangersFacts = { readonly teams: readonly string[]; readonly people: readonly string[] };
 
+/** How a job that does no work ended on the real runner. */
+export type ProbeFacts = { readonly conclusion: string; readonly page: string };
+
 /** All that `doctor` looks at. */
 export type Facts = {
   readonly owner: string;
@@ -159,4 +162,5 @@ export type Facts = {
   readonly runner: Seen<DoctorRunner | null>;
   readonly strangers: Seen<StrangersFacts>;
   readonly served: Seen<readonly DoctorServed[]>;
+  readonly probe: Seen<ProbeFacts>;
 };

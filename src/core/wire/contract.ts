@@ -25,7 +25,7 @@ import { storable } from "./text.ts";
  */
 export const CONTRACT_VERSION = 2;
 /** What the version before lacks has a default here. */
-const Contract = z.literal([CONTRACT_VERSION - 1, CONTRACT_VERSION]);
+export const Contract = z.literal([CONTRACT_VERSION - 1, CONTRACT_VERSION]);
 
 /** The largest outcome the app reads, in bytes of JSON. The Action refuses to build a larger one. */
 export const MAX_OUTCOME_BYTES = 8 * 1024 * 1024;

@@ -203,6 +203,18 @@ export const RUNNER_CHECKS: readonly Check[] = [
       ),
   },
   {
+    name: "probe",
+    look: (facts) =>
+      see(facts.probe, `npx agent-pool doctor ${facts.owner} --probe`, ({ conclusion, page }) =>
+        conclusion === "success"
+          ? well("on the real runner, the app knew the job, the sandbox was tight, and the gateway held the key")
+          : broken(
+              `the probe's job ended with ${conclusion}`,
+              `gh run view ${page.split("/").at(-1) ?? ""} --repo ${facts.runnerName} --log-failed   # or ${page}`,
+            ),
+      ),
+  },
+  {
     name: "dispatch-locked",
     proves: "nobody but the App starts the workflow; GitHub's API doesn't tell, so it is always unseen",
     look: (facts) =>
