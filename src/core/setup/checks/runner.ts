@@ -204,6 +204,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "probe",
+    proves: "on the real runner, app, sandbox and gateway do their part; by `--probe` alone, else unseen",
     look: (facts) =>
       see(facts.probe, `npx agent-pool doctor ${facts.owner} --probe`, ({ conclusion, page }) =>
         conclusion === "success"
