@@ -10,17 +10,19 @@ import { MAX_TURNS } from "../src/core/plan/route.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
 import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
+import { CHECKS } from "../src/core/setup/doctor.ts";
 import { MAX_OUTCOME_BYTES, PROVIDERS } from "../src/core/wire/contract.ts";
 import { HARNESS_INFO } from "../src/core/wire/harnesses.ts";
 import { MINUTE_MS } from "../src/core/wire/units.ts";
 import { TOOLS } from "../action/src/tools.ts";
 import { BASELINE_LIMIT_MS, VERIFY_LIMIT_MS } from "../action/src/checks/verify.ts";
 import { SETUP_LIMIT_MS } from "../action/src/checks/set-up.ts";
+import { drawComment } from "./comment-picture.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**
- * Writes the parts of the documents that are made from the code, between `<!-- name:start -->` and `<!-- name:end -->`, and the
- * schemas for editors.
+ * Writes the parts of the documents that are made from the code, between `<!-- name:start -->` and `<!-- name:end -->`, the
+ * schemas for editors, and the pictures of comments.
  * `node scripts/docs.ts` writes them, `--check` fails where one isn't current.
  */
 const GENERATED = [
@@ -32,7 +34,22 @@ const GENERATED = [
   { file: "docs/configuration.md", name: "protected", render: renderProtected },
   { file: "docs/configuration.md", name: "limits", render: renderLimits },
   { file: "docs/harnesses.md", name: "harnesses", render: renderHarnesses },
+  { file: "docs/doctor.md", name: "checks", render: renderChecks },
 ] as const;
+
+/** Comments as the tests hold them to be (test/core/golden), drawn for docs/commands. */
+const PICTURES = [
+  "comment-dispatching",
+  "comment-dispatching-by-default",
+  "comment-refused-actor-may-not-start",
+  "comment-refused-command-unknown",
+  "comment-refused-route-not-served",
+  "comment-refused-seat-not-yours",
+  "comment-seat-lent",
+  "comment-seat-taken-back",
+  "comment-solved",
+  "comment-unsolved-checks-failed",
+];
 
 /** By which an editor checks and completes the two files (JSON Schema 2020-12). */
 const SCHEMAS = [
@@ -80,6 +97,11 @@ function renderProtected(): string {
     ([why, patterns]) => `| ${patterns.map((each) => `\`${each}\``).join(" ")} | ${why} |`,
   );
   return ["| always protected | because |", "| --- | --- |", ...rows].join("\n");
+}
+
+function renderChecks(): string {
+  const rows = CHECKS.map(({ name, proves }) => `| \`${name}\` | ${proves} |`);
+  return ["| check | what it proves |", "| --- | --- |", ...rows].join("\n");
 }
 
 function renderLimits(): string {
@@ -214,15 +236,17 @@ const PATTERNS: Record<string, string> = {
 };
 
 let stale = false;
-for (const { file, schema, title } of SCHEMAS) {
+function put(file: string, text: string): void {
   const path = join(ROOT, file);
-  const made = `${JSON.stringify({ title, ...toJsonSchema(schema) }, null, 2)}\n`;
-  if (existsSync(path) && readFileSync(path, "utf8") === made) continue;
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
   if (process.argv.includes("--check")) {
     console.error(`${file} is not what the code says; run \`npm run docs\``);
     stale = true;
-  } else writeFileSync(path, made);
+  } else writeFileSync(path, text);
 }
+for (const { file, schema, title } of SCHEMAS) put(file, `${JSON.stringify({ title, ...toJsonSchema(schema) }, null, 2)}\n`);
+for (const name of PICTURES)
+  put(`docs/commands/${name}.svg`, drawComment(readFileSync(join(ROOT, `test/core/golden/${name}.md`), "utf8")));
 for (const { file, name, render } of GENERATED) {
   const path = join(ROOT, file);
   const text = readFileSync(path, "utf8");

@@ -6,6 +6,7 @@ import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import { WHY_NOT } from "#core/pool/words.ts";
+import { CHECKS } from "#core/setup/doctor.ts";
 import { Settings } from "#core/config/settings.ts";
 import { readEnv } from "../src/env.ts";
 import { ROOT } from "../scripts/import-table.ts";
@@ -16,6 +17,15 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 ];
+/** What headings are linked by, as GitHub makes it. */
+const headings = (text: string) =>
+  [...withoutCode(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+const withoutCode = (text: string) => text.replaceAll(/^```[\s\S]*?^```/gm, "");
 const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
 
 describe("the documents", () => {
@@ -83,13 +93,34 @@ describe("the documents", () => {
     expect(shown).toEqual(["README.md"]);
   });
 
-  it("link to files that are there", () => {
+  it("link to files and headings that are there", () => {
     const links = DOCUMENTS.flatMap((name) =>
-      [...read(name).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => join(name, "..", match[1] ?? "")),
+      [...withoutCode(read(name)).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].map(([, file = "", anchor]) => ({
+        from: name,
+        to: file === "" ? name : join(name, "..", file),
+        anchor,
+      })),
     );
 
-    expect(links.length).toBeGreaterThan(5);
-    for (const link of links) expect(() => readFileSync(join(ROOT, link)), link).not.toThrow();
+    const anchored = links.filter(({ anchor }) => anchor !== undefined);
+    expect([links.length > 5, anchored.length > 5]).toEqual([true, true]);
+    for (const { from, to } of links) expect(() => readFileSync(join(ROOT, to)), `${from}: ${to}`).not.toThrow();
+    const lost = anchored.filter(({ to, anchor }) => !headings(read(to)).includes(anchor ?? ""));
+    expect(lost).toEqual([]);
+  });
+
+  it("name in docs/security.md checks and attacks that there are, each defence among them", () => {
+    const names = (table: string) => [...table.matchAll(/`([a-z0-9-]+)`/g)].map((match) => match[1] ?? "");
+    const text = read("docs/security.md");
+    const locks = names(/\| lock \|[\s\S]*?\n\n/.exec(text)?.[0] ?? "");
+    const attacks = names(/\| who \| tries \|[\s\S]*?\n\n/.exec(text)?.[0] ?? "");
+    const defences = Object.keys(parse(read("attack/defences.yml")) as object);
+    const corpus = readdirSync(join(ROOT, "attack/corpus")).map((name) => name.replace(/\.yml$/, ""));
+
+    expect(locks.length).toBeGreaterThan(10);
+    expect(locks.filter((name) => !CHECKS.some((check) => check.name === name))).toEqual([]);
+    expect(attacks.filter((name) => !defences.includes(name) && !corpus.includes(name))).toEqual([]);
+    expect(defences.filter((name) => !attacks.includes(name))).toEqual([]);
   });
 
   it("have a README of at most 250 lines", () => {

@@ -28,6 +28,7 @@ function installed(facts: Facts, look: (installation: InstallationFacts) => Verd
 export const APP_CHECKS: readonly Check[] = [
   {
     name: "app-known",
+    proves: "the key at hand is the App's",
     look: (facts) => {
       if (facts.hasAppKey && "unseen" in facts.app)
         return broken(
@@ -39,6 +40,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "app-permissions",
+    proves: "the App asks for every permission of this release",
     look: (facts) =>
       see(facts.app, WHERE_ENV_IS, (app) => {
         const missing = lacking(app.permissions, facts.release.permissions);
@@ -48,6 +50,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "app-permissions-least",
+    proves: "the App asks for no permission beyond them",
     look: (facts) =>
       see(facts.app, WHERE_ENV_IS, (app) => {
         const more = lacking(facts.release.permissions, app.permissions);
@@ -60,6 +63,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "app-events",
+    proves: "the App hears of every event that starts or ends work",
     look: (facts) =>
       see(facts.app, WHERE_ENV_IS, (app) => {
         const missing = facts.release.events.filter((event) => !app.events.includes(event));
@@ -69,6 +73,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "webhook-url",
+    proves: "GitHub sends events to where the app listens",
     look: (facts) =>
       see(facts.app, WHERE_ENV_IS, ({ webhookUrl }) => {
         if (facts.publicUrl === undefined)
@@ -80,6 +85,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "webhook-answered",
+    proves: "the app took the last event that GitHub sent",
     look: (facts) =>
       see(facts.app, WHERE_ENV_IS, (app) => {
         const { lastDelivery } = app;
@@ -95,6 +101,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "app-reachable",
+    proves: "the app answers at its public address, from here",
     look: (facts) => {
       if (facts.publicUrl === undefined) return unseen("where the app is isn't known here", "set PUBLIC_URL, as the app has it");
       if ("unseen" in facts.server) return broken(facts.server.unseen, "npx agent-pool start");
@@ -106,6 +113,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "app-ready",
+    proves: "the app reaches its store and GitHub",
     look: (facts) =>
       see(facts.server, "npx agent-pool start", ({ ready, says }) =>
         ready === 200
@@ -115,6 +123,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "app-installed",
+    proves: "the App is installed on the owner",
     look: (facts) =>
       see(facts.installation, WHERE_ENV_IS, (found) => {
         if (found !== null) return well(`the App is installed on ${facts.owner}`);
@@ -124,6 +133,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "installation-active",
+    proves: "the installation isn't suspended",
     look: (facts) =>
       installed(facts, ({ suspended, page }) =>
         suspended ? broken("the installation is suspended: GitHub gives it no token", page) : well("the installation is active"),
@@ -131,6 +141,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "installation-permissions",
+    proves: "an owner has accepted all that the App asks for",
     look: (facts) =>
       installed(facts, ({ permissions, events, page }) => {
         const missing = [
@@ -143,6 +154,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "installation-repositories",
+    proves: "the App sees the runner repository and the policy's",
     look: (facts) =>
       installed(facts, ({ id, repositories }) => {
         const covered = new Set(repositories.map((name) => name.toLowerCase()));
@@ -165,6 +177,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "owner-seen",
+    proves: "what only an owner sees was looked at",
     look: (facts) =>
       see(facts.account, LOG_IN, ({ administered, kind }) =>
         administered
@@ -177,6 +190,7 @@ export const APP_CHECKS: readonly Check[] = [
   },
   {
     name: "plan",
+    proves: "the plan has what locks a key in a private repository",
     look: (facts) =>
       see(facts.account, LOG_IN, ({ plan, kind }) => {
         if (plan === null) return unseen("GitHub shows the plan to owners alone", "have an owner run doctor");

@@ -6,7 +6,12 @@ export type Verdict =
   | { readonly ok: false | null; readonly why: string; readonly fix: string };
 
 /** One thing that has to hold so that work starts, keys are safe, and what is done arrives. */
-export type Check = { readonly name: string; readonly look: (facts: Facts) => Verdict };
+export type Check = {
+  readonly name: string;
+  /** What is known of a set-up where it is well, for docs/doctor.md. */
+  readonly proves: string;
+  readonly look: (facts: Facts) => Verdict;
+};
 
 export function well(why: string): Verdict {
   return { ok: true, why };

@@ -44,6 +44,7 @@ function outputPrice(policy: Policy, tier: Tier): { readonly model: string; read
 export const POLICY_CHECKS: readonly Check[] = [
   {
     name: "policy-there",
+    proves: "the policy is on the default branch of `.github`",
     look: (facts) =>
       see(facts.policy, LOG_IN, (policy) => {
         if (policy?.policy != null) return well(`${policyRepository(facts.owner)} has ${CONFIG_FILE}`);
@@ -57,6 +58,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "policy-valid",
+    proves: "the policy can be read, each model has a price, and the runner is the owner's",
     look: (facts) =>
       ofRepository(facts, ({ policy }) => {
         if (policy === null) return unseen("there is no policy", "mend policy-there first");
@@ -71,6 +73,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "policy-branch-protected",
+    proves: "a rule protects the branch that says what is spent; what the rule asks isn't judged",
     look: (facts) =>
       ofRepository(facts, ({ name, defaultBranch, protected: isProtected }) =>
         isProtected
@@ -83,6 +86,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "tiers-served",
+    proves: "some credential can work for each tier",
     look: (facts) =>
       ofPolicy(facts, (policy) => {
         const idle = TIERS.filter((tier) => !policy.tiers[tier].some((choice) => isServed(policy, choice)));
@@ -95,6 +99,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "tiers-in-order",
+    proves: "no tier costs less than the one below it",
     look: (facts) =>
       ofPolicy(facts, (policy) => {
         const priced = TIERS.flatMap((tier) => {
@@ -112,6 +117,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "teams-known",
+    proves: "each team that the policy names exists",
     look: (facts) =>
       ofPolicy(facts, () =>
         see(facts.strangers, LOG_IN, ({ teams }) =>
@@ -126,6 +132,7 @@ export const POLICY_CHECKS: readonly Check[] = [
   },
   {
     name: "people-known",
+    proves: "each login that the policy names exists",
     look: (facts) =>
       ofPolicy(facts, () =>
         see(facts.strangers, LOG_IN, ({ people }) =>

@@ -35,6 +35,7 @@ function ofEnvironments(
 export const RUNNER_CHECKS: readonly Check[] = [
   {
     name: "runner-there",
+    proves: "the runner repository exists",
     look: (facts) =>
       see(facts.runner, LOG_IN, (runner) =>
         runner === null
@@ -44,6 +45,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "runner-private",
+    proves: "strangers can't read its runs",
     look: (facts) =>
       ofRunner(facts, ({ name, private: isPrivate }) =>
         isPrivate
@@ -56,6 +58,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "runner-unarchived",
+    proves: "jobs can run there",
     look: (facts) =>
       ofRunner(facts, ({ name, archived }) =>
         archived
@@ -65,6 +68,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "runner-branch-protected",
+    proves: "a rule protects the branch whose workflow is handed the keys; what the rule asks isn't judged",
     look: (facts) =>
       ofRunner(facts, ({ name, defaultBranch, protected: isProtected }) =>
         isProtected
@@ -74,6 +78,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "environments-there",
+    proves: "each credential of the policy has its environment",
     look: (facts) =>
       ofEnvironments(facts, (pairs) => {
         const missing = pairs.filter(({ environment }) => environment === undefined).map(({ name }) => name);
@@ -83,6 +88,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "environments-locked",
+    proves: "only jobs of the protected branch see a key",
     look: (facts) =>
       ofEnvironments(facts, (pairs, runner) => {
         const open = pairs.filter(({ environment }) => environment !== undefined && !isLocked(environment, runner));
@@ -95,6 +101,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "environments-do-not-wait",
+    proves: "no job waits for a person or a timer",
     look: (facts) =>
       ofEnvironments(facts, (pairs, { name: repository }) => {
         const waiting = pairs.filter(({ environment }) => environment?.waits === true).map(({ name }) => name);
@@ -107,6 +114,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "environments-have-keys",
+    proves: "each credential has a key; whether it is good, only a job can tell",
     look: (facts) =>
       ofEnvironments(facts, (pairs, { name: repository }) => {
         const empty = pairs
@@ -119,6 +127,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "keys-not-shadowed",
+    proves: "no secret of the repository or organisation stands in for a missing key",
     look: (facts) =>
       ofRunner(facts, ({ name, secrets }) =>
         see(secrets, LOG_IN, ({ repository, organization }) => {
@@ -136,6 +145,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "runner-readers",
+    proves: "who reads the runs may read every private repository that is served",
     look: (facts) =>
       ofRunner(facts, ({ name, readers }) =>
         see(readers, LOG_IN, (reads) =>
@@ -160,6 +170,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "actions-enabled",
+    proves: "GitHub Actions is on in the runner repository",
     look: (facts) =>
       ofRunner(facts, ({ name, actions }) =>
         see(actions, LOG_IN, ({ enabled, allowed }) =>
@@ -174,6 +185,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "actions-allowed",
+    proves: "Actions' settings let the Action and GitHub's own run",
     look: (facts) =>
       ofRunner(facts, ({ name, actions }) =>
         see(actions, LOG_IN, ({ allowed, githubOwned, patterns, enabled }) => {
@@ -192,6 +204,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "probe",
+    proves: "on the real runner, app, sandbox and gateway do their part; by `--probe` alone, else unseen",
     look: (facts) =>
       see(facts.probe, `npx agent-pool doctor ${facts.owner} --probe`, ({ conclusion, page }) =>
         conclusion === "success"
@@ -204,6 +217,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
   },
   {
     name: "dispatch-locked",
+    proves: "nobody but the App starts the workflow; GitHub's API doesn't tell, so it is always unseen",
     look: (facts) =>
       unseen(
         `GitHub's API doesn't tell whether a workflow execution policy lets the App alone dispatch the workflow of ${facts.runnerName}`,

@@ -55,6 +55,7 @@ function waitsForApproval({ settings }: DoctorServed): boolean {
 export const SERVED_CHECKS: readonly Check[] = [
   {
     name: "settings-valid",
+    proves: "the settings of each served repository can be read",
     look: (facts) =>
       ofServed(facts, always, (served) => {
         for (const { name, settings, defaultBranch } of served) {
@@ -70,6 +71,7 @@ export const SERVED_CHECKS: readonly Check[] = [
   },
   {
     name: "trigger-label",
+    proves: "the label that starts work is there",
     look: (facts) =>
       ofServed(facts, always, (served) => {
         const missing = served.filter(({ hasLabel }) => !hasLabel).map(({ name }) => name);
@@ -80,6 +82,7 @@ export const SERVED_CHECKS: readonly Check[] = [
   },
   {
     name: "branches-open",
+    proves: "no ruleset keeps the App from making its branches",
     look: (facts) =>
       ofServed(
         facts,
@@ -99,6 +102,7 @@ export const SERVED_CHECKS: readonly Check[] = [
   },
   {
     name: "ci-without-secrets",
+    proves: "by what the workflow files say, none runs model-written code beside secrets before a person has looked",
     look: (facts) =>
       ofServed(
         facts,
@@ -110,7 +114,9 @@ export const SERVED_CHECKS: readonly Check[] = [
           });
           const [first] = open;
           if (first === undefined)
-            return well("no workflow runs model-written code beside secrets before a person has looked at it");
+            return well(
+              "by what the workflow files say, none runs model-written code beside secrets before a person has looked at it",
+            );
           const { name, defaultBranch, settings } = first.repository;
           return broken(
             `in ${name}, ${list(first.risky.map(({ path }) => path))} would run model-written code beside secrets`,

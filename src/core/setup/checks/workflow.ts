@@ -28,6 +28,7 @@ function freshWorkflow(facts: Facts): string {
 export const WORKFLOW_CHECKS: readonly Check[] = [
   {
     name: "workflow-there",
+    proves: "the workflow file is there and uses the Action",
     look: (facts) =>
       ofRunner(facts, ({ name, workflow }) => {
         if (workflow === null) return broken(`${name} has no ${WORKFLOW_FILE}`, initAgain(facts));
@@ -37,6 +38,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-enabled",
+    proves: "GitHub has not switched the workflow off",
     look: (facts) =>
       ofRunner(facts, ({ name, workflowState }) =>
         see(workflowState, LOG_IN, (state) => {
@@ -49,6 +51,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-triggers",
+    proves: "nothing but a dispatch starts a job with a key",
     look: (facts) =>
       ofWorkflow(facts, ({ triggers }) => {
         const more = triggers.filter((trigger) => trigger !== "workflow_dispatch");
@@ -61,6 +64,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-key",
+    proves: "a job sees the leased credential's key and no other",
     look: (facts) =>
       ofWorkflow(facts, ({ environment, handed }) => {
         const right = environment === "${{ inputs.credential }}" && handed["key"] === `\${{ secrets.${KEY_SECRET} }}`;
@@ -74,6 +78,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-permissions",
+    proves: "a job can prove which run it is, and do nothing else at GitHub",
     look: (facts) =>
       ofWorkflow(facts, ({ permissions }) => {
         const more = Object.entries(permissions).filter(([name, level]) => name !== "id-token" && level !== "none");
@@ -85,6 +90,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-pinned",
+    proves: "every action that the workflow uses is named by its commit",
     look: (facts) =>
       ofWorkflow(facts, ({ uses }) => {
         const loose = uses.filter((each) => !each.startsWith("./") && (!/@[0-9a-f]{40}$/.test(each) || /@0{40}$/.test(each)));
@@ -97,6 +103,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-release",
+    proves: "app and Action are of one release",
     look: (facts) =>
       ofWorkflow(facts, ({ action }) => {
         const { action: own } = facts.release;
@@ -109,6 +116,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-app-url",
+    proves: "jobs obey and report to this app",
     look: (facts) =>
       ofWorkflow(facts, ({ handed }) => {
         if (facts.publicUrl === undefined)
@@ -119,6 +127,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
   },
   {
     name: "workflow-runs-on",
+    proves: "jobs run on the machines whose minutes the policy counts",
     look: (facts) =>
       ofWorkflow(facts, ({ runsOn }) => {
         const policy = policyOf(facts);
