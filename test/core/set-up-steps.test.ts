@@ -33,7 +33,7 @@ const repository = (name: string): RepositoryFacts => ({
   archived: false,
   defaultBranch: "main",
   head: COMMIT,
-  protected: true,
+  protection: "reviewed",
   administered: true,
 });
 const RUNNER: RunnerFacts = {
@@ -88,7 +88,7 @@ describe("what init plans", () => {
     runner: { ...RUNNER, environments: RUNNER.environments.map((each) => ({ ...each, ...change })) },
   });
   it.each<{ name: string; facts: Partial<InitFacts>; does: readonly string[] }>([
-    { name: "an open branch", facts: { runner: { ...RUNNER, protected: false } }, does: ["protect-branch acme/agent-runner"] },
+    { name: "an open branch", facts: { runner: { ...RUNNER, protection: "none" } }, does: ["protect-branch acme/agent-runner"] },
     { name: "no workflow", facts: { runner: { ...RUNNER, workflow: null } }, does: ["write-file acme/agent-runner"] },
     {
       name: "a workflow of another release",
@@ -115,7 +115,7 @@ describe("what init plans", () => {
     { name: "no key", facts: environments({ hasKey: false }), does: ["set-key acme/agent-runner"] },
     {
       name: "a policy without its lock",
-      facts: { policy: { ...repository("acme/.github"), protected: false, policy: { text: "", blob: "b" }, proposed: null } },
+      facts: { policy: { ...repository("acme/.github"), protection: "none", policy: { text: "", blob: "b" }, proposed: null } },
       does: ["protect-branch acme/.github"],
     },
     {

@@ -1,4 +1,6 @@
 import { Octokit } from "@octokit/rest";
+import type { RepositoryFacts } from "#core/setup/facts.ts";
+import { record } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Operator } from "#ports/operator.ts";
@@ -22,6 +24,20 @@ export function connectOperator(apiUrl: string, token: string): Operator {
 
   async function readBranch(repository: string, branch: string) {
     return find("GET /repos/{owner}/{repo}/branches/{branch}", { ...at(repository), branch });
+  }
+
+  /** Of a branch that is protected by something. Rulesets are told to all, a protection rule to admins. */
+  async function readProtection(repository: string, branch: string): Promise<RepositoryFacts["protection"]> {
+    const place = { ...at(repository), branch };
+    const rules = await ask("GET /repos/{owner}/{repo}/rules/branches/{branch}", { ...place, per_page: 100 });
+    const isReviewed = (rule: unknown): boolean => {
+      const { type, parameters } = record(rule) ?? {};
+      return type === "pull_request" && Number(record(parameters)?.["required_approving_review_count"]) >= 1;
+    };
+    if (rules.ok && rules.value.some(isReviewed)) return "reviewed";
+    const rule = await find("GET /repos/{owner}/{repo}/branches/{branch}/protection", place);
+    if (!rule.ok || !rules.ok) return "unseen";
+    return (rule.value?.required_pull_request_reviews?.required_approving_review_count ?? 0) >= 1 ? "reviewed" : "other";
   }
 
   async function commitFile(
@@ -82,11 +98,11 @@ export function connectOperator(apiUrl: string, token: string): Operator {
       return ok({
         id: Number(id),
         name,
-        private: rest.private,
+        private: rest.private && (rest.visibility ?? "private") === "private",
         archived,
         defaultBranch,
         head: branch.value?.commit.sha ?? null,
-        protected: branch.value?.protected === true,
+        protection: branch.value?.protected === true ? await readProtection(repository, defaultBranch) : "none",
         administered: permissions?.admin === true,
       });
     },
@@ -157,7 +173,12 @@ export function connectOperator(apiUrl: string, token: string): Operator {
         await ask("PUT /repos/{owner}/{repo}/branches/{branch}/protection", {
           ...at(repository),
           branch,
-          required_pull_request_reviews: { required_approving_review_count: 1 },
+          // Without the latter two an approved change could be put in another's place before it is merged.
+          required_pull_request_reviews: {
+            required_approving_review_count: 1,
+            dismiss_stale_reviews: true,
+            require_last_push_approval: true,
+          },
           required_status_checks: null,
           enforce_admins: false,
           restrictions: null,

@@ -19,12 +19,17 @@ export type OwnerFacts = {
 export type RepositoryFacts = {
   readonly id: number;
   readonly name: string;
+  /** Not internal to an enterprise either. */
   readonly private: boolean;
   readonly archived: boolean;
   readonly defaultBranch: string;
   /** null: it has no commit yet. */
   readonly head: string | null;
-  readonly protected: boolean;
+  /**
+   * Of the default branch. `reviewed`: a change takes an approving review. `other`: some rule holds, and none that keeps a writer
+   * from pushing what they like. `unseen`: it is protected, and this token isn't shown how.
+   */
+  readonly protection: "reviewed" | "other" | "none" | "unseen";
   /** Whether the operator is an admin of it. */
   readonly administered: boolean;
 };
@@ -32,6 +37,7 @@ export type RepositoryFacts = {
 export type FileFacts = { readonly text: string; readonly blob: string };
 
 export type EnvironmentFacts = {
+  /** As GitHub has it; names are compared without case. */
   readonly name: string;
   /** Those that may deploy, as `branch:main`; `any` and `protected` are rules that name none. */
   readonly deploys: readonly string[] | "any" | "protected";
@@ -69,7 +75,9 @@ export type InitFacts = {
 };
 
 /** What could be seen, or why it couldn't: that is no reason to think it well, and none to think it ill. */
-export type Seen<T> = { readonly seen: T } | { readonly unseen: string };
+export type Seen<T> = { readonly seen: T } | Unseen;
+/** `refused`: by what GitHub said, and not for want of an answer. */
+export type Unseen = { readonly unseen: string; readonly refused?: true };
 
 /** The App as GitHub registered it, and as it is told by its own key. */
 export type AppFacts = {

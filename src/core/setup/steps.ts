@@ -146,7 +146,7 @@ function servedSteps({ name: repository, hasLabel, hasForm, proposed }: InitFact
 }
 
 function isProtected(repository: RepositoryFacts | null): boolean {
-  return repository?.protected === true;
+  return repository?.protection === "reviewed";
 }
 
 /** What a step will do, for a person. */

@@ -75,8 +75,8 @@ export const POLICY_CHECKS: readonly Check[] = [
     name: "policy-branch-protected",
     proves: "a rule protects the branch that says what is spent; what the rule asks isn't judged",
     look: (facts) =>
-      ofRepository(facts, ({ name, defaultBranch, protected: isProtected }) =>
-        isProtected
+      ofRepository(facts, ({ name, defaultBranch, protection }) =>
+        protection === "reviewed"
           ? well(`${defaultBranch} of ${name} is protected`)
           : broken(
               `${defaultBranch} of ${name} is not protected: whoever can push there decides what is spent, and for whom`,

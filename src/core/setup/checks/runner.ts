@@ -70,8 +70,8 @@ export const RUNNER_CHECKS: readonly Check[] = [
     name: "runner-branch-protected",
     proves: "a rule protects the branch whose workflow is handed the keys; what the rule asks isn't judged",
     look: (facts) =>
-      ofRunner(facts, ({ name, defaultBranch, protected: isProtected }) =>
-        isProtected
+      ofRunner(facts, ({ name, defaultBranch, protection }) =>
+        protection === "reviewed"
           ? well(`${defaultBranch} of ${name} is protected`)
           : broken(`${defaultBranch} of ${name} is not protected: whoever can push there can read every key`, initAgain(facts)),
       ),
