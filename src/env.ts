@@ -9,6 +9,8 @@ export type EnvProblem = { readonly variable: string; readonly problem: string }
 
 const Url = z.url({ protocol: /^https?$/, error: "should be an address like https://github.example.com/api/v3" });
 
+const SafeUrl = Url.refine((text) => text.startsWith("https:") || isLoopback(text), "should begin with https://");
+
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /** What the app is told by its environment. The only reader of `process.env` is main.ts, which hands it in here. */
@@ -106,7 +108,14 @@ export function readStoreEnv(variables: Variables): Result<Config["store"], EnvP
 
 /** What a command of the operator's is told: where GitHub is, where the app, and what is the App's; the latter two where they are known. */
 export function readOperatorEnv(variables: Variables): Result<OperatorEnv, EnvProblem> {
-  const schema = Env.pick({ GITHUB_API_URL: true, PUBLIC_URL: true, APP_ID: true, PRIVATE_KEY: true, PRIVATE_KEY_PATH: true });
+  // A token of the operator's is never sent in the clear.
+  const schema = Env.extend({ GITHUB_API_URL: SafeUrl.default("https://api.github.com") }).pick({
+    GITHUB_API_URL: true,
+    PUBLIC_URL: true,
+    APP_ID: true,
+    PRIVATE_KEY: true,
+    PRIVATE_KEY_PATH: true,
+  });
   const parsed = read(schema.partial({ PUBLIC_URL: true, APP_ID: true }), variables);
   if (!parsed.ok) return parsed;
   const { APP_ID: appId, PUBLIC_URL: publicUrl } = parsed.value;

@@ -5,6 +5,7 @@ import { runInit, type InitTools } from "#cli/init.ts";
 import { openTerminal } from "#cli/terminal.ts";
 import { runUndo } from "#cli/undo.ts";
 import { Journal } from "#core/setup/journal.ts";
+import { parseRecord } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { lookAt } from "./doctor.ts";
 import { writeWhole } from "./env-file.ts";
@@ -25,7 +26,7 @@ export async function init(args: readonly string[]): Promise<Result<void, Comman
   }
   const opened = await openOperatorTools();
   if (!opened.ok) return err({ message: `${opened.error.variable} ${opened.error.problem}`, code: 2 });
-  const { operator, app, appUrl, pages, release } = opened.value;
+  const { operator, app, appUrl, apiUrl, pages, release } = opened.value;
   if (operator === undefined) return err({ message: NO_LOGIN, code: 2 });
   const { owner, undo, dryRun } = options.value;
   const file = `.agent-pool-init.${owner.toLowerCase()}.json`;
@@ -37,7 +38,7 @@ export async function init(args: readonly string[]): Promise<Result<void, Comman
     action: release.action,
     appUrl,
     pages,
-    readJournal: () => readJournal(file),
+    readJournal: () => readJournal(file, { version: 1, api: apiUrl, owner: owner.toLowerCase(), done: [] }),
     writeJournal: (journal) =>
       journal.done.length === 0 ? rm(file, { force: true }) : writeWhole(file, `${JSON.stringify(journal, null, 2)}\n`),
   };
@@ -54,9 +55,13 @@ export async function init(args: readonly string[]): Promise<Result<void, Comman
   return ok(undefined);
 }
 
-async function readJournal(file: string): Promise<Journal | undefined> {
-  if (!existsSync(file)) return undefined;
-  const journal = Journal.safeParse(JSON.parse(await readFile(file, "utf8")));
+/** What was done before; `empty`: nothing, on this GitHub and to this owner. */
+async function readJournal(file: string, empty: Journal): Promise<Journal> {
+  if (!existsSync(file)) return empty;
+  const journal = Journal.safeParse(parseRecord(await readFile(file, "utf8")));
   if (!journal.success) throw new Error(`${file} is not what init wrote; take it away if you know what it was`);
-  return journal.data;
+  const { api, owner, done } = journal.data;
+  if (api !== empty.api || owner !== empty.owner)
+    throw new Error(`${file} is of ${owner} at ${api}; run this with the same GITHUB_API_URL, or in another folder`);
+  return { ...empty, done };
 }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parse } from "yaml";
@@ -10,6 +11,7 @@ import { pagesOf } from "#core/setup/app-manifest.ts";
 import type { ActionPin } from "#core/setup/answers.ts";
 import type { ServerFacts } from "#core/setup/facts.ts";
 import { WORKFLOW_FILE } from "#core/setup/files.ts";
+import { isLoopback } from "#core/setup/public-url.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
 import type { Operator } from "#ports/operator.ts";
@@ -28,6 +30,7 @@ export type OperatorTools = {
   /** undefined: the App's key isn't here. */
   readonly app: AppView | undefined;
   readonly appUrl: string | undefined;
+  readonly apiUrl: string;
   readonly pages: string;
   readonly release: {
     readonly template: string;
@@ -50,6 +53,7 @@ export async function openOperatorTools(): Promise<Result<OperatorTools, EnvProb
     operator: token === undefined ? undefined : connectOperator(apiUrl, token),
     app: app === undefined ? undefined : connectAppView({ ...app, apiUrl }),
     appUrl: publicUrl,
+    apiUrl,
     pages: pagesOf(apiUrl),
     release: {
       template: await readFile(`${ROOT}/${WORKFLOW_FILE}`, "utf8"),
@@ -60,11 +64,14 @@ export async function openOperatorTools(): Promise<Result<OperatorTools, EnvProb
   });
 }
 
-/** As `gh` finds it: the environment first, then its own login of that server. */
+/** As `gh` finds it: the environment's token for that kind of server first, then its own login there. */
 async function findToken(apiUrl: string): Promise<string | undefined> {
-  const set = process.env["GH_TOKEN"] || process.env["GITHUB_TOKEN"];
-  if (set) return set;
   const { hostname } = new URL(pagesOf(apiUrl));
+  // A token of github.com is shown to no other server, whatever a `.env` says where GitHub is. On this machine it is a stand-in.
+  const isGitHub = hostname === "github.com" || hostname.endsWith(".ghe.com") || isLoopback(apiUrl);
+  const names = isGitHub ? ["GH_TOKEN", "GITHUB_TOKEN"] : ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
+  const set = names.map((name) => process.env[name]).find(Boolean);
+  if (set !== undefined) return set;
   try {
     const { stdout } = await run("gh", ["auth", "token", "--hostname", hostname]);
     return stdout.trim() || undefined;
@@ -79,8 +86,10 @@ async function findAction(): Promise<ActionPin | undefined> {
   const release = `${ROOT}/release.json`;
   if (existsSync(release)) return JSON.parse(await readFile(release, "utf8")) as ActionPin;
   try {
-    const { stdout } = await run("git", ["rev-parse", "HEAD"], { cwd: ROOT });
-    return { repository: "agent-pool/agent-pool", commit: stdout.trim() };
+    const { stdout } = await run("git", ["rev-parse", "--show-toplevel", "HEAD"], { cwd: ROOT });
+    const [top = "", commit = ""] = stdout.trim().split("\n");
+    // Not the commit of a repository that this was unpacked into.
+    return resolve(top) === resolve(ROOT) ? { repository: "agent-pool/agent-pool", commit } : undefined;
   } catch {
     return undefined;
   }

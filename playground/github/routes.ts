@@ -43,6 +43,7 @@ export const ROUTES = {
   "GET /repos/{owner}/{repo}": { by: "either", needs: { metadata: "read" } },
   "PATCH /repos/{owner}/{repo}": { by: "either", needs: { administration: "write" }, role: "admin" },
   "DELETE /repos/{owner}/{repo}": { by: "either", needs: { administration: "write" }, role: "admin", scope: "delete_repo" },
+  "GET /repos/{owner}/{repo}/branches": { by: "either", needs: { contents: "read" } },
   "GET /repos/{owner}/{repo}/branches/{branch}": { by: "either", needs: { contents: "read" } },
   "GET /repos/{owner}/{repo}/branches/{branch}/protection": {
     by: "either",

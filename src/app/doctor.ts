@@ -69,7 +69,7 @@ export async function readFacts(asked: Asked, witnesses: Witnesses): Promise<Fac
   const ruled = policyOf({ policy });
   const runnerName = ruled?.runner.repository ?? `${owner}/agent-runner`;
   tell(runnerName);
-  const runner = await ofOperator((each) => readDoctorRunner(each, runnerName));
+  const runner = await ofOperator((each) => readDoctorRunner(each, runnerName, ruled));
   const strangers = await ofOperator((each) => readStrangers(each, owner, ruled));
   const served = await ofOperator((each) => readServed(each, servedNames(asked, installation, runnerName), tell));
   const probe = await readProbe(asked, witnesses, { installation, policy: ruled, runner });
@@ -117,13 +117,18 @@ function servedNames(
   return (repositories.length > 0 ? repositories : covered).filter((name) => !apart.has(name.toLowerCase()));
 }
 
-async function readDoctorRunner(operator: Operator, name: string): Promise<Result<DoctorRunner | null, GitHubFailure>> {
-  const runner = await readRunner(operator, name);
+async function readDoctorRunner(
+  operator: Operator,
+  name: string,
+  policy: Policy | undefined,
+): Promise<Result<DoctorRunner | null, GitHubFailure>> {
+  const workflow = policy?.runner.workflow ?? WORKFLOW_FILE.split("/").at(-1) ?? "";
+  const credentials = policy?.pool.map((credential) => credential.name) ?? [];
+  const runner = await readRunner(operator, name, { workflow, credentials });
   if (!runner.ok || runner.value === null) return runner.ok ? { ok: true, value: null } : runner;
-  const file = WORKFLOW_FILE.split("/").at(-1) ?? "";
   const value = {
     ...runner.value,
-    workflowState: await look(operator.readWorkflowState(name, file).then(orNull)),
+    workflowState: await look(operator.readWorkflowState(name, workflow).then(orNull)),
     actions: await look(operator.readActions(name)),
     secrets: await look(operator.readSecrets(name)),
     readers: await look(operator.readReaders(name)),

@@ -16,14 +16,17 @@ export type InitProblem = GitHubFailure | { readonly reason: "cannot-begin"; rea
 /** What stands there now, as far as `init` has to do with it. */
 export async function readInitFacts(
   { operator, app }: Hands,
-  answers: Pick<Answers, "owner" | "runner" | "repositories">,
+  answers: Pick<Answers, "owner" | "runner" | "workflow" | "pool" | "repositories">,
 ): Promise<Result<InitFacts, InitProblem>> {
   const me = await operator.readSelf();
   if (!me.ok) return me;
   const owner = await operator.readOwner(answers.owner);
   if (!owner.ok) return owner;
   if (owner.value === undefined) return cannot(`GitHub knows no ${answers.owner}, or doesn't show it to ${me.value.login}`);
-  const runner = await readRunner(operator, answers.runner);
+  const runner = await readRunner(operator, answers.runner, {
+    workflow: answers.workflow,
+    credentials: answers.pool.map(({ name }) => name),
+  });
   if (!runner.ok) return runner;
   const policy = await readPolicyRepository(operator, policyRepository(answers.owner));
   if (!policy.ok) return policy;
@@ -62,11 +65,18 @@ async function readServed(operator: Operator, name: string): Promise<Result<Serv
   return ok({ ...repository.value, hasLabel: label.value, hasForm: form.value !== undefined, proposed: proposed.value ?? null });
 }
 
+/** The journal, as a step uses it. */
+export type Memory = {
+  readonly remember: (done: Done) => Promise<void>;
+  /** Whether an earlier try has come as far as a branch. */
+  readonly hasBegun: (step: Extract<Step, { do: "propose-files" }>) => boolean;
+};
+
 /** Under whose token a step is done. */
 export type Hands = { readonly operator: Operator; readonly app: AppView | undefined };
 
-/** How a step went. `waits`: GitHub wants somebody's review before it merges. */
-export type Performed = "done" | "waits";
+/** How a step went. `waits`: GitHub wants somebody's review before it merges; `other`: a person has to look before anything is merged. */
+export type Performed = "done" | "waits" | "other";
 
 /**
  * Does one step. What it does is written to the journal before (`remember`), as it may happen without an answer; taking back what
@@ -76,11 +86,11 @@ export async function performStep(
   { operator, app }: Hands,
   step: Step,
   keys: ReadonlyMap<string, string>,
-  remember: (done: Done) => Promise<void>,
+  { remember, hasBegun }: Memory,
 ): Promise<Result<Performed, GitHubFailure>> {
   if (step.do === "point-webhooks") {
     if (app === undefined) throw new Error("webhooks are pointed by the App's own key");
-    await remember({ did: "point-webhooks", repository: null, before: step.before });
+    await remember({ did: "point-webhooks", repository: null, wrote: step.url, before: step.before });
     return whenDone(await app.setWebhookUrl(step.url));
   }
   const { repository } = step;
@@ -123,8 +133,9 @@ export async function performStep(
       return whenDone(await operator.createLabel(repository, step.label));
     case "propose-files": {
       const { branch, files } = step;
+      const begun = hasBegun(step);
       await remember({ did: "propose-files", repository, branch, pull: null, files });
-      const opened = await operator.propose(repository, step);
+      const opened = await operator.propose(repository, { ...step, begun });
       if (!opened.ok) return opened;
       await remember({ did: "propose-files", repository, branch, pull: opened.value, files });
       return ok("done");
@@ -140,16 +151,16 @@ type MergeStep = Extract<Step, { do: "merge" }>;
 
 async function merge(
   operator: Operator,
-  { repository, branch, pull: known, path, wrote }: MergeStep,
+  { repository, branch, pull: known, path, text }: MergeStep,
   remember: (done: Done) => Promise<void>,
 ): Promise<Result<Performed, GitHubFailure>> {
   const pull = known === null ? await operator.findPull(repository, branch) : ok(known);
   if (!pull.ok) return pull;
   if (pull.value === undefined) return ok("waits");
-  await remember({ did: "merge", repository, path, ...(wrote === null ? {} : { wrote }) });
-  const merged = await operator.merge(repository, pull.value, branch);
+  await remember({ did: "merge", repository, path, wrote: text });
+  const merged = await operator.merge(repository, pull.value, { branch, path, text });
   if (!merged.ok) return merged;
-  return ok(merged.value ? "done" : "waits");
+  return ok(merged.value === "merged" ? "done" : merged.value);
 }
 
 async function defaultBranch(operator: Operator, name: string): Promise<Result<string, GitHubFailure>> {

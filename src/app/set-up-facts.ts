@@ -1,20 +1,31 @@
 import { CONFIG_FILE } from "#core/config/policy.ts";
-import type { PolicyFacts, RunnerFacts } from "#core/setup/facts.ts";
-import { WORKFLOW_FILE } from "#core/setup/files.ts";
+import type { EnvironmentFacts, PolicyFacts, RunnerFacts } from "#core/setup/facts.ts";
+import { workflowPath } from "#core/setup/files.ts";
 import { INIT_BRANCH } from "#core/setup/steps.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Operator } from "#ports/operator.ts";
 
+/** What of the runner repository is looked at: its workflow by name, and the environments of these credentials. */
+export type RunnerParts = { readonly workflow: string; readonly credentials: readonly string[] };
+
 /** null: there is no such repository, or none that this token sees. */
-export async function readRunner(operator: Operator, name: string): Promise<Result<RunnerFacts | null, GitHubFailure>> {
+export async function readRunner(
+  operator: Operator,
+  name: string,
+  { workflow, credentials }: RunnerParts,
+): Promise<Result<RunnerFacts | null, GitHubFailure>> {
   const repository = await operator.readRepository(name);
   if (!repository.ok || repository.value === undefined) return repository.ok ? ok(null) : repository;
-  const workflow = await operator.readFile(name, WORKFLOW_FILE);
-  if (!workflow.ok) return workflow;
-  const environments = await operator.readEnvironments(name);
-  if (!environments.ok) return environments;
-  return ok({ ...repository.value, workflow: workflow.value ?? null, environments: environments.value });
+  const file = await operator.readFile(name, workflowPath(workflow));
+  if (!file.ok) return file;
+  const environments: EnvironmentFacts[] = [];
+  for (const credential of credentials) {
+    const environment = await operator.readEnvironment(name, credential);
+    if (!environment.ok) return environment;
+    if (environment.value !== undefined) environments.push(environment.value);
+  }
+  return ok({ ...repository.value, workflow: file.value ?? null, environments });
 }
 
 /** The same, of the repository that holds the policy. */

@@ -1,7 +1,10 @@
+import { gitBlobId } from "#core/change/guards.ts";
 import { KEY_SECRET } from "#core/setup/files.ts";
 import { writtenIn, type Done, type Journal } from "#core/setup/journal.ts";
+import { INIT_BRANCH } from "#core/setup/steps.ts";
 import { ok, unreachable, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
+import type { AppView } from "#ports/app-view.ts";
 import type { Operator } from "#ports/operator.ts";
 import type { Hands } from "./init.ts";
 
@@ -11,22 +14,17 @@ type Answer = Promise<Result<Undone, GitHubFailure>>;
 
 /** Takes one thing back that `init` did. What is gone already is done. */
 export async function undoStep({ operator, app }: Hands, done: Done, journal: Journal): Answer {
-  if (done.did === "point-webhooks")
-    return app === undefined ? ok({ left: "the App's key isn't on this machine" }) : whenDone(app.setWebhookUrl(done.before));
+  if (done.did === "point-webhooks") return pointBack(app, done);
   const { repository } = done;
   switch (done.did) {
     case "create-repository":
-      return removeRepository(operator, done, writtenIn(journal, repository));
+      return removeRepository(operator, done, journal);
     case "write-file":
       return restoreFile(operator, done);
     case "protect-branch":
-      return whenDone(operator.unprotectBranch(repository, done.branch));
+      return unprotect(operator, done);
     case "lock-environment":
-      return whenDone(
-        done.before === null
-          ? operator.deleteEnvironment(repository, done.environment)
-          : operator.setEnvironment(repository, done.environment, done.before),
-      );
+      return unlock(operator, done);
     case "set-key":
       return whenDone(operator.deleteSecret(repository, done.environment, KEY_SECRET));
     case "create-label":
@@ -40,17 +38,55 @@ export async function undoStep({ operator, app }: Hands, done: Done, journal: Jo
   }
 }
 
-type CreateRepository = Extract<Done, { did: "create-repository" }>;
+type Did<D extends Done["did"]> = Extract<Done, { did: D }>;
 
-/** A repository goes only where it is the one that was made, and holds nothing that `init` did not put there. */
-async function removeRepository(operator: Operator, { repository, id }: CreateRepository, ours: ReadonlySet<string>): Answer {
+async function pointBack(app: AppView | undefined, { wrote, before }: Did<"point-webhooks">): Answer {
+  if (app === undefined) return ok({ left: "the App's key isn't on this machine" });
+  const now = await app.readApp();
+  if (!now.ok) return now;
+  return now.value.webhookUrl === wrote ? whenDone(app.setWebhookUrl(before)) : ok({ left: "they go elsewhere by now" });
+}
+
+/** Never opened where a key is behind it: one that was set by hand is in no journal. */
+async function unprotect(operator: Operator, { repository, branch }: Did<"protect-branch">): Answer {
+  const names = await operator.listEnvironments(repository);
+  if (!names.ok) return names;
+  for (const name of names.value) {
+    const environment = await operator.readEnvironment(repository, name);
+    if (!environment.ok) return environment;
+    if (environment.value?.hasKey === true) return ok({ left: `the environment ${name} holds a key` });
+  }
+  return whenDone(operator.unprotectBranch(repository, branch));
+}
+
+async function unlock(operator: Operator, { repository, environment: name, before }: Did<"lock-environment">): Answer {
+  const environment = await operator.readEnvironment(repository, name);
+  if (!environment.ok || environment.value === undefined) return environment.ok ? ok("done") : environment;
+  if (environment.value.hasKey) return ok({ left: "it holds a key that init did not put there" });
+  return whenDone(
+    before === null ? operator.deleteEnvironment(repository, name) : operator.setEnvironment(repository, name, before),
+  );
+}
+
+/** A repository goes only where it is the one that was made, and nothing is in it but what `init` has put there. */
+async function removeRepository(operator: Operator, { repository, id }: Did<"create-repository">, journal: Journal): Answer {
   const found = await operator.readRepository(repository);
   if (!found.ok || found.value === undefined) return found.ok ? ok("done") : found;
   if (found.value.id !== id) return ok({ left: "it is not known to be the one that init made" });
-  const files = await operator.listFiles(repository);
-  if (!files.ok) return files;
-  const others = files.value.filter((path) => !ours.has(path));
-  if (others.length > 0) return ok({ left: `it holds other files too: ${others.slice(0, 5).join(", ")}` });
+  const contents = await operator.readContents(repository);
+  if (!contents.ok) return contents;
+  const { files, branches, open } = contents.value;
+  if (files === null) return ok({ left: "it holds too many files to be looked through" });
+  const ours = writtenIn(journal, repository);
+  const others = [...files].flatMap(([path, blob]) => {
+    const text = ours.get(path);
+    return text !== undefined && gitBlobId(Buffer.from(text)) === blob ? [] : [path];
+  });
+  if (others.length > 0) return ok({ left: `it holds what init did not write: ${others.slice(0, 5).join(", ")}` });
+  const proposed = journal.done.some((each) => each.did === "propose-files" && each.repository === repository) ? 1 : 0;
+  if (open > proposed) return ok({ left: "it has open issues or pull requests" });
+  const strangers = branches.filter((branch) => branch !== found.value?.defaultBranch && branch !== INIT_BRANCH);
+  if (strangers.length > 0) return ok({ left: `it has other branches: ${strangers.slice(0, 5).join(", ")}` });
   return whenDone(operator.deleteRepository(repository));
 }
 
@@ -66,7 +102,7 @@ async function restoreFile(operator: Operator, { repository, path, wrote, before
   if (!found.ok || found.value === undefined) return found.ok ? ok("done") : found;
   const { text, blob } = found.value;
   if (text === before) return ok("done");
-  if (wrote !== undefined && text !== wrote) return ok({ left: "it has been changed since" });
+  if (text !== wrote) return ok({ left: "it has been changed since" });
   return whenDone(
     before === null ? operator.deleteFile(repository, path, blob) : operator.writeFile(repository, path, before, blob),
   );

@@ -1,13 +1,15 @@
-import { ok, err, type Result } from "#core/wire/result.ts";
+import { describe } from "#core/wire/failure.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import type { ActionPin, Answers, NewCredential } from "#core/setup/answers.ts";
 import type { InitFacts } from "#core/setup/facts.ts";
 import { note, type Journal } from "#core/setup/journal.ts";
+import { ownerOf } from "#core/setup/names.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
-import { describeStep, planSteps, policyRepository, type Step } from "#core/setup/steps.ts";
-import { performStep, readInitFacts, type Hands } from "#app/init.ts";
+import { describeStep, isLocked, planSteps, policyRepository, type Step } from "#core/setup/steps.ts";
+import { performStep, readInitFacts, type Hands, type Performed } from "#app/init.ts";
 import { explainInitProblem, explainScopes } from "./init-words.ts";
 import type { InitOptions } from "./init-options.ts";
 import type { Terminal } from "./terminal.ts";
@@ -21,7 +23,8 @@ export type InitTools = Hands & {
   readonly action: ActionPin | undefined;
   /** `PUBLIC_URL`, from the environment or `.env`. */
   readonly appUrl: string | undefined;
-  readonly readJournal: () => Promise<Journal | undefined>;
+  /** What was done before, on this GitHub and to this owner. */
+  readonly readJournal: () => Promise<Journal>;
   readonly writeJournal: (journal: Journal) => Promise<void>;
   /** Where GitHub's pages are. */
   readonly pages: string;
@@ -37,8 +40,11 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
   if (!facts.ok) return err(explainInitProblem(facts.error));
   const refused = refusal(facts.value);
   if (refused !== undefined) return err(refused);
+  const { template } = tools;
+  const journal = await tools.readJournal();
 
-  const wanted = planSteps(answers, facts.value, tools.template, new Set(answers.pool.map(({ name }) => name)));
+  const all = new Set(answers.pool.map(({ name }) => name));
+  const wanted = planSteps({ answers, template, journal, keys: all }, facts.value);
   tellPlan(terminal, answers, facts.value, wanted);
   const scopes = missingScopes(facts.value.operator, facts.value.owner.kind, wanted);
   if (wanted.length > 0 && scopes.length > 0) return err(explainScopes(scopes, tools.pages));
@@ -51,8 +57,8 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
   const keys = await terminal.readKeys(keyless);
   if (!keys.ok) return keys;
 
-  const steps = planSteps(answers, facts.value, tools.template, new Set(keys.value.keys()));
-  const performed = await perform(steps, keys.value, answers.owner, tools);
+  const steps = planSteps({ answers, template, journal, keys: new Set(keys.value.keys()) }, facts.value);
+  const performed = await perform(steps, keys.value, journal, tools);
   if (!performed.ok) return performed;
   tellRest(terminal, answers, tools, {
     withoutKey: keyless.filter((name) => !keys.value.has(name)),
@@ -76,20 +82,23 @@ async function completeAnswers(options: InitOptions, tools: InitTools): Promise<
   const file = await tools.operator.readFile(policyRepository(owner), CONFIG_FILE);
   if (!file.ok) return err(explainInitProblem(file.error));
   const stands = file.value === undefined ? undefined : parseConfig(CONFIG_FILE, file.value.text, Policy);
-  const policy = stands?.ok === true ? ofPolicy(stands.value, options, tools.terminal) : await ofOperator(options, ask);
+  if (stands?.ok === false) return err(`the policy that is there is not valid, and is not gone by: ${describe(stands.error)}`);
+  if (stands !== undefined && ownerOf(stands.value.runner.repository) !== owner.toLowerCase())
+    return err(`the policy that is there names ${stands.value.runner.repository} as its runner, which is not ${owner}'s`);
+  const policy = stands === undefined ? await ofOperator(options, ask) : ofPolicy(stands.value, options, tools.terminal);
   const repositories = options.repositories.length > 0 ? options.repositories : ((await ask?.askRepositories(owner)) ?? []);
   const { baseUrls, freshWorkflow, merge } = options;
   return ok({ owner, appUrl, action, ...policy, baseUrls, freshWorkflow, repositories, merge });
 }
 
-type PolicyAnswers = Pick<Answers, "runner" | "pool" | "budget">;
+type PolicyAnswers = Pick<Answers, "runner" | "workflow" | "pool" | "budget">;
 
 /** What the policy says already is its owners', whatever the options say. */
 function ofPolicy({ pool, runner }: Policy, options: InitOptions, terminal: Terminal): PolicyAnswers {
   const others = options.pool.filter(({ name }) => !pool.some((each) => each.name === name)).map(({ name }) => name);
   if (others.length > 0)
     terminal.say(`The policy is there, and doesn't have ${others.join(", ")}: add what is new to it, then run this again.`);
-  return { pool: pool.map(toCredential), runner: runner.repository, budget: USUAL.budget };
+  return { pool: pool.map(toCredential), runner: runner.repository, workflow: runner.workflow, budget: USUAL.budget };
 }
 
 function toCredential({ name, provider, kind, owner }: Policy["pool"][number]): NewCredential {
@@ -101,10 +110,14 @@ async function ofOperator({ owner, ...said }: InitOptions, ask: Terminal | undef
   const runner = said.runner ?? (await ask?.askRunner(usualRunner)) ?? usualRunner;
   const pool = said.pool.length > 0 ? said.pool : ((await ask?.askPool()) ?? USUAL.pool);
   const budget = said.budget ?? (await ask?.askBudget(USUAL.budget)) ?? USUAL.budget;
-  return { runner, pool, budget };
+  return { runner, workflow: USUAL.workflow, pool, budget };
 }
 
-const USUAL = { pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }], budget: "$200/month" } as const;
+const USUAL = {
+  workflow: "agent-pool.yml",
+  pool: [{ name: "platform-api", provider: "anthropic", kind: "api-key" }],
+  budget: "$200/month",
+} as const;
 
 /** What no step can mend. */
 function refusal({ owner, runner, policy, served }: InitFacts): string | undefined {
@@ -114,8 +127,14 @@ function refusal({ owner, runner, policy, served }: InitFacts): string | undefin
   if (shut != null) return `${shut.name} is archived: bring it back on its settings page, or choose another`;
   const foreign = [runner, policy, ...served].find((repository) => repository?.administered === false);
   if (foreign != null) return `you are no admin of ${foreign.name}: ask somebody who is to run this`;
+  const loose = [runner, policy].find((repository) => repository?.protection === "other");
+  if (loose != null)
+    return `${loose.defaultBranch} of ${loose.name} is protected by a rule that lets any writer push to it. Have it ask for an approving review as well, then run this again: a rule that stands is not replaced`;
+  const waiting = runner?.environments.find((environment) => environment.waits && !isLocked(environment, runner));
+  if (waiting !== undefined)
+    return `the environment ${waiting.name} of ${runner?.name ?? ""} has reviewers or a timer, and is open to other branches: let exactly the branch ${runner?.defaultBranch ?? ""} deploy to it, on its settings page, then run this again`;
   if (runner?.private === false)
-    return `${runner.name} is public: what runs there holds your keys. Choose a private one with --runner`;
+    return `${runner.name} is not private: what runs there holds your keys. Choose a private one with --runner`;
   return undefined;
 }
 
@@ -137,25 +156,35 @@ function tellPlan(terminal: Terminal, answers: Answers, facts: InitFacts, steps:
 async function perform(
   steps: readonly Step[],
   keys: ReadonlyMap<string, string>,
-  owner: string,
-  { operator, app, terminal, readJournal, writeJournal }: InitTools,
+  before: Journal,
+  { operator, app, terminal, writeJournal }: InitTools,
 ): Promise<Result<readonly string[], string>> {
-  let journal = (await readJournal()) ?? { version: 1, owner, done: [] };
+  let journal = before;
   const unmerged: string[] = [];
   for (const [at, step] of steps.entries()) {
-    const performed = await performStep({ operator, app }, step, keys, async (done) => {
-      journal = note(journal, done);
-      await writeJournal(journal);
+    const performed = await performStep({ operator, app }, step, keys, {
+      remember: async (done) => {
+        journal = note(journal, done);
+        await writeJournal(journal);
+      },
+      hasBegun: ({ repository }) =>
+        journal.done.some((each) => each.did === "propose-files" && each.repository === repository && each.pull === null),
     });
     if (!performed.ok)
       return err(
         `${describeStep(step)}: ${explainInitProblem(performed.error)}\n${count(at, "step")} of ${String(steps.length)} done; run it again to go on, or with --undo to take that back`,
       );
-    if (performed.value === "waits") unmerged.push(step.repository ?? "");
-    terminal.say(`${performed.value === "waits" ? "waits for a review" : "done"}: ${describeStep(step)}`);
+    if (performed.value !== "done") unmerged.push(step.repository ?? "");
+    terminal.say(`${PERFORMED[performed.value]}: ${describeStep(step)}`);
   }
   return ok(unmerged);
 }
+
+const PERFORMED: Record<Performed, string> = {
+  done: "done",
+  waits: "waits for a review",
+  other: "left to you, since it changes something else",
+};
 
 function tellRest(
   terminal: Terminal,

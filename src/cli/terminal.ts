@@ -27,10 +27,18 @@ export function openTerminal(say: (line: string) => void): Terminal {
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
   return {
     interactive,
-    say,
+    // What GitHub says may hold anything; what moves a terminal's cursor is not said.
+    say: (line) => {
+      say(line.replaceAll(/[\p{Cc}\p{Cf}]/gu, (sign) => (sign === "\n" ? sign : "")));
+    },
     confirm: (message) => confirm({ message, default: false }),
-    askAppUrl: () =>
-      input({ message: "By which address do GitHub and the runners reach the app (its PUBLIC_URL)?", validate: by(PublicUrl) }),
+    askAppUrl: async () =>
+      PublicUrl.parse(
+        await input({
+          message: "By which address do GitHub and the runners reach the app (its PUBLIC_URL)?",
+          validate: by(PublicUrl),
+        }),
+      ),
     askRunner: (usual) =>
       input({
         message: "Which private repository is to hold the keys and run the jobs? It is made where it isn't there.",
@@ -47,7 +55,11 @@ export function openTerminal(say: (line: string) => void): Terminal {
           .find((it) => it !== true) ?? true;
       return words(await input({ message, validate: valid })).map((name) => withOwner(owner, name));
     },
-    readKeys: (names) => (interactive ? typeKeys(names) : pipeKeys(names)),
+    readKeys: (names) => {
+      if (interactive) return typeKeys(names);
+      // A key is never typed where it would be seen.
+      return process.stdin.isTTY ? Promise.resolve(ok(new Map())) : pipeKeys(names);
+    },
   };
 }
 
@@ -101,7 +113,7 @@ export function readPipedKeys(piped: string, names: readonly string[]): Result<R
     const [, name, named] = /^([a-z0-9][a-z0-9._-]{0,62})=(.+)$/.exec(line) ?? [];
     const [only] = names;
     if (name !== undefined && named !== undefined && names.includes(name)) keys.set(name, named.trim());
-    else if (lines.length === 1 && names.length === 1 && only !== undefined) keys.set(only, line);
+    else if (name === undefined && lines.length === 1 && names.length === 1 && only !== undefined) keys.set(only, line);
     else
       return err(
         `line ${String(at + 1)} of standard input names no credential that waits for a key; a line is NAME=KEY, with NAME one of ${names.join(", ")}`,

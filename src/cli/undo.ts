@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "#core/wire/result.ts";
-import { describeUndo, planUndo, type Journal } from "#core/setup/journal.ts";
+import { describeUndo, planUndo, planUndoWithin, type Journal } from "#core/setup/journal.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
 import { undoStep } from "#app/undo.ts";
 import { explainInitProblem, explainScopes } from "./init-words.ts";
@@ -12,7 +12,7 @@ type UndoTools = Pick<InitTools, "operator" | "app" | "terminal" | "pages" | "re
 export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTools): Promise<Result<void, string>> {
   const { operator, app, terminal } = tools;
   let journal = await tools.readJournal();
-  if (journal === undefined || journal.done.length === 0)
+  if (journal.done.length === 0)
     return err(`nothing is known here of what init has done for ${owner}: run this in the folder where init ran`);
   const self = await operator.readSelf();
   if (!self.ok) return err(explainInitProblem(self.error));
@@ -28,7 +28,8 @@ export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTo
   }
 
   let left = 0;
-  for (const done of plan) {
+  const toDo = [...plan];
+  for (let done = toDo.shift(); done !== undefined; done = toDo.shift()) {
     const undone = await undoStep({ operator, app }, done, journal);
     if (!undone.ok) return err(`${describeUndo(done)}: ${explainInitProblem(undone.error)}; run it again to go on`);
     if (undone.value === "done") {
@@ -37,12 +38,11 @@ export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTo
       terminal.say(`done: ${describeUndo(done)}`);
     } else {
       left += 1;
+      if (done.did === "create-repository") toDo.unshift(...planUndoWithin(journal, done.repository));
       terminal.say(`left as it is, since ${undone.value.left}: ${describeUndo(done)}`);
     }
   }
-  return left === 0
-    ? ok(undefined)
-    : err(`${String(left)} of ${String(plan.length)} were left: see above, and remove them by hand if they are to go`);
+  return left === 0 ? ok(undefined) : err(`${String(left)} were left: see above, and remove them by hand if they are to go`);
 }
 
 /** With a repository goes all that was in it. */

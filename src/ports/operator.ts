@@ -12,6 +12,14 @@ import type {
 import type { Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "./github.ts";
 
+export type RepositoryContents = {
+  /** Of the default branch's head: path and git's id of each file; null where there are too many to be told. */
+  readonly files: ReadonlyMap<string, string> | null;
+  readonly branches: readonly string[];
+  /** Open issues and pull requests. */
+  readonly open: number;
+};
+
 type Answer<T> = Promise<Result<T, GitHubFailure>>;
 
 /**
@@ -24,9 +32,10 @@ export type Operator = {
   readRepository(repository: string): Answer<RepositoryFacts | undefined>;
   /** At the default branch's head. */
   readFile(repository: string, path: string): Answer<FileFacts | undefined>;
-  /** Every path at the default branch's head. */
-  listFiles(repository: string): Answer<readonly string[]>;
-  readEnvironments(repository: string): Answer<readonly EnvironmentFacts[]>;
+  /** What is in a repository beside its settings. */
+  readContents(repository: string): Answer<RepositoryContents>;
+  readEnvironment(repository: string, environment: string): Answer<EnvironmentFacts | undefined>;
+  listEnvironments(repository: string): Answer<readonly string[]>;
   hasLabel(repository: string, label: string): Answer<boolean>;
   /** The open pull request from a branch of the repository itself. */
   findPull(repository: string, branch: string): Answer<number | undefined>;
@@ -41,7 +50,7 @@ export type Operator = {
   hasTeam(organization: string, team: string): Answer<boolean>;
   hasPerson(login: string): Answer<boolean>;
 
-  /** Private, with a first commit. Answers its id. */
+  /** Private and empty. Answers its id. */
   createRepository(repository: string, description: string): Answer<number>;
   deleteRepository(repository: string): Answer<void>;
   /** A commit on the default branch. `replaces`: the blob that stands there; null: nothing does. */
@@ -58,7 +67,10 @@ export type Operator = {
   deleteSecret(repository: string, environment: string, name: string): Answer<void>;
   createLabel(repository: string, label: string): Answer<void>;
   deleteLabel(repository: string, label: string): Answer<void>;
-  /** A branch from the default branch's head with these files, and a pull request from it. Answers its number. */
+  /**
+   * A branch from the default branch's head with these files, and a pull request from it. Answers its number. `begun`: a branch of that
+   * name is one that an earlier try has left; else one that is there is refused.
+   */
   propose(
     repository: string,
     proposal: {
@@ -66,10 +78,18 @@ export type Operator = {
       readonly title: string;
       readonly body: string;
       readonly files: Readonly<Record<string, string>>;
+      readonly begun: boolean;
     },
   ): Answer<number>;
-  /** Merged, and its branch deleted; false: GitHub doesn't let it, as where a review is wanted. */
-  merge(repository: string, pull: number, branch: string): Answer<boolean>;
+  /**
+   * Merged, and its branch deleted, where it changes this one file to this text and nothing else. `other`: it doesn't; `waits`: GitHub
+   * doesn't let it, as where a review is wanted.
+   */
+  merge(
+    repository: string,
+    pull: number,
+    wanted: { readonly branch: string; readonly path: string; readonly text: string },
+  ): Answer<"merged" | "waits" | "other">;
   /** Closed, where it is open, and its branch deleted. */
   withdraw(repository: string, pull: number | null, branch: string): Answer<void>;
 };

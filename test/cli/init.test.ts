@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { KEY, makeOrganisation } from "../kit/operator.ts";
@@ -55,7 +55,7 @@ describe("agent-pool init", () => {
 
     const broken = await run(INIT, KEY);
     expect(broken.code).toBe(1);
-    expect(broken.err).toContain("2 steps of 11 done; run it again to go on, or with --undo to take that back");
+    expect(broken.err).toContain("2 steps of 12 done; run it again to go on, or with --undo to take that back");
     expect((await run(INIT, KEY)).code).toBe(0);
     expect((await run("init acme --undo --yes")).code).toBe(0);
     expect(await github.snapshot("acme")).toEqual(before);
@@ -71,7 +71,7 @@ describe("agent-pool init", () => {
 
     expect(undone.code).toBe(1);
     expect(undone.out).toContain(
-      "left as it is, since it holds other files too: profile/README.md: delete the repository acme/.github",
+      "left as it is, since it holds what init did not write: profile/README.md: delete the repository acme/.github",
     );
     expect(JSON.stringify(await github.snapshot("acme"))).toContain("profile/README.md");
     expect(JSON.stringify(await github.snapshot("acme"))).not.toContain(KEY);
@@ -120,7 +120,7 @@ describe("agent-pool init", () => {
 
     github.setPlan("acme", "team");
     await github.createRepository({ owner: "acme", name: "agent-runner", private: false, files: { "README.md": "ours" } });
-    expect((await run(INIT, KEY)).err).toContain("acme/agent-runner is public");
+    expect((await run(INIT, KEY)).err).toContain("acme/agent-runner is not private");
   });
 
   it("refuses a person who administers none of it", async () => {
@@ -180,6 +180,123 @@ describe("agent-pool init", () => {
   });
 });
 
+describe("what init does not touch", () => {
+  const POLICY = "acme/.github";
+  const FILE = ".github/agent-pool.yml";
+
+  it("is a policy that was edited since, in a repository that it made; all else of its own goes, the keys first of all", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await run(INIT, KEY);
+    await github.push(POLICY, "main", { [FILE]: "version: 1\n" }, "ours by now");
+
+    const undone = await run("init acme --undo --yes");
+
+    expect(undone.out).toContain(`left as it is, since it holds what init did not write: ${FILE}`);
+    expect(undone.out).toContain(`left as it is, since it has been changed since: remove ${FILE} from ${POLICY}`);
+    const left = JSON.stringify(await github.snapshot("acme"));
+    expect(left).toContain("agent-pool.yml");
+    expect(left).not.toContain(KEY);
+  });
+
+  it("is a runner repository that others have put a file into; the key in it goes all the same", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await run(INIT, KEY);
+    await github.push("acme/agent-runner", "main", { "notes.md": "ours" }, "notes");
+
+    const undone = await run("init acme --undo --yes");
+
+    expect(undone.code).toBe(1);
+    const left = JSON.stringify(await github.snapshot("acme"));
+    expect(left).toContain("notes.md");
+    expect(left).not.toContain(KEY);
+  });
+
+  it("is the lock before a key that was set by hand", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await github.createRepository({ owner: "acme", name: "agent-runner", private: true, files: { "README.md": "ours" } });
+    github.createEnvironment("acme/agent-runner", "platform-api", {
+      branches: "all",
+      secrets: { AGENT_POOL_KEY: "by-hand" },
+      variables: {},
+    });
+    await run(INIT);
+
+    const undone = await run("init acme --undo --yes");
+
+    expect(undone.out).toContain(
+      "since it holds a key that init did not put there: put back the rule of the environment platform-api",
+    );
+    expect(undone.out).toContain("since the environment platform-api holds a key: end the protection of main");
+  });
+
+  it("is another's pull request from a branch of the same name, and what was pushed onto its own", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await github.createPerson("mallory");
+    await github.createRepository({ owner: "acme", name: ".github", private: true, files: { "README.md": "ours" } });
+    github.setRole(POLICY, "mallory", "write");
+    expect((await run(`${INIT} --review`, KEY)).code).toBe(0);
+    await github.push(POLICY, "agent-pool/init", { "evil.md": "x" }, "more", "mallory");
+
+    const again = await run(INIT);
+
+    expect(again.out).toContain("left to you, since it changes something else: merge pull request #1");
+    expect((await github.pulls(POLICY)).map(({ state }) => state)).toEqual(["open"]);
+  });
+
+  it("is a branch that it did not make", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await github.createRepository({ owner: "acme", name: ".github", private: true, files: { "README.md": "ours" } });
+    await github.push(POLICY, "agent-pool/init", { "theirs.md": "x" }, "theirs");
+
+    const refused = await run(INIT, KEY);
+
+    expect(refused.err).toContain("a branch agent-pool/init is there that this init did not make");
+    expect(JSON.stringify(await github.snapshot("acme"))).toContain("theirs.md");
+  });
+
+  it("is a policy that isn't valid, or names another owner's runner", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await github.createRepository({ owner: "acme", name: ".github", private: true, files: { [FILE]: "version: 2\n" } });
+    expect((await run(INIT, KEY)).err).toContain("the policy that is there is not valid");
+    const policy = "version: 1\npool: [{ name: a, provider: anthropic }]\nrunner: other/jobs\nbudget: $5/day\n";
+    await github.push(POLICY, "main", { [FILE]: policy }, "other");
+
+    expect((await run(INIT, KEY)).err).toContain("names other/jobs as its runner, which is not acme's");
+  });
+
+  it("is a branch under a rule of somebody's that asks for no review", async () => {
+    await using place = await makeOrganisation();
+    const { github, run } = place;
+    await github.createRepository({ owner: "acme", name: ".github", private: true, files: { "README.md": "ours" } });
+    const token = github.personToken("ada");
+    const rule = { required_status_checks: null, enforce_admins: true, required_pull_request_reviews: null, restrictions: null };
+    const put = await fetch(`${github.url}/repos/${POLICY}/branches/main/protection`, {
+      method: "PUT",
+      headers: { authorization: `token ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(rule),
+    });
+    expect(put.status).toBe(200);
+
+    expect((await run(INIT, KEY)).err).toContain("main of acme/.github is protected by a rule that lets any writer push to it");
+  });
+
+  it("is an organisation of the same name on another GitHub", async () => {
+    await using place = await makeOrganisation();
+    await using other = await makeOrganisation();
+    await place.run(INIT, KEY);
+    const journal = await readFile(join(place.folder, ".agent-pool-init.acme.json"), "utf8");
+    await writeFile(join(other.folder, ".agent-pool-init.acme.json"), journal);
+
+    expect((await other.run("init acme --undo --yes")).err).toContain("run this with the same GITHUB_API_URL");
+  });
+});
+
 describe("agent-pool init in a terminal", () => {
   it("asks what it isn't told, shows the steps, and does them once it is told to", async () => {
     await using place = await makeOrganisation();
@@ -193,7 +310,7 @@ describe("agent-pool init in a terminal", () => {
       [/Another credential/, "n\r"],
       [/How much may be spent/, "\r"],
       [/Which repositories/, "web\r"],
-      [/Do 11 steps/, "y\r"],
+      [/Do 12 steps/, "y\r"],
       [/The key of platform-api/, `${KEY}\r`],
     ]);
 
@@ -208,7 +325,7 @@ describe("agent-pool init in a terminal", () => {
 
     const typed = await place.type(
       "init acme --credential a:anthropic --runner acme/jobs --budget $5/day --repository acme/web",
-      [[/Do 11 steps/, "n\r"]],
+      [[/Do 12 steps/, "n\r"]],
     );
 
     expect(typed.code).toBe(1);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { describeUndo, note, planUndo, writtenIn, type Done, type Journal } from "#core/setup/journal.ts";
+import { describeUndo, note, planUndo, planUndoWithin, writtenIn, type Done, type Journal } from "#core/setup/journal.ts";
 
-const EMPTY: Journal = { version: 1, owner: "acme", done: [] };
+const EMPTY: Journal = { version: 1, api: "https://api.github.com", owner: "acme", done: [] };
 const write = (wrote: string, before: string | null): Done => ({
   did: "write-file",
   repository: "acme/r",
@@ -48,6 +48,10 @@ describe("the journal of init", () => {
       "delete the label agent in acme/web, also from its issues",
       "delete the repository acme/r, with all that is in it",
     ]);
-    expect([...writtenIn({ ...EMPTY, done }, "acme/r")]).toEqual(["README.md", "w.yml"]);
+    expect([...writtenIn({ ...EMPTY, done }, "acme/r")]).toEqual([["w.yml", "one"]]);
+    expect(planUndoWithin({ ...EMPTY, done }, "acme/r").map(describeUndo)).toEqual([
+      "delete the key of e in acme/r",
+      "remove w.yml in acme/r",
+    ]);
   });
 });

@@ -5,6 +5,7 @@ import { Policy } from "#core/config/policy.ts";
 import type { Answers } from "#core/setup/answers.ts";
 import type { InitFacts, RepositoryFacts, RunnerFacts } from "#core/setup/facts.ts";
 import { fillWorkflow, renderPolicy } from "#core/setup/files.ts";
+import type { Journal } from "#core/setup/journal.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
 import { describeStep, planSteps, type Step } from "#core/setup/steps.ts";
 import { parse } from "yaml";
@@ -15,6 +16,7 @@ const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const ANSWERS: Answers = {
   owner: "acme",
   runner: "acme/agent-runner",
+  workflow: "agent-pool.yml",
   appUrl: "https://pool.example.com",
   action: { repository: "agent-pool/agent-pool", commit: COMMIT },
   baseUrls: {},
@@ -50,9 +52,12 @@ const COMPLETE: InitFacts = {
   webhookUrl: null,
 };
 
-function plan(facts: Partial<InitFacts>, answers: Partial<Answers> = {}): readonly Step[] {
+const NOTHING_DONE: Journal = { version: 1, api: "https://api.github.com", owner: "acme", done: [] };
+
+function plan(facts: Partial<InitFacts>, answers: Partial<Answers> = {}, journal = NOTHING_DONE): readonly Step[] {
   const pool = answers.pool ?? ANSWERS.pool;
-  return planSteps({ ...ANSWERS, ...answers }, { ...COMPLETE, ...facts }, TEMPLATE, new Set(pool.map(({ name }) => name)));
+  const keys = new Set(pool.map(({ name }) => name));
+  return planSteps({ answers: { ...ANSWERS, ...answers }, template: TEMPLATE, keys, journal }, { ...COMPLETE, ...facts });
 }
 const kinds = (steps: readonly Step[]) => steps.map((step) => `${step.do} ${step.repository}`);
 
@@ -75,6 +80,7 @@ describe("what init plans", () => {
       "lock-environment acme/agent-runner",
       "set-key acme/agent-runner",
       "create-repository acme/.github",
+      "write-file acme/.github",
       "propose-files acme/.github",
       "merge acme/.github",
       "protect-branch acme/.github",
@@ -135,6 +141,24 @@ describe("what init plans", () => {
     },
   ])("mends $name and nothing else", ({ facts, does }) => {
     expect(kinds(plan(facts))).toEqual(does);
+  });
+
+  it("merges of a proposal the text that was proposed, or the one that it would propose now", () => {
+    const policy = { ...repository("acme/.github"), policy: null, proposed: 7 };
+    const done = [
+      {
+        did: "propose-files",
+        repository: "acme/.github",
+        branch: "agent-pool/init",
+        pull: 7,
+        files: { ".github/agent-pool.yml": "as it was" },
+      },
+    ] as const;
+
+    expect(plan({ policy }, {}, { ...NOTHING_DONE, done: [...done] })).toMatchObject([
+      { do: "merge", pull: 7, text: "as it was" },
+    ]);
+    expect(plan({ policy })).toMatchObject([{ do: "merge", pull: 7, text: renderPolicy(ANSWERS) }]);
   });
 
   it("has GitHub send events where the app is, where the App's key is at hand", () => {

@@ -58,6 +58,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}": repository.getRepository,
   "PATCH /repos/{owner}/{repo}": repository.updateRepository,
   "DELETE /repos/{owner}/{repo}": repository.removeRepository,
+  "GET /repos/{owner}/{repo}/branches": repository.listBranches,
   "GET /repos/{owner}/{repo}/branches/{branch}": repository.getBranch,
   "GET /repos/{owner}/{repo}/branches/{branch}/protection": protection.getProtection,
   "PUT /repos/{owner}/{repo}/branches/{branch}/protection": protection.putProtection,

@@ -1,6 +1,6 @@
 import { answer, notFound, notSupplied, page, refusal, textField, type Answer, type ApiRequest } from "../answers.ts";
 import type { Role } from "../emulated-github.ts";
-import { readCommit, resolve } from "../git-repository.ts";
+import { listRefs, readCommit, resolve } from "../git-repository.ts";
 import { hasScope } from "../permissions.ts";
 import { protectedBranches } from "../plans.ts";
 import { actorOf } from "../credentials.ts";
@@ -110,6 +110,19 @@ function isOf(github: GitHub, repository: Repository, account: Account, affiliat
   if (affiliation === "outside") return isDirect && !isMember;
   return affiliation === "direct" ? isDirect : isDirect || isMember;
 }
+
+export const listBranches: RepositoryHandler = async (github, request) => {
+  const { repository } = request;
+  const refs = await listRefs(repository.git, "refs/heads/");
+  const url = repositoryUrl(github, repository);
+  const { items, headers } = page(request, `${url}/branches`, refs);
+  const guarded = protectedBranches(github, repository);
+  const branches = items.map(({ ref, sha }) => {
+    const name = ref.slice("refs/heads/".length);
+    return { name, commit: { sha, url: `${url}/commits/${sha}` }, protected: guarded.has(name) };
+  });
+  return answer(200, branches, headers);
+};
 
 export const getBranch: RepositoryHandler = async (github, { repository, params }) => {
   const name = params["branch"] ?? "";

@@ -7,26 +7,36 @@ import { at, done, type Asking } from "./asking.ts";
 type Answer<T> = Promise<Result<T, GitHubFailure>>;
 type Place = { readonly owner: string; readonly repo: string; readonly environment_name: string };
 
-/** A repository's environments, each with the branches that may deploy and whether it has a key. */
-export async function readEnvironments(asking: Asking, repository: string): Answer<readonly EnvironmentFacts[]> {
-  const listed = await asking.find("GET /repos/{owner}/{repo}/environments", { ...at(repository), per_page: 100 });
-  if (!listed.ok) return listed;
-  const environments: EnvironmentFacts[] = [];
-  for (const { name, deployment_branch_policy: rule, protection_rules: rules } of listed.value?.environments ?? []) {
-    const place = { ...at(repository), environment_name: name };
-    const deploys = await readDeploys(asking, place, rule);
-    if (!deploys.ok) return deploys;
-    const secrets = await asking.find("GET /repos/{owner}/{repo}/environments/{environment_name}/secrets", {
-      ...place,
-      per_page: 100,
-    });
-    if (!secrets.ok) return secrets;
-    const hasKey = secrets.value?.secrets.some((secret) => secret.name === KEY_SECRET) === true;
-    const waits = rules?.some(({ type }) => type === "required_reviewers" || type === "wait_timer") === true;
-    environments.push({ name, deploys: deploys.value, waits, hasKey });
-  }
-  return ok(environments);
+/** An environment with the branches that may deploy, and whether it has a key; undefined where there is none. */
+export async function readEnvironment(asking: Asking, repository: string, name: string): Answer<EnvironmentFacts | undefined> {
+  const place = { ...at(repository), environment_name: name };
+  const found = await asking.find("GET /repos/{owner}/{repo}/environments/{environment_name}", place);
+  if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found;
+  const { deployment_branch_policy: rule, protection_rules: rules } = found.value;
+  const deploys = await readDeploys(asking, place, rule);
+  if (!deploys.ok) return deploys;
+  const key = await asking.find("GET /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}", {
+    ...place,
+    secret_name: KEY_SECRET,
+  });
+  if (!key.ok) return key;
+  const waits = rules?.some(({ type }) => type === "required_reviewers" || type === "wait_timer") === true;
+  return ok({ name: found.value.name, deploys: deploys.value, waits, hasKey: key.value !== undefined });
 }
+
+export async function listEnvironments({ find }: Asking, repository: string): Answer<readonly string[]> {
+  const names: string[] = [];
+  for (let page = 1; ; page += 1) {
+    const listed = await find("GET /repos/{owner}/{repo}/environments", { ...at(repository), per_page: PAGE, page });
+    if (!listed.ok) return listed;
+    const found = listed.value?.environments ?? [];
+    names.push(...found.map(({ name }) => name));
+    if (found.length < PAGE) return ok(names);
+  }
+}
+
+/** As many as GitHub lists on a page. */
+const PAGE = 100;
 
 /** Makes the environment where it isn't there, and its rule of branches this one. */
 export async function setEnvironment(
@@ -78,7 +88,13 @@ async function readDeploys(
 
 /** Of an environment limited to selected branches and tags: each as `branch:main`. */
 async function listBranchRules(ask: Asking["ask"], place: Place): Answer<readonly { id: number; rule: string }[]> {
-  const listed = await ask("GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies", place);
-  if (!listed.ok) return listed;
-  return ok(listed.value.branch_policies.map(({ id = 0, type = "branch", name = "" }) => ({ id, rule: `${type}:${name}` })));
+  const rules: { id: number; rule: string }[] = [];
+  for (let page = 1; ; page += 1) {
+    const route = "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies";
+    const listed = await ask(route, { ...place, per_page: PAGE, page });
+    if (!listed.ok) return listed;
+    for (const { id = 0, type = "branch", name = "" } of listed.value.branch_policies)
+      rules.push({ id, rule: `${type}:${name}` });
+    if (listed.value.branch_policies.length < PAGE) return ok(rules);
+  }
 }

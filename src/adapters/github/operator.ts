@@ -1,19 +1,15 @@
 import { Octokit } from "@octokit/rest";
 import type { RepositoryFacts } from "#core/setup/facts.ts";
 import { record } from "#core/wire/json.ts";
-import { ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
+import { ok } from "#core/wire/result.ts";
 import type { Operator } from "#ports/operator.ts";
 import { at, createAsking, done } from "./asking.ts";
 import { answer, settingsFor, timeout } from "./client.ts";
-import { readEnvironments, setEnvironment } from "./environments.ts";
+import { readContents } from "./contents.ts";
+import { listEnvironments, readEnvironment, setEnvironment } from "./environments.ts";
 import { makeInspection } from "./inspection.ts";
+import { commitFile, merge, propose, removeBranch } from "./proposal.ts";
 import { sealSecret } from "./sealed-secret.ts";
-
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
-
-/** What a reader is told who looks at why a commit is there. */
-const COMMIT_MESSAGE = "Set up agent-pool";
 
 /** GitHub under an operator's token. */
 export function connectOperator(apiUrl: string, token: string): Operator {
@@ -38,28 +34,6 @@ export function connectOperator(apiUrl: string, token: string): Operator {
     const rule = await find("GET /repos/{owner}/{repo}/branches/{branch}/protection", place);
     if (!rule.ok || !rules.ok) return "unseen";
     return (rule.value?.required_pull_request_reviews?.required_approving_review_count ?? 0) >= 1 ? "reviewed" : "other";
-  }
-
-  async function commitFile(
-    repository: string,
-    file: { path: string; text: string; replaces: string | null; branch?: string },
-  ): Answer<void> {
-    const { path, text, replaces, branch } = file;
-    const made = await ask("PUT /repos/{owner}/{repo}/contents/{path}", {
-      ...at(repository),
-      path,
-      message: COMMIT_MESSAGE,
-      content: Buffer.from(text).toString("base64"),
-      ...(replaces === null ? {} : { sha: replaces }),
-      ...(branch === undefined ? {} : { branch }),
-    });
-    return done(made);
-  }
-
-  async function removeBranch(repository: string, branch: string): Answer<void> {
-    const gone = await remove("DELETE /repos/{owner}/{repo}/git/refs/{ref}", { ...at(repository), ref: `heads/${branch}` });
-    // "Reference does not exist" is a 422.
-    return !gone.ok && gone.error.reason === "github-refused" && gone.error.status === 422 ? ok(undefined) : gone;
   }
 
   return {
@@ -115,18 +89,11 @@ export function connectOperator(apiUrl: string, token: string): Operator {
       return ok({ text: Buffer.from(file.content, "base64").toString("utf8"), blob: file.sha });
     },
 
-    async listFiles(repository) {
-      const found = await this.readRepository(repository);
-      if (!found.ok || found.value?.head == null) return found.ok ? ok([]) : found;
-      const tree = await ask("GET /repos/{owner}/{repo}/git/trees/{tree_sha}", {
-        ...at(repository),
-        tree_sha: found.value.head,
-        recursive: "true",
-      });
-      return tree.ok ? ok(tree.value.tree.flatMap(({ path, type }) => (type === "blob" ? [path] : []))) : tree;
-    },
+    readContents: (repository) => readContents(asking, repository),
 
-    readEnvironments: (repository) => readEnvironments(asking, repository),
+    readEnvironment: (repository, environment) => readEnvironment(asking, repository, environment),
+
+    listEnvironments: (repository) => listEnvironments(asking, repository),
 
     async hasLabel(repository, label) {
       const found = await find("GET /repos/{owner}/{repo}/labels/{name}", { ...at(repository), name: label });
@@ -145,7 +112,7 @@ export function connectOperator(apiUrl: string, token: string): Operator {
       const { owner, repo } = at(repository);
       const self = await this.readSelf();
       if (!self.ok) return self;
-      const wanted = { name: repo, description, private: true, auto_init: true, has_wiki: false };
+      const wanted = { name: repo, description, private: true, has_wiki: false };
       const own = self.value.login.toLowerCase() === owner.toLowerCase();
       const made = own ? await ask("POST /user/repos", wanted) : await ask("POST /orgs/{org}/repos", { org: owner, ...wanted });
       return made.ok ? ok(Number(made.value.id)) : made;
@@ -156,7 +123,7 @@ export function connectOperator(apiUrl: string, token: string): Operator {
     },
 
     async writeFile(repository, path, text, replaces) {
-      return commitFile(repository, { path, text, replaces });
+      return commitFile(asking, repository, { path, text, replaces });
     },
 
     async deleteFile(repository, path, replaces) {
@@ -232,36 +199,9 @@ export function connectOperator(apiUrl: string, token: string): Operator {
       return remove("DELETE /repos/{owner}/{repo}/labels/{name}", { ...at(repository), name: label });
     },
 
-    async propose(repository, { branch, title, body, files }) {
-      const found = await this.readRepository(repository);
-      if (!found.ok) return found;
-      const { defaultBranch: base = "", head = null } = found.value ?? {};
-      // A branch that an interrupted try has left is begun anew.
-      const cleared = await removeBranch(repository, branch);
-      if (!cleared.ok) return cleared;
-      const made = await ask("POST /repos/{owner}/{repo}/git/refs", {
-        ...at(repository),
-        ref: `refs/heads/${branch}`,
-        sha: head ?? "",
-      });
-      if (!made.ok) return made;
-      for (const [path, text] of Object.entries(files)) {
-        const written = await commitFile(repository, { path, text, replaces: null, branch });
-        if (!written.ok) return written;
-      }
-      const opened = await ask("POST /repos/{owner}/{repo}/pulls", { ...at(repository), title, body, head: branch, base });
-      return opened.ok ? ok(opened.value.number) : opened;
-    },
+    propose: (repository, proposal) => propose(asking, repository, proposal),
 
-    async merge(repository, pull, branch) {
-      const merged = await ask("PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge", { ...at(repository), pull_number: pull });
-      if (!merged.ok) {
-        const waits = merged.error.reason === "github-refused" && merged.error.status === 405;
-        return waits ? ok(false) : merged;
-      }
-      const gone = await removeBranch(repository, branch);
-      return gone.ok ? ok(true) : gone;
-    },
+    merge: (repository, pull, wanted) => merge(asking, repository, pull, wanted),
 
     async withdraw(repository, pull, branch) {
       if (pull !== null) {
@@ -272,7 +212,7 @@ export function connectOperator(apiUrl: string, token: string): Operator {
         });
         if (!closed.ok) return closed;
       }
-      return removeBranch(repository, branch);
+      return removeBranch(asking, repository, branch);
     },
   };
 }

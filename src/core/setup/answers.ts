@@ -20,6 +20,8 @@ export type Answers = {
   readonly owner: string;
   /** `owner/name` */
   readonly runner: string;
+  /** The workflow's file name there. */
+  readonly workflow: string;
   /** The app's `PUBLIC_URL`. */
   readonly appUrl: string;
   readonly action: ActionPin;

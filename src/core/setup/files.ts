@@ -1,32 +1,46 @@
 import { Document, type YAMLMap } from "yaml";
 import { TRIGGER_LABEL } from "../request/command.ts";
 import type { Answers, NewCredential } from "./answers.ts";
+import { readWorkflow } from "./workflow.ts";
 
 /** The files that `agent-pool init` writes. Pure. */
 
+/** This release's workflow, by its usual name. */
 export const WORKFLOW_FILE = ".github/workflows/agent-pool.yml";
+
+/** Where a workflow of this name stands. Pure. */
+export function workflowPath(workflow: string): string {
+  return `.github/workflows/${workflow}`;
+}
 export const FORM_FILE = ".github/ISSUE_TEMPLATE/agent.yml";
 export const KEY_SECRET = "AGENT_POOL_KEY";
 
 /** Where an editor finds the schema of the policy; the package has the same file. */
 const POLICY_SCHEMA = "https://raw.githubusercontent.com/agent-pool/agent-pool/main/schema/policy.json";
 
-const PIN = /(?<=^\s*(?:-\s+)?uses: )[\w.-]+\/[\w.-]+\/action@\S+(?: #.*)?$/m;
-const APP_URL = /(?<=^\s*app-url: )\S+$/m;
-
 /**
- * A workflow with the Action's commit, the app's address and the organisation's proxies in it: this release's template, or one that stands there already, whose own
- * steps are its operator's. undefined: it has no place for them. Pure.
+ * A workflow with the Action's commit, the app's address and the organisation's proxies in it: this release's template, or one that
+ * stands there already, whose own steps are its operator's. undefined: it has no place for them. Pure.
  */
 export function fillWorkflow(text: string, answers: Pick<Answers, "appUrl" | "action" | "baseUrls">): string | undefined {
   const { appUrl, action, baseUrls } = answers;
-  if (!PIN.test(text) || !APP_URL.test(text)) return undefined;
-  const filled = text.replace(PIN, () => `${action.repository}/action@${action.commit}`).replace(APP_URL, () => appUrl);
+  const reading = readWorkflow(text);
+  const uses = `uses: ${reading?.action ?? ""}`;
+  if (reading === undefined || text.split(uses).length !== 2 || !APP_URL.test(text)) return undefined;
+  const pinned = text
+    .split("\n")
+    // What follows on its line is what was said of the commit that stood there.
+    .map((line) =>
+      line.includes(uses) ? `${line.slice(0, line.indexOf(uses))}uses: ${action.repository}/action@${action.commit}` : line,
+    )
+    .join("\n");
   return Object.entries(baseUrls).reduce(
     (before, [provider, url]) => before.replace(new RegExp(`(?<=^\\s*${provider}-base-url: )\\S+$`, "m"), () => url),
-    filled,
+    pinned.replace(APP_URL, () => appUrl),
   );
 }
+
+const APP_URL = /(?<=^\s*app-url: )\S+$/m;
 
 /** The policy of six lines, as far as the answers don't make it longer. */
 export function renderPolicy({ pool, runner, budget }: Pick<Answers, "pool" | "runner" | "budget">): string {
@@ -44,6 +58,12 @@ export function renderPolicy({ pool, runner, budget }: Pick<Answers, "pool" | "r
 function toEntry({ name, provider, kind, owner }: NewCredential): Record<string, string> {
   return { name, provider, ...(kind === "api-key" ? {} : { kind }), ...(owner === undefined ? {} : { owner }) };
 }
+
+/** Of a repository that init makes for the policy: a pull request needs something to be made against. */
+export const POLICY_README = `# .github
+
+Holds \`.github/agent-pool.yml\`, which says on which credentials agent-pool draws and how much it may spend.
+`;
 
 /**
  * By which people ask who may not set labels: GitHub sets the label of a form for whoever opens it, and the app looks at who

@@ -7,7 +7,7 @@ import { unreachable } from "../wire/result.ts";
  */
 const repository = z.string();
 export const Done = z.discriminatedUnion("did", [
-  z.strictObject({ did: z.literal("point-webhooks"), repository: z.null(), before: z.string() }),
+  z.strictObject({ did: z.literal("point-webhooks"), repository: z.null(), wrote: z.string(), before: z.string() }),
   /** `id`: null where GitHub's answer never came. */
   z.strictObject({ did: z.literal("create-repository"), repository, id: z.number().nullable() }),
   z.strictObject({
@@ -34,12 +34,12 @@ export const Done = z.discriminatedUnion("did", [
     pull: z.number().nullable(),
     files: z.record(z.string(), z.string()),
   }),
-  /** `wrote`: undefined where the proposal is of an `init` whose journal is lost. */
-  z.strictObject({ did: z.literal("merge"), repository, path: z.string(), wrote: z.string().optional() }),
+  z.strictObject({ did: z.literal("merge"), repository, path: z.string(), wrote: z.string() }),
 ]);
 export type Done = z.infer<typeof Done>;
 
-export const Journal = z.strictObject({ version: z.literal(1), owner: z.string(), done: z.array(Done) });
+/** `api`: of which GitHub; on another, repositories of the same names are others. */
+export const Journal = z.strictObject({ version: z.literal(1), api: z.string(), owner: z.string(), done: z.array(Done) });
 export type Journal = z.infer<typeof Journal>;
 
 /** The journal with one more thing in it. The same thing again, as when more is known of it, takes the place of what was said first. Pure. */
@@ -51,7 +51,7 @@ export function note(journal: Journal, entry: Done): Journal {
 
 /** What stood there before the first time is what taking it back restores. */
 function sinceFirst(first: Done | undefined, entry: Done): Done {
-  if (first?.did === "point-webhooks") return first;
+  if (first?.did === "point-webhooks" && entry.did === "point-webhooks") return { ...entry, before: first.before };
   if (first?.did === "write-file" && entry.did === "write-file") return { ...entry, before: first.before };
   if (first?.did === "lock-environment" && entry.did === "lock-environment") return { ...entry, before: first.before };
   return entry;
@@ -79,20 +79,36 @@ function keyOf(done: Done): string {
 
 /** What is taken back, the last first. What lies in a repository that goes as a whole goes with it. Pure. */
 export function planUndo({ done }: Journal): readonly Done[] {
-  const gone = new Set(done.flatMap((each) => (each.did === "create-repository" ? [each.repository] : [])));
-  const goesWith = (each: Done) => each.did !== "create-repository" && each.repository !== null && gone.has(each.repository);
-  return done.filter((each) => !goesWith(each)).toReversed();
+  return done.filter((each) => each.did === "create-repository" || !isCreated(done, each.repository)).toReversed();
 }
 
-/** The files that `init` may have put into a repository: GitHub's own first one, and its own. Pure. */
-export function writtenIn({ done }: Journal, repository: string): ReadonlySet<string> {
-  const paths = done
-    .filter((each) => each.repository === repository)
-    .flatMap((each) => {
-      if (each.did === "write-file") return [each.path];
-      return each.did === "propose-files" ? Object.keys(each.files) : [];
-    });
-  return new Set(["README.md", ...paths]);
+/** Where a repository that was to go is left, what `init` did in it is taken back all the same, its keys among it. Pure. */
+export function planUndoWithin({ done }: Journal, left: string): readonly Done[] {
+  return done.filter((each) => each.did !== "create-repository" && each.repository === left).toReversed();
+}
+
+function isCreated(done: readonly Done[], repository: string | null): boolean {
+  return done.some((each) => each.did === "create-repository" && each.repository === repository);
+}
+
+/** Of a file that `init` has put into a repository, what it wrote there last. Pure. */
+export function writtenIn({ done }: Journal, repository: string): ReadonlyMap<string, string> {
+  const files = done.flatMap((each): [string, string][] => {
+    if (each.repository !== repository) return [];
+    if (each.did === "write-file" || each.did === "merge") return [[each.path, each.wrote]];
+    return [];
+  });
+  return new Map(files);
+}
+
+/** What this pull request proposed, where `init` has opened it from here. Pure. */
+export function proposedIn(
+  { done }: Journal,
+  repository: string,
+  pull: number | null,
+): Readonly<Record<string, string>> | undefined {
+  const found = done.find((each) => each.did === "propose-files" && each.repository === repository && each.pull === pull);
+  return pull !== null && found?.did === "propose-files" ? found.files : undefined;
 }
 
 /** What taking it back will do, for a person. */

@@ -4,7 +4,8 @@ import { TRIGGER_LABEL } from "../request/command.ts";
 import { unreachable } from "../wire/result.ts";
 import type { Answers } from "./answers.ts";
 import type { EnvironmentFacts, InitFacts, RepositoryFacts } from "./facts.ts";
-import { FORM_FILE, fillWorkflow, ISSUE_FORM, KEY_SECRET, renderPolicy, WORKFLOW_FILE } from "./files.ts";
+import { FORM_FILE, fillWorkflow, ISSUE_FORM, KEY_SECRET, POLICY_README, renderPolicy, workflowPath } from "./files.ts";
+import { proposedIn, type Journal } from "./journal.ts";
 
 /** One thing that is done to an organisation, and that `init --undo` can take back. */
 export type Step =
@@ -37,14 +38,14 @@ export type Step =
       readonly body: string;
       readonly files: Readonly<Record<string, string>>;
     }
-  /** `pull`: null where the step before opens it; `wrote`: what it puts there, where this run knows. */
+  /** `pull`: null where the step before opens it. Only a change of this one file to this text is merged, whoever proposed it. */
   | {
       readonly do: "merge";
       readonly repository: string;
       readonly branch: string;
       readonly pull: number | null;
       readonly path: string;
-      readonly wrote: string | null;
+      readonly text: string;
     };
 
 /** The branch that proposed files stand on. */
@@ -54,16 +55,27 @@ export function policyRepository(owner: string): string {
   return `${owner}/${POLICY_REPOSITORY}`;
 }
 
+/** What an organisation is set up by, beside what stands there. */
+export type Plan = {
+  readonly answers: Answers;
+  /** This release's workflow file. */
+  readonly template: string;
+  /** Credentials whose key is at hand. */
+  readonly keys: ReadonlySet<string>;
+  readonly journal: Journal;
+};
+
 /**
  * What is still to be done so that an organisation is set up as answered, in the order in which it is safe: a key is set where
  * its environment is locked, and an environment is locked to a branch that is protected. Nothing is planned that is there already. Pure.
  */
-export function planSteps(answers: Answers, facts: InitFacts, template: string, keys: ReadonlySet<string>): readonly Step[] {
+export function planSteps(plan: Plan, facts: InitFacts): readonly Step[] {
   return [
-    ...webhookSteps(answers, facts.webhookUrl),
-    ...runnerSteps(answers, facts.runner, template, keys),
-    ...policySteps(answers, facts.policy),
+    ...runnerSteps(plan, facts.runner),
+    ...policySteps(plan, facts.policy),
     ...facts.served.flatMap((served) => servedSteps(served)),
+    // Last: it is the App's, and so of every owner that it serves.
+    ...webhookSteps(plan.answers, facts.webhookUrl),
   ];
 }
 
@@ -72,7 +84,7 @@ function webhookSteps({ appUrl }: Answers, before: string | null): readonly Step
   return before === null || before === url ? [] : [{ do: "point-webhooks", repository: null, url, before }];
 }
 
-function runnerSteps(answers: Answers, found: InitFacts["runner"], template: string, keys: ReadonlySet<string>): readonly Step[] {
+function runnerSteps({ answers, template, keys }: Plan, found: InitFacts["runner"]): readonly Step[] {
   const { runner, pool } = answers;
   const steps: Step[] = [];
   if (found === null)
@@ -81,7 +93,7 @@ function runnerSteps(answers: Answers, found: InitFacts["runner"], template: str
   // One that has no place for what changes is its operator's own, and is left to them and to `doctor`.
   const text = fillWorkflow(answers.freshWorkflow ? template : (before?.text ?? template), answers);
   if (text !== undefined && text !== before?.text)
-    steps.push({ do: "write-file", repository: runner, path: WORKFLOW_FILE, text, before });
+    steps.push({ do: "write-file", repository: runner, path: workflowPath(answers.workflow), text, before });
   if (!isProtected(found)) steps.push({ do: "protect-branch", repository: runner });
   for (const { name, kind } of pool) {
     const environment = found?.environments.find((each) => each.name.toLowerCase() === name);
@@ -101,7 +113,7 @@ export function isLocked(environment: EnvironmentFacts | undefined, repository: 
   return rule === `branch:${repository.defaultBranch}` && more.length === 0;
 }
 
-function policySteps(answers: Answers, found: InitFacts["policy"]): readonly Step[] {
+function policySteps({ answers, journal }: Plan, found: InitFacts["policy"]): readonly Step[] {
   const repository = policyRepository(answers.owner);
   const steps: Step[] = [];
   if (found === null)
@@ -110,10 +122,12 @@ function policySteps(answers: Answers, found: InitFacts["policy"]): readonly Ste
       repository,
       description: "Says how agent-pool works for this organisation, and other defaults.",
     });
+  if (found === null || found.head === null)
+    steps.push({ do: "write-file", repository, path: "README.md", text: POLICY_README, before: null });
   const pull = found?.proposed ?? null;
   // A policy that is there is its owners', whatever was answered.
   if (found?.policy == null) {
-    const text = renderPolicy(answers);
+    const text = proposedIn(journal, repository, pull)?.[CONFIG_FILE] ?? renderPolicy(answers);
     if (pull === null)
       steps.push({
         do: "propose-files",
@@ -123,8 +137,7 @@ function policySteps(answers: Answers, found: InitFacts["policy"]): readonly Ste
         body: `Which credentials agent-pool draws on, and how much it may spend. It counts once this is merged.`,
         files: { [CONFIG_FILE]: text },
       });
-    const wrote = pull === null ? text : null;
-    if (answers.merge) steps.push({ do: "merge", repository, branch: INIT_BRANCH, pull, path: CONFIG_FILE, wrote });
+    if (answers.merge) steps.push({ do: "merge", repository, branch: INIT_BRANCH, pull, path: CONFIG_FILE, text });
   }
   if (!isProtected(found)) steps.push({ do: "protect-branch", repository });
   return steps;
@@ -169,7 +182,7 @@ export function describeStep(step: Step): string {
     case "propose-files":
       return `open a pull request in ${repository}: ${Object.keys(step.files).join(", ")}`;
     case "merge":
-      return `merge ${step.pull === null ? "that pull request" : `pull request #${String(step.pull)}`} in ${repository}`;
+      return `merge ${step.pull === null ? "that pull request" : `pull request #${String(step.pull)}`} in ${repository}, if it still changes ${step.path} alone, and to what is shown here`;
     default:
       return unreachable(step);
   }
