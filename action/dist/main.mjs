@@ -46008,7 +46008,7 @@ import { randomBytes as randomBytes8 } from "node:crypto";
 import { performance as performance23 } from "node:perf_hooks";
 var LIMIT_MS = 30 * SECOND_MS;
 var MODEL = "probe";
-var REFUSED = "403";
+var REFUSED = "refused for its budget";
 async function runProbe(run2) {
   const { inputs, ready, dispatcher, log } = run2;
   if (!ready.ok) return err(`${ready.error.reason}: ${ready.error.detail}`);
@@ -46019,8 +46019,8 @@ async function runProbe(run2) {
   const token = await identify(inputs);
   if (!token.ok) return token;
   const known = await connectApp(inputs, dispatcher).probe(token.value);
-  if (!known.ok) return err(`The app doesn't take this job for its own: ${known.error.message}`);
-  log("the app knows this job");
+  if (!known.ok) return err(`The app would not take this job: ${known.error.message}`);
+  log("the app takes this job");
   const refused = await askWithNothingToSpend(run2, ready.value);
   if (refused !== REFUSED)
     return err(`A call from the sandbox got ${refused}, where the gateway should have refused it: see this job's log.`);
@@ -46059,6 +46059,8 @@ ${CALL}`,
       reach: { to: "gateway", address: gateway.address },
       until: performance23.now() + LIMIT_MS
     });
+    const { refusedForBudget, modelCalls } = gateway.facts();
+    if (refusedForBudget && modelCalls === 0) return REFUSED;
     return ended.stdout.toString("utf8").trim().slice(0, 100) || `nothing (exit ${String(ended.exitCode)})`;
   } catch (_) {
     var _error = _, _hasError = true;
@@ -46091,7 +46093,13 @@ async function main() {
     if (PROBE_ID.test(inputs.value.attempt)) {
       const proven = await runProbe({ inputs: inputs.value, workspace, ready, dispatcher, log });
       if (!proven.ok) await fail("probe", proven.error);
-      else await writeSummary(renderNote("probe", "The app knows this job, its sandbox is tight, and its gateway holds the key."));
+      else
+        await writeSummary(
+          renderNote(
+            "probe",
+            "The app takes this job, its sandbox is tight, and its gateway refuses what there is no budget for. No model was called."
+          )
+        );
       return dispatcher.close();
     }
     const claimed = await claim2(inputs.value, dispatcher);

@@ -32,7 +32,13 @@ async function main(): Promise<void> {
   if (PROBE_ID.test(inputs.value.attempt)) {
     const proven = await runProbe({ inputs: inputs.value, workspace, ready, dispatcher, log });
     if (!proven.ok) await fail("probe", proven.error);
-    else await writeSummary(renderNote("probe", "The app knows this job, its sandbox is tight, and its gateway holds the key."));
+    else
+      await writeSummary(
+        renderNote(
+          "probe",
+          "The app takes this job, its sandbox is tight, and its gateway refuses what there is no budget for. No model was called.",
+        ),
+      );
     return dispatcher.close();
   }
   const claimed = await claim(inputs.value, dispatcher);

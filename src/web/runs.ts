@@ -25,6 +25,7 @@ export function runRoutes(deps: Deps, woken: () => void): Hono {
     });
 
   routes.post("/runs/:attempt/claim", limit(SMALL_BODY), async (c) => {
+    if (PROBE_ID.test(c.req.param("attempt"))) return refuse(c, NO_PROBE);
     const caller = readCaller(c);
     if (!caller.ok) return refuse(c, caller.error);
     const body = await readBody(c, ClaimRequest);
@@ -63,6 +64,11 @@ export function runRoutes(deps: Deps, woken: () => void): Hono {
   return routes;
 }
 
+const NO_PROBE: Refused = {
+  status: 409,
+  error: "this Action doesn't know probes",
+  fix: "raise the commit in the workflow's `uses:` to the Action of the app's version",
+};
 const NO_SUCH: Refused = { status: 404, error: "no such attempt", fix: "use the attempt of the dispatch's inputs" };
 
 function readCaller(c: Context): Result<{ lease: LeaseId; token: string }, Refused> {

@@ -84,4 +84,13 @@ describe("a probe by doctor", () => {
     expect(await ask("probe-1", "a.b.c")).toBe(404);
     expect(await ask("1f0c2a9b-0000-4000-8000-000000000000", "a.b.c")).toBe(404);
   });
+
+  it("tells an Action from before there were probes to be raised", async () => {
+    const headers = { "content-type": "application/json", authorization: "Bearer a.b.c" };
+    const body = JSON.stringify({ contract: 2, harnesses: [] });
+    const asked = await fetch(`${world.app.url}/runs/probe-${"0".repeat(32)}/claim`, { method: "POST", headers, body });
+
+    expect(asked.status).toBe(409);
+    expect(await asked.json()).toMatchObject({ error: "this Action doesn't know probes" });
+  });
 });

@@ -25,8 +25,8 @@ export type ProbeRun = {
 
 const LIMIT_MS = 30 * SECOND_MS;
 const MODEL = "probe";
-/** The gateway's own answer where nothing is left to spend. */
-const REFUSED = "403";
+/** Where the gateway has refused a call because nothing is left to spend, and made none. */
+const REFUSED = "refused for its budget";
 
 /**
  * A job that does no work: everything that an attempt needs before its first model call, on the machine where it would run. The
@@ -42,8 +42,8 @@ export async function runProbe(run: ProbeRun): Promise<Result<void, string>> {
   const token = await identify(inputs);
   if (!token.ok) return token;
   const known = await connectApp(inputs, dispatcher).probe(token.value);
-  if (!known.ok) return err(`The app doesn't take this job for its own: ${known.error.message}`);
-  log("the app knows this job");
+  if (!known.ok) return err(`The app would not take this job: ${known.error.message}`);
+  log("the app takes this job");
   const refused = await askWithNothingToSpend(run, ready.value);
   if (refused !== REFUSED)
     return err(`A call from the sandbox got ${refused}, where the gateway should have refused it: see this job's log.`);
@@ -51,7 +51,7 @@ export async function runProbe(run: ProbeRun): Promise<Result<void, string>> {
   return ok(undefined);
 }
 
-/** A model call from inside, through a gateway with the real key and no budget. Answers its HTTP status, or what was said instead of one. */
+/** A model call from inside, through a gateway with the real key and no budget. Answers `REFUSED`, or what the call came to instead. */
 async function askWithNothingToSpend({ inputs, dispatcher }: ProbeRun, ready: Ready): Promise<string> {
   const dummy = `sk-ant-api03-dummy-${randomBytes(24).toString("base64url")}`;
   const upstream = inputs.upstreams.anthropic;
@@ -70,6 +70,8 @@ async function askWithNothingToSpend({ inputs, dispatcher }: ProbeRun, ready: Re
     reach: { to: "gateway", address: gateway.address },
     until: performance.now() + LIMIT_MS,
   });
+  const { refusedForBudget, modelCalls } = gateway.facts();
+  if (refusedForBudget && modelCalls === 0) return REFUSED;
   return ended.stdout.toString("utf8").trim().slice(0, 100) || `nothing (exit ${String(ended.exitCode)})`;
 }
 
