@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 import { PROVIDERS, type Provider } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { ALIAS, Login, RepositoryName, Spending } from "#core/config/shapes.ts";
-import { NEW_KINDS, type ActionPin, type NewCredential } from "#core/setup/answers.ts";
+import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
+import type { ActionPin, NewCredential } from "#core/setup/answers.ts";
 import { ownerOf } from "#core/setup/names.ts";
 import { PublicUrl } from "#core/setup/public-url.ts";
 
@@ -11,7 +12,8 @@ export const INIT_HELP = `agent-pool init OWNER [options]       sets an organisa
 What is there already stays as it is, so it can be run again. Each step is shown before anything is done.
 
   --credential NAME:PROVIDER[:KIND[:OWNER]]   one that the pool draws on; repeat it for more. PROVIDER is ${PROVIDERS.join(", ")};
-                                      KIND is ${NEW_KINDS.join(", ")} (api-key), and a seat has its OWNER
+                                      KIND is ${CREDENTIAL_KINDS.join(", ")} (api-key), and a seat has its OWNER
+  --identity NAME.FIELD=VALUE         of a workload-identity credential, what its provider trusts (docs/harnesses.md); repeat it for each field
   --runner OWNER/NAME                 the private repository that holds the keys and runs the jobs (OWNER/agent-runner)
   --app-url URL                       the app's public address (PUBLIC_URL, in the environment or in .env)
   --budget AMOUNT                     what may be spent ($200/month)
@@ -63,6 +65,8 @@ export function readInitOptions(args: readonly string[]): Result<InitOptions | "
       return err(`two credentials are called ${credential.value.name}`);
     pool.push(credential.value);
   }
+  const identified = withIdentities(pool, values.identity);
+  if (!identified.ok) return identified;
   const action = values.action === undefined ? ok(undefined) : readActionPin(values.action);
   if (!action.ok) return action;
   const baseUrls = readBaseUrls(values["base-url"]);
@@ -78,7 +82,7 @@ export function readInitOptions(args: readonly string[]): Result<InitOptions | "
   if (problem !== undefined) return err(problem);
   return ok({
     owner: login,
-    pool,
+    pool: identified.value,
     runner: values.runner,
     appUrl: values["app-url"]?.replace(/\/+$/, ""),
     budget: values.budget,
@@ -100,6 +104,7 @@ function parse(args: readonly string[]) {
         args: [...args],
         options: {
           credential: { type: "string", multiple: true, default: [] },
+          identity: { type: "string", multiple: true, default: [] },
           runner: { type: "string" },
           "app-url": { type: "string" },
           budget: { type: "string" },
@@ -125,14 +130,31 @@ function parse(args: readonly string[]) {
 function readCredential(text: string): Result<NewCredential, string> {
   const [name = "", providerText, kindText = "api-key", owner, ...more] = text.split(":");
   const provider = PROVIDERS.find((each) => each === providerText);
-  const kind = NEW_KINDS.find((each) => each === kindText);
+  const kind = CREDENTIAL_KINDS.find((each) => each === kindText);
   const shape = "should be NAME:PROVIDER[:KIND[:OWNER]], like platform-api:anthropic";
   if (!ALIAS.test(name) || more.length > 0) return err(`--credential ${text} ${shape}`);
   if (provider === undefined) return err(`--credential ${text}: the provider should be one of ${PROVIDERS.join(", ")}`);
-  if (kind === undefined) return err(`--credential ${text}: the kind should be one of ${NEW_KINDS.join(", ")}`);
+  if (kind === undefined) return err(`--credential ${text}: the kind should be one of ${CREDENTIAL_KINDS.join(", ")}`);
   if ((kind === "seat") !== (owner !== undefined))
     return err(`--credential ${text}: a seat, and nothing else, names its owner, like ada-max:anthropic:seat:ada`);
   return ok({ name, provider, kind, ...(owner === undefined ? {} : { owner }) });
+}
+
+function withIdentities(pool: readonly NewCredential[], given: readonly string[]): Result<readonly NewCredential[], string> {
+  const fields = given.map((text) => /^([^=]+)\.([a-z-]+)=(.+)$/.exec(text)?.slice(1) ?? [text]);
+  const stray = fields.find(
+    ([name, field]) => field === undefined || !pool.some((each) => each.name === name && each.kind === "workload-identity"),
+  );
+  if (stray !== undefined)
+    return err(`--identity ${stray.join(" ")} should be NAME.FIELD=VALUE, with the NAME of a workload-identity --credential`);
+  return ok(
+    pool.map((credential) => {
+      const own = fields
+        .filter(([name]) => name === credential.name)
+        .map(([, field = "", value = ""]) => [field, value] as const);
+      return own.length === 0 ? credential : { ...credential, identity: Object.fromEntries(own) };
+    }),
+  );
 }
 
 function readBaseUrls(given: readonly string[]): Result<InitOptions["baseUrls"], string> {

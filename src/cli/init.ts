@@ -5,6 +5,7 @@ import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import type { ActionPin, Answers, NewCredential } from "#core/setup/answers.ts";
 import type { InitFacts } from "#core/setup/facts.ts";
+import { renderPolicy } from "#core/setup/files.ts";
 import { note, type Journal } from "#core/setup/journal.ts";
 import { ownerOf } from "#core/setup/names.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
@@ -86,6 +87,9 @@ async function completeAnswers(options: InitOptions, tools: InitTools): Promise<
   if (stands !== undefined && ownerOf(stands.value.runner.repository) !== owner.toLowerCase())
     return err(`the policy that is there names ${stands.value.runner.repository} as its runner, which is not ${owner}'s`);
   const policy = stands === undefined ? await ofOperator(options, ask) : ofPolicy(stands.value, options, tools.terminal);
+  // Of what was answered only the schema knows whether it goes together: who gives out seats, what an identity needs.
+  const made = stands ?? parseConfig(`the policy of these answers`, renderPolicy(policy), Policy);
+  if (!made.ok) return err(describe(made.error));
   const repositories = options.repositories.length > 0 ? options.repositories : ((await ask?.askRepositories(owner)) ?? []);
   const { baseUrls, freshWorkflow, merge } = options;
   return ok({ owner, appUrl, action, ...policy, baseUrls, freshWorkflow, repositories, merge });

@@ -3,7 +3,8 @@ import { confirm, input, password, select } from "@inquirer/prompts";
 import { PROVIDERS } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { ALIAS, Login, RepositoryName, Spending } from "#core/config/shapes.ts";
-import { NEW_KINDS, type NewCredential } from "#core/setup/answers.ts";
+import { CREDENTIAL_KINDS, IDENTITY_NEEDS, type CredentialKind } from "#core/config/credential.ts";
+import type { NewCredential } from "#core/setup/answers.ts";
 import { ownerOf } from "#core/setup/names.ts";
 import { PublicUrl } from "#core/setup/public-url.ts";
 import type { Shape } from "./init-options.ts";
@@ -69,7 +70,7 @@ async function askPool(): Promise<readonly NewCredential[]> {
     const provider = await select({ message: "A credential of which provider?", choices: [...PROVIDERS] });
     const kind = await select({
       message: "Of which kind?",
-      choices: NEW_KINDS.map((value) => ({ value, description: KINDS[value] })),
+      choices: CREDENTIAL_KINDS.map((value) => ({ value, description: KINDS[value] })),
     });
     const name = await input({
       message: "Its name, which people will see",
@@ -81,12 +82,22 @@ async function askPool(): Promise<readonly NewCredential[]> {
     });
     const owner =
       kind === "seat" ? await input({ message: "Whose seat is it (a GitHub login)?", validate: by(Login) }) : undefined;
-    pool.push({ name, provider, kind, ...(owner === undefined ? {} : { owner }) });
+    const identity: Record<string, string> = {};
+    for (const field of kind === "workload-identity" ? (IDENTITY_NEEDS[provider] ?? []) : [])
+      identity[field] = await input({ message: `Its ${field}, as on the provider's page`, required: true });
+    pool.push({
+      name,
+      provider,
+      kind,
+      ...(owner === undefined ? {} : { owner }),
+      ...(Object.keys(identity).length === 0 ? {} : { identity }),
+    });
   } while (await confirm({ message: "Another credential?", default: false }));
   return pool;
 }
 
-const KINDS: Record<(typeof NEW_KINDS)[number], string> = {
+const KINDS: Record<CredentialKind, string> = {
+  "workload-identity": "no key: the provider trusts the job's own identity (docs/harnesses.md)",
   "api-key": "an organisation's key, billed by what is used",
   "access-token": "a workspace's token (OpenAI)",
   seat: "a person's subscription, which serves its owner until they lend it",

@@ -169,6 +169,30 @@ describe("agent-pool init", () => {
     expect(out).not.toContain("done: put the key");
   });
 
+  it("sets up a credential without a key, and asks for none", async () => {
+    await using place = await makeOrganisation();
+    const identity = "--identity wif.rule=fdrl_1 --identity wif.organization=org_1";
+
+    const { out, err, code } = await place.run(`init acme --yes --credential wif:anthropic:workload-identity ${identity}`);
+
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("rule: fdrl_1");
+    expect(out).not.toContain("gh secret set");
+  });
+
+  it.each([
+    ["--credential o:openai:seat:ada", "is given out by anthropic alone"],
+    ["--credential w:anthropic:workload-identity", "identity"],
+  ])("refuses what does not go together before it does anything: %s", async (options, why) => {
+    await using place = await makeOrganisation();
+    const before = await place.github.snapshot("acme");
+
+    const refused = await place.run(`init acme --yes ${options}`, KEY);
+
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(why) as string });
+    expect(await place.github.snapshot("acme")).toEqual(before);
+  });
+
   it("keeps its journal from others' eyes, without a key in it", async () => {
     await using place = await makeOrganisation();
     await place.run(INIT, KEY);

@@ -42,7 +42,8 @@ const Identity = z.strictObject({
   "service-account": id("a service account").optional().describe("For whom the job then acts."),
   audience: z.string().min(1).max(200).optional().describe("As the provider's side says it; unset, the provider's own address."),
 });
-const IDENTITY_NEEDS: Readonly<Partial<Record<Provider, readonly (keyof z.infer<typeof Identity>)[]>>> = {
+/** What a workload identity must say, by provider. */
+export const IDENTITY_NEEDS: Readonly<Partial<Record<Provider, readonly (keyof z.infer<typeof Identity>)[]>>> = {
   anthropic: ["rule", "organization"],
   openai: ["provider", "service-account"],
 };

@@ -9,11 +9,11 @@ export type NewCredential = {
   readonly name: string;
   readonly provider: Provider;
   readonly kind: CredentialKind;
+  /** Of a seat. */
   readonly owner?: string;
+  /** Of a workload identity: what its provider was told to trust, as the policy has it. */
+  readonly identity?: Readonly<Record<string, string>>;
 };
-
-/** Those that `init` writes. What a workload identity needs is on the provider's pages; its entry is written by hand (docs/harnesses.md). */
-export const NEW_KINDS = ["api-key", "access-token", "seat"] as const satisfies readonly CredentialKind[];
 
 /** What `agent-pool init` asks, or is told by its options. */
 export type Answers = {

@@ -55,8 +55,14 @@ export function renderPolicy({ pool, runner, budget }: Pick<Answers, "pool" | "r
   return document.toString({ lineWidth: 0 });
 }
 
-function toEntry({ name, provider, kind, owner }: NewCredential): Record<string, string> {
-  return { name, provider, ...(kind === "api-key" ? {} : { kind }), ...(owner === undefined ? {} : { owner }) };
+function toEntry({ name, provider, kind, owner, identity }: NewCredential): Record<string, unknown> {
+  return {
+    name,
+    provider,
+    ...(kind === "api-key" ? {} : { kind }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(identity === undefined ? {} : { identity }),
+  };
 }
 
 /** Of a repository that init makes for the policy: a pull request needs something to be made against. */
