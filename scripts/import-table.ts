@@ -46,6 +46,7 @@ export const ROOMS: readonly Room[] = [
       "src/init.ts",
       "src/doctor.ts",
       "src/operator-tools.ts",
+      "src/release.ts",
       "src/env.ts",
       "src/env-file.ts",
       "src/first-start.ts",

@@ -21,6 +21,7 @@ import { ENV_FILE, readVariables } from "./env-file.ts";
 import { readEnv, readFirstStart, type Config, type EnvProblem, type Variables } from "./env.ts";
 import { awaitApp } from "./first-start.ts";
 import { reasonOf } from "./reason.ts";
+import { findRelease } from "./release.ts";
 
 /**
  * How long an ordered stop may take: containers are killed after 10 s (Docker's default). A call to GitHub may take longer, and is then
@@ -45,6 +46,7 @@ async function main(config: Config): Promise<void> {
   const deps: Deps = { store, github, runtime: createRuntime({ log, oidcIssuer, publicUrl, playground }) };
   await meetGitHub(deps, apiUrl);
 
+  const release = await findRelease();
   let worker: Worker | undefined;
   const wake = (): void => worker?.wake();
   const server = new Server({
@@ -66,7 +68,7 @@ async function main(config: Config): Promise<void> {
     probot.onAny(async ({ id, name, payload }) => {
       if (await intake(deps, config.allowedOwners, { id, name, payload })) wake();
     });
-    addHandler?.(webHandler(deps, wake));
+    addHandler?.(webHandler(deps, release?.commit ?? null, wake));
   });
   const stopping = new AbortController();
   // Before anybody can ask anything; where that is much, the rest beside the work.

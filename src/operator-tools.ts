@@ -1,7 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parse } from "yaml";
@@ -12,12 +10,14 @@ import type { ActionPin } from "#core/setup/answers.ts";
 import type { ServerFacts } from "#core/setup/facts.ts";
 import { WORKFLOW_FILE } from "#core/setup/files.ts";
 import { isLoopback } from "#core/setup/public-url.ts";
+import { parseRecord } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
 import type { Operator } from "#ports/operator.ts";
 import { readVariables } from "./env-file.ts";
 import { readOperatorEnv, type EnvProblem } from "./env.ts";
 import { reasonOf } from "./reason.ts";
+import { findRelease } from "./release.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ANSWER_MS = 10_000;
@@ -57,7 +57,7 @@ export async function openOperatorTools(): Promise<Result<OperatorTools, EnvProb
     pages: pagesOf(apiUrl),
     release: {
       template: await readFile(`${ROOT}/${WORKFLOW_FILE}`, "utf8"),
-      action: await findAction(),
+      action: await findRelease(),
       permissions: manifest.default_permissions,
       events: manifest.default_events,
     },
@@ -81,27 +81,15 @@ async function findToken(apiUrl: string): Promise<string | undefined> {
   }
 }
 
-/** The commit that these files are of: a package says it, a checkout has it. */
-async function findAction(): Promise<ActionPin | undefined> {
-  const release = `${ROOT}/release.json`;
-  if (existsSync(release)) return JSON.parse(await readFile(release, "utf8")) as ActionPin;
-  try {
-    const { stdout } = await run("git", ["rev-parse", "--show-toplevel", "HEAD"], { cwd: ROOT });
-    const [top = "", commit = ""] = stdout.trim().split("\n");
-    // Not the commit of a repository that this was unpacked into.
-    return resolve(top) === resolve(ROOT) ? { repository: "agent-pool/agent-pool", commit } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** How the app answers at its address. */
 export async function askServer(publicUrl: string): Promise<Result<ServerFacts, string>> {
   try {
     const ask = (path: string) => fetch(`${publicUrl}${path}`, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "manual" });
     const health = await ask("/healthz");
     const ready = await ask("/readyz");
-    return ok({ health: health.status, ready: ready.status, says: (await ready.text()).slice(0, 300) });
+    const { release } = parseRecord(await health.text()) ?? {};
+    const says = (await ready.text()).slice(0, 300);
+    return ok({ health: health.status, ready: ready.status, says, release: typeof release === "string" ? release : null });
   } catch (error) {
     return err(`nothing answers at ${publicUrl} from here: ${reasonOf(error)}`);
   }

@@ -5,8 +5,8 @@ import { SECOND_MS } from "#core/wire/units.ts";
 /** Anyone may ask: GitHub is asked at most this often for all of them. */
 const REMEMBERED_MS = 15 * SECOND_MS;
 
-/** `/healthz`: this process answers. `/readyz`: it can reach its store and GitHub, and says which it can't. */
-export function healthRoutes({ store, github }: Pick<Deps, "store" | "github">): Hono {
+/** `/healthz`: this process answers, and says of which commit it is. `/readyz`: it can reach its store and GitHub, and says which it can't. */
+export function healthRoutes({ store, github }: Pick<Deps, "store" | "github">, release: string | null): Hono {
   const routes = new Hono();
   let asked: { readonly at: number; readonly answer: Promise<string | null> } | undefined;
   /** null where GitHub answers, else why not. */
@@ -17,7 +17,7 @@ export function healthRoutes({ store, github }: Pick<Deps, "store" | "github">):
     }
     return asked.answer;
   };
-  routes.get("/healthz", (c) => c.json({ ok: true }));
+  routes.get("/healthz", (c) => c.json({ ok: true, release }));
   routes.get("/readyz", async (c) => {
     const [stored, refused] = await Promise.all([
       store.now().then(

@@ -6,9 +6,13 @@ import { healthRoutes } from "./health.ts";
 import { runRoutes } from "./runs.ts";
 
 /** Everything this app serves beside the webhook, as one handler for Probot's server: true where it answered. */
-export function webHandler(deps: Deps, woken: () => void): (request: IncomingMessage, response: ServerResponse) => Promise<true> {
+export function webHandler(
+  deps: Deps,
+  release: string | null,
+  woken: () => void,
+): (request: IncomingMessage, response: ServerResponse) => Promise<true> {
   const web = new Hono();
-  web.route("/", healthRoutes(deps));
+  web.route("/", healthRoutes(deps, release));
   web.route("/", runRoutes(deps, woken));
   web.notFound((c) => c.json({ error: "not found", fix: "see the README for the addresses this app answers" }, 404));
   web.onError((error, c) => {

@@ -105,7 +105,13 @@ export type InstallationFacts = {
 };
 
 /** How the running app answers at its public address, from where `doctor` runs. */
-export type ServerFacts = { readonly health: number; readonly ready: number; readonly says: string };
+export type ServerFacts = {
+  readonly health: number;
+  readonly ready: number;
+  readonly says: string;
+  /** The commit that it runs; null where it can't tell, as one of a container. */
+  readonly release: string | null;
+};
 
 export type ActionsFacts = {
   readonly enabled: boolean;
