@@ -49,7 +49,8 @@ export async function awaitApp(config: FirstStart, log: Logger): Promise<void> {
   await once(server, "close");
   say([
     `the App is made, and its key stands in ${file}. Keep that file, and nobody else's eyes on it.`,
-    `Next: install the App at ${page}/installations/new on the repositories to be served, the runner repository and .github.`,
+    `Next: install the App at ${page}/installations/new, on all repositories or on those to be served. Then, in another shell in this folder:`,
+    "  npx agent-pool init OWNER",
   ]);
 }
 

@@ -49,9 +49,11 @@ export async function init(args: readonly string[]): Promise<Result<void, Comman
   const done = await runInit(options.value, tools);
   if (!done.ok) return err({ message: done.error, code: 1 });
   if (dryRun) return ok(undefined);
-  const { action, repositories } = done.value;
+  const { answers, left } = done.value;
+  const { action, repositories } = answers;
   const asked = { owner, repositories, probe: false, json: false };
-  await lookAt(asked, { ...opened.value, appUrl: done.value.appUrl, release: { ...release, action } });
+  await lookAt(asked, { ...opened.value, appUrl: answers.appUrl, release: { ...release, action } });
+  tools.terminal.say(["", "Left for you:", ...left.map((line) => `  - ${line}`)].join("\n"));
   return ok(undefined);
 }
 

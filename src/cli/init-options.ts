@@ -122,7 +122,7 @@ function parse(args: readonly string[]) {
       }),
     );
   } catch (error) {
-    return err(`${error instanceof Error ? error.message.split("\n")[0] : "wrong options"}; see agent-pool init --help`);
+    return err(`${error instanceof Error ? error.message.split(/[.\n]/)[0] : "wrong options"}; see agent-pool init --help`);
   }
 }
 

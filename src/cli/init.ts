@@ -5,7 +5,8 @@ import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import type { ActionPin, Answers, NewCredential } from "#core/setup/answers.ts";
 import type { InitFacts } from "#core/setup/facts.ts";
-import { renderPolicy } from "#core/setup/files.ts";
+import { FORM_FILE, KEY_SECRET, renderPolicy } from "#core/setup/files.ts";
+import { TRIGGER_LABEL } from "#core/request/command.ts";
 import { note, type Journal } from "#core/setup/journal.ts";
 import { ownerOf } from "#core/setup/names.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
@@ -32,7 +33,7 @@ export type InitTools = Hands & {
 };
 
 /** `agent-pool init`: looks, says what it would do, and does it. Answers what it went by; the error is one line that says what to do. */
-export async function runInit(options: InitOptions, tools: InitTools): Promise<Result<Answers, string>> {
+export async function runInit(options: InitOptions, tools: InitTools): Promise<Result<Initialised, string>> {
   const { terminal } = tools;
   const answered = await completeAnswers(options, tools);
   if (!answered.ok) return answered;
@@ -49,7 +50,7 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
   tellPlan(terminal, answers, facts.value, wanted);
   const scopes = missingScopes(facts.value.operator, facts.value.owner.kind, wanted);
   if (wanted.length > 0 && scopes.length > 0) return err(explainScopes(scopes, tools.pages));
-  if (options.dryRun) return ok(answers);
+  if (options.dryRun) return ok({ answers, left: [] });
   if (wanted.length > 0 && !options.yes) {
     if (!terminal.interactive) return err("nothing was done: nobody can be asked here. Run it in a terminal, or with --yes");
     if (!(await terminal.confirm(`Do ${count(wanted.length, "step")}?`))) return err("nothing was done");
@@ -61,12 +62,13 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
   const steps = planSteps({ answers, template, journal, keys: new Set(keys.value.keys()) }, facts.value);
   const performed = await perform(steps, keys.value, journal, tools);
   if (!performed.ok) return performed;
-  tellRest(terminal, answers, tools, {
-    withoutKey: keyless.filter((name) => !keys.value.has(name)),
-    unmerged: performed.value,
-  });
-  return ok(answers);
+  const withoutKey = keyless.filter((name) => !keys.value.has(name));
+  const forms = steps.flatMap((step) => (step.do === "propose-files" && FORM_FILE in step.files ? [step.repository] : []));
+  return ok({ answers, left: leftFor(answers, tools, { withoutKey, unmerged: performed.value, forms }) });
 }
+
+/** What was gone by, and what is left for the operator, a line each. */
+export type Initialised = { readonly answers: Answers; readonly left: readonly string[] };
 
 /** The answers: what the policy says where there is one, what the options say, what is asked where somebody can answer, and else what is usual. */
 async function completeAnswers(options: InitOptions, tools: InitTools): Promise<Result<Answers, string>> {
@@ -150,6 +152,10 @@ function tellPlan(terminal: Terminal, answers: Answers, facts: InitFacts, steps:
   if (!owner.administered && owner.kind === "Organization")
     terminal.say(`You are no owner of ${owner.login}: GitHub may refuse some of this.`);
   if (answers.pool.some(({ kind }) => kind === "seat")) terminal.say(`\n${NOTICE}\n`);
+  if (facts.webhookUrl === null)
+    terminal.say(
+      "The App's key isn't in this folder: if the App is made, run this where its .env is; else `npx agent-pool start` makes one.",
+    );
   if (steps.length === 0) return terminal.say("Everything is there; nothing to do.");
   terminal.say(["To be done:", ...steps.map((step, at) => `  ${String(at + 1)}. ${describeStep(step)}`)].join("\n"));
   const proposed = steps.flatMap((step) => (step.do === "propose-files" ? Object.entries(step.files) : []));
@@ -190,19 +196,21 @@ const PERFORMED: Record<Performed, string> = {
   other: "left to you, since it changes something else",
 };
 
-function tellRest(
-  terminal: Terminal,
+type Left = { readonly withoutKey: readonly string[]; readonly unmerged: readonly string[]; readonly forms: readonly string[] };
+
+function leftFor(
   { owner, runner, merge }: Answers,
   { pages }: InitTools,
-  { withoutKey, unmerged }: { readonly withoutKey: readonly string[]; readonly unmerged: readonly string[] },
-): void {
-  const next = [
-    ...withoutKey.map((name) => `Set the key of ${name}:  gh secret set AGENT_POOL_KEY --repo ${runner} --env ${name}`),
-    ...(merge ? [] : [`Have the policy's pull request merged:  ${pages}/${owner}/.github/pulls`]),
-    ...unmerged.map((name) => `Have the pull request approved and merged:  ${pages}/${name}/pulls`),
-    `Where your plan has workflow execution policies, let only the App dispatch the workflow of ${runner}: on the organisation's settings page, Actions, Policies, allow the actor of the App and the event workflow_dispatch, and nothing else.`,
+  { withoutKey, unmerged, forms }: Left,
+): readonly string[] {
+  return [
+    ...withoutKey.map((name) => `set the key of ${name}:  gh secret set ${KEY_SECRET} --repo ${runner} --env ${name}`),
+    ...(merge ? [] : [`have the policy's pull request merged:  ${pages}/${owner}/.github/pulls`]),
+    ...unmerged.map((name) => `have the pull request looked at, and merged:  ${pages}/${name}/pulls`),
+    ...forms.map((name) => `have the form for asking merged:  ${pages}/${name}/pulls`),
+    `where your plan has workflow execution policies, let the App alone dispatch the workflow of ${runner}: on the organisation's settings page, under Actions, allow the actor of the App and the event workflow_dispatch, and nothing else`,
+    `mend what doctor has found, if anything; then label an issue ${TRIGGER_LABEL}`,
   ];
-  terminal.say(["", "Left for you:", ...next.map((line) => `  - ${line}`)].join("\n"));
 }
 
 function count(number: number, what: string): string {

@@ -1,4 +1,5 @@
 import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 import { confirm, input, password, select } from "@inquirer/prompts";
 import { PROVIDERS } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
@@ -106,19 +107,33 @@ const KINDS: Record<CredentialKind, string> = {
 async function typeKeys(names: readonly string[]): Promise<Result<ReadonlyMap<string, string>, string>> {
   const keys = new Map<string, string>();
   for (const name of names) {
-    const key = (await password({ message: `The key of ${name} (unseen; empty: later)` })).trim();
+    const message = `The key of ${name} (unseen; empty: later)`;
+    const key = (await password({ message, validate: (given) => !/\s/.test(given.trim()) || SPACED })).trim();
     if (key !== "") keys.set(name, key);
   }
   return ok(keys);
 }
 
+/** Where none is asked for, what was piped in is looked at no further than whether it is there: else a new key would seem to be set. */
 async function pipeKeys(names: readonly string[]): Promise<Result<ReadonlyMap<string, string>, string>> {
-  return names.length === 0 ? ok(new Map()) : readPipedKeys(await text(process.stdin), names);
+  if (names.length > 0) return readPipedKeys(await text(process.stdin), names);
+  // Nobody may ever close it.
+  const piped = await Promise.race([text(process.stdin), setTimeout(UNASKED_MS, "")]);
+  process.stdin.destroy();
+  return readPipedKeys(piped, names);
 }
+
+const UNASKED_MS = 300;
+
+const SPACED = "a key has no space in it: is it the whole key, and nothing else?";
 
 /** `NAME=KEY` a line, or one line that is the key where one is asked for. No message says a key. Pure. */
 export function readPipedKeys(piped: string, names: readonly string[]): Result<ReadonlyMap<string, string>, string> {
   const lines = words(piped, /[\r\n]+/);
+  if (names.length === 0 && lines.length > 0)
+    return err(
+      "a key came on standard input, and none is asked for: each credential of the pool has one. To replace it: `gh secret set AGENT_POOL_KEY --repo OWNER/RUNNER --env NAME`",
+    );
   const keys = new Map<string, string>();
   for (const [at, line] of lines.entries()) {
     const [, name, named] = /^([a-z0-9][a-z0-9._-]{0,62})=(.+)$/.exec(line) ?? [];
@@ -131,7 +146,7 @@ export function readPipedKeys(piped: string, names: readonly string[]): Result<R
       );
   }
   const spaced = [...keys].find(([, key]) => /\s/.test(key));
-  return spaced === undefined ? ok(keys) : err(`the key of ${spaced[0]} has a space in it`);
+  return spaced === undefined ? ok(keys) : err(`of ${spaced[0]}: ${SPACED} Nothing was done`);
 }
 
 function words(given: string, between = /[\s,]+/): string[] {

@@ -39,10 +39,10 @@ export async function runUndo({ owner, yes, dryRun }: InitOptions, tools: UndoTo
     } else {
       left += 1;
       if (done.did === "create-repository") toDo.unshift(...planUndoWithin(journal, done.repository));
-      terminal.say(`left as it is, since ${undone.value.left}: ${describeUndo(done)}`);
+      terminal.say(`not done, since ${undone.value.left}: ${describeUndo(done)}`);
     }
   }
-  return left === 0 ? ok(undefined) : err(`${String(left)} were left: see above, and remove them by hand if they are to go`);
+  return left === 0 ? ok(undefined) : err(`what was not done is said above; the rest is taken back`);
 }
 
 /** With a repository goes all that was in it. */

@@ -71,7 +71,7 @@ describe("agent-pool init", () => {
 
     expect(undone.code).toBe(1);
     expect(undone.out).toContain(
-      "left as it is, since it holds what init did not write: profile/README.md: delete the repository acme/.github",
+      "not done, since it holds what init did not write: profile/README.md: delete the repository acme/.github",
     );
     expect(JSON.stringify(await github.snapshot("acme"))).toContain("profile/README.md");
     expect(JSON.stringify(await github.snapshot("acme"))).not.toContain(KEY);
@@ -92,9 +92,7 @@ describe("agent-pool init", () => {
     await run(INIT, KEY);
     await github.push("acme/.github", "main", { ".github/agent-pool.yml": "version: 1\n" }, "by hand");
     const undone = await run("init acme --undo --yes");
-    expect(undone.out).toContain(
-      "left as it is, since it has been changed since: remove .github/agent-pool.yml from acme/.github",
-    );
+    expect(undone.out).toContain("not done, since it has been changed since: remove .github/agent-pool.yml from acme/.github");
   });
 
   it("says what a token lacks before it does anything", async () => {
@@ -141,7 +139,7 @@ describe("agent-pool init", () => {
 
     const first = await run(`${INIT} --review`, KEY);
 
-    expect(first.out).toContain("Have the policy's pull request merged:");
+    expect(first.out).toContain("have the policy's pull request merged:");
     expect((await github.pulls("acme/.github")).map(({ state }) => state)).toEqual(["open"]);
     const again = await run(`${INIT} --review`);
     expect(again.out).toContain("Everything is there; nothing to do.");
@@ -193,6 +191,17 @@ describe("agent-pool init", () => {
     expect(await place.github.snapshot("acme")).toEqual(before);
   });
 
+  it("takes no key for one that is there already, and says how it is replaced", async () => {
+    await using place = await makeOrganisation();
+    await place.run(INIT, KEY);
+
+    const refused = await place.run(INIT, `${KEY}-new`);
+
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain("none is asked for: each credential of the pool has one");
+    expect(refused.err).not.toContain(`${KEY}-new`);
+  });
+
   it("keeps its journal from others' eyes, without a key in it", async () => {
     await using place = await makeOrganisation();
     await place.run(INIT, KEY);
@@ -216,8 +225,8 @@ describe("what init does not touch", () => {
 
     const undone = await run("init acme --undo --yes");
 
-    expect(undone.out).toContain(`left as it is, since it holds what init did not write: ${FILE}`);
-    expect(undone.out).toContain(`left as it is, since it has been changed since: remove ${FILE} from ${POLICY}`);
+    expect(undone.out).toContain(`not done, since it holds what init did not write: ${FILE}`);
+    expect(undone.out).toContain(`not done, since it has been changed since: remove ${FILE} from ${POLICY}`);
     const left = JSON.stringify(await github.snapshot("acme"));
     expect(left).toContain("agent-pool.yml");
     expect(left).not.toContain(KEY);

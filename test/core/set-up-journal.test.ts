@@ -46,7 +46,7 @@ describe("the journal of init", () => {
     expect(planUndo({ ...EMPTY, done }).map(describeUndo)).toEqual([
       "end the protection of main in acme/.github",
       "delete the label agent in acme/web, also from its issues",
-      "delete the repository acme/r, with all that is in it",
+      "delete the repository acme/r, if nothing is in it but what init has put there",
     ]);
     expect([...writtenIn({ ...EMPTY, done }, "acme/r")]).toEqual([["w.yml", "one"]]);
     expect(planUndoWithin({ ...EMPTY, done }, "acme/r").map(describeUndo)).toEqual([

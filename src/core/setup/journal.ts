@@ -117,7 +117,7 @@ export function describeUndo(done: Done): string {
   const { repository: name } = done;
   switch (done.did) {
     case "create-repository":
-      return `delete the repository ${name}, with all that is in it`;
+      return `delete the repository ${name}, if nothing is in it but what init has put there`;
     case "write-file":
       return `${done.before === null ? "remove" : "put back"} ${done.path} in ${name}`;
     case "protect-branch":
