@@ -5,7 +5,7 @@ import { policyOf } from "../policy-of.ts";
 import { readWorkflow } from "../workflow.ts";
 import { isAllowed } from "./allowed-actions.ts";
 import { broken, list, see, unseen, well, type Check, type Verdict } from "./check.ts";
-import { doctorAgain, gh, initAgain, inTurn, logIn, page, quote } from "./fix.ts";
+import { doctorAgain, gh, initAgain, inTurn, logIn, page } from "./fix.ts";
 import { ofProtection, ofRunner, ofServed } from "./parts.ts";
 
 /** Each credential of the policy with its environment. */
@@ -235,7 +235,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
           ? well("on the real runner, the app knew the job, the sandbox was tight, and the gateway held the key")
           : broken(
               `the probe's job ended with ${conclusion}`,
-              `${gh(facts, "run", "view", run.split("/").at(-1) ?? "", "--repo", facts.runnerName, "--log-failed")}   # or ${quote(run)}`,
+              `${gh(facts, "run", "view", run.split("/").at(-1) ?? "", "--repo", facts.runnerName, "--log-failed")}   # or ${encodeURI(run)}`,
             ),
       ),
   },

@@ -72,7 +72,8 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
           return broken(`${String(jobs)} jobs run beside each other, and one is handed the key`, freshWorkflow(facts));
         if (beside.length > 0)
           return broken(`the job has ${list(beside)}: other code than its steps would run beside the key`, freshWorkflow(facts));
-        if (keyReads !== 1)
+        // Where none reads it, workflow-key says so.
+        if (keyReads > 1)
           return broken(
             `the key is read by ${String(keyReads)} expressions, and should be by one: what is handed to the Action`,
             freshWorkflow(facts),
