@@ -123,7 +123,7 @@ describe("the checks of doctor", () => {
     { protection: "reviewed", is: true, fix: "" },
     { protection: "none", is: false, fix: "npx agent-pool init acme" },
     { protection: "other", is: false, fix: /^https:\/\/github\.com\/acme\/[\w.-]+\/settings\/branches {3}# / },
-    { protection: "unseen", is: null, fix: /^gh auth login/ },
+    { protection: "unseen", is: null, fix: /^have an admin of acme\/[\w.-]+ run doctor$/ },
   ] as const)("a branch whose protection is $protection is $is", ({ protection, is, fix }) => {
     const policy = { seen: { ...repository("acme/.github"), protection, policy: { text: POLICY, blob: "p" }, proposed: null } };
 
@@ -194,6 +194,15 @@ describe("the checks of doctor", () => {
     expect(failed.filter(({ ok: isWell }) => isWell === false).map(({ name }) => name)).toEqual(
       fails === undefined ? [] : [fails],
     );
+  });
+
+  it("name the workflow as the policy does", () => {
+    const text = POLICY.replace("acme/agent-runner", "{ repository: acme/agent-runner, workflow: jobs.yml }");
+    const policy = { seen: { ...repository("acme/.github"), policy: { text, blob: "p" }, proposed: null } };
+    const change = { policy, runner: { seen: runner({ workflow: null, workflowState: { seen: "disabled_manually" } }) } };
+
+    expect(found("workflow-there", change).why).toContain(".github/workflows/jobs.yml");
+    expect(found("workflow-enabled", change).fix).toContain("/actions/workflows/jobs.yml/enable");
   });
 
   it("name the proxy that keys are sent to", () => {

@@ -1,4 +1,6 @@
 import type { DoctorRunner, DoctorServed, Facts, RepositoryFacts, Seen } from "../facts.ts";
+import { workflowPath, WORKFLOW_FILE } from "../files.ts";
+import { policyOf } from "../policy-of.ts";
 import { readWorkflow, type WorkflowReading } from "../workflow.ts";
 import { broken, list, see, unseen, well, type Verdict } from "./check.ts";
 import { doctorAgain, initAgain, logIn, page } from "./fix.ts";
@@ -20,6 +22,12 @@ export function ofWorkflow(facts: Facts, look: (workflow: WorkflowReading) => Ve
   });
 }
 
+/** The file that the app dispatches: as the policy names it, or as it is usually called. */
+export function workflowFile(facts: Facts): string {
+  const named = policyOf(facts)?.runner.workflow;
+  return named === undefined ? WORKFLOW_FILE : workflowPath(named);
+}
+
 /** The address at which the app should be. */
 export function ofAddress({ publicUrl }: Facts, look: (publicUrl: string) => Verdict): Verdict {
   return publicUrl === undefined
@@ -33,7 +41,8 @@ export function ofProtection(facts: Facts, repository: RepositoryFacts, danger: 
   const branch = `${defaultBranch} of ${name}`;
   if (protection === "reviewed") return well(`a change to ${branch} takes an approving review`);
   if (protection === "none") return broken(`${branch} is not protected: ${danger}`, initAgain(facts));
-  if (protection === "unseen") return unseen(`how ${branch} is protected is shown to its admins alone`, logIn(facts));
+  if (protection === "unseen")
+    return unseen(`how ${branch} is protected is shown to its admins alone`, `have an admin of ${name} run doctor`);
   return broken(
     `the rules of ${branch} ask for no approving review: ${danger}`,
     `${page(facts, name, "settings", "branches")}   # ask for one there; init replaces no rule that stands`,

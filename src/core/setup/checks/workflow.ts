@@ -1,12 +1,12 @@
 import { PROVIDERS } from "../../wire/contract.ts";
 import { PROVIDER_URLS } from "../../wire/harnesses.ts";
-import { KEY_SECRET, WORKFLOW_FILE } from "../files.ts";
+import { KEY_SECRET } from "../files.ts";
 import { policyOf } from "../policy-of.ts";
 import { PublicUrl } from "../public-url.ts";
 import { readWorkflow } from "../workflow.ts";
 import { broken, list, see, unseen, well, type Check } from "./check.ts";
 import { freshWorkflow, gh, initAgain, logIn, page } from "./fix.ts";
-import { ofAddress, ofRunner, ofWorkflow } from "./parts.ts";
+import { ofAddress, ofRunner, ofWorkflow, workflowFile } from "./parts.ts";
 
 /** As `init` can bring it up to date in place. */
 const ACTION = /^[\w.-]+\/[\w.-]+\/action@\S+$/;
@@ -18,9 +18,12 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
     proves: "the workflow file is there and uses the Action",
     look: (facts) =>
       ofRunner(facts, ({ name, workflow }) => {
-        if (workflow === null) return broken(`${name} has no ${WORKFLOW_FILE}`, initAgain(facts));
-        if (readWorkflow(workflow.text) !== undefined) return well(`${WORKFLOW_FILE} uses the Action`);
-        return broken(`${WORKFLOW_FILE} is no workflow that hands the Action attempt, key and app-url`, freshWorkflow(facts));
+        if (workflow === null) return broken(`${name} has no ${workflowFile(facts)}`, initAgain(facts));
+        if (readWorkflow(workflow.text) !== undefined) return well(`${workflowFile(facts)} uses the Action`);
+        return broken(
+          `${workflowFile(facts)} is no workflow that hands the Action attempt, key and app-url`,
+          freshWorkflow(facts),
+        );
       }),
   },
   {
@@ -31,7 +34,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
         see(workflowState, logIn(facts), (state) => {
           if (state === "active") return well("GitHub runs the workflow when it is dispatched");
           if (state === null) return unseen("GitHub lists no such workflow yet", "mend workflow-there first");
-          const path = `repos/${name}/actions/workflows/${WORKFLOW_FILE.split("/").at(-1) ?? ""}`;
+          const path = `repos/${name}/actions/workflows/${workflowFile(facts).split("/").at(-1) ?? ""}`;
           return broken(`the workflow is ${state.replaceAll("_", " ")}`, gh(facts, "api", "-X", "PUT", `${path}/enable`));
         }),
       ),
@@ -160,7 +163,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
         if (runsOn === priced) return well(`jobs run on ${runsOn}, whose minutes the policy counts`);
         return broken(
           `jobs run on ${runsOn || "machines it doesn't name"}, and the policy counts minutes of ${priced}`,
-          `${page(facts, facts.runnerName, "blob/HEAD", WORKFLOW_FILE)}   # set runs-on there, or runner.runs-on in the policy`,
+          `${page(facts, facts.runnerName, "blob/HEAD", workflowFile(facts))}   # set runs-on there, or runner.runs-on in the policy`,
         );
       }),
   },
