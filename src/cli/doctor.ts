@@ -9,7 +9,7 @@ import { readFacts, type Asked, type Witnesses } from "#app/doctor.ts";
 
 export const DOCTOR_HELP = `agent-pool doctor OWNER [options]    proves a set-up: looks at everything that work and keys depend on, and changes nothing
 
-  --repository OWNER/NAME             looks at this repository instead of all that the App is installed on; repeat it for more
+  --repository OWNER/NAME             looks at this repository instead of those of the App that have its label or settings; repeat it for more
   --probe                             has a job run that does no work and spends nothing but a runner's minute: whether the app knows it, and its
                                       sandbox and gateway hold, on the real runner
   --json                              {checks: [{name, ok, why, fix}]}; \`ok\` is null where a thing could not be seen
