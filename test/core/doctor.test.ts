@@ -74,7 +74,7 @@ const FACTS: Facts = {
   release: { action: ACTION, permissions: {}, events: [] },
   pages: "https://github.com",
   publicUrl: "https://pool.example.com",
-  server: { seen: { health: 200, ready: 200, says: "ok" } },
+  server: { seen: { health: 200, ready: 200, says: "ok", release: COMMIT } },
   hasAppKey: true,
   app: { seen: APP },
   installation: { seen: INSTALLATION },

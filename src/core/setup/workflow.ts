@@ -1,6 +1,5 @@
 import { parse } from "yaml";
 import { record, textOf } from "../wire/json.ts";
-import { KEY_SECRET } from "./files.ts";
 
 /** What of the runner repository's workflow keys depend on. */
 export type WorkflowReading = {
@@ -17,8 +16,8 @@ export type WorkflowReading = {
   readonly jobs: number;
   /** Of the job: what runs beside its steps, or in their place. */
   readonly beside: readonly string[];
-  /** How often the key's secret is read, or all secrets are. */
-  readonly keyReads: number;
+  /** Those that its expressions read, each as often as they do; undefined: one that may be any. */
+  readonly secrets: readonly (string | undefined)[];
 };
 
 /** What our Action can't work without. By its name alone, code that others wrote would pass for it. */
@@ -44,7 +43,7 @@ export function readWorkflow(text: string): WorkflowReading | undefined {
     uses: [...steps, ...jobs].map((each) => textOf(each["uses"])).filter(Boolean),
     jobs: jobs.length,
     beside: BESIDE.filter((name) => job[name] != null),
-    keyReads: secretsIn(workflow).filter((name) => name === undefined || name === KEY_SECRET).length,
+    secrets: secretsIn(workflow),
   };
 }
 

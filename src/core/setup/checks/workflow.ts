@@ -70,7 +70,8 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
     name: "workflow-alone",
     proves: "one job runs, on the machine itself, and reads the key once; what its own `run:` steps do isn't judged",
     look: (facts) =>
-      ofWorkflow(facts, ({ jobs, beside, keyReads }) => {
+      ofWorkflow(facts, ({ jobs, beside, secrets }) => {
+        const keyReads = secrets.filter((name) => name === undefined || name === KEY_SECRET).length;
         if (jobs !== 1)
           return broken(`${String(jobs)} jobs run beside each other, and one is handed the key`, freshWorkflow(facts));
         if (beside.length > 0)
