@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { DOCTOR_HELP, readDoctorOptions, runDoctor, type DoctorOptions } from "#cli/doctor.ts";
+import { DOCTOR_HELP, plain, readDoctorOptions, runDoctor, type DoctorOptions } from "#cli/doctor.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { CommandFailure } from "./init.ts";
 import { askServer, openOperatorTools, type OperatorTools } from "./operator-tools.ts";
 
-/** `agent-pool doctor …`: true where no check has failed. */
+/** `agent-pool doctor …`: true where it ends well. */
 export async function doctor(args: readonly string[]): Promise<Result<boolean, CommandFailure>> {
   const options = readDoctorOptions(args);
   if (!options.ok) return err({ message: options.error, code: 2 });
@@ -24,7 +24,7 @@ function newProbeId(): string {
 
 /** Looks, and prints what was found. What it is looking at goes to standard error, where somebody watches. */
 export async function lookAt(options: DoctorOptions, { operator, app, appUrl, pages, release }: OperatorTools): Promise<boolean> {
-  const tell = (what: string): void => void (process.stderr.isTTY && process.stderr.write(`looking at ${what} …\n`));
+  const tell = (what: string): void => void (process.stderr.isTTY && process.stderr.write(`looking at ${plain(what)} …\n`));
   return runDoctor(
     { ...options, publicUrl: appUrl, pages, release, probeId: options.probe ? newProbeId() : undefined },
     { operator, app, askServer, tell },

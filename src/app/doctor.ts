@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { CONFIG_FILE, type Policy } from "#core/config/policy.ts";
 import { TRIGGER_LABEL } from "#core/request/command.ts";
-import { policyOf } from "#core/setup/checks/policy-of.ts";
+import { policyOf } from "#core/setup/policy-of.ts";
 import type {
   AppFacts,
   DoctorRunner,
@@ -10,6 +10,7 @@ import type {
   InstallationFacts,
   ProbeFacts,
   Seen,
+  ServedView,
   ServerFacts,
   StrangersFacts,
 } from "#core/setup/facts.ts";
@@ -18,8 +19,8 @@ import { policyRepository } from "#core/setup/steps.ts";
 import { branchName } from "#core/task/markers.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
-import type { Result } from "#core/wire/result.ts";
-import type { AppView } from "#ports/app-view.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import type { AppView, ProbeRun } from "#ports/app-view.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Operator } from "#ports/operator.ts";
 import { readPolicyRepository, readRunner } from "./set-up-facts.ts";
@@ -46,6 +47,8 @@ const OUR_BRANCH = branchName(1, TaskId("00000000-0000-4000-8000-000000000000"))
 /** A hosted runner starts within a minute; one that isn't there lets a job wait for a day. */
 const PROBE_MS = 10 * MINUTE_MS;
 const PROBE_POLL_MS = 2 * SECOND_MS;
+/** A handful of calls each, under the operator's own limit. */
+const MOST_SERVED = 100;
 
 const NO_TOKEN = "no login of yours was found (gh, GH_TOKEN)";
 const NO_APP = "the App's own key isn't here (APP_ID, PRIVATE_KEY)";
@@ -71,7 +74,10 @@ export async function readFacts(asked: Asked, witnesses: Witnesses): Promise<Fac
   tell(runnerName);
   const runner = await ofOperator((each) => readDoctorRunner(each, runnerName, ruled));
   const strangers = await ofOperator((each) => readStrangers(each, owner, ruled));
-  const served = await ofOperator((each) => readServed(each, servedNames(asked, installation, runnerName), tell));
+  const served: Seen<ServedView> =
+    operator === undefined
+      ? { unseen: NO_TOKEN }
+      : { seen: await readServed(operator, servedNames(asked, installation, runnerName), asked.repositories.length > 0, tell) };
   const probe = await readProbe(asked, witnesses, { installation, policy: ruled, runner });
   return {
     ...asked,
@@ -99,7 +105,12 @@ async function look<T>(read: Promise<Result<T, GitHubFailure>>): Promise<Seen<T>
   const result = await read;
   if (result.ok) return { seen: result.value };
   const { error } = result;
-  return { unseen: `GitHub did not show it: ${error.message} (${error.route})` };
+  const refused = error.reason === "github-refused" ? error.status === 401 || error.status === 404 : error.tokenRefused;
+  return { unseen: whyUnseen(error), ...(refused ? { refused } : {}) };
+}
+
+function whyUnseen({ message, route }: GitHubFailure): string {
+  return `GitHub did not show it: ${message} (${route})`;
 }
 
 function orNull<T>(found: Result<T | undefined, GitHubFailure>): Result<T | null, GitHubFailure> {
@@ -136,32 +147,47 @@ async function readDoctorRunner(
   return { ok: true, value };
 }
 
+/** `named`: each is looked at as one that is served; else those are that have the label or settings of their own. */
 async function readServed(
   operator: Operator,
   names: readonly string[],
+  named: boolean,
   tell: Witnesses["tell"],
-): Promise<Result<readonly DoctorServed[], GitHubFailure>> {
-  const served: DoctorServed[] = [];
-  for (const name of names) {
+): Promise<ServedView> {
+  const looked = named ? names : names.slice(0, MOST_SERVED);
+  const left = names.length - looked.length;
+  if (left > 0)
+    tell(`the first ${String(MOST_SERVED)} of ${String(names.length)} repositories, the others by --repository alone,`);
+  const repositories: DoctorServed[] = [];
+  const blind: { name: string; unseen: string }[] = [];
+  for (const name of looked) {
     tell(name);
-    const repository = await operator.readRepository(name);
-    if (!repository.ok) return repository;
-    // One that is gone, or archived, is served no more.
-    if (repository.value === undefined || repository.value.archived) continue;
-    const label = await operator.hasLabel(name, TRIGGER_LABEL);
-    if (!label.ok) return label;
-    const settings = await operator.readFile(name, CONFIG_FILE);
-    if (!settings.ok) return settings;
-    served.push({
-      ...repository.value,
-      hasLabel: label.value,
-      settings: settings.value ?? null,
-      readers: await look(operator.readReaders(name)),
-      rules: await look(operator.readBranchRules(name, OUR_BRANCH)),
-      workflows: await look(operator.readWorkflows(name)),
-    });
+    const found = await readOne(operator, name, named);
+    if (found.ok && found.value !== undefined) repositories.push(found.value);
+    else if (!found.ok) blind.push({ name, unseen: found.error });
   }
-  return { ok: true, value: served };
+  return { repositories, blind, left };
+}
+
+/** undefined: it is not served. The error says why that, or how it stands, can't be seen. */
+async function readOne(operator: Operator, name: string, named: boolean): Promise<Result<DoctorServed | undefined, string>> {
+  const repository = await operator.readRepository(name);
+  if (!repository.ok) return err(whyUnseen(repository.error));
+  if (repository.value === undefined) return err("there is no such repository, or you can't see it");
+  if (repository.value.archived) return named ? err("it is archived, and nothing is served there") : ok(undefined);
+  const label = await operator.hasLabel(name, TRIGGER_LABEL);
+  if (!label.ok) return err(whyUnseen(label.error));
+  const settings = await operator.readFile(name, CONFIG_FILE);
+  if (!settings.ok) return err(whyUnseen(settings.error));
+  if (!named && !label.value && settings.value === undefined) return ok(undefined);
+  return ok({
+    ...repository.value,
+    hasLabel: label.value,
+    settings: settings.value ?? null,
+    readers: await look(operator.readReaders(name)),
+    rules: await look(operator.readBranchRules(name, OUR_BRANCH)),
+    workflows: await look(operator.readWorkflows(name)),
+  });
 }
 
 type ForProbe = {
@@ -188,14 +214,28 @@ async function readProbe(
   const started = await app.startProbe(on.id, { id: probeId, credential, ...place });
   if (!started.ok) return { unseen: `GitHub did not start the probe: ${started.error.message}` };
   if (started.value === undefined) return { unseen: "GitHub didn't say which run the probe is" };
-  const { page, readConclusion } = started.value;
+  const run = started.value;
+  const conclusion = await awaitEnd(run, tell);
+  await run.close();
+  return { seen: { conclusion, page: run.page } };
+}
+
+/** How a run ended; one that doesn't in time is cancelled, since it would go on to wait for a machine. */
+async function awaitEnd(run: ProbeRun, tell: Witnesses["tell"]): Promise<string> {
   const until = performance.now() + PROBE_MS;
+  let unread: string | undefined;
   while (performance.now() < until) {
     await setTimeout(PROBE_POLL_MS);
-    const conclusion = await readConclusion();
-    if (conclusion.ok && conclusion.value !== undefined) return { seen: { conclusion: conclusion.value, page } };
+    const conclusion = await run.readConclusion();
+    if (conclusion.ok && conclusion.value !== undefined) return conclusion.value;
+    unread = conclusion.ok ? undefined : conclusion.error.message;
+    if (unread !== undefined) tell(`the probe once more, since GitHub answered: ${unread}`);
   }
-  return { seen: { conclusion: "no end within ten minutes", page } };
+  const cancelled = await run.cancel();
+  return [
+    `no end ${unread === undefined ? "" : `that GitHub showed (${unread}) `}within ten minutes`,
+    cancelled.ok ? "and was cancelled" : `and could not be cancelled: ${cancelled.error.message}`,
+  ].join(", ");
 }
 
 /** What the policy names and GitHub doesn't know. */

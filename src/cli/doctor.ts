@@ -4,18 +4,18 @@ import { ownerOf } from "#core/setup/names.ts";
 import { examine, type Finding } from "#core/setup/doctor.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { NOTICE } from "#core/pool/consent.ts";
-import { policyOf } from "#core/setup/checks/policy-of.ts";
+import { policyOf } from "#core/setup/policy-of.ts";
 import { readFacts, type Asked, type Witnesses } from "#app/doctor.ts";
 
 export const DOCTOR_HELP = `agent-pool doctor OWNER [options]    proves a set-up: looks at everything that work and keys depend on, and changes nothing
 
-  --repository OWNER/NAME             looks at this repository instead of all that the App is installed on; repeat it for more
+  --repository OWNER/NAME             looks at this repository instead of those of the App that have its label or settings; repeat it for more
   --probe                             has a job run that does no work and spends nothing but a runner's minute: whether the app knows it, and its
                                       sandbox and gateway hold, on the real runner
   --json                              {checks: [{name, ok, why, fix}]}; \`ok\` is null where a thing could not be seen
 
 It looks with your own login of gh (or GH_TOKEN), and with the App's key where it runs in the folder with the app's .env. It ends with 0 where no
-check has failed. What could not be seen is listed as unseen, never as well.
+check has failed and something was seen, the probe too where it was asked for. What could not be seen is listed as unseen, never as well.
 `;
 
 export type DoctorOptions = {
@@ -52,7 +52,7 @@ export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions
   }
 }
 
-/** Looks, and says what was found. False where a check has failed. */
+/** Looks, and says what was found. False where a check has failed, nothing at all could be seen, or the probe that was asked for couldn't. */
 export async function runDoctor(
   asked: Asked & { readonly json: boolean },
   witnesses: Witnesses,
@@ -63,7 +63,10 @@ export async function runDoctor(
   const seats = policyOf(facts)?.pool.some(({ kind }) => kind === "seat") === true;
   if (asked.json) say(`${JSON.stringify({ checks: findings.map(toJson) }, null, 2)}\n`);
   else say(render(findings, seats));
-  return findings.every(({ ok: well }) => well !== false);
+  const isBlind = (finding: Finding): boolean => finding.ok === null;
+  const missed =
+    findings.every(isBlind) || (asked.probeId !== undefined && findings.some((each) => each.name === "probe" && isBlind(each)));
+  return !missed && findings.every(({ ok: well }) => well !== false);
 }
 
 function toJson(finding: Finding): { name: string; ok: boolean | null; why: string; fix: string | null } {
@@ -72,10 +75,26 @@ function toJson(finding: Finding): { name: string; ok: boolean | null; why: stri
 
 const MARKS = { true: "ok    ", false: "FAILED", null: "unseen" } as const;
 
-function render(findings: readonly Finding[], seats: boolean): string {
+const LONGEST_WHY = 600;
+const LONGEST_FIX = 4_000;
+
+/** One line for a terminal: names from GitHub, and what a server answered, may hold characters that move its cursor or turn its text around. Pure. */
+export function plain(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
+}
+
+function cut(text: string): string {
+  return text.length > LONGEST_WHY ? `${text.slice(0, LONGEST_WHY)} …` : text;
+}
+
+/** Pure. */
+export function render(findings: readonly Finding[], seats: boolean): string {
   const lines = findings.flatMap((finding) => [
-    `${MARKS[String(finding.ok) as keyof typeof MARKS]}  ${finding.name}: ${finding.why}`,
-    ...(finding.ok === true ? [] : [`          ${finding.fix}`]),
+    `${MARKS[String(finding.ok) as keyof typeof MARKS]}  ${finding.name}: ${cut(plain(finding.why))}`,
+    // Half of a command is another command.
+    ...(finding.ok === true
+      ? []
+      : [`          ${finding.fix.length > LONGEST_FIX ? "too long to be shown here; --json has it" : plain(finding.fix)}`]),
   ]);
   const count = (kind: boolean | null) => String(findings.filter(({ ok: well }) => well === kind).length);
   const notice = seats ? ["", "Of the seats in the pool:", NOTICE] : [];

@@ -14,6 +14,9 @@ export type ProbeRun = {
   readonly page: string;
   /** How it ended, as GitHub says it; undefined while it hasn't. */
   readonly readConclusion: () => Promise<Result<string | undefined, GitHubFailure>>;
+  readonly cancel: () => Promise<Result<void, GitHubFailure>>;
+  /** Gives back the right by which it was started. */
+  readonly close: () => Promise<void>;
 };
 
 /** GitHub as the App itself sees it, by its private key. */

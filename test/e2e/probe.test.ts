@@ -68,7 +68,7 @@ describe("a probe by doctor", () => {
 
     await mend();
     expect(found.ok).toBe(false);
-    expect(found.fix).toMatch(/^gh run view \d+ --repo acme\/agent-runner --log-failed/);
+    expect(found.fix).toMatch(/^GH_HOST=127\.0\.0\.1 gh run view \d+ --repo acme\/agent-runner --log-failed/);
   });
 
   it("is answered to nobody who shows no identity of a run", async () => {

@@ -8,26 +8,27 @@ import { answer, connectApp, connectToken, timeout, type GitHubApp } from "./cli
 export function connectAppView(app: GitHubApp): AppView {
   const octokit = connectApp(app);
   const asking = createAsking(octokit);
-  const { ask } = asking;
+  const { ask, find } = asking;
   return {
     async readApp() {
       const self = await ask("GET /app", {});
       if (!self.ok) return self;
       if (self.value === null)
         return err({ reason: "github-refused", route: "GET /app", status: 404, message: "there is no such App" });
-      const hook = await ask("GET /app/hook/config", {});
+      // An App without a webhook has no such page.
+      const hook = await find("GET /app/hook/config", {});
       if (!hook.ok) return hook;
       const delivered = await ask("GET /app/hook/deliveries", { per_page: 1 });
-      if (!delivered.ok) return delivered;
-      const { id, slug = "", html_url: page, permissions, events } = self.value;
+      const { id, slug = "", html_url: page, permissions, events, owner } = self.value;
       return ok({
         id,
         slug,
+        owner: "login" in owner ? { login: owner.login, kind: owner.type } : null,
         page,
         permissions: texts(permissions),
         events,
-        webhookUrl: hook.value.url ?? "",
-        lastDelivery: delivered.value[0]?.status_code ?? null,
+        webhookUrl: hook.value?.url ?? "",
+        lastDelivery: delivered.ok ? (delivered.value[0]?.status_code ?? null) : null,
       });
     },
 
@@ -62,6 +63,8 @@ export function connectAppView(app: GitHubApp): AppView {
       });
       if (!minted.ok) return minted;
       const runner = createAsking(connectToken(app, minted.value.token));
+      // One that could not be revoked runs out within the hour.
+      const close = async (): Promise<void> => void (await runner.ask("DELETE /installation/token", {}));
       const started = await runner.ask("POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", {
         ...at(repository),
         workflow_id: workflow,
@@ -69,14 +72,21 @@ export function connectAppView(app: GitHubApp): AppView {
         inputs: { attempt: id, credential },
         return_run_details: true,
       });
-      if (!started.ok) return started;
-      const { workflow_run_id: run, html_url: page } = record(started.value) ?? {};
-      if (typeof run !== "number" || typeof page !== "string") return ok(undefined);
+      const { workflow_run_id: run, html_url: page } = started.ok ? (record(started.value) ?? {}) : {};
+      if (typeof run !== "number" || typeof page !== "string") {
+        await close();
+        return started.ok ? ok(undefined) : started;
+      }
+      const place = { ...at(repository), run_id: run };
       return ok({
         page,
+        close,
         async readConclusion() {
-          const read = await runner.ask("GET /repos/{owner}/{repo}/actions/runs/{run_id}", { ...at(repository), run_id: run });
+          const read = await runner.ask("GET /repos/{owner}/{repo}/actions/runs/{run_id}", place);
           return read.ok ? ok(read.value.conclusion ?? undefined) : read;
+        },
+        async cancel() {
+          return done(await runner.ask("POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel", place));
         },
       });
     },

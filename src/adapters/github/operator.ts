@@ -73,6 +73,7 @@ export function connectOperator(apiUrl: string, token: string): Operator {
         id: Number(id),
         name,
         private: rest.private && (rest.visibility ?? "private") === "private",
+        ...(rest.private ? {} : { public: true as const }),
         archived,
         defaultBranch,
         head: branch.value?.commit.sha ?? null,

@@ -21,6 +21,8 @@ export type RepositoryFacts = {
   readonly name: string;
   /** Not internal to an enterprise either. */
   readonly private: boolean;
+  /** To everybody: one that is internal to an enterprise is neither private nor this. */
+  readonly public?: true;
   readonly archived: boolean;
   readonly defaultBranch: string;
   /** null: it has no commit yet. */
@@ -83,12 +85,14 @@ export type Unseen = { readonly unseen: string; readonly refused?: true };
 export type AppFacts = {
   readonly id: number;
   readonly slug: string;
+  /** Whose settings it stands in, which need not be where it is installed. null: not told. */
+  readonly owner: { readonly login: string; readonly kind: string } | null;
   /** Its page, on github.com or the Enterprise Server. */
   readonly page: string;
   readonly permissions: Readonly<Record<string, string>>;
   readonly events: readonly string[];
   readonly webhookUrl: string;
-  /** How the app answered GitHub's last delivery: an HTTP status, 0 for none; null: nothing was delivered yet. */
+  /** How the app answered GitHub's last delivery: an HTTP status, 0 for none; null: none is shown. */
   readonly lastDelivery: number | null;
 };
 
@@ -146,6 +150,13 @@ export type DoctorServed = RepositoryFacts & {
   readonly workflows: Seen<readonly WorkflowFacts[]>;
 };
 
+/** Those that were looked at; `blind`: why one that may be served couldn't be; `left`: how many more the App is installed on. */
+export type ServedView = {
+  readonly repositories: readonly DoctorServed[];
+  readonly blind: readonly { readonly name: string; readonly unseen: string }[];
+  readonly left: number;
+};
+
 /** Teams and people that the policy names, and GitHub doesn't know. */
 export type StrangersFacts = { readonly teams: readonly string[]; readonly people: readonly string[] };
 
@@ -175,6 +186,6 @@ export type Facts = {
   readonly runnerName: string;
   readonly runner: Seen<DoctorRunner | null>;
   readonly strangers: Seen<StrangersFacts>;
-  readonly served: Seen<readonly DoctorServed[]>;
+  readonly served: Seen<ServedView>;
   readonly probe: Seen<ProbeFacts>;
 };

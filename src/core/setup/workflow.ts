@@ -13,17 +13,24 @@ export type WorkflowReading = {
   readonly handed: Readonly<Record<string, string>>;
   /** Every action that some job uses, with its reference. */
   readonly uses: readonly string[];
+  readonly jobs: number;
+  /** Of the job: what runs beside its steps, or in their place. */
+  readonly beside: readonly string[];
+  /** Those that its expressions read, each as often as they do; undefined: one that may be any. */
+  readonly secrets: readonly (string | undefined)[];
 };
 
-const ACTION = /^[\w.-]+\/[\w.-]+\/action@/;
+/** What our Action can't work without. By its name alone, code that others wrote would pass for it. */
+const INPUTS = ["attempt", "key", "app-url"];
+const BESIDE = ["container", "services", "uses"];
 
-/** undefined: it is no workflow with a job that uses our Action. Pure. */
+/** undefined: it is no workflow with a job that hands an action what ours takes. Pure. */
 export function readWorkflow(text: string): WorkflowReading | undefined {
   const workflow = tryParse(text);
   const jobs = records(Object.values(record(workflow?.["jobs"]) ?? {}));
   const steps = jobs.flatMap((job) => stepsOf(job));
-  const job = jobs.find((each) => stepsOf(each).some((step) => ACTION.test(textOf(step["uses"]))));
-  const step = job === undefined ? undefined : stepsOf(job).find((each) => ACTION.test(textOf(each["uses"])));
+  const job = jobs.find((each) => stepsOf(each).some(isOurs));
+  const step = job === undefined ? undefined : stepsOf(job).find(isOurs);
   if (workflow === undefined || job === undefined || step === undefined) return undefined;
   const environment = job["environment"];
   return {
@@ -33,8 +40,31 @@ export function readWorkflow(text: string): WorkflowReading | undefined {
     runsOn: textOf(job["runs-on"]),
     action: textOf(step["uses"]),
     handed: texts(step["with"]),
-    uses: steps.map((each) => textOf(each["uses"])).filter(Boolean),
+    uses: [...steps, ...jobs].map((each) => textOf(each["uses"])).filter(Boolean),
+    jobs: jobs.length,
+    beside: BESIDE.filter((name) => job[name] != null),
+    secrets: secretsIn(workflow),
   };
+}
+
+function isOurs(step: Record<string, unknown>): boolean {
+  const handed = record(step["with"]) ?? {};
+  return INPUTS.every((name) => name in handed);
+}
+
+const EXPRESSION = /\$\{\{[\s\S]*\}\}/;
+const SECRET = /\bsecrets\b(?:\s*\.\s*(\w+))?/gi;
+
+/**
+ * The secrets that expressions read, in capitals, as GitHub compares them; undefined: one that isn't named plainly, which may be any. `secrets: inherit` hands over all. Pure.
+ */
+export function secretsIn(node: unknown): readonly (string | undefined)[] {
+  if (typeof node === "string")
+    return [...(EXPRESSION.exec(node)?.[0] ?? "").matchAll(SECRET)].map(([, name]) => name?.toUpperCase());
+  if (Array.isArray(node)) return node.flatMap(secretsIn);
+  return Object.entries(record(node) ?? {}).flatMap(([name, value]) =>
+    name === "secrets" && value === "inherit" ? [undefined] : secretsIn(value),
+  );
 }
 
 /** The events that start a workflow; none where that can't be read. Pure. */
@@ -45,7 +75,7 @@ export function triggersOf(on: unknown): readonly string[] {
 
 export function tryParse(text: string): Record<string, unknown> | undefined {
   try {
-    return record(parse(text, { maxAliasCount: 0 }));
+    return record(parse(text, { maxAliasCount: 100 }));
   } catch {
     return undefined;
   }

@@ -30,17 +30,6 @@ export function see<T>(seen: Seen<T>, fix: string, look: (value: T) => Verdict):
   return "seen" in seen ? look(seen.seen) : unseen(seen.unseen, fix);
 }
 
-/** The command that makes what is missing and leaves what is there. */
-export function initAgain({ owner }: Facts): string {
-  return `npx agent-pool init ${owner} --yes`;
-}
-
-/** How an operator's token comes to see more. */
-export const LOG_IN = "gh auth login -s repo,workflow,read:org";
-
-/** How the App's own view comes to be seen. */
-export const WHERE_ENV_IS = "run doctor in the folder with the app's .env, or with APP_ID and PRIVATE_KEY set";
-
 export function list(names: readonly string[]): string {
   return names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${String(names.length - 5)} more` : names.join(", ");
 }

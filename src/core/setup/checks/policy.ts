@@ -7,11 +7,13 @@ import { describe } from "../../wire/failure.ts";
 import { ownerOf } from "../names.ts";
 import type { Facts, PolicyFacts } from "../facts.ts";
 import { INIT_BRANCH, policyRepository } from "../steps.ts";
-import { policyOf } from "./policy-of.ts";
-import { broken, initAgain, list, LOG_IN, see, unseen, well, type Check, type Verdict } from "./check.ts";
+import { policyOf } from "../policy-of.ts";
+import { broken, list, see, unseen, well, type Check, type Verdict } from "./check.ts";
+import { editPage, gh, initAgain, inTurn, logIn } from "./fix.ts";
+import { ofProtection } from "./parts.ts";
 
 function ofRepository(facts: Facts, look: (policy: PolicyFacts) => Verdict): Verdict {
-  return see(facts.policy, LOG_IN, (policy) =>
+  return see(facts.policy, logIn(facts), (policy) =>
     policy === null ? unseen(`there is no repository ${policyRepository(facts.owner)}`, "mend policy-there first") : look(policy),
   );
 }
@@ -22,9 +24,9 @@ function ofPolicy(facts: Facts, look: (policy: Policy) => Verdict): Verdict {
 }
 
 /** Where the policy is edited. */
-function editPage(facts: Facts): string {
+function policyPage(facts: Facts, line?: number): string {
   const branch = "seen" in facts.policy ? (facts.policy.seen?.defaultBranch ?? "main") : "main";
-  return `${facts.pages}/${policyRepository(facts.owner)}/edit/${branch}/${CONFIG_FILE}`;
+  return editPage(facts, policyRepository(facts.owner), branch, CONFIG_FILE, line);
 }
 
 /** Whether some credential of the pool opens the model to the harness. */
@@ -46,12 +48,15 @@ export const POLICY_CHECKS: readonly Check[] = [
     name: "policy-there",
     proves: "the policy is on the default branch of `.github`",
     look: (facts) =>
-      see(facts.policy, LOG_IN, (policy) => {
+      see(facts.policy, logIn(facts), (policy) => {
         if (policy?.policy != null) return well(`${policyRepository(facts.owner)} has ${CONFIG_FILE}`);
         if (policy?.proposed != null)
           return broken(
             "the policy waits in a pull request",
-            `gh api -X PUT repos/${policy.name}/pulls/${String(policy.proposed)}/merge && gh api -X DELETE repos/${policy.name}/git/refs/heads/${INIT_BRANCH}`,
+            inTurn([
+              gh(facts, "api", "-X", "PUT", `repos/${policy.name}/pulls/${String(policy.proposed)}/merge`),
+              gh(facts, "api", "-X", "DELETE", `repos/${policy.name}/git/refs/heads/${INIT_BRANCH}`),
+            ]),
           );
         return broken(`${policyRepository(facts.owner)} has no ${CONFIG_FILE}`, initAgain(facts));
       }),
@@ -63,26 +68,18 @@ export const POLICY_CHECKS: readonly Check[] = [
       ofRepository(facts, ({ policy }) => {
         if (policy === null) return unseen("there is no policy", "mend policy-there first");
         const parsed = parseConfig(CONFIG_FILE, policy.text, Policy);
-        if (!parsed.ok)
-          return broken(describe(parsed.error), `${editPage(facts)}#L${String(parsed.error.problems[0]?.line ?? 1)}`);
+        if (!parsed.ok) return broken(describe(parsed.error), policyPage(facts, parsed.error.problems[0]?.line ?? 1));
         const { repository } = parsed.value.runner;
         if (ownerOf(repository) === facts.owner.toLowerCase())
           return well("the policy is valid, and each of its models has a price");
-        return broken(`the policy's runner, ${repository}, is another owner's`, editPage(facts));
+        return broken(`the policy's runner, ${repository}, is another owner's`, policyPage(facts));
       }),
   },
   {
     name: "policy-branch-protected",
-    proves: "a rule protects the branch that says what is spent; what the rule asks isn't judged",
+    proves: "a change to what is spent takes an approving review; who may go past that rule isn't judged",
     look: (facts) =>
-      ofRepository(facts, ({ name, defaultBranch, protection }) =>
-        protection === "reviewed"
-          ? well(`${defaultBranch} of ${name} is protected`)
-          : broken(
-              `${defaultBranch} of ${name} is not protected: whoever can push there decides what is spent, and for whom`,
-              initAgain(facts),
-            ),
-      ),
+      ofRepository(facts, (policy) => ofProtection(facts, policy, "whoever can push there decides what is spent, and for whom")),
   },
   {
     name: "tiers-served",
@@ -94,7 +91,7 @@ export const POLICY_CHECKS: readonly Check[] = [
         const wants = idle.map(
           (tier) => `${tier} (${list(policy.tiers[tier].map(({ harness, model }) => `${harness} ${model}`))})`,
         );
-        return broken(`no credential of the pool serves ${list(wants)}`, editPage(facts));
+        return broken(`no credential of the pool serves ${list(wants)}`, policyPage(facts));
       }),
   },
   {
@@ -111,7 +108,7 @@ export const POLICY_CHECKS: readonly Check[] = [
         const below = priced[priced.indexOf(dearer) - 1];
         return broken(
           `${dearer.tier} (${dearer.model}) costs less than ${below?.tier ?? ""} (${below?.model ?? ""}), which nothing is then worth starting with`,
-          editPage(facts),
+          policyPage(facts),
         );
       }),
   },
@@ -120,14 +117,19 @@ export const POLICY_CHECKS: readonly Check[] = [
     proves: "each team that the policy names exists",
     look: (facts) =>
       ofPolicy(facts, () =>
-        see(facts.strangers, LOG_IN, ({ teams }) =>
-          teams.length === 0
-            ? well("each team that the policy names is one of GitHub's")
-            : broken(
-                `GitHub knows no team ${list(teams)} of ${facts.owner}, or shows it to its members alone: it counts as empty`,
-                teams.map((team) => `gh api -X POST orgs/${facts.owner}/teams -f name=${team} -f privacy=closed`).join(" && "),
+        see(facts.strangers, logIn(facts), ({ teams }) => {
+          if (teams.length === 0) return well("each team that the policy names is one of GitHub's");
+          if ("seen" in facts.account && facts.account.seen.kind === "User")
+            return unseen(`a person's account has no teams: ${list(teams)} counts as empty`, policyPage(facts));
+          return broken(
+            `GitHub knows no team ${list(teams)} of ${facts.owner}, or shows it to its members alone: it counts as empty`,
+            inTurn(
+              teams.map((team) =>
+                gh(facts, "api", "-X", "POST", `orgs/${facts.owner}/teams`, "-f", `name=${team}`, "-f", "privacy=closed"),
               ),
-        ),
+            ),
+          );
+        }),
       ),
   },
   {
@@ -135,10 +137,10 @@ export const POLICY_CHECKS: readonly Check[] = [
     proves: "each login that the policy names exists",
     look: (facts) =>
       ofPolicy(facts, () =>
-        see(facts.strangers, LOG_IN, ({ people }) =>
+        see(facts.strangers, logIn(facts), ({ people }) =>
           people.length === 0
             ? well("each login that the policy names is a person's")
-            : broken(`GitHub knows nobody called ${list(people)}`, editPage(facts)),
+            : broken(`GitHub knows nobody called ${list(people)}`, policyPage(facts)),
         ),
       ),
   },

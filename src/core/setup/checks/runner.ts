@@ -1,14 +1,12 @@
 import type { DoctorRunner, EnvironmentFacts, Facts } from "../facts.ts";
 import { KEY_SECRET } from "../files.ts";
 import { isLocked } from "../steps.ts";
-import { policyOf } from "./policy-of.ts";
-import { broken, initAgain, list, LOG_IN, see, unseen, well, type Check, type Verdict } from "./check.ts";
-
-function ofRunner(facts: Facts, look: (runner: DoctorRunner) => Verdict): Verdict {
-  return see(facts.runner, LOG_IN, (runner) =>
-    runner === null ? unseen("there is no runner repository", "mend runner-there first") : look(runner),
-  );
-}
+import { policyOf } from "../policy-of.ts";
+import { readWorkflow } from "../workflow.ts";
+import { isAllowed } from "./allowed-actions.ts";
+import { broken, list, see, unseen, well, type Check, type Verdict } from "./check.ts";
+import { doctorAgain, gh, initAgain, inTurn, logIn, page } from "./fix.ts";
+import { ofProtection, ofRunner, ofServed } from "./parts.ts";
 
 /** Each credential of the policy with its environment. */
 function ofEnvironments(
@@ -37,7 +35,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
     name: "runner-there",
     proves: "the runner repository exists",
     look: (facts) =>
-      see(facts.runner, LOG_IN, (runner) =>
+      see(facts.runner, logIn(facts), (runner) =>
         runner === null
           ? broken(`there is no repository ${facts.runnerName}, or you can't see it`, initAgain(facts))
           : well(`${runner.name} is there`),
@@ -52,7 +50,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
           ? well(`${name} is private`)
           : broken(
               `${name} is public: anybody reads which credentials work on what`,
-              `gh api -X PATCH repos/${name} -F private=true`,
+              gh(facts, "api", "-X", "PATCH", `repos/${name}`, "-F", "private=true"),
             ),
       ),
   },
@@ -62,19 +60,17 @@ export const RUNNER_CHECKS: readonly Check[] = [
     look: (facts) =>
       ofRunner(facts, ({ name, archived }) =>
         archived
-          ? broken(`${name} is archived: nothing runs there`, `gh api -X PATCH repos/${name} -F archived=false`)
+          ? broken(
+              `${name} is archived: nothing runs there`,
+              gh(facts, "api", "-X", "PATCH", `repos/${name}`, "-F", "archived=false"),
+            )
           : well(`${name} takes jobs`),
       ),
   },
   {
     name: "runner-branch-protected",
-    proves: "a rule protects the branch whose workflow is handed the keys; what the rule asks isn't judged",
-    look: (facts) =>
-      ofRunner(facts, ({ name, defaultBranch, protection }) =>
-        protection === "reviewed"
-          ? well(`${defaultBranch} of ${name} is protected`)
-          : broken(`${defaultBranch} of ${name} is not protected: whoever can push there can read every key`, initAgain(facts)),
-      ),
+    proves: "a change to the workflow that is handed the keys takes an approving review; who may go past that rule isn't judged",
+    look: (facts) => ofRunner(facts, (runner) => ofProtection(facts, runner, "whoever can push there can read every key")),
   },
   {
     name: "environments-there",
@@ -108,7 +104,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
         if (waiting.length === 0) return well("no job waits for a reviewer or a timer");
         return broken(
           `each job waits for a reviewer or a timer: ${list(waiting)}`,
-          `${facts.pages}/${repository}/settings/environments`,
+          page(facts, repository, "settings/environments"),
         );
       }),
   },
@@ -121,8 +117,8 @@ export const RUNNER_CHECKS: readonly Check[] = [
           .filter(({ keyless, environment }) => !keyless && environment?.hasKey === false)
           .map(({ name }) => name);
         if (empty.length === 0) return well("each credential's key is there (whether it is good, only a job can tell)");
-        const fixes = empty.map((name) => `gh secret set ${KEY_SECRET} --repo ${repository} --env ${name}`);
-        return broken(`no ${KEY_SECRET} for ${list(empty)}`, fixes.join(" && "));
+        const fixes = empty.map((name) => gh(facts, "secret", "set", KEY_SECRET, "--repo", repository, "--env", name));
+        return broken(`no ${KEY_SECRET} for ${list(empty)}`, inTurn(fixes));
       }),
   },
   {
@@ -130,15 +126,17 @@ export const RUNNER_CHECKS: readonly Check[] = [
     proves: "no secret of the repository or organisation stands in for a missing key",
     look: (facts) =>
       ofRunner(facts, ({ name, secrets }) =>
-        see(secrets, LOG_IN, ({ repository, organization }) => {
-          const fixes = [
-            ...(repository.includes(KEY_SECRET) ? [`gh api -X DELETE repos/${name}/actions/secrets/${KEY_SECRET}`] : []),
-            ...(organization.includes(KEY_SECRET) ? [`gh api -X DELETE orgs/${facts.owner}/actions/secrets/${KEY_SECRET}`] : []),
-          ];
-          if (fixes.length === 0) return well("no other secret can be taken for a credential's key");
+        see(secrets, logIn(facts), ({ repository, organization }) => {
+          const isOwn = repository.includes(KEY_SECRET);
+          const isShared = organization.includes(KEY_SECRET);
+          if (!isOwn && !isShared) return well("no other secret can be taken for a credential's key");
+          const remove = gh(facts, "api", "-X", "DELETE", `repos/${name}/actions/secrets/${KEY_SECRET}`);
+          // Other repositories may use it: who looks at the page sees which.
+          const shared = page(facts, "organizations", facts.owner, "settings/secrets/actions");
+          const whose = [isOwn ? "the repository" : "", isShared ? "the organisation" : ""].filter(Boolean).join(" and of ");
           return broken(
-            `a ${KEY_SECRET} of the repository or the organisation shows through where an environment has none: a job would use the wrong key`,
-            fixes.join(" && "),
+            `a ${KEY_SECRET} of ${whose} shows through where an environment has none: a job would use the wrong key`,
+            isOwn ? `${remove}${isShared ? `   # and keep the organisation's from it: ${shared}` : ""}` : shared,
           );
         }),
       ),
@@ -148,23 +146,24 @@ export const RUNNER_CHECKS: readonly Check[] = [
     proves: "who reads the runs may read every private repository that is served",
     look: (facts) =>
       ofRunner(facts, ({ name, readers }) =>
-        see(readers, LOG_IN, (reads) =>
-          see(facts.served, WHERE_SERVED, (served) => {
-            if (served.length === 0) return unseen("no repository to be served is known here", WHERE_SERVED);
-            const blind = served.flatMap((repository) => ("unseen" in repository.readers ? [repository.name] : []));
-            if (blind.length > 0) return unseen(`who reads ${list(blind)} can't be seen`, LOG_IN);
-            const strangers = reads.filter((login) =>
-              served.some(
-                (repository) => repository.private && "seen" in repository.readers && !repository.readers.seen.includes(login),
-              ),
-            );
-            if (strangers.length === 0) return well(`who reads ${name} may read all that is served`);
-            const fixes = strangers.map((login) => `gh api -X DELETE repos/${name}/collaborators/${login}`);
-            return broken(
-              `${list(strangers)} can read ${name}, and not every repository it serves: runs there tell what is worked on`,
-              fixes.join(" && "),
-            );
-          }),
+        see(readers, logIn(facts), (reads) =>
+          ofServed(
+            facts,
+            (served) => served.readers,
+            (served) => {
+              const strangers = reads.filter((login) =>
+                served.some(
+                  (repository) => repository.private && "seen" in repository.readers && !repository.readers.seen.includes(login),
+                ),
+              );
+              if (strangers.length === 0) return well(`who reads ${name} may read all that is served`);
+              const fixes = strangers.map((login) => gh(facts, "api", "-X", "DELETE", `repos/${name}/collaborators/${login}`));
+              return broken(
+                `${list(strangers)} can read ${name}, and not every repository it serves: runs there tell what is worked on`,
+                `${inTurn(fixes)}   # who reads it by a team or the base permission: ${page(facts, name, "settings/access")}`,
+              );
+            },
+          ),
         ),
       ),
   },
@@ -173,12 +172,13 @@ export const RUNNER_CHECKS: readonly Check[] = [
     proves: "GitHub Actions is on in the runner repository",
     look: (facts) =>
       ofRunner(facts, ({ name, actions }) =>
-        see(actions, LOG_IN, ({ enabled, allowed }) =>
+        see(actions, logIn(facts), ({ enabled }) =>
           enabled
             ? well("GitHub Actions is on")
             : broken(
                 `GitHub Actions is off in ${name}`,
-                `gh api -X PUT repos/${name}/actions/permissions -F enabled=true -f allowed_actions=${allowed}`,
+                // What is allowed then stays as it was; it isn't told while Actions is off.
+                gh(facts, "api", "-X", "PUT", `repos/${name}/actions/permissions`, "-F", "enabled=true"),
               ),
         ),
       ),
@@ -187,17 +187,41 @@ export const RUNNER_CHECKS: readonly Check[] = [
     name: "actions-allowed",
     proves: "Actions' settings let the Action and GitHub's own run",
     look: (facts) =>
-      ofRunner(facts, ({ name, actions }) =>
-        see(actions, LOG_IN, ({ allowed, githubOwned, patterns, enabled }) => {
-          if (!enabled) return unseen("GitHub Actions is off", "mend actions-enabled first");
-          const own = `${facts.release.action?.repository ?? "agent-pool/agent-pool"}/*`;
-          if (allowed === "all") return well("the Action may be used");
-          if (allowed === "selected" && githubOwned && patterns.some((pattern) => covers(pattern, own)))
-            return well("the Action may be used");
-          const kept = [...new Set([...patterns, own])].map((pattern) => `-f 'patterns_allowed[]=${pattern}'`).join(" ");
+      ofRunner(facts, ({ name, actions, workflow }) =>
+        see(actions, logIn(facts), (settings) => {
+          if (!settings.enabled) return unseen("GitHub Actions is off", "mend actions-enabled first");
+          const own = facts.release.action ?? { repository: "agent-pool/agent-pool", commit: "0".repeat(40) };
+          const used = workflow === null ? undefined : readWorkflow(workflow.text)?.uses;
+          const wanted = new Set([
+            `${own.repository}/action@${own.commit}`,
+            ...(used?.filter((each) => !each.startsWith("./")) ?? [`actions/upload-artifact@${"0".repeat(40)}`]),
+          ]);
+          const refused = [...wanted].filter((each) => !isAllowed(each, settings));
+          if (refused.length === 0) return well("all that the workflow uses may be used");
+          // An exclusion that holds them back counts for more than any pattern that lets them in.
+          const kept = settings.patterns.filter(
+            (pattern) =>
+              !pattern.startsWith("!") ||
+              isAllowed(`${own.repository}/action@${own.commit}`, { ...settings, allowed: "selected", patterns: ["*", pattern] }),
+          );
+          const foreign = refused.filter((each) => !each.startsWith(`${own.repository}/`) && !/^(actions|github)\//i.test(each));
+          const patterns = new Set([...kept, `${own.repository}/*`, ...foreign]);
+          const path = `repos/${name}/actions/permissions`;
           return broken(
-            `Actions' settings don't allow ${own} and GitHub's own actions`,
-            `gh api -X PUT repos/${name}/actions/permissions -F enabled=true -f allowed_actions=selected && gh api -X PUT repos/${name}/actions/permissions/selected-actions -F github_owned_allowed=true ${kept}`,
+            `Actions' settings don't allow ${list(refused)}`,
+            inTurn([
+              gh(facts, "api", "-X", "PUT", path, "-F", "enabled=true", "-f", "allowed_actions=selected"),
+              gh(
+                facts,
+                "api",
+                "-X",
+                "PUT",
+                `${path}/selected-actions`,
+                "-F",
+                "github_owned_allowed=true",
+                ...[...patterns].flatMap((pattern) => ["-f", `patterns_allowed[]=${pattern}`]),
+              ),
+            ]),
           );
         }),
       ),
@@ -206,12 +230,12 @@ export const RUNNER_CHECKS: readonly Check[] = [
     name: "probe",
     proves: "on the real runner, app, sandbox and gateway do their part; by `--probe` alone, else unseen",
     look: (facts) =>
-      see(facts.probe, `npx agent-pool doctor ${facts.owner} --probe`, ({ conclusion, page }) =>
+      see(facts.probe, doctorAgain(facts, "--probe"), ({ conclusion, page: run }) =>
         conclusion === "success"
           ? well("on the real runner, the app knew the job, the sandbox was tight, and the gateway held the key")
           : broken(
               `the probe's job ended with ${conclusion}`,
-              `gh run view ${page.split("/").at(-1) ?? ""} --repo ${facts.runnerName} --log-failed   # or ${page}`,
+              `${gh(facts, "run", "view", run.split("/").at(-1) ?? "", "--repo", facts.runnerName, "--log-failed")}   # or ${encodeURI(run)}`,
             ),
       ),
   },
@@ -221,15 +245,7 @@ export const RUNNER_CHECKS: readonly Check[] = [
     look: (facts) =>
       unseen(
         `GitHub's API doesn't tell whether a workflow execution policy lets the App alone dispatch the workflow of ${facts.runnerName}`,
-        `${facts.pages}/organizations/${facts.owner}/settings/actions   # where the plan has it: allow the App and workflow_dispatch`,
+        `${page(facts, ...("seen" in facts.account && facts.account.seen.kind === "User" ? [facts.runnerName] : ["organizations", facts.owner]), "settings/actions")}   # where the plan has it: allow the App and workflow_dispatch`,
       ),
   },
 ];
-
-const WHERE_SERVED = "run doctor where the app's .env is, or name repositories by --repository";
-
-/** As GitHub reads `patterns_allowed`: `*` stands for anything. */
-function covers(pattern: string, wanted: string): boolean {
-  const [before = "", ...after] = pattern.split("@")[0]?.split("*") ?? [];
-  return after.length === 0 ? wanted === `${before}/*` || wanted === before : wanted.startsWith(before);
-}

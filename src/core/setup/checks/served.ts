@@ -3,52 +3,54 @@ import { CONFIG_FILE } from "../../config/policy.ts";
 import { Settings } from "../../config/settings.ts";
 import { TRIGGER_LABEL } from "../../request/command.ts";
 import { describe } from "../../wire/failure.ts";
-import { record } from "../../wire/json.ts";
-import type { DoctorServed, Facts, Seen } from "../facts.ts";
-import { triggersOf, tryParse } from "../workflow.ts";
-import { broken, list, LOG_IN, see, unseen, well, type Check, type Verdict } from "./check.ts";
+import type { BranchRuleFacts, DoctorServed } from "../facts.ts";
+import { broken, list, unseen, well, type Check } from "./check.ts";
+import { riskOf } from "./ci.ts";
+import { editPage, gh, inTurn, page } from "./fix.ts";
+import { always, ofServed } from "./parts.ts";
 
-const NONE = "no repository to be served is known here: run doctor where the app's .env is, or name some by --repository";
+/** Rules that keep an App from making a branch of ours, or from going on with it. */
+const CLOSING = new Set(["creation", "update", "branch_name_pattern"]);
+/** Rules of merging, of removing, and of signatures, which the App's commits have from GitHub: nothing to a branch of ours. */
+const HARMLESS = new Set([
+  "deletion",
+  "non_fast_forward",
+  "pull_request",
+  "required_status_checks",
+  "required_linear_history",
+  "required_deployments",
+  "required_signatures",
+  "code_scanning",
+  "code_quality",
+  "copilot_code_review",
+  "merge_queue",
+]);
 
-/** Every repository that is served; `part`: what of each the check needs to have seen. */
-function ofServed(
-  facts: Facts,
-  part: (repository: DoctorServed) => Seen<unknown>,
-  look: (served: readonly DoctorServed[]) => Verdict,
-): Verdict {
-  return see(facts.served, LOG_IN, (served) => {
-    if (served.length === 0) return unseen(NONE, `npx agent-pool doctor ${facts.owner} --repository ${facts.owner}/NAME`);
-    const blind = served.find((repository) => "unseen" in part(repository));
-    const why = blind === undefined ? undefined : part(blind);
-    return blind !== undefined && why !== undefined && "unseen" in why
-      ? unseen(`${blind.name}: ${why.unseen}`, LOG_IN)
-      : look(served);
-  });
-}
-const always = (): Seen<unknown> => ({ seen: true });
+type Ruled = { readonly name: string; readonly rule: BranchRuleFacts };
 
-/** Rules that keep an App from making a branch of ours, or may: what patterns say of names isn't read here. */
-const CLOSING = new Set(["creation", "branch_name_pattern"]);
-
-/** Workflows that model-written code runs in, with secrets in its reach, as soon as a branch of ours is pushed or proposed. */
-function runsWithSecrets({ text }: { readonly text: string }): boolean {
-  const on = tryParse(text)?.["on"];
-  const triggers = triggersOf(on);
-  if (triggers.includes("pull_request_target")) return true;
-  const push = record(record(on)?.["push"]);
-  // A list of branches leaves ours out, unless it begins with what ours begin with or anything at all.
-  const branches = push?.["branches"];
-  const pushes =
-    triggers.includes("push") &&
-    (!Array.isArray(branches) || branches.some((each) => /^(\*\*?$|\*\*\/|agent-pool)/.test(String(each)))) &&
-    !(push !== undefined && branches === undefined && "tags" in push);
-  if (!pushes && !triggers.includes("pull_request")) return false;
-  return /\$\{\{[^}]*\bsecrets\.(?!GITHUB_TOKEN\b)\w+/.test(text) || /\bsecrets:\s*inherit\b/.test(text);
+function rulesOf(served: readonly DoctorServed[]): readonly Ruled[] {
+  return served.flatMap(({ name, rules }) => ("seen" in rules ? rules.seen.map((rule) => ({ name, rule })) : []));
 }
 
-function waitsForApproval({ settings }: DoctorServed): boolean {
+function words({ type }: BranchRuleFacts): string {
+  return type.replaceAll("_", " ");
+}
+
+/** Workflows that run what a model wrote beside secrets, before a person has looked. */
+function openWorkflows({
+  workflows,
+  settings,
+  public: isPublic,
+}: DoctorServed): readonly { path: string; risk: "pushed" | "always" }[] {
   const parsed = settings === null ? undefined : parseConfig(CONFIG_FILE, settings.text, Settings);
-  return parsed?.ok === true && parsed.value.ci === "approved";
+  const said = parsed?.ok === true ? parsed.value.ci : undefined;
+  // As a plan has it where nothing is said.
+  const waits = said === "approved" || (said === undefined && isPublic === true);
+  const all = "seen" in workflows ? workflows.seen : [];
+  return all.flatMap(({ path, text }) => {
+    const risk = riskOf(text);
+    return risk === "none" || (risk === "pushed" && waits) ? [] : [{ path, risk }];
+  });
 }
 
 /** The repositories that are served. */
@@ -63,7 +65,7 @@ export const SERVED_CHECKS: readonly Check[] = [
           if (parsed?.ok === false)
             return broken(
               describe(parsed.error),
-              `${facts.pages}/${name}/edit/${defaultBranch}/${CONFIG_FILE}#L${String(parsed.error.problems[0]?.line ?? 1)}`,
+              editPage(facts, name, defaultBranch, CONFIG_FILE, parsed.error.problems[0]?.line ?? 1),
             );
         }
         return well("the settings of each repository are valid, or the usual ones");
@@ -76,8 +78,10 @@ export const SERVED_CHECKS: readonly Check[] = [
       ofServed(facts, always, (served) => {
         const missing = served.filter(({ hasLabel }) => !hasLabel).map(({ name }) => name);
         if (missing.length === 0) return well(`the label ${TRIGGER_LABEL} is there to be set`);
-        const fixes = missing.map((name) => `gh api -X POST repos/${name}/labels -f name=${TRIGGER_LABEL} -f color=1f6feb`);
-        return broken(`no label ${TRIGGER_LABEL} in ${list(missing)}`, fixes.join(" && "));
+        const fixes = missing.map((name) =>
+          gh(facts, "api", "-X", "POST", `repos/${name}/labels`, "-f", `name=${TRIGGER_LABEL}`, "-f", "color=1f6feb"),
+        );
+        return broken(`no label ${TRIGGER_LABEL} in ${list(missing)}`, inTurn(fixes));
       }),
   },
   {
@@ -88,15 +92,21 @@ export const SERVED_CHECKS: readonly Check[] = [
         facts,
         ({ rules }) => rules,
         (served) => {
-          for (const { name, rules } of served) {
-            const closing = "seen" in rules ? rules.seen.find(({ type }) => CLOSING.has(type)) : undefined;
-            if (closing !== undefined)
-              return broken(
-                `a ruleset of ${name} (${closing.type.replaceAll("_", " ")}) may keep the App from making its branches`,
-                `${facts.pages}/${name}/rules/${String(closing.ruleset ?? "")}   # leave agent-pool/** out, or let the App bypass it`,
-              );
-          }
-          return well("rulesets let the App make its branches");
+          const ruled = rulesOf(served);
+          const settings = ({ name, rule }: Ruled): string =>
+            `${page(facts, name, "rules", ...(rule.ruleset === null ? [] : [String(rule.ruleset)]))}   # leave agent-pool/** out, or let the App bypass it`;
+          const closing = ruled.find(({ rule }) => CLOSING.has(rule.type));
+          if (closing !== undefined)
+            return broken(
+              `a ruleset of ${closing.name} (${words(closing.rule)}) may keep the App from making its branches`,
+              settings(closing),
+            );
+          const unknown = ruled.find(({ rule }) => !HARMLESS.has(rule.type));
+          if (unknown === undefined) return well("rulesets let the App make its branches");
+          return unseen(
+            `whether the App's branches pass a ruleset of ${unknown.name} (${words(unknown.rule)}) isn't judged here`,
+            settings(unknown),
+          );
         },
       ),
   },
@@ -109,8 +119,8 @@ export const SERVED_CHECKS: readonly Check[] = [
         ({ workflows }) => workflows,
         (served) => {
           const open = served.flatMap((repository) => {
-            const risky = "seen" in repository.workflows ? repository.workflows.seen.filter(runsWithSecrets) : [];
-            return risky.length === 0 || waitsForApproval(repository) ? [] : [{ repository, risky }];
+            const risky = openWorkflows(repository);
+            return risky.length === 0 ? [] : [{ repository, risky }];
           });
           const [first] = open;
           if (first === undefined)
@@ -118,10 +128,18 @@ export const SERVED_CHECKS: readonly Check[] = [
               "by what the workflow files say, none runs model-written code beside secrets before a person has looked at it",
             );
           const { name, defaultBranch, settings } = first.repository;
-          return broken(
-            `in ${name}, ${list(first.risky.map(({ path }) => path))} would run model-written code beside secrets`,
-            `${facts.pages}/${name}/${settings === null ? "new" : "edit"}/${defaultBranch}/${settings === null ? `?filename=${CONFIG_FILE}` : CONFIG_FILE}   # set ci: approved, or keep that workflow from agent-pool/** and from secrets`,
-          );
+          const why = `in ${name}, ${list(first.risky.map(({ path }) => path))} would run model-written code beside secrets`;
+          const unheld = first.risky.find(({ risk }) => risk === "always");
+          if (unheld !== undefined)
+            return broken(
+              `${why}; pull_request_target runs whatever \`ci\` says`,
+              `${editPage(facts, name, defaultBranch, unheld.path)}   # start it by pull_request instead, which ci: approved holds back`,
+            );
+          const where =
+            settings === null
+              ? `${page(facts, name, "new", defaultBranch)}?filename=${encodeURIComponent(CONFIG_FILE)}`
+              : editPage(facts, name, defaultBranch, CONFIG_FILE);
+          return broken(why, `${where}   # set ci: approved, or keep that workflow from agent-pool/** and from secrets`);
         },
       ),
   },

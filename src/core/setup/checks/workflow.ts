@@ -1,28 +1,15 @@
-import type { DoctorRunner, Facts } from "../facts.ts";
-import { KEY_SECRET, WORKFLOW_FILE } from "../files.ts";
-import { readWorkflow, type WorkflowReading } from "../workflow.ts";
-import { policyOf } from "./policy-of.ts";
-import { broken, initAgain, list, LOG_IN, see, unseen, well, type Check, type Verdict } from "./check.ts";
+import { PROVIDERS } from "../../wire/contract.ts";
+import { PROVIDER_URLS } from "../../wire/harnesses.ts";
+import { KEY_SECRET } from "../files.ts";
+import { policyOf } from "../policy-of.ts";
+import { PublicUrl } from "../public-url.ts";
+import { readWorkflow } from "../workflow.ts";
+import { broken, list, see, unseen, well, type Check } from "./check.ts";
+import { freshWorkflow, gh, initAgain, logIn, page } from "./fix.ts";
+import { ofAddress, ofRunner, ofWorkflow, workflowFile } from "./parts.ts";
 
-function ofRunner(facts: Facts, look: (runner: DoctorRunner) => Verdict): Verdict {
-  return see(facts.runner, LOG_IN, (runner) =>
-    runner === null ? unseen("there is no runner repository", "mend runner-there first") : look(runner),
-  );
-}
-
-function ofWorkflow(facts: Facts, look: (workflow: WorkflowReading) => Verdict): Verdict {
-  return ofRunner(facts, ({ workflow }) => {
-    const reading = workflow === null ? undefined : readWorkflow(workflow.text);
-    return reading === undefined
-      ? unseen("there is no workflow that uses the Action", "mend workflow-there first")
-      : look(reading);
-  });
-}
-
-/** Takes this release's file, without what was added to it. */
-function freshWorkflow(facts: Facts): string {
-  return `${initAgain(facts)} --fresh-workflow`;
-}
+/** As `init` can bring it up to date in place. */
+const ACTION = /^[\w.-]+\/[\w.-]+\/action@\S+$/;
 
 /** The workflow file of the runner repository: which app a job obeys, where keys go, and what code sees them. */
 export const WORKFLOW_CHECKS: readonly Check[] = [
@@ -31,9 +18,12 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
     proves: "the workflow file is there and uses the Action",
     look: (facts) =>
       ofRunner(facts, ({ name, workflow }) => {
-        if (workflow === null) return broken(`${name} has no ${WORKFLOW_FILE}`, initAgain(facts));
-        if (readWorkflow(workflow.text) !== undefined) return well(`${WORKFLOW_FILE} uses the Action`);
-        return broken(`${WORKFLOW_FILE} is no workflow that uses the Action`, freshWorkflow(facts));
+        if (workflow === null) return broken(`${name} has no ${workflowFile(facts)}`, initAgain(facts));
+        if (readWorkflow(workflow.text) !== undefined) return well(`${workflowFile(facts)} uses the Action`);
+        return broken(
+          `${workflowFile(facts)} is no workflow that hands the Action attempt, key and app-url`,
+          freshWorkflow(facts),
+        );
       }),
   },
   {
@@ -41,11 +31,11 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
     proves: "GitHub has not switched the workflow off",
     look: (facts) =>
       ofRunner(facts, ({ name, workflowState }) =>
-        see(workflowState, LOG_IN, (state) => {
+        see(workflowState, logIn(facts), (state) => {
           if (state === "active") return well("GitHub runs the workflow when it is dispatched");
           if (state === null) return unseen("GitHub lists no such workflow yet", "mend workflow-there first");
-          const path = `repos/${name}/actions/workflows/${WORKFLOW_FILE.split("/").at(-1) ?? ""}`;
-          return broken(`the workflow is ${state.replaceAll("_", " ")}`, `gh api -X PUT ${path}/enable`);
+          const path = `repos/${name}/actions/workflows/${workflowFile(facts).split("/").at(-1) ?? ""}`;
+          return broken(`the workflow is ${state.replaceAll("_", " ")}`, gh(facts, "api", "-X", "PUT", `${path}/enable`));
         }),
       ),
   },
@@ -74,6 +64,43 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
               `the job must run in the environment \${{ inputs.credential }} and hand over \${{ secrets.${KEY_SECRET} }}`,
               freshWorkflow(facts),
             );
+      }),
+  },
+  {
+    name: "workflow-alone",
+    proves: "one job runs, on the machine itself, and reads the key once; what its own `run:` steps do isn't judged",
+    look: (facts) =>
+      ofWorkflow(facts, ({ jobs, beside, secrets }) => {
+        const keyReads = secrets.filter((name) => name === undefined || name === KEY_SECRET).length;
+        if (jobs !== 1)
+          return broken(`${String(jobs)} jobs run beside each other, and one is handed the key`, freshWorkflow(facts));
+        if (beside.length > 0)
+          return broken(`the job has ${list(beside)}: other code than its steps would run beside the key`, freshWorkflow(facts));
+        // Where none reads it, workflow-key says so.
+        if (keyReads > 1)
+          return broken(
+            `the key is read by ${String(keyReads)} expressions, and should be by one: what is handed to the Action`,
+            freshWorkflow(facts),
+          );
+        return well("one job runs, and the key is read once, for the Action");
+      }),
+  },
+  {
+    name: "workflow-upstreams",
+    proves: "keys are sent to the providers, or to the proxies that `why` names, and never in the clear",
+    look: (facts) =>
+      ofWorkflow(facts, ({ handed }) => {
+        const foreign = PROVIDERS.flatMap((provider) => {
+          const address = (handed[`${provider}-base-url`] ?? "").replace(/\/+$/, "");
+          return address === "" || address === PROVIDER_URLS[provider] ? [] : [{ provider, address }];
+        });
+        const said = foreign.map(({ provider, address }) => `keys of ${provider} are sent to ${address}`).join(", ");
+        // An expression is filled with what others than those who may change the workflow can set.
+        if (foreign.some(({ address }) => address.includes("${{") || !PublicUrl.safeParse(address).success))
+          return broken(`${said}: that should be an address that begins with https://`, freshWorkflow(facts));
+        return well(
+          foreign.length === 0 ? "keys are sent to the providers themselves" : `${said}: is that the organisation's own?`,
+        );
       }),
   },
   {
@@ -111,19 +138,20 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
           return unseen("which commit this release is of can't be told here", "run the doctor of a release, by npx agent-pool");
         const wanted = `${own.repository}/action@${own.commit}`;
         if (action === wanted) return well("app and Action are of one release");
-        return broken(`the Action is ${action}, and this release's ${wanted}`, initAgain(facts));
+        const mends = ACTION.test(action) ? initAgain(facts) : freshWorkflow(facts);
+        return broken(`the Action is ${action || "none"}, and this release's ${wanted}`, mends);
       }),
   },
   {
     name: "workflow-app-url",
     proves: "jobs obey and report to this app",
     look: (facts) =>
-      ofWorkflow(facts, ({ handed }) => {
-        if (facts.publicUrl === undefined)
-          return unseen("where the app is isn't known here", "set PUBLIC_URL, as the app has it");
-        if (handed["app-url"] === facts.publicUrl) return well("jobs report to this app");
-        return broken(`jobs report to ${handed["app-url"] ?? "nobody"}, and the app is at ${facts.publicUrl}`, initAgain(facts));
-      }),
+      ofWorkflow(facts, ({ handed }) =>
+        ofAddress(facts, (publicUrl) => {
+          if (handed["app-url"] === publicUrl) return well("jobs report to this app");
+          return broken(`jobs report to ${handed["app-url"] || "nobody"}, and the app is at ${publicUrl}`, initAgain(facts));
+        }),
+      ),
   },
   {
     name: "workflow-runs-on",
@@ -136,7 +164,7 @@ export const WORKFLOW_CHECKS: readonly Check[] = [
         if (runsOn === priced) return well(`jobs run on ${runsOn}, whose minutes the policy counts`);
         return broken(
           `jobs run on ${runsOn || "machines it doesn't name"}, and the policy counts minutes of ${priced}`,
-          `${facts.pages}/${facts.runnerName}/blob/HEAD/${WORKFLOW_FILE}   # set runs-on there, or runner.runs-on in the policy`,
+          `${page(facts, facts.runnerName, "blob/HEAD", workflowFile(facts))}   # set runs-on there, or runner.runs-on in the policy`,
         );
       }),
   },

@@ -1,6 +1,6 @@
-import { parseConfig } from "../../config/parse.ts";
-import { Policy } from "../../config/policy.ts";
-import type { Facts } from "../facts.ts";
+import { parseConfig } from "../config/parse.ts";
+import { Policy } from "../config/policy.ts";
+import type { Facts } from "./facts.ts";
 
 /** The policy, where it is there and valid. Pure. */
 export function policyOf({ policy }: Pick<Facts, "policy">): Policy | undefined {
