@@ -51,7 +51,8 @@ export async function init(args: readonly string[]): Promise<Result<void, Comman
   if (dryRun) return ok(undefined);
   const { answers, left } = done.value;
   const { action, repositories } = answers;
-  const asked = { owner, repositories, probe: false, json: false };
+  const asked = { owner, repositories, probe: false, json: false, brief: true } as const;
+  tools.terminal.say(`\nagent-pool doctor ${owner} looks at all of it; here is what fails:`);
   await lookAt(asked, { ...opened.value, appUrl: answers.appUrl, release: { ...release, action } });
   tools.terminal.say(["", "Left for you:", ...left.map((line) => `  - ${line}`)].join("\n"));
   return ok(undefined);

@@ -23,6 +23,8 @@ export type DoctorOptions = {
   readonly repositories: readonly string[];
   readonly probe: boolean;
   readonly json: boolean;
+  /** What is well, or could not be seen, is counted and not told. */
+  readonly brief?: true;
 };
 
 /** The words after `doctor` → what is asked for, or one line that says what is wrong. Pure. */
@@ -54,7 +56,7 @@ export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions
 
 /** Looks, and says what was found. False where a check has failed, nothing at all could be seen, or the probe that was asked for couldn't. */
 export async function runDoctor(
-  asked: Asked & { readonly json: boolean },
+  asked: Asked & Pick<DoctorOptions, "json" | "brief">,
   witnesses: Witnesses,
   say: (text: string) => void,
 ): Promise<boolean> {
@@ -62,7 +64,7 @@ export async function runDoctor(
   const findings = examine(facts);
   const seats = policyOf(facts)?.pool.some(({ kind }) => kind === "seat") === true;
   if (asked.json) say(`${JSON.stringify({ checks: findings.map(toJson) }, null, 2)}\n`);
-  else say(render(findings, seats));
+  else say(render(asked.brief === true ? findings.filter(({ ok: well }) => well === false) : findings, seats, findings));
   const isBlind = (finding: Finding): boolean => finding.ok === null;
   const missed =
     findings.every(isBlind) || (asked.probeId !== undefined && findings.some((each) => each.name === "probe" && isBlind(each)));
@@ -88,8 +90,8 @@ function cut(text: string): string {
 }
 
 /** Pure. */
-export function render(findings: readonly Finding[], seats: boolean): string {
-  const lines = findings.flatMap((finding) => [
+export function render(told: readonly Finding[], seats: boolean, findings = told): string {
+  const lines = told.flatMap((finding) => [
     `${MARKS[String(finding.ok) as keyof typeof MARKS]}  ${finding.name}: ${cut(plain(finding.why))}`,
     // Half of a command is another command.
     ...(finding.ok === true

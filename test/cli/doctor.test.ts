@@ -158,23 +158,15 @@ const BREAKS: readonly Break[] = [
       await app.stop();
       backOnPage = () => app.start();
     },
-    hides: ["app-ready"],
+    hides: ["app-ready", "app-release"],
   },
   {
     check: "app-ready",
-    async breaks() {
-      await app.stop();
-      const other = createServer(
-        (request, response) => void response.writeHead(request.url === "/healthz" ? 200 : 503).end("store: false"),
-      );
-      await once(other.listen(Number(new URL(app.url).port), "127.0.0.1"), "listening");
-      backOnPage = async () => {
-        other.close();
-        other.closeAllConnections();
-        await once(other, "close");
-        await app.start();
-      };
-    },
+    breaks: () => another({ release: COMMIT, ready: 503 }),
+  },
+  {
+    check: "app-release",
+    breaks: () => another({ release: "f".repeat(40), ready: 200 }),
   },
   {
     check: "app-installed",
@@ -325,6 +317,21 @@ const BREAKS: readonly Break[] = [
 
 function github(): typeof place.github {
   return place.github;
+}
+/** In the app's place, something that answers in this way. */
+async function another({ release, ready }: { release: string; ready: number }): Promise<void> {
+  await app.stop();
+  const other = createServer((request, response) => {
+    const isHealth = request.url === "/healthz";
+    response.writeHead(isHealth ? 200 : ready).end(isHealth ? JSON.stringify({ ok: true, release }) : "store: false");
+  });
+  await once(other.listen(Number(new URL(app.url).port), "127.0.0.1"), "listening");
+  backOnPage = async () => {
+    other.close();
+    other.closeAllConnections();
+    await once(other, "close");
+    await app.start();
+  };
 }
 function register(registered: { permissions?: Record<string, string>; events?: string[] }): void {
   github().setInstallation("acme", { permissions: PERMISSIONS, events: EVENTS });

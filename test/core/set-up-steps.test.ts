@@ -161,6 +161,15 @@ describe("what init plans", () => {
     expect(plan({ policy })).toMatchObject([{ do: "merge", pull: 7, text: renderPolicy(ANSWERS) }]);
   });
 
+  it("pins the Action, and not another that is called so", () => {
+    const own = FILLED.replace("      - name: Work on", "      - uses: acme/setup/action@v3\n      - name: Work on").replace(
+      COMMIT,
+      "f".repeat(40),
+    );
+
+    expect(fillWorkflow(own, ANSWERS)).toBe(own.replace("f".repeat(40), COMMIT));
+  });
+
   it("has GitHub send events where the app is, where the App's key is at hand", () => {
     expect(plan({ webhookUrl: "https://pool.example.com/api/github/webhooks" })).toEqual([]);
     expect(plan({ webhookUrl: "https://old.example.com/api/github/webhooks" })).toEqual([

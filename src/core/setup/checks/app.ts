@@ -126,6 +126,24 @@ export const APP_CHECKS: readonly Check[] = [
       ),
   },
   {
+    name: "app-release",
+    proves: "the app that runs is of this doctor's release",
+    look: (facts) => {
+      const own = facts.release.action?.commit;
+      if (own === undefined)
+        return unseen("which commit this release is of can't be told here", "run the doctor of a release, by npx agent-pool");
+      return see(facts.server, "npx agent-pool start", ({ release }) => {
+        if (release === null)
+          return unseen("the app doesn't tell which commit it runs, as one of a container doesn't", "npx agent-pool start");
+        if (release === own) return well("the app that runs is of this release");
+        return broken(
+          `the app runs ${release.slice(0, 7)}, and this is ${own.slice(0, 7)}`,
+          "npx agent-pool start   # this release's, in the place of the one that runs",
+        );
+      });
+    },
+  },
+  {
     name: "app-installed",
     proves: "the App is installed on the owner",
     look: (facts) =>
