@@ -47,7 +47,7 @@ export async function runInit(options: InitOptions, tools: InitTools): Promise<R
 
   const all = new Set(answers.pool.map(({ name }) => name));
   const wanted = planSteps({ answers, template, journal, keys: all }, facts.value);
-  tellPlan(terminal, answers, facts.value, wanted);
+  tellPlan(tools, answers, facts.value, wanted);
   const scopes = missingScopes(facts.value.operator, facts.value.owner.kind, wanted);
   if (wanted.length > 0 && scopes.length > 0) return err(explainScopes(scopes, tools.pages));
   if (options.dryRun) return ok({ answers, left: [] });
@@ -133,6 +133,9 @@ function refusal({ owner, runner, policy, served }: InitFacts): string | undefin
   if (shut != null) return `${shut.name} is archived: bring it back on its settings page, or choose another`;
   const foreign = [runner, policy, ...served].find((repository) => repository?.administered === false);
   if (foreign != null) return `you are no admin of ${foreign.name}: ask somebody who is to run this`;
+  const hidden = [runner, policy].find((repository) => repository?.protection === "unseen");
+  if (hidden != null)
+    return `${hidden.defaultBranch} of ${hidden.name} is protected in a way that GitHub doesn't show to your token: have an admin of it run this`;
   const loose = [runner, policy].find((repository) => repository?.protection === "other");
   if (loose != null)
     return `${loose.defaultBranch} of ${loose.name} is protected by a rule that lets any writer push to it. Have it ask for an approving review as well, then run this again: a rule that stands is not replaced`;
@@ -144,7 +147,7 @@ function refusal({ owner, runner, policy, served }: InitFacts): string | undefin
   return undefined;
 }
 
-function tellPlan(terminal: Terminal, answers: Answers, facts: InitFacts, steps: readonly Step[]): void {
+function tellPlan({ terminal, template }: InitTools, answers: Answers, facts: InitFacts, steps: readonly Step[]): void {
   const { owner, operator } = facts;
   terminal.say(
     `${owner.login}, as ${operator.login}; the app is at ${answers.appUrl}, its Action ${answers.action.repository}@${answers.action.commit.slice(0, 7)}`,
@@ -158,8 +161,32 @@ function tellPlan(terminal: Terminal, answers: Answers, facts: InitFacts, steps:
     );
   if (steps.length === 0) return terminal.say("Everything is there; nothing to do.");
   terminal.say(["To be done:", ...steps.map((step, at) => `  ${String(at + 1)}. ${describeStep(step)}`)].join("\n"));
-  const proposed = steps.flatMap((step) => (step.do === "propose-files" ? Object.entries(step.files) : []));
-  for (const [path, text] of proposed) terminal.say(`\n${path}:\n${text.replaceAll(/^/gm, "  ").trimEnd()}\n`);
+  for (const step of steps) {
+    if (step.do === "propose-files")
+      for (const [path, text] of Object.entries(step.files)) terminal.say(`\n${path}:\n${indented(text)}`);
+    if (step.do === "write-file") terminal.say(`\n${describeFile(step, template)}`);
+  }
+  terminal.say("");
+}
+
+/** Of the workflow, which is long, what is not this release's file, or not as it stands. */
+function describeFile({ path, text, before }: Extract<Step, { do: "write-file" }>, template: string): string {
+  if (before !== null) return `${path}, as it stands but for:\n${changedLines(before.text, text)}`;
+  return path.startsWith(".github/workflows/")
+    ? `${path}, this release's but for:\n${changedLines(template, text)}`
+    : `${path}:\n${indented(text)}`;
+}
+
+function indented(text: string): string {
+  return text.trimEnd().replaceAll(/^/gm, "  ");
+}
+
+/** The lines of a text that another doesn't have, and that one's that it lost. */
+function changedLines(from: string, to: string): string {
+  const [before, after] = [from.split("\n"), to.split("\n")];
+  const gone = before.filter((line) => !after.includes(line)).map((line) => `  - ${line.trim()}`);
+  const added = after.filter((line) => !before.includes(line)).map((line) => `  + ${line.trim()}`);
+  return [...gone, ...added].join("\n");
 }
 
 /** Does the steps in turn. Answers the repositories whose pull request waits for a review. */

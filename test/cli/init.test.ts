@@ -42,6 +42,8 @@ describe("agent-pool init", () => {
     expect(shown).toMatchObject({ code: 0, err: "" });
     expect(shown.out).toContain("1. create the private repository acme/agent-runner");
     expect(shown.out).toContain("- name: platform-api");
+    expect(shown.out).toContain("  + app-url: https://pool.example.com\n");
+    expect(shown.out).not.toContain("runs-on:");
     expect(await place.github.snapshot("acme")).toEqual(before);
   });
 
