@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { DOCTOR_HELP, plain, readDoctorOptions, runDoctor, type DoctorOptions } from "#cli/doctor.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import type { CommandFailure } from "./init.ts";
-import { askServer, openOperatorTools, type OperatorTools } from "./operator-tools.ts";
+import { askServer, openOperatorTools, type CommandFailure, type OperatorTools } from "./operator-tools.ts";
 
 /** `agent-pool doctor …`: true where it ends well. */
 export async function doctor(args: readonly string[]): Promise<Result<boolean, CommandFailure>> {

@@ -9,10 +9,7 @@ import { parseRecord } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { lookAt } from "./doctor.ts";
 import { writeWhole } from "./env-file.ts";
-import { openOperatorTools } from "./operator-tools.ts";
-
-/** One line, and the exit code. */
-export type CommandFailure = { readonly message: string; readonly code: 1 | 2 };
+import { openOperatorTools, type CommandFailure } from "./operator-tools.ts";
 
 const NO_LOGIN = "there is no login of yours: run `gh auth login`, or set GH_TOKEN to a token of an owner's";
 

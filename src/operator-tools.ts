@@ -23,6 +23,9 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ANSWER_MS = 10_000;
 const run = promisify(execFile);
 
+/** Why a command of the operator's ends: one line, and the exit code. */
+export type CommandFailure = { readonly message: string; readonly code: 1 | 2 };
+
 /** What the operator's machine has for `init` and `doctor`. */
 export type OperatorTools = {
   /** undefined: no login of theirs was found. */

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { err, ok, unreachable, type Result } from "#core/wire/result.ts";
 import type { ClearedCredential } from "#app/clear.ts";
 import type { Explanation, OwnerPool } from "#app/pool-report.ts";
+import { wrongOptions } from "./text.ts";
 import { renderCleared, renderPools } from "./pool.ts";
 import { renderExplanation } from "./why.ts";
 
@@ -38,7 +39,7 @@ export function readCommand(args: readonly string[]): Result<Asked | "help", str
     if (more.length > 0) return err(`\`${what}\` takes one word; see agent-pool --help`);
     return ok({ what, of, json: values.json });
   } catch (error) {
-    return err(`${error instanceof Error ? error.message.split("\n")[0] : "wrong options"}; see agent-pool --help`);
+    return err(wrongOptions(error, "agent-pool"));
   }
 }
 

@@ -5,6 +5,7 @@ import { examine, type Finding } from "#core/setup/doctor.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import { policyOf } from "#core/setup/policy-of.ts";
+import { wrongOptions } from "./text.ts";
 import { readFacts, type Asked, type Witnesses } from "#app/doctor.ts";
 
 export const DOCTOR_HELP = `agent-pool doctor OWNER [options]    proves a set-up: looks at everything that work and keys depend on, and changes nothing
@@ -50,7 +51,7 @@ export function readDoctorOptions(args: readonly string[]): Result<DoctorOptions
     if (foreign !== undefined) return err(`--repository ${foreign} should be a repository of ${owner}'s, like ${owner}/web`);
     return ok({ owner, repositories: values.repository, probe: values.probe, json: values.json });
   } catch (error) {
-    return err(`${error instanceof Error ? error.message.split("\n")[0] : "wrong options"}; see agent-pool doctor --help`);
+    return err(wrongOptions(error, "agent-pool doctor"));
   }
 }
 

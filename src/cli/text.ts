@@ -32,6 +32,11 @@ export function usd(amount: number): string {
   return formatUsd(MicroUsd(Math.round(amount)));
 }
 
+/** What `parseArgs` throws, in one line. */
+export function wrongOptions(error: unknown, command: string): string {
+  return `${error instanceof Error ? error.message.split("\n")[0] : "wrong options"}; see ${command} --help`;
+}
+
 /** Columns as wide as their widest cell, two spaces apart. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>((wide, row) => row.map((cell, at) => Math.max(wide[at] ?? 0, cell.length)), []);

@@ -1,6 +1,5 @@
 import type { AppFacts, InstallationFacts } from "#core/setup/facts.ts";
-import type { Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "./github.ts";
+import type { Answer } from "./github.ts";
 
 /** `id`: what stands in the dispatch's input. */
 export type Probe = {
@@ -13,19 +12,19 @@ export type Probe = {
 export type ProbeRun = {
   readonly page: string;
   /** How it ended, as GitHub says it; undefined while it hasn't. */
-  readonly readConclusion: () => Promise<Result<string | undefined, GitHubFailure>>;
-  readonly cancel: () => Promise<Result<void, GitHubFailure>>;
+  readonly readConclusion: () => Answer<string | undefined>;
+  readonly cancel: () => Answer<void>;
   /** Gives back the right by which it was started. */
   readonly close: () => Promise<void>;
 };
 
 /** GitHub as the App itself sees it, by its private key. */
 export type AppView = {
-  readApp(): Promise<Result<AppFacts, GitHubFailure>>;
+  readApp(): Answer<AppFacts>;
   /** undefined: it is not installed there. */
-  readInstallation(owner: string): Promise<Result<InstallationFacts | undefined, GitHubFailure>>;
+  readInstallation(owner: string): Answer<InstallationFacts | undefined>;
   /** Starts a probe's run as the app starts an attempt's. undefined: GitHub didn't say which run it is. */
-  startProbe(installation: number, probe: Probe): Promise<Result<ProbeRun | undefined, GitHubFailure>>;
+  startProbe(installation: number, probe: Probe): Answer<ProbeRun | undefined>;
   /** Where GitHub sends its events. */
-  setWebhookUrl(url: string): Promise<Result<void, GitHubFailure>>;
+  setWebhookUrl(url: string): Answer<void>;
 };

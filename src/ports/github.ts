@@ -20,7 +20,8 @@ export type GitHubFailure =
     }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string };
 
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
+/** What GitHub answers to one of us, or why it doesn't. */
+export type Answer<T> = Promise<Result<T, GitHubFailure>>;
 
 export type FileAt = { readonly text: string } | "missing" | "unreadable";
 

@@ -9,8 +9,7 @@ import type {
   SecretFacts,
   WorkflowFacts,
 } from "#core/setup/facts.ts";
-import type { Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "./github.ts";
+import type { Answer } from "./github.ts";
 
 export type RepositoryContents = {
   /** Of the default branch's head: path and git's id of each file; null where there are too many to be told. */
@@ -19,8 +18,6 @@ export type RepositoryContents = {
   /** Open issues and pull requests. */
   readonly open: number;
 };
-
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
 
 /**
  * GitHub under the operator's own token: what sets an organisation up. The App never has these rights. Repositories are named

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import { readFacts } from "#app/doctor.ts";
-import type { RepositoryFacts } from "#core/setup/facts.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { Operator } from "#ports/operator.ts";
+import { repositoryFacts as repository } from "../kit/repository-facts.ts";
 
 const clock = vi.hoisted(() => ({ now: 0 }));
 vi.mock("node:timers/promises", () => ({ setTimeout: (ms: number) => Promise.resolve(void (clock.now += ms)) }));
@@ -24,16 +24,6 @@ const down: GitHubFailure = {
 /** Everything else is refused. */
 const some = <T extends object>(known: Partial<T>): T =>
   new Proxy(known, { get: (target, name) => Reflect.get(target, name) ?? (() => Promise.resolve(err(refused))) }) as T;
-const repository = (name: string): RepositoryFacts => ({
-  id: 1,
-  name,
-  private: true,
-  archived: false,
-  defaultBranch: "main",
-  head: "c",
-  protection: "reviewed",
-  administered: true,
-});
 
 /** `conclude`: what is read of the run at each look. */
 async function probe(conclude: (look: number) => Result<string | undefined, GitHubFailure>) {

@@ -7,11 +7,12 @@ import { isAllowed } from "#core/setup/checks/allowed-actions.ts";
 import { riskOf } from "#core/setup/checks/ci.ts";
 import { editPage, gh, logIn, quote } from "#core/setup/checks/fix.ts";
 import { examine, type Finding } from "#core/setup/doctor.ts";
-import type { AppFacts, DoctorRunner, DoctorServed, Facts, InstallationFacts, RepositoryFacts } from "#core/setup/facts.ts";
+import type { AppFacts, DoctorRunner, DoctorServed, Facts, InstallationFacts } from "#core/setup/facts.ts";
 import { fillWorkflow } from "#core/setup/files.ts";
 import { err, ok } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
 import type { Operator } from "#ports/operator.ts";
+import { repositoryFacts as repository } from "../kit/repository-facts.ts";
 
 const TEMPLATE = readFileSync(new URL("../../.github/workflows/agent-pool.yml", import.meta.url), "utf8");
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -20,16 +21,6 @@ const WORKFLOW = fillWorkflow(TEMPLATE, { appUrl: "https://pool.example.com", ac
 const POLICY =
   "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $200/month\n";
 
-const repository = (name: string): RepositoryFacts => ({
-  id: 1,
-  name,
-  private: true,
-  archived: false,
-  defaultBranch: "main",
-  head: COMMIT,
-  protection: "reviewed",
-  administered: true,
-});
 const runner = (change: Partial<DoctorRunner> = {}): DoctorRunner => ({
   ...repository("acme/agent-runner"),
   workflow: { text: WORKFLOW, blob: "b" },

@@ -3,12 +3,13 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
 import type { Answers } from "#core/setup/answers.ts";
-import type { InitFacts, RepositoryFacts, RunnerFacts } from "#core/setup/facts.ts";
+import type { InitFacts, RunnerFacts } from "#core/setup/facts.ts";
 import { fillWorkflow, renderPolicy } from "#core/setup/files.ts";
 import type { Journal } from "#core/setup/journal.ts";
 import { missingScopes } from "#core/setup/scopes.ts";
 import { describeStep, planSteps, type Step } from "#core/setup/steps.ts";
 import { parse } from "yaml";
+import { repositoryFacts as repository } from "../kit/repository-facts.ts";
 
 const TEMPLATE = readFileSync(new URL("../../.github/workflows/agent-pool.yml", import.meta.url), "utf8");
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -28,16 +29,6 @@ const ANSWERS: Answers = {
 };
 const FILLED = fillWorkflow(TEMPLATE, ANSWERS) ?? "";
 
-const repository = (name: string): RepositoryFacts => ({
-  id: 1,
-  name,
-  private: true,
-  archived: false,
-  defaultBranch: "main",
-  head: COMMIT,
-  protection: "reviewed",
-  administered: true,
-});
 const RUNNER: RunnerFacts = {
   ...repository("acme/agent-runner"),
   workflow: { text: FILLED, blob: "b" },

@@ -3,6 +3,7 @@ import { err, ok } from "#core/wire/result.ts";
 import type { AppView } from "#ports/app-view.ts";
 import { at, createAsking, done, type Asking } from "./asking.ts";
 import { answer, connectApp, connectToken, timeout, type GitHubApp } from "./client.ts";
+import { listInstallations, listRepositories } from "./places.ts";
 
 /** GitHub under the App's own key. */
 export function connectAppView(app: GitHubApp): AppView {
@@ -33,9 +34,13 @@ export function connectAppView(app: GitHubApp): AppView {
     },
 
     async readInstallation(owner) {
-      const found = await findInstallation(asking, owner);
-      if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found;
-      const { id, html_url: page, suspended_at: suspended, permissions, events, repository_selection: selection } = found.value;
+      const installations = await listInstallations(asking);
+      if (!installations.ok) return installations;
+      const found = installations.value.find(
+        ({ account }) => account !== null && "login" in account && account.login.toLowerCase() === owner.toLowerCase(),
+      );
+      if (found === undefined) return ok(undefined);
+      const { id, html_url: page, suspended_at: suspended, permissions, events, repository_selection: selection } = found;
       const facts = {
         id,
         page,
@@ -51,8 +56,11 @@ export function connectAppView(app: GitHubApp): AppView {
         permissions: { metadata: "read" },
       });
       if (!minted.ok) return minted;
-      const repositories = await listRepositories(createAsking(connectToken(app, minted.value.token)));
-      return repositories.ok ? ok({ ...facts, repositories: repositories.value }) : repositories;
+      const installed = createAsking(connectToken(app, minted.value.token));
+      const repositories = await listRepositories(installed);
+      if (!repositories.ok) return repositories;
+      await revoke(installed);
+      return ok({ ...facts, repositories: repositories.value.map((repository) => repository.full_name) });
     },
 
     async startProbe(installation, { id, credential, repository, branch, workflow }) {
@@ -63,8 +71,7 @@ export function connectAppView(app: GitHubApp): AppView {
       });
       if (!minted.ok) return minted;
       const runner = createAsking(connectToken(app, minted.value.token));
-      // One that could not be revoked runs out within the hour.
-      const close = async (): Promise<void> => void (await runner.ask("DELETE /installation/token", {}));
+      const close = () => revoke(runner);
       const started = await runner.ask("POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", {
         ...at(repository),
         workflow_id: workflow,
@@ -99,31 +106,9 @@ export function connectAppView(app: GitHubApp): AppView {
   };
 }
 
-const PAGE = 100;
-
-async function findInstallation({ ask }: Asking, owner: string) {
-  for (let page = 1; ; page += 1) {
-    const listed = await ask("GET /app/installations", { per_page: PAGE, page });
-    if (!listed.ok) return listed;
-    const found = listed.value.find(
-      ({ account }) => account !== null && "login" in account && account.login.toLowerCase() === owner.toLowerCase(),
-    );
-    if (found !== undefined || listed.value.length < PAGE) return ok(found);
-  }
-}
-
-/** Names of all that an installation's token sees; the token is revoked after it. */
-async function listRepositories({ ask }: Asking) {
-  const names: string[] = [];
-  for (let page = 1; ; page += 1) {
-    const listed = await ask("GET /installation/repositories", { per_page: PAGE, page });
-    if (!listed.ok) return listed;
-    names.push(...listed.value.repositories.map((repository) => repository.full_name));
-    if (listed.value.repositories.length < PAGE) break;
-  }
-  // One that could not be revoked runs out within the hour.
+/** Of a token that has done its work. One that could not be revoked runs out within the hour. */
+async function revoke({ ask }: Asking): Promise<void> {
   await ask("DELETE /installation/token", {});
-  return ok(names);
 }
 
 function texts(given: object): Record<string, string> {

@@ -1,10 +1,9 @@
 import type { Octokit } from "@octokit/rest";
 import type { Endpoints } from "@octokit/types";
 import { ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
+import type { Answer, GitHubFailure } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
 type Data<R extends keyof Endpoints> = Endpoints[R]["response"]["data"];
 
 /** Calls by their route, as GitHub's documentation names it, with the answer's data. */
@@ -26,6 +25,24 @@ export function createAsking(octokit: Octokit): Asking {
     return isMissing(answered) ? ok(undefined) : answered;
   };
   return { ask, find, remove: async (route, parameters) => done(await find(route, parameters)) };
+}
+
+/** As many as GitHub lists on a page. */
+export const PAGE = 100;
+
+/** A list in full, page after page; of one that is longer than `most` pages, so much. */
+export async function everyPage<T>(
+  read: (paging: { readonly per_page: number; readonly page: number }) => Answer<readonly T[]>,
+  most = Infinity,
+): Answer<readonly T[]> {
+  const items: T[] = [];
+  for (let page = 1; page <= most; page += 1) {
+    const listed = await read({ per_page: PAGE, page });
+    if (!listed.ok) return listed;
+    items.push(...listed.value);
+    if (listed.value.length < PAGE) break;
+  }
+  return ok(items);
 }
 
 /** The parts of `owner/name`, as routes name them. */

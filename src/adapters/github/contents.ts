@@ -1,23 +1,16 @@
-import { ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
+import { ok } from "#core/wire/result.ts";
+import type { Answer } from "#ports/github.ts";
 import type { RepositoryContents } from "#ports/operator.ts";
-import { at, type Asking } from "./asking.ts";
-
-const PAGE = 100;
+import { at, everyPage, type Asking } from "./asking.ts";
 
 /** What would be lost with a repository. */
-export async function readContents({ ask }: Asking, repository: string): Promise<Result<RepositoryContents, GitHubFailure>> {
+export async function readContents({ ask }: Asking, repository: string): Answer<RepositoryContents> {
   const found = await ask("GET /repos/{owner}/{repo}", at(repository));
   if (!found.ok) return found;
-  const branches: { name: string; commit: { sha: string } }[] = [];
-  for (let page = 1; ; page += 1) {
-    const listed = await ask("GET /repos/{owner}/{repo}/branches", { ...at(repository), per_page: PAGE, page });
-    if (!listed.ok) return listed;
-    branches.push(...listed.value);
-    if (listed.value.length < PAGE) break;
-  }
-  const head = branches.find(({ name }) => name === found.value.default_branch);
-  const common = { branches: branches.map(({ name }) => name), open: found.value.open_issues_count };
+  const branches = await everyPage((paging) => ask("GET /repos/{owner}/{repo}/branches", { ...at(repository), ...paging }));
+  if (!branches.ok) return branches;
+  const head = branches.value.find(({ name }) => name === found.value.default_branch);
+  const common = { branches: branches.value.map(({ name }) => name), open: found.value.open_issues_count };
   if (head === undefined) return ok({ ...common, files: new Map() });
   const tree = await ask("GET /repos/{owner}/{repo}/git/trees/{tree_sha}", {
     ...at(repository),

@@ -1,10 +1,9 @@
 import type { EnvironmentFacts } from "#core/setup/facts.ts";
 import { KEY_SECRET } from "#core/setup/files.ts";
-import { ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
-import { at, done, type Asking } from "./asking.ts";
+import { ok } from "#core/wire/result.ts";
+import type { Answer } from "#ports/github.ts";
+import { at, done, everyPage, type Asking } from "./asking.ts";
 
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
 type Place = { readonly owner: string; readonly repo: string; readonly environment_name: string };
 
 /** An environment with the branches that may deploy, and whether it has a key; undefined where there is none. */
@@ -25,18 +24,11 @@ export async function readEnvironment(asking: Asking, repository: string, name: 
 }
 
 export async function listEnvironments({ find }: Asking, repository: string): Answer<readonly string[]> {
-  const names: string[] = [];
-  for (let page = 1; ; page += 1) {
-    const listed = await find("GET /repos/{owner}/{repo}/environments", { ...at(repository), per_page: PAGE, page });
-    if (!listed.ok) return listed;
-    const found = listed.value?.environments ?? [];
-    names.push(...found.map(({ name }) => name));
-    if (found.length < PAGE) return ok(names);
-  }
+  return everyPage(async (paging) => {
+    const listed = await find("GET /repos/{owner}/{repo}/environments", { ...at(repository), ...paging });
+    return listed.ok ? ok((listed.value?.environments ?? []).map(({ name }) => name)) : listed;
+  });
 }
-
-/** As many as GitHub lists on a page. */
-const PAGE = 100;
 
 /** Makes the environment where it isn't there, and its rule of branches this one. */
 export async function setEnvironment(
@@ -88,13 +80,10 @@ async function readDeploys(
 
 /** Of an environment limited to selected branches and tags: each as `branch:main`. */
 async function listBranchRules(ask: Asking["ask"], place: Place): Answer<readonly { id: number; rule: string }[]> {
-  const rules: { id: number; rule: string }[] = [];
-  for (let page = 1; ; page += 1) {
+  return everyPage(async (paging) => {
     const route = "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies";
-    const listed = await ask(route, { ...place, per_page: PAGE, page });
+    const listed = await ask(route, { ...place, ...paging });
     if (!listed.ok) return listed;
-    for (const { id = 0, type = "branch", name = "" } of listed.value.branch_policies)
-      rules.push({ id, rule: `${type}:${name}` });
-    if (listed.value.branch_policies.length < PAGE) return ok(rules);
-  }
+    return ok(listed.value.branch_policies.map(({ id = 0, type = "branch", name = "" }) => ({ id, rule: `${type}:${name}` })));
+  });
 }

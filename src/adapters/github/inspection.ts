@@ -1,6 +1,6 @@
 import { ok } from "#core/wire/result.ts";
 import type { Operator } from "#ports/operator.ts";
-import { at, type Asking } from "./asking.ts";
+import { at, everyPage, PAGE, type Asking } from "./asking.ts";
 
 type Inspection = Pick<
   Operator,
@@ -13,9 +13,6 @@ type Inspection = Pick<
   | "hasTeam"
   | "hasPerson"
 >;
-
-/** As many as GitHub lists on a page. */
-const PAGE = 100;
 
 /** What `doctor` alone reads, under an operator's token. */
 export function makeInspection({ ask, find }: Asking): Inspection {
@@ -55,13 +52,10 @@ export function makeInspection({ ask, find }: Asking): Inspection {
     },
 
     async readReaders(repository) {
-      const readers: string[] = [];
-      for (let page = 1; ; page += 1) {
-        const listed = await ask("GET /repos/{owner}/{repo}/collaborators", { ...at(repository), per_page: PAGE, page });
-        if (!listed.ok) return listed;
-        readers.push(...listed.value.map(({ login }) => login.toLowerCase()));
-        if (listed.value.length < PAGE) return ok(readers);
-      }
+      const listed = await everyPage((paging) =>
+        ask("GET /repos/{owner}/{repo}/collaborators", { ...at(repository), ...paging }),
+      );
+      return listed.ok ? ok(listed.value.map(({ login }) => login.toLowerCase())) : listed;
     },
 
     async readBranchRules(repository, branch) {

@@ -1,12 +1,10 @@
 import type { Octokit } from "@octokit/rest";
 import { InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
-import { ok, type Result } from "#core/wire/result.ts";
+import { ok } from "#core/wire/result.ts";
 import { parseCommentMarker } from "#core/task/markers.ts";
-import type { GitHubFailure, OwnComment, Place } from "#ports/github.ts";
-import { createAsking } from "./asking.ts";
+import type { Answer, OwnComment, Place } from "#ports/github.ts";
+import { createAsking, everyPage, type Asking } from "./asking.ts";
 
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
-const PAGE = 100;
 /** Ten thousand comments: a repository where more were edited is looked at as far as that. */
 const MAX_PAGES = 100;
 
@@ -27,30 +25,33 @@ export async function readPlaces(app: Octokit, under: Under): Answer<readonly Pl
 
 /** Those that it gets tokens for. */
 async function readInstallations(app: Octokit): Answer<readonly InstallationId[]> {
-  const { ask } = createAsking(app);
-  const ids: InstallationId[] = [];
-  for (let page = 1; ; page += 1) {
-    const listed = await ask("GET /app/installations", { per_page: PAGE, page });
-    if (!listed.ok) return listed;
-    for (const { id, suspended_at: suspended } of listed.value) if (suspended == null) ids.push(InstallationId(id));
-    if (listed.value.length < PAGE) return ok(ids);
-  }
+  const listed = await listInstallations(createAsking(app));
+  if (!listed.ok) return listed;
+  return ok(listed.value.filter((each) => each.suspended_at == null).map(({ id }) => InstallationId(id)));
+}
+
+export function listInstallations({ ask }: Asking) {
+  return everyPage((paging) => ask("GET /app/installations", paging));
 }
 
 async function readPlacesOf(client: Octokit, installation: InstallationId): Answer<readonly Place[]> {
-  const { ask } = createAsking(client);
-  const places: Place[] = [];
-  for (let page = 1; ; page += 1) {
-    const listed = await ask("GET /installation/repositories", { per_page: PAGE, page });
-    if (!listed.ok) return listed;
-    for (const { id, name, private: isPrivate, owner } of listed.value.repositories)
-      places.push({
-        installation,
-        owner: { id: OwnerId(Number(owner.id)), login: owner.login },
-        repository: { id: RepositoryId(Number(id)), name, private: isPrivate },
-      });
-    if (listed.value.repositories.length < PAGE) return ok(places);
-  }
+  const listed = await listRepositories(createAsking(client));
+  if (!listed.ok) return listed;
+  return ok(
+    listed.value.map(({ id, name, private: isPrivate, owner }) => ({
+      installation,
+      owner: { id: OwnerId(Number(owner.id)), login: owner.login },
+      repository: { id: RepositoryId(Number(id)), name, private: isPrivate },
+    })),
+  );
+}
+
+/** All that an installation's token sees. */
+export function listRepositories({ ask }: Asking) {
+  return everyPage(async (paging) => {
+    const listed = await ask("GET /installation/repositories", paging);
+    return listed.ok ? ok(listed.value.repositories) : listed;
+  });
 }
 
 /** Those with our marker by our own bot, of issues as of pull requests. */
@@ -60,23 +61,12 @@ export async function readOwnComments(
   { bot, since }: { readonly bot: number; readonly since: string },
 ): Answer<readonly OwnComment[]> {
   const { ask } = createAsking(client);
-  const comments: OwnComment[] = [];
-  for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const listed = await ask("GET /repos/{owner}/{repo}/issues/comments", {
-      owner: owner.login,
-      repo: repository.name,
-      sort: "updated",
-      direction: "desc",
-      since,
-      per_page: PAGE,
-      page,
-    });
-    if (!listed.ok) return listed;
-    for (const { id, user, body = "", issue_url: issueUrl } of listed.value) {
-      if (Number(user?.id) !== bot || parseCommentMarker(body) === undefined) continue;
-      comments.push({ id: Number(id), issue: Number(issueUrl.split("/").at(-1)), body });
-    }
-    if (listed.value.length < PAGE) break;
-  }
-  return ok(comments);
+  const place = { owner: owner.login, repo: repository.name, sort: "updated", direction: "desc", since } as const;
+  const listed = await everyPage(
+    (paging) => ask("GET /repos/{owner}/{repo}/issues/comments", { ...place, ...paging }),
+    MAX_PAGES,
+  );
+  if (!listed.ok) return listed;
+  const own = listed.value.filter(({ user, body = "" }) => Number(user?.id) === bot && parseCommentMarker(body) !== undefined);
+  return ok(own.map(({ id, body = "", issue_url: issue }) => ({ id: Number(id), issue: Number(issue.split("/").at(-1)), body })));
 }

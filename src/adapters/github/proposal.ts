@@ -1,10 +1,8 @@
 import { INIT_BRANCH } from "#core/setup/steps.ts";
-import { err, ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
+import { err, ok } from "#core/wire/result.ts";
+import type { Answer, GitHubFailure } from "#ports/github.ts";
 import type { Operator } from "#ports/operator.ts";
 import { at, done, type Asking } from "./asking.ts";
-
-type Answer<T> = Promise<Result<T, GitHubFailure>>;
 
 /** What a reader is told who looks at why a commit is there. */
 const COMMIT_MESSAGE = "Set up agent-pool";
