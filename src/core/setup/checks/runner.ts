@@ -232,7 +232,9 @@ export const RUNNER_CHECKS: readonly Check[] = [
     look: (facts) =>
       see(facts.probe, doctorAgain(facts, "--probe"), ({ conclusion, page: run }) =>
         conclusion === "success"
-          ? well("on the real runner, the app knew the job, the sandbox was tight, and the gateway held the key")
+          ? well(
+              "on the real runner, the app took the job, the sandbox was tight, and the gateway refused what there was no budget for",
+            )
           : broken(
               `the probe's job ended with ${conclusion}`,
               `${gh(facts, "run", "view", run.split("/").at(-1) ?? "", "--repo", facts.runnerName, "--log-failed")}   # or ${encodeURI(run)}`,
