@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import { Policy } from "#core/config/policy.ts";
+import { NO_CHECKS } from "#core/plan/belief.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { pick } from "#core/pool/pick.ts";
 import { NO_USAGE, type Outcome } from "#core/wire/contract.ts";
@@ -47,7 +48,10 @@ export function planOf(at: number): Plan {
       maxTurns: 40,
     },
     routeReasons: [],
+    chance: 0.6,
+    expected: 0.7,
     budget: MicroUsd(5_000_000),
+    ladder: { options: [], checking: NO_CHECKS, worth: MicroUsd(2_000_000), attempts: 1, budget: MicroUsd(5_000_000) },
     isDefaultBudget: false,
     moves: 3,
     price: { input: 500_000, output: 2_500_000, cacheRead: 50_000, cacheWrite: 625_000, cacheWrite1h: 1_000_000 },

@@ -2,11 +2,10 @@ import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import { parseConfig } from "#core/config/parse.ts";
-import { CONFIG_FILE, DEFAULT_TASK_BUDGET, POLICY_REPOSITORY } from "#core/config/policy.ts";
-import { dollars } from "#core/config/shapes.ts";
+import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import type { MayStart } from "#core/request/standing.ts";
-import { findModel } from "#core/config/catalog.ts";
+import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
@@ -16,6 +15,7 @@ import { parseCommand, type Override } from "#core/request/command.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { knownOf, readLedger, type Ledger } from "./known.ts";
 import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
 import { isTrustedAuthor, readRequester, readStanding } from "./who-may.ts";
 
@@ -37,7 +37,8 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   if (!standing.value.start) return refuse(standing.value.why);
   const trusted = await isTrustedAuthor(github, brief, role.value);
   if (!trusted.ok) return { failed: trusted.error };
-  const made = makePlan(brief, configured.value, trusted.value, standing.value);
+  const ledger = await readLedger(store, brief.owner.id, brief.repository.id, policy);
+  const made = makePlan(brief, configured.value, trusted.value, standing.value, ledger);
   if (!made.ok) return refuse(made.error);
   const usedUp = await tasksUsedUp(store, task, standing.value, readAt);
   if (usedUp !== undefined) return refuse(usedUp);
@@ -98,6 +99,7 @@ export function makePlan(
   { read, settings, base }: Configured,
   trustedAuthor: boolean,
   { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
+  ledger: Ledger,
 ): Result<Plan, Failure> {
   const { policy } = read;
   let use: Override = {};
@@ -108,21 +110,36 @@ export function makePlan(
     if (command?.value.kind === "run") use = command.value.use;
   }
   const estimate = sizeOf(brief);
-  const routed = routeOf(policy, estimate.size, use, { login: brief.requester.login, tiers });
+  const verify = settings.verify ?? "detect";
+  const routed = routeOf(
+    {
+      policy,
+      estimate,
+      use,
+      allowed: { login: brief.requester.login, tiers },
+      labels: brief.issue.labels,
+      paths: [],
+    },
+    {
+      ...knownOf(ledger, brief.repository.id, policy),
+      checking: verify === "ci" || verify.length === 0 ? NO_CHECKS : WITH_CHECKS,
+    },
+  );
   if (!routed.ok) return routed;
-  const { route } = routed.value;
-  const price = findModel(route.model)?.price;
-  if (price === undefined) throw new Error(`a route to ${route.model}, which has no price`);
-  const budget = policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET);
-  const tooSmall = unholdable(policy, route.provider, budget);
+  const { first, ladder, reasons } = routed.value;
+  const { route, price } = first.option;
+  const tooSmall = unholdable(policy, route.provider, ladder.budget);
   if (tooSmall !== undefined) return err(tooSmall);
   return ok({
     size: estimate.size,
     confidence: estimate.confidence,
     sizeReasons: estimate.reasons,
     route,
-    routeReasons: routed.value.reasons,
-    budget,
+    routeReasons: reasons,
+    chance: first.chance,
+    expected: first.expected,
+    budget: first.cap,
+    ladder,
     isDefaultBudget: policy.task.budget === undefined,
     moves: policy.task.moves,
     price,
@@ -136,7 +153,7 @@ export function makePlan(
       urgent: operator && brief.issue.labels.some((label) => label.toLowerCase() === URGENT_LABEL),
       repository: { id: brief.repository.id, name: brief.repository.name },
     },
-    commands: { setup: settings.setup, verify: settings.verify ?? "detect" },
+    commands: { setup: settings.setup, verify },
     repairs: settings.repairs,
     guards: {
       maxFiles: settings.guards["max-files"],

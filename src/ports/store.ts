@@ -19,6 +19,7 @@ import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
+import type { Seen } from "#core/pool/estimator.ts";
 import type { MonthsCost } from "#core/pool/report.ts";
 import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
@@ -305,6 +306,8 @@ export type Store = {
 
   /** Owners whose policy is known, with the login they had last. */
   readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
+  /** What jobs of these kinds (`kindsOf`) have cost, where there were any. */
+  readSeen(owner: OwnerId, kinds: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
   /** What a grant would look at now; nothing is locked or changed. */
   readPool(owner: OwnerId): Promise<PoolReading>;
   /** By id, or the newest of `owner/repository#issue`. */

@@ -222,7 +222,8 @@ describe("roles", () => {
     });
 
     it("route work of a size beyond the role to the nearest tier it allows, and say so", async () => {
-      await ask(at({ teams: ["product"] }), { issue: { ...makeBrief().issue, number: 900, labels: ["size/l"] } });
+      const policy = `${ROLES}routing: { start: { l: frontier } }\n`;
+      await ask(at({ teams: ["product"], policy }), { issue: { ...makeBrief().issue, number: 900, labels: ["size/l"] } });
 
       expect((await newest()).plan).toMatchObject({
         route: { tier: "standard" },

@@ -306,7 +306,7 @@ describe("the worker's steps", () => {
     expect(task.state).toBe("unsolved");
     expect(leases[0]).toMatchObject({
       state: "lost",
-      costs: { model: 5_000_000 },
+      costs: { model: 2_500_000 },
       attempt: { verdict: "lost", why: { why: "deadline" } },
     });
     expect(github.asked).toContain("cancelRun");
@@ -348,7 +348,7 @@ describe("the worker's steps", () => {
       expect(before).toMatchObject({ task: { state: "running" }, leases: [{ state: "held", attempt: { verdict: null } }] });
       expect(await now()).toMatchObject({
         task: { state: "unsolved" },
-        leases: [{ state: "lost", costs: { model: 5_000_000 }, attempt: { verdict: "lost", why: { why: "deadline" } } }],
+        leases: [{ state: "lost", costs: { model: 2_500_000 }, attempt: { verdict: "lost", why: { why: "deadline" } } }],
       });
       expect(late).toBe(false);
       expect(github.asked.filter((what) => what === "cancelRun")).toHaveLength(cancelled);
@@ -398,7 +398,7 @@ describe("the worker's steps", () => {
     expect(waiting).toEqual(["running", reserved]);
     expect(await now()).toMatchObject({
       task: { state: "unsolved" },
-      leases: [{ state: "lost", costs: { model: 5_000_000 }, attempt: { verdict: "lost", why: { why: "silent" } } }],
+      leases: [{ state: "lost", costs: { model: 2_500_000 }, attempt: { verdict: "lost", why: { why: "silent" } } }],
     });
     expect(await holds()).toEqual([]);
   });
@@ -691,7 +691,7 @@ describe("the worker's steps", () => {
 
   it("read a policy anew that is older than five minutes, grant under it, and refuse all that waits when it is broken", async () => {
     const poor =
-      "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $6/month\n";
+      "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $6/month\nrouting: { escalate: false }\n";
     const read = (text: string) => fakeGitHub({ readSetUp: policy(text) });
     const first = read(poor);
     await ask(first);
@@ -719,7 +719,7 @@ describe("the worker's steps", () => {
   it("grant what waits for a used-up budget once the month has turned, though nothing wakes it", async () => {
     const poor = fakeGitHub({
       readSetUp: policy(
-        "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $6/month\n",
+        "version: 1\npool:\n  - { name: platform-api, provider: anthropic }\nrunner: acme/agent-runner\nbudget: $6/month\nrouting: { escalate: false }\n",
       ),
     });
     const lease = await claimed(poor);
@@ -872,10 +872,10 @@ describe("the worker's steps", () => {
     await settle(fakeGitHub({ readSetUp: policy(text, "d".repeat(40)) }));
 
     expect(before).toMatchObject({ queued_at: 5, plan: { budget: 5_000_000, policyCommit: "c".repeat(40) } });
-    expect(await plannedAt()).toMatchObject({ queued_at: 5, plan: { budget: 2_000_000, policyCommit: "d".repeat(40) } });
+    expect(await plannedAt()).toMatchObject({ queued_at: 5, plan: { budget: 1_000_000, policyCommit: "d".repeat(40) } });
     expect(await now()).toMatchObject({
       task: { state: "awaiting" },
-      leases: [{ credential: "one", attempt: { budget: 2_000_000 } }],
+      leases: [{ credential: "one", attempt: { budget: 1_000_000 } }],
     });
   });
 
@@ -892,7 +892,7 @@ describe("the worker's steps", () => {
 
     expect(await now()).toMatchObject({
       task: { state: "awaiting", plan: { policyCommit: "c".repeat(40) } },
-      leases: [{}, { state: "offered", attempt: { number: 1, budget: 5_000_000 } }],
+      leases: [{}, { state: "offered", attempt: { number: 1, budget: 2_500_000 } }],
     });
   });
 

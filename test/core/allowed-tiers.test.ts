@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { knownOf, NOTHING_KNOWN } from "#app/known.ts";
+import { WITH_CHECKS } from "#core/plan/belief.ts";
+import { RepositoryId } from "#core/wire/ids.ts";
 import { Policy } from "#core/config/policy.ts";
 import { routeOf } from "#core/plan/route.ts";
 import { routeReason } from "#core/task/comment.ts";
@@ -10,6 +13,7 @@ const POLICY = Policy.parse({
   pool: [{ name: "platform-api", provider: "anthropic" }],
   runner: "acme/agent-runner",
   budget: "$200/month",
+  routing: { start: { xs: "light", s: "light", m: "standard", l: "frontier" } },
   tiers: {
     standard: [
       { harness: "claude-code", model: "claude-sonnet-5-5" },
@@ -19,7 +23,11 @@ const POLICY = Policy.parse({
 });
 
 function route(size: Size, use: Override, tiers: readonly Tier[] | null) {
-  return routeOf(POLICY, size, use, { login: "pat", tiers });
+  const asked = { policy: POLICY, estimate: { size, confidence: 0.5 }, use, labels: [], paths: [] };
+  return routeOf(
+    { ...asked, allowed: { login: "pat", tiers } },
+    { ...knownOf(NOTHING_KNOWN, RepositoryId(20), POLICY), checking: WITH_CHECKS },
+  );
 }
 
 const SIZED: readonly [Size, readonly Tier[] | null, Tier, boolean][] = [
@@ -50,7 +58,7 @@ describe("the tiers that a role allows", () => {
     const routed = route(size, {}, tiers);
 
     if (!routed.ok) throw new Error(routed.error.reason);
-    expect(routed.value.route.tier).toBe(expected);
+    expect(routed.value.first.option.route.tier).toBe(expected);
     const reasons = routed.value.reasons.map(routeReason);
     expect(reasons.some((reason) => reason.endsWith(`the nearest it allows is ${expected}`))).toBe(moved);
   });
@@ -58,7 +66,8 @@ describe("the tiers that a role allows", () => {
   it.each(ASKED)("are never left for what was asked for: %j, with %j", (use, tiers, expected) => {
     const routed = route("s", use, tiers);
 
-    if (expected !== null) expect(routed).toMatchObject({ ok: true, value: { route: { tier: expected } } });
+    if (expected !== null)
+      expect(routed).toMatchObject({ ok: true, value: { first: { option: { route: { tier: expected } } } } });
     else expect(routed).toMatchObject({ ok: false, error: { reason: "tier-not-allowed", login: "pat", allowed: tiers } });
   });
 

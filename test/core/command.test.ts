@@ -5,13 +5,14 @@ import { growth, LINEAR } from "./growth.ts";
 const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
 
 const FORMS =
-  "`/agent`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
+  "`/agent`, `/agent approve`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
 
 const RUNS: readonly [string, string, Override][] = [
   ["alone", "/agent", {}],
   ["with a tier", "/agent use frontier", { tier: "frontier" }],
   ["with a harness", "/agent use claude-code", { harness: "claude-code" }],
   ["with a model", "/agent use claude-opus-5-5", { model: "claude-opus-5-5" }],
+  ["approved", "/agent approve", { approved: true }],
   ["with an effort", "/agent use high", { effort: "high" }],
   ["with several words", "/agent use light claude-code low", { tier: "light", harness: "claude-code", effort: "low" }],
   ["in the other order", "/agent use low claude-code light", { tier: "light", harness: "claude-code", effort: "low" }],

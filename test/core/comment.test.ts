@@ -33,7 +33,8 @@ const PLAN = makePlanRow({
   routeReasons: [
     { fact: "starts-at", size: "s", tier: "light" },
     { fact: "asked-for", what: "effort", value: "high" },
-    { fact: "first-servable", tier: "light", provider: "anthropic" },
+    { fact: "floor", floor: { tier: "light", by: "path", named: "src/billing/`total`.ts" } },
+    { fact: "best-value", model: "claude-haiku-5-5", chance: 0.62, cost: MicroUsd(81_000), worth: MicroUsd(2_400_000), of: 3 },
   ],
 });
 const WIDE_PLAN = makePlanRow({
@@ -218,6 +219,20 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     served: ["light claude-code claude-haiku-5-5"],
   },
   "too-big": { reason: "too-big" },
+  "below-floor": { reason: "below-floor", login: "pat", tier: "frontier", by: "path", named: "src/billing/total.ts" },
+  "not-worth-it": {
+    reason: "not-worth-it",
+    model: "claude-opus-5-5",
+    chance: 0.31,
+    cost: MicroUsd(2_100_000),
+    worth: MicroUsd(2_400_000),
+  },
+  "task-budget-too-small": {
+    reason: "task-budget-too-small",
+    model: "claude-opus-5-5",
+    needed: MicroUsd(1_300_000),
+    cap: MicroUsd(500_000),
+  },
   "base-unreadable": { reason: "base-unreadable", repository: "acme/web" },
   "base-moved": { reason: "base-moved", branch: "main", message: "Resource not accessible by integration" },
   "budget-too-small": { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },

@@ -52,7 +52,7 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
   [
     "a size that starts at an unknown tier",
     policyWith("routing: { start: { m: turbo } }"),
-    ['routing.start.m 7:21 `"turbo"` → should be one of light, standard, frontier or ask'],
+    ['routing.start.m 7:21 `"turbo"` → should be auto, light, standard, frontier or ask'],
   ],
   [
     "a budget that is a number",
@@ -73,6 +73,16 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
     "no budget",
     SIX_LINES.replace("budget: $200/month\n", ""),
     ['budget 1:1 nothing → should be an amount a day, week or month, like "$200/month"'],
+  ],
+  [
+    "a floor of nothing",
+    policyWith("routing: { floors: [{ tier: frontier }] }"),
+    ['routing.floors.0 7:21 `{"tier":"frontier"}` → should name `labels`, `paths` or both'],
+  ],
+  [
+    "a floor under a path outside the repository",
+    policyWith('routing: { floors: [{ paths: ["../x"], tier: frontier }] }'),
+    ['routing.floors.0.paths.0 7:31 `"../x"` → should be a path inside the repository, without `..`'],
   ],
   [
     "a task's budget by the month",
@@ -292,8 +302,8 @@ describe("policy", () => {
           standard: [{ harness: "claude-code", model: "claude-sonnet-5-5" }],
           frontier: [{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }],
         },
-        routing: { start: { xs: "light", s: "light", m: "standard", l: "frontier", xl: "ask" } },
-        task: { moves: 3 },
+        routing: { start: { xs: "auto", s: "auto", m: "auto", l: "auto", xl: "ask" }, floors: [], escalate: true },
+        task: { moves: 3, attempts: 3 },
       },
     });
   });
@@ -301,12 +311,16 @@ describe("policy", () => {
   it("takes every setting there is", () => {
     const text = policyWith(`tiers:
   light: [{ harness: claude-code, model: claude-sonnet-5-5, effort: low }]
-routing: { start: { xl: frontier } }
+routing:
+  start: { xl: frontier }
+  floors: [{ labels: [security], tier: frontier }, { paths: ["src/billing/**"], tier: standard }]
+  escalate: false
+  worth: $3
 strategy: drain-soonest
 teams: { platform_2: { weight: 2.5, budget: $20/week }, web: {} }
 people: { budget: $5/day }
 repositories: { web: { budget: $50/month } }
-task: { budget: $1.50, moves: 0 }`)
+task: { budget: $1.50, moves: 0, attempts: 2 }`)
       .replace("runner: acme/agent-runner", "runner: { repository: acme/agent-runner, workflow: pool.yaml }")
       .replace(
         "runner:",
@@ -354,7 +368,15 @@ runner:`,
         people: { budget: { amount: 5_000_000, period: "day" } },
         repositories: { web: { budget: { amount: 50_000_000, period: "month" } } },
         tiers: { light: [{ model: "claude-sonnet-5-5", effort: "low" }], standard: [{ model: "claude-sonnet-5-5" }] },
-        routing: { start: { xs: "light", xl: "frontier" } },
+        routing: {
+          start: { xs: "auto", xl: "frontier" },
+          floors: [
+            { labels: ["security"], tier: "frontier" },
+            { paths: ["src/billing/**"], tier: "standard" },
+          ],
+          escalate: false,
+          worth: 3_000_000,
+        },
         task: { budget: 1_500_000, moves: 0 },
       },
     });

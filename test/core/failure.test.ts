@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describe as say, type Failure } from "#core/wire/failure.ts";
-import { EpochMs } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd } from "#core/wire/units.ts";
 
 type Reason = Failure["reason"];
 
@@ -107,6 +107,32 @@ const FAILURES: {
     next: /Ask for one of these, or add it to `tiers`/,
   },
   "too-big": { failure: { reason: "too-big" }, facts: [], next: /Split it .* or set a `size\/l` label/ },
+  "below-floor": {
+    failure: { reason: "below-floor", login: "pat", tier: "frontier", by: "label", named: "security" },
+    facts: ["pat", "frontier", "security"],
+    next: /Ask for a higher tier, or have an operator set the label/,
+  },
+  "not-worth-it": {
+    failure: {
+      reason: "not-worth-it",
+      model: "claude-opus-5-5",
+      chance: 0.31,
+      cost: MicroUsd(2_100_000),
+      worth: MicroUsd(2_400_000),
+    },
+    facts: ["claude-opus-5-5", "$2.10", "31 times", "$2.40"],
+    next: /Split the issue, or comment `\/agent approve`/,
+  },
+  "task-budget-too-small": {
+    failure: {
+      reason: "task-budget-too-small",
+      model: "claude-opus-5-5",
+      needed: MicroUsd(1_300_000),
+      cap: MicroUsd(500_000),
+    },
+    facts: ["claude-opus-5-5", "$1.30", "$0.50"],
+    next: /Raise that budget, or ask for a cheaper route/,
+  },
   "base-unreadable": {
     failure: { reason: "base-unreadable", repository: "acme/web" },
     facts: ["acme/web"],

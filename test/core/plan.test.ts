@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NOTHING_KNOWN } from "#app/known.ts";
 import { configure, makePlan } from "#app/plan.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
@@ -36,7 +37,7 @@ function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = 
     settings: { ...DEFAULT_SETTINGS, ...settings },
     base: BASE,
   };
-  return makePlan(brief, configured, trustedAuthor, standing);
+  return makePlan(brief, configured, trustedAuthor, standing, NOTHING_KNOWN);
 }
 
 function sized(size: Size, comment: string | null = null): Brief {
@@ -161,8 +162,8 @@ describe("configure", () => {
 });
 
 describe("makePlan", () => {
-  it.each(STARTS)("starts size %s at %s, with %s", (size, tier, model, effort) => {
-    const plan = planOf(sized(size));
+  it.each(STARTS)("starts size %s at %s where the policy says so, with %s", (size, tier, model, effort) => {
+    const plan = planOf(sized(size), `${SIX_LINES}routing: { start: { ${size}: ${tier} } }\n`);
 
     expect(plan).toMatchObject({
       ok: true,
@@ -171,7 +172,7 @@ describe("makePlan", () => {
         route: { tier, model, effort, harness: "claude-code", provider: "anthropic" },
         routeReasons: [
           { fact: "starts-at", size, tier },
-          { fact: "first-servable", tier },
+          { fact: "best-value", model },
         ],
       },
     });
@@ -237,7 +238,10 @@ describe("makePlan", () => {
   it("takes the first choice of a tier, and another where it is asked for", () => {
     const policy = `${SIX_LINES}tiers:\n  light:\n    - { harness: claude-code, model: claude-sonnet-5-5, effort: low }\n    - { harness: claude-code, model: claude-haiku-5-5 }\n`;
 
-    const [first, other] = [planOf(sized("s"), policy), planOf(sized("s", "/agent use claude-haiku-5-5"), policy)];
+    const [first, other] = [
+      planOf(sized("s", "/agent use light"), policy),
+      planOf(sized("s", "/agent use claude-haiku-5-5"), policy),
+    ];
 
     expect(first).toMatchObject({ ok: true, value: { route: { model: "claude-sonnet-5-5", effort: "low" } } });
     expect(other).toMatchObject({ ok: true, value: { route: { tier: "light", model: "claude-haiku-5-5", effort: null } } });
@@ -267,7 +271,7 @@ describe("makePlan", () => {
 
     const plan = planOf(sized("s"), policy);
 
-    expect(plan).toMatchObject({ ok: true, value: { budget: 5_000_000 } });
+    expect(plan).toMatchObject({ ok: true, value: { ladder: { budget: 5_000_000 } } });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { Policy } from "#core/config/policy.ts";
+import { NO_CHECKS } from "#core/plan/belief.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { CurrentPolicy, Settlement } from "#ports/store.ts";
@@ -56,7 +57,10 @@ export function makePlanRow(overrides: Partial<Plan> = {}): Plan {
       maxTurns: 40,
     },
     routeReasons: [],
+    chance: 0.6,
+    expected: 0.7,
     budget: MicroUsd(5_000_000),
+    ladder: { options: [], checking: NO_CHECKS, worth: MicroUsd(2_000_000), attempts: 1, budget: MicroUsd(5_000_000) },
     isDefaultBudget: false,
     price: { input: 500_000, output: 2_500_000, cacheRead: 50_000, cacheWrite: 625_000, cacheWrite1h: 1_000_000 },
     base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },

@@ -157,7 +157,11 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs)
     })),
     windows: toWindows(read.allowances),
     teams: read.teams.map(({ at: written, ...team }) => ({ ...team, at: EpochMs(written) })),
-    seen: await readSeen(tx, owner, queue),
+    seen: await readSeen(
+      tx,
+      owner,
+      queue.flatMap(({ plan }) => kindsOf(plan.size, plan.route, plan.asker.repository.id)),
+    ),
     consents: read.consents,
   };
 }
@@ -294,14 +298,13 @@ function learnedOf(
   return value == null ? null : { value, error: error ?? 0, hiddenPerMs: hidden ?? 0 };
 }
 
-async function readSeen(tx: Kysely<Schema>, owner: OwnerId, queue: Stored["queue"]): Promise<Stored["seen"]> {
-  const kinds = [...new Set(queue.flatMap(({ plan }) => kindsOf(plan)))];
+export async function readSeen(db: Kysely<Schema>, owner: OwnerId, kinds: readonly string[]): Promise<Stored["seen"]> {
   if (kinds.length === 0) return new Map();
-  const rows = await tx
+  const rows = await db
     .selectFrom("seen")
     .select(["kind", "n", "log", "squares", "ms", "tokens"])
     .where("owner_id", "=", owner)
-    .where("kind", "in", kinds)
+    .where("kind", "in", [...new Set(kinds)])
     .execute();
   return new Map(rows.map(({ kind, ...sums }) => [kind, sums]));
 }

@@ -30,7 +30,7 @@ export async function learnCost(
   plan: Plan,
   lease: { readonly cost: number; readonly ms: number; readonly tokens: number },
 ): Promise<void> {
-  for (const kind of kindsOf(plan)) {
+  for (const kind of kindsOf(plan.size, plan.route, plan.asker.repository.id)) {
     const row = await tx
       .selectFrom("seen")
       .select(["n", "log", "squares", "ms", "tokens"])

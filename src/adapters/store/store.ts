@@ -88,6 +88,7 @@ export function bindStore({ db, close }: Connection): Store {
     readChanges: (lease) => leases.readChanges(db, lease),
     readSession: (lease) => leases.readSession(db, lease),
     readOwners: () => reports.readOwners(db),
+    readSeen: (owner, kinds) => pool.readSeen(db, owner, kinds),
     readPool: (owner) => reports.readPool(db, owner),
     findTask: (reference) => reports.findTask(db, reference),
     readDecisions: (task) => reports.readDecisions(db, task),

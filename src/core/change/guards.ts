@@ -163,12 +163,12 @@ function foldersOf(path: string): string[] {
 }
 
 /** One spelling for all that a checkout on another disk would take for one file: `.GitHub./…` is `.github/…`. */
-function fold(path: string): string {
+export function fold(path: string): string {
   return path.split("/").map(foldName).join("/");
 }
 
 /** HFS+ takes letters in any case and ignores invisible characters; NTFS ignores streams and dots and spaces at the end. */
-function foldName(name: string): string {
+export function foldName(name: string): string {
   return name
     .normalize("NFKC")
     .toLowerCase()

@@ -4,7 +4,7 @@ import { HARNESS_INFO } from "../wire/harnesses.ts";
 import { findModel } from "./catalog.ts";
 import { Credential } from "./credential.ts";
 import { minuteOf, RUNNER_PRICES } from "./runners.ts";
-import { Amount, dollars, Login, Model, OwnRepository, RepositoryName, Spending, TeamName } from "./shapes.ts";
+import { Amount, dollars, Login, Model, PathPattern, OwnRepository, RepositoryName, Spending, TeamName } from "./shapes.ts";
 import { EVERYONE, STRATEGIES } from "./terms.ts";
 
 /** Where both configuration files stand: the policy in the owner's `.github` repository, settings in each repository. */
@@ -83,8 +83,26 @@ const RouteChoice = z
   });
 export type RouteChoice = z.infer<typeof RouteChoice>;
 
-/** Where a size starts. `ask`: nothing starts until a person has split the issue or sized it. */
-const Start = z.enum([...TIERS, "ask"], { error: `should be one of ${TIERS.join(", ")} or ask` });
+/** Where a size starts. `auto`: the best expected value; `ask`: nothing starts until a person has split the issue, sized or approved it. */
+const Start = z.enum(["auto", ...TIERS, "ask"], { error: `should be auto, ${TIERS.join(", ")} or ask` });
+
+const FLOOR_LABELS = "should be a list of labels, like `[security]`";
+const FLOOR_PATHS = 'should be a list of patterns, like `["src/billing/**"]`';
+const Floor = z
+  .strictObject({
+    labels: z
+      .array(z.string().min(1).max(50), { error: FLOOR_LABELS })
+      .min(1, FLOOR_LABELS)
+      .optional()
+      .describe("Of an issue that has one of these."),
+    paths: z
+      .array(PathPattern, { error: FLOOR_PATHS })
+      .min(1, FLOOR_PATHS)
+      .optional()
+      .describe("Of an issue that leads to one of these, and of every change of one."),
+    tier: z.enum(TIERS, { error: `should be one of ${TIERS.join(", ")}` }).describe("No lower tier does this."),
+  })
+  .refine(({ labels, paths }) => labels !== undefined || paths !== undefined, "should name `labels`, `paths` or both");
 
 const MINUTE_SHAPE = 'should be what a minute costs, like "$0.004", or "$0" for machines of your own';
 const RunnerSettings = z
@@ -191,14 +209,25 @@ export const Policy = z
       .strictObject({
         start: z
           .strictObject({
-            xs: Start.default("light"),
-            s: Start.default("light"),
-            m: Start.default("standard"),
-            l: Start.default("frontier"),
+            xs: Start.default("auto"),
+            s: Start.default("auto"),
+            m: Start.default("auto"),
+            l: Start.default("auto"),
             xl: Start.default("ask"),
           })
           .prefault({})
-          .describe("Where each size starts. `ask`: not before a person has split it, or named a size or a tier."),
+          .describe(
+            "Where each size starts. `auto`: with the best expected value, mostly the cheapest; `ask`: not before a person has split it, approved it, or named a size or a tier.",
+          ),
+        floors: z.array(Floor).max(100).default([]).describe("What is never done by a lower tier, whatever an issue says."),
+        escalate: z
+          .boolean()
+          .default(true)
+          .describe("Whether an attempt that ends unverified is followed by one on the next route."),
+        worth: Amount.optional().meta({
+          whenUnset: "twice what the dearest tier spends on a result",
+          description: "What a verified result may be expected to cost: beyond it a person is asked.",
+        }),
       })
       .prefault({})
       .describe("Which tier a task goes to."),
@@ -206,8 +235,9 @@ export const Policy = z
       .strictObject({
         budget: Amount.optional().meta({
           whenUnset: DEFAULT_TASK_BUDGET,
-          description: "What one attempt may spend on the model.",
+          description: "What all attempts of a task together may spend on models.",
         }),
+        attempts: z.number().int().min(1).max(10).default(3).describe("How many attempts there may be, each on another route."),
         moves: z
           .number()
           .int()

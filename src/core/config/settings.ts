@@ -1,17 +1,7 @@
 import { z } from "zod";
-import { problemOf } from "../change/pattern.ts";
+import { PathPattern } from "./shapes.ts";
 
 const Command = z.string().min(1).max(1_000);
-
-/** Read as `.gitignore` is. One that can't be is refused here: later it would protect nothing. */
-const ProtectedPath = z
-  .string()
-  .min(1)
-  .max(200)
-  .superRefine((pattern, context) => {
-    const problem = problemOf(pattern);
-    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-  });
 
 /**
  * A repository's own `.github/agent-pool.yml`: it may narrow what the owner's policy allows, never widen it.
@@ -42,7 +32,7 @@ export const Settings = z.strictObject({
       "max-files": z.number().int().min(1).max(500).default(50).describe("Files that a change may touch."),
       "max-kb": z.number().int().min(1).max(4_000).default(500).describe("Kilobytes of all of them together."),
       protected: z
-        .array(ProtectedPath)
+        .array(PathPattern)
         .max(100)
         .default([])
         .describe("Paths that no change may touch, written as in `.gitignore`."),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { problemOf } from "../change/pattern.ts";
 import { MicroUsd } from "../wire/units.ts";
 import { CATALOG } from "./catalog.ts";
 import { PERIODS } from "./terms.ts";
@@ -42,6 +43,16 @@ export const CredentialAlias = z
 const MODEL_SHAPE = `should be a model with a known price, like ${MODELS.slice(0, 3).join(", ")}; docs/configuration.md lists all`;
 /** `id`: its own place in the schema, so that the names stand there once. */
 export const Model = z.enum(MODELS, { error: MODEL_SHAPE }).meta({ id: "Model", description: "A model with a known price." });
+
+/** Read as `.gitignore` is. One that can't be is refused here: later it would protect nothing. */
+export const PathPattern = z
+  .string()
+  .min(1)
+  .max(200)
+  .superRefine((pattern, context) => {
+    const problem = problemOf(pattern);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
 
 const REPOSITORY_SHAPE = "should be a repository's name without its owner, like `web`";
 export const OwnRepository = z.string({ error: REPOSITORY_SHAPE }).regex(/^[A-Za-z0-9._-]{1,100}$/, REPOSITORY_SHAPE);

@@ -1,6 +1,7 @@
 import type { Price, Size } from "../wire/contract.ts";
 import type { ActorId, RepositoryId } from "../wire/ids.ts";
 import type { MicroUsd } from "../wire/units.ts";
+import type { Ladder } from "./ladder.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
 
@@ -17,15 +18,21 @@ export type Asker = {
 /** The commands of the repository's settings; those that its files show how to run; or its CI on the draft. */
 export type Verify = readonly string[] | "detect" | "ci";
 
-/** What was decided before anything was spent: frozen before dispatch, never changed after. */
+/** What was decided before anything was spent: frozen before dispatch; an escalation alone changes its route. */
 export type Plan = {
   readonly size: Size;
   readonly confidence: number;
   readonly sizeReasons: readonly SizeReason[];
+  /** Of the attempt that is next or under way: the first of the ladder's, until one has ended unverified. */
   readonly route: Route;
   readonly routeReasons: readonly RouteReason[];
-  /** The most one attempt may spend on the model, reserved in full before it starts. */
+  /** That its result is right, and that its checks pass were it no better than its tier (`Prospect`). */
+  readonly chance: number;
+  readonly expected: number;
+  /** The most this attempt may spend on the model, reserved in full before it starts. */
   readonly budget: MicroUsd;
+  /** What may follow, and what all of it may cost. */
+  readonly ladder: Ladder;
   /** The policy sets none. */
   readonly isDefaultBudget: boolean;
   /** How often it may go on with another credential. */

@@ -1,10 +1,16 @@
-import { TIERS, type Effort, type Harness, type Provider, type Size, type Tier } from "../wire/contract.ts";
+import { TIERS, type Effort, type Harness, type Price, type Provider, type Size, type Tier } from "../wire/contract.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 import type { Failure } from "../wire/failure.ts";
+import { MicroUsd } from "../wire/units.ts";
 import { harnessesFor } from "../config/credential.ts";
-import type { Policy } from "../config/policy.ts";
+import { DEFAULT_TASK_BUDGET, type Policy } from "../config/policy.ts";
+import { dollars } from "../config/shapes.ts";
 import type { Override } from "../request/command.ts";
 import { findModel } from "../config/catalog.ts";
+import { beliefOf, chanceOf, type Checking } from "./belief.ts";
+import { floorOf, type Floor } from "./floors.ts";
+import { chooseRoute, type Ladder, type Prospect, type RouteOption } from "./ladder.ts";
+import { skillOf, type Score } from "./score.ts";
 
 export type Route = {
   readonly tier: Tier;
@@ -15,87 +21,267 @@ export type Route = {
   readonly maxTurns: number;
 };
 
-/** A fact that led to the route. */
+/** A fact that led to the route. Shares are between 0 and 1. */
 export type RouteReason =
   | { readonly fact: "starts-at"; readonly size: Size; readonly tier: Tier }
   | { readonly fact: "nearest-allowed"; readonly tier: Tier }
   | { readonly fact: "asked-for"; readonly what: "tier" | "harness" | "model" | "effort"; readonly value: string }
-  | { readonly fact: "first-servable"; readonly tier: Tier; readonly provider: Provider };
+  | { readonly fact: "floor"; readonly floor: Floor }
+  /** `of`: so many could be begun with. `worth`: what a verified result may cost. */
+  | {
+      readonly fact: "best-value";
+      readonly model: string;
+      readonly chance: number;
+      readonly cost: MicroUsd;
+      readonly worth: MicroUsd;
+      readonly of: number;
+    };
 
 /** How long a harness may go on by turns; the budget usually ends it first. */
 export const MAX_TURNS: Record<Tier, number> = { light: 40, standard: 60, frontier: 80 };
 
+/**
+ * A verified result is worth twice what the dearest tier is expected to spend on one of middling size, where the policy says
+ * nothing: what is dearer than that is better asked of a person. Of what `npm run bench:routing` compares (one and a half, two,
+ * three), three spends as much as a plain cascade and gains nothing over it, one and a half leaves more undone.
+ */
+const WORTH_FACTOR = 2;
+
 /** Whose role decides which tiers may be used; `tiers` null: all. */
 export type Allowed = { readonly login: string; readonly tiers: readonly Tier[] | null };
 
+export type Asked = {
+  readonly policy: Policy;
+  readonly estimate: { readonly size: Size; readonly confidence: number };
+  readonly use: Override;
+  readonly allowed: Allowed;
+  readonly labels: readonly string[];
+  /** The files that the issue's text leads to. */
+  readonly paths: readonly string[];
+};
+
+/** What is known of routes. */
+export type Known = {
+  readonly checking: Checking;
+  /** Nearest first: the repository's, the owner's. */
+  readonly scores: readonly (readonly Score[])[];
+  /** What a run on an issue of this size is expected to cost: its model at list price, its runner. */
+  readonly costOf: (
+    size: Size,
+    route: Pick<Route, "harness" | "model">,
+    price: Price,
+  ) => { readonly model: MicroUsd; readonly runner: MicroUsd };
+};
+
+export type Routed = { readonly ladder: Ladder; readonly first: Prospect; readonly reasons: readonly RouteReason[] };
+
+/** A choice of the policy's tiers that the pool can serve. */
+type Served = { readonly route: Route; readonly price: Price };
+
+/** Narrows the routes that may be taken. `because`: the fact, where it made a difference. */
+type Rule = {
+  readonly rule: "asked-harness" | "asked-model" | "asked-tier" | "role" | "floor" | "start";
+  readonly narrow: (options: readonly Served[], asked: Asked) => readonly Served[];
+  /** Why there is none left of these. */
+  readonly refusal: (options: readonly Served[], asked: Asked) => Failure;
+  readonly because: (kept: readonly Served[], asked: Asked) => readonly RouteReason[];
+};
+
+/** In this order. What was asked for and can't be is refused, never replaced. */
+export const ROUTE_RULES: readonly Rule[] = [
+  {
+    rule: "asked-harness",
+    narrow: (options, { use }) => options.filter(({ route }) => use.harness === undefined || route.harness === use.harness),
+    refusal: notServed,
+    because: (_, { use }) => askedFor("harness", use.harness),
+  },
+  {
+    rule: "asked-model",
+    narrow: (options, { use }) => options.filter(({ route }) => use.model === undefined || route.model === use.model),
+    refusal: notServed,
+    because: (_, { use }) => askedFor("model", use.model),
+  },
+  {
+    rule: "asked-tier",
+    narrow: (options, { use }) => options.filter(({ route }) => use.tier === undefined || route.tier === use.tier),
+    refusal: notServed,
+    because: (_, { use }) => askedFor("tier", use.tier),
+  },
+  {
+    rule: "role",
+    narrow: (options, { allowed: { tiers } }) => options.filter(({ route }) => tiers === null || tiers.includes(route.tier)),
+    refusal: (options, asked) =>
+      isNamed(asked.use) && options[0] !== undefined
+        ? {
+            reason: "tier-not-allowed",
+            login: asked.allowed.login,
+            tier: options[0].route.tier,
+            allowed: ranked(asked.allowed.tiers ?? TIERS),
+          }
+        : notServed(options, asked),
+    because: () => [],
+  },
+  {
+    rule: "floor",
+    narrow: (options, asked) => {
+      const floor = floorOf(asked.policy.routing.floors, asked);
+      return floor === undefined ? options : options.filter(({ route }) => isAtLeast(route.tier, floor.tier));
+    },
+    refusal: (options, asked) => {
+      const floor = floorOf(asked.policy.routing.floors, asked);
+      if (floor === undefined) return notServed(options, asked);
+      return { reason: "below-floor", login: asked.allowed.login, tier: floor.tier, by: floor.by, named: floor.named };
+    },
+    because: (_, asked) => {
+      const floor = floorOf(asked.policy.routing.floors, asked);
+      return floor === undefined ? [] : [{ fact: "floor", floor }];
+    },
+  },
+  {
+    rule: "start",
+    narrow: (options, asked) => {
+      const start = startOf(asked);
+      const from = start === undefined ? undefined : nearest(start, options);
+      return from === undefined ? options : options.filter(({ route }) => isAtLeast(route.tier, from));
+    },
+    refusal: notServed,
+    because: (kept, asked) => {
+      const start = startOf(asked);
+      if (start === undefined) return [];
+      const from = kept[0]?.route.tier ?? start;
+      return [
+        { fact: "starts-at", size: asked.estimate.size, tier: start },
+        ...(from === start ? [] : [{ fact: "nearest-allowed", tier: from } as const]),
+      ];
+    },
+  },
+];
+
 /**
- * Size and request → the route, by the owner's table: what a person asked for, else where the size starts, as far as
- * their role allows, and of that tier the first choice that some credential of the pool can serve. Pure.
+ * Size and request → the routes that may be taken and the one to begin with: those of the owner's tiers that the pool can serve,
+ * narrowed by `rules`, and of these the best value (`chooseRoute`). Pure.
  */
-export function routeOf(
-  policy: Policy,
-  size: Size,
-  use: Override,
-  allowed: Allowed,
-): Result<{ route: Route; reasons: readonly RouteReason[] }, Failure> {
+export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result<Routed, Failure> {
+  const { policy, estimate, use } = asked;
+  if (policy.routing.start[estimate.size] === "ask" && !isChosen(use)) return err({ reason: "too-big" });
+  const all = servedBy(policy, use);
   const reasons: RouteReason[] = [];
-  const found = tierOf(policy, size, use, allowed, reasons);
-  if (!found.ok) return found;
-  const tier = found.value;
-  for (const what of ["harness", "model", "effort"] as const) {
-    const value = use[what];
-    if (value !== undefined) reasons.push({ fact: "asked-for", what, value });
+  let options: readonly Served[] = all;
+  for (const rule of rules) {
+    const kept = rule.narrow(options, asked);
+    if (kept.length === 0) return err(rule.refusal(options, asked));
+    reasons.push(...rule.because(kept, asked));
+    options = kept;
   }
-  for (const choice of policy.tiers[tier]) {
-    const row = findModel(choice.model);
-    const isServed = policy.pool.some(
-      ({ provider, kind }) => provider === row?.provider && harnessesFor(kind).includes(choice.harness),
-    );
-    if (row === undefined || !isServed) continue;
-    if (use.harness !== undefined && choice.harness !== use.harness) continue;
-    if (use.model !== undefined && choice.model !== use.model) continue;
-    reasons.push({ fact: "first-servable", tier, provider: row.provider });
-    const effort = use.effort ?? choice.effort ?? null;
-    const route = { tier, harness: choice.harness, provider: row.provider, model: row.model, effort, maxTurns: MAX_TURNS[tier] };
-    return ok({ route, reasons });
+  if (use.effort !== undefined) reasons.push(...askedFor("effort", use.effort));
+  const { worth, escalate } = policy.routing;
+  const ladder: Ladder = {
+    options: options.map((option) => rate(option, estimate.size, known)),
+    checking: known.checking,
+    worth: worth ?? worthOf(all.map((option) => rate(option, "m", known))),
+    attempts: escalate ? policy.task.attempts : 1,
+    budget: policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET),
+  };
+  // Where somebody has named it, it begins there.
+  const at = use.model === undefined && startOf(asked) === undefined ? undefined : options[0]?.route.tier;
+  const choice = chooseRoute(ladder, estimate, [], { anyhow: isDecided(asked), ...(at === undefined ? {} : { at }) });
+  if ("go" in choice) {
+    const { option, chance, cost } = choice.go;
+    const of = at === undefined ? new Set(ladder.options.map(({ route }) => route.tier)).size : 1;
+    reasons.push({ fact: "best-value", model: option.route.model, chance, cost, worth: ladder.worth, of });
+    return ok({ ladder, first: choice.go, reasons });
   }
-  const asked = [use.tier ?? tier, use.harness, use.model].filter((word) => word !== undefined).join(" ");
-  return err({ reason: "route-not-served", asked, served: servedRoutes(policy, allowed.tiers ?? TIERS) });
+  if (choice.next === null) throw new Error("no route is left of some");
+  const { option, chance, cost, cap } = choice.next;
+  const { model } = option.route;
+  return err(
+    choice.stop === "hopeless"
+      ? { reason: "not-worth-it", model, chance, cost, worth: ladder.worth }
+      : { reason: "task-budget-too-small", model, needed: option.model, cap },
+  );
 }
 
-/** A model that was asked for by name brings its tier with it. What was asked for and isn't allowed is refused, never replaced. */
-function tierOf(
-  policy: Policy,
-  size: Size,
-  use: Override,
-  { login, tiers: allowed }: Allowed,
-  reasons: RouteReason[],
-): Result<Tier, Failure> {
-  const may = (tier: Tier) => allowed === null || allowed.includes(tier);
-  const named =
-    use.tier === undefined ? TIERS.filter((tier) => policy.tiers[tier].some(({ model }) => model === use.model)) : [use.tier];
-  const [first] = named;
-  if (first !== undefined) {
-    const tier = named.find(may);
-    if (tier === undefined) return err({ reason: "tier-not-allowed", login, tier: first, allowed: ranked(allowed ?? TIERS) });
-    if (use.tier !== undefined) reasons.push({ fact: "asked-for", what: "tier", value: tier });
-    return ok(tier);
-  }
-  const start = policy.routing.start[size];
-  if (start === "ask") return err({ reason: "too-big" });
-  reasons.push({ fact: "starts-at", size, tier: start });
-  const tier = may(start) ? start : nearest(start, ranked(allowed ?? TIERS));
-  if (tier !== start) reasons.push({ fact: "nearest-allowed", tier });
-  return ok(tier);
+/** Everything that the tiers list and some credential of the pool can serve, tier by tier in the policy's order. */
+function servedBy(policy: Policy, use: Override): readonly Served[] {
+  return TIERS.flatMap((tier) =>
+    policy.tiers[tier].flatMap(({ harness, model, effort }): Served[] => {
+      const row = findModel(model);
+      const isServed = policy.pool.some(
+        ({ provider, kind }) => provider === row?.provider && harnessesFor(kind).includes(harness),
+      );
+      if (row === undefined || !isServed) return [];
+      const route = {
+        tier,
+        harness,
+        provider: row.provider,
+        model,
+        effort: use.effort ?? effort ?? null,
+        maxTurns: MAX_TURNS[tier],
+      };
+      return [{ route, price: row.price }];
+    }),
+  );
 }
 
-/** The highest below, or the lowest above where there is none. */
-function nearest(tier: Tier, allowed: readonly Tier[]): Tier {
-  return allowed.findLast((each) => TIERS.indexOf(each) < TIERS.indexOf(tier)) ?? allowed[0] ?? tier;
+function rate({ route, price }: Served, size: Size, { scores, costOf }: Known): RouteOption {
+  const levels = scores.map((level) => level.find(({ harness, model }) => harness === route.harness && model === route.model));
+  return { route, price, skill: skillOf(route.tier, levels), ...costOf(size, route, price) };
+}
+
+function worthOf(options: readonly RouteOption[]): MicroUsd {
+  const usual = beliefOf("m", 0);
+  const each = options.map(({ model, runner, skill }) => (model + runner) / chanceOf(usual, skill));
+  return MicroUsd(Math.round(WORTH_FACTOR * Math.max(0, ...each)));
+}
+
+function askedFor(what: "tier" | "harness" | "model" | "effort", value: string | undefined): readonly RouteReason[] {
+  return value === undefined ? [] : [{ fact: "asked-for", what, value }];
+}
+
+function isNamed({ tier, harness, model }: Override): boolean {
+  return tier !== undefined || harness !== undefined || model !== undefined;
+}
+
+/** A person has decided that it is started, whatever its size. */
+function isChosen({ tier, model, approved }: Override): boolean {
+  return tier !== undefined || model !== undefined || approved === true;
+}
+
+/** Who asked, or the owner by the policy, has named where it starts: whether that is worth it isn't the router's to say. */
+function isDecided(asked: Asked): boolean {
+  const { policy, use } = asked;
+  return (
+    use.approved === true || isNamed(use) || startOf(asked) !== undefined || floorOf(policy.routing.floors, asked) !== undefined
+  );
+}
+
+/** The tier that the policy names for the size; undefined: the best value's, or what was asked for. */
+function startOf({ policy, estimate, use }: Asked): Tier | undefined {
+  const start = policy.routing.start[estimate.size];
+  return start === "auto" || start === "ask" || use.tier !== undefined || use.model !== undefined ? undefined : start;
+}
+
+/** That tier, or the highest below, or the lowest above where there is none. */
+function nearest(tier: Tier, options: readonly Served[]): Tier | undefined {
+  const tiers = options.map(({ route }) => route.tier);
+  return tiers.includes(tier) ? tier : (tiers.findLast((each) => !isAtLeast(each, tier)) ?? tiers[0]);
+}
+
+function isAtLeast(tier: Tier, floor: Tier): boolean {
+  return TIERS.indexOf(tier) >= TIERS.indexOf(floor);
 }
 
 function ranked(tiers: readonly Tier[]): readonly Tier[] {
   return TIERS.filter((tier) => tiers.includes(tier));
+}
+
+function notServed(_: readonly Served[], { policy, use, allowed }: Asked): Failure {
+  const asked = [use.tier, use.harness, use.model].filter((word) => word !== undefined).join(" ");
+  return {
+    reason: "route-not-served",
+    asked: asked === "" ? "any tier" : asked,
+    served: servedRoutes(policy, allowed.tiers ?? TIERS),
+  };
 }
 
 /** `light claude-code claude-haiku-5-5`, one a choice, for an error that names what can be had. */

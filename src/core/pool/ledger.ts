@@ -72,7 +72,7 @@ export function conservativeCharge(
   ];
 }
 
-function runnerCost(ms: number, minute: MicroUsd): LedgerEntry {
+export function runnerCost(ms: number, minute: MicroUsd): LedgerEntry {
   const minutes = Math.max(1, Math.ceil(ms / MINUTE_MS));
   const amount = MicroUsd(minutes * minute);
   return { kind: "runner", amount, listed: amount, detail: { minutes } };

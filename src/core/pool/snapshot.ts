@@ -2,6 +2,8 @@ import { EVERYONE } from "../config/terms.ts";
 import { harnessesFor } from "../config/credential.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Route } from "../plan/route.ts";
+import type { Size } from "../wire/contract.ts";
 import { CredentialName, type RepositoryId, type TaskId } from "../wire/ids.ts";
 import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
 import { isLent, type Consent } from "./consent.ts";
@@ -101,9 +103,13 @@ function indexOf(policy: Policy, stored: Stored) {
 }
 
 /** What jobs are compared with, nearest first: this repository's of this kind, the owner's. */
-export function kindsOf({ size, route, asker }: Pick<Plan, "size" | "route" | "asker">): readonly [string, string] {
-  const kind = `${size}/${route.harness}/${route.model}`;
-  return [`${kind}/${String(asker.repository.id)}`, kind];
+export function kindsOf(
+  size: Size,
+  { harness, model }: Pick<Route, "harness" | "model">,
+  repository: RepositoryId,
+): readonly [string, string] {
+  const kind = `${size}/${harness}/${model}`;
+  return [`${kind}/${String(repository)}`, kind];
 }
 
 /**
@@ -118,7 +124,7 @@ export function accountOf(name: string, account: string | undefined, heard: stri
 function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stored["queue"][number], stored: Stored): QueuedTask {
   const { asker, route, size, price } = plan;
   const budget = MicroUsd(Math.max(0, plan.budget - spent));
-  const levels = kindsOf(plan).map((kind) => stored.seen.get(kind) ?? NOTHING_SEEN);
+  const levels = kindsOf(size, route, asker.repository.id).map((kind) => stored.seen.get(kind) ?? NOTHING_SEEN);
   const estimate = estimateOf(levels, priorOf(size, price));
   return {
     task,

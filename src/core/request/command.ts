@@ -11,6 +11,8 @@ export type Override = {
   readonly harness?: Harness;
   readonly model?: string;
   readonly effort?: Effort;
+  /** Whatever its size and whatever it is expected to cost, within the budgets. */
+  readonly approved?: true;
 };
 
 export type Command =
@@ -21,13 +23,14 @@ export type Command =
 export type CommandError = { readonly reason: "command-unknown"; readonly word: string; readonly valid: string };
 
 const FORMS =
-  "`/agent`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
+  "`/agent`, `/agent approve`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
 
 /**
  * The command in a comment, if it has one: the first line that begins with `/agent`, outside quotes and code blocks.
  * `models` are the names the owner's tiers can serve, so that a misspelt one is an error and not a surprise.
  *
  *   "/agent"                         → run
+ *   "/agent approve"                 → run whatever its size
  *   "/agent use frontier"            → run with tier frontier
  *   "/agent use claude-code light"   → any order
  *   "/agent lend ada-max"            → lend the seat ada-max
@@ -39,6 +42,7 @@ export function parseCommand(body: string, models: readonly string[]): Result<Co
   const words = line.split(/\s+/).slice(1);
   const verb = words[0]?.toLowerCase();
   if (verb === undefined) return ok({ kind: "run", use: {} });
+  if (verb === "approve" && words.length === 1) return ok({ kind: "run", use: { approved: true } });
   const seat = words[1]?.toLowerCase();
   if ((verb === "lend" || verb === "unlend") && seat !== undefined && ALIAS.test(seat) && words.length === 2)
     return ok({ kind: verb, seat });

@@ -247,8 +247,13 @@ export function routeReason(reason: RouteReason): string {
       return `the role of who asked doesn't allow that; the nearest it allows is ${reason.tier}`;
     case "asked-for":
       return `${reason.what} ${reason.value} was asked for`;
-    case "first-servable":
-      return `the first ${reason.tier} route that the pool's ${reason.provider} credentials serve`;
+    case "floor":
+      return `the ${reason.floor.by} \`${oneLine(reason.floor.named, 200).replaceAll("`", "'")}\` asks for ${reason.floor.tier} at least`;
+    case "best-value": {
+      const { model, chance, cost, worth, of } = reason;
+      const among = of === 1 ? "" : `, the best value of ${String(of)} tiers`;
+      return `${model}: right ${String(Math.round(chance * 100))} times in 100, at ${formatUsd(cost)} expected${among}; a result is worth ${formatUsd(worth)} here`;
+    }
     default:
       return unreachable(reason);
   }

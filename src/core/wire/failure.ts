@@ -1,6 +1,6 @@
 import type { Tier } from "./contract.ts";
 import { unreachable } from "./result.ts";
-import type { EpochMs } from "./units.ts";
+import { formatUsd, type EpochMs, type MicroUsd } from "./units.ts";
 
 /** Where and why a configuration file is wrong. `line` and `column` count from 1. */
 export type Problem = {
@@ -41,6 +41,22 @@ export type Failure =
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   | { readonly reason: "too-big" }
+  | {
+      readonly reason: "below-floor";
+      readonly login: string;
+      readonly tier: Tier;
+      readonly by: "label" | "path";
+      readonly named: string;
+    }
+  /** `chance`: that its result would be right, between 0 and 1. */
+  | {
+      readonly reason: "not-worth-it";
+      readonly model: string;
+      readonly chance: number;
+      readonly cost: MicroUsd;
+      readonly worth: MicroUsd;
+    }
+  | { readonly reason: "task-budget-too-small"; readonly model: string; readonly needed: MicroUsd; readonly cap: MicroUsd }
   | { readonly reason: "base-unreadable"; readonly repository: string }
   | { readonly reason: "base-moved"; readonly branch: string; readonly message: string }
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
@@ -98,6 +114,12 @@ export function describe(failure: Failure): string {
       return `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
     case "too-big":
       return "This looks too big for one attempt. Split it into issues of one change each, or set a `size/l` label to have it tried as it is.";
+    case "below-floor":
+      return `The ${failure.by} \`${failure.named}\` asks for the tier \`${failure.tier}\` at least (\`routing.floors\` in the policy), and no route of that tier is open to @${failure.login} here. Ask for a higher tier, or have an operator set the label.`;
+    case "not-worth-it":
+      return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.`;
+    case "task-budget-too-small":
+      return `An attempt with \`${failure.model}\` is expected to cost ${formatUsd(failure.needed)}, and \`task.budget\` in the policy leaves ${formatUsd(failure.cap)} for it. Raise that budget, or ask for a cheaper route, like \`/agent use light\`.`;
     case "base-unreadable":
       return `\`${failure.repository}\` has no commit on its default branch to work from. Push one, then label the issue again.`;
     case "base-moved":
