@@ -1,3 +1,4 @@
+import { align } from "../table.ts";
 import type { Difference, Row } from "./series.ts";
 
 /** For people: a table for each scenario and load, with how much better or worse than `paced` the others surely are. */
@@ -54,16 +55,4 @@ function extraOf({ othersP95Min, hogMin, lateP95Min, teamP95Min }: Row): string 
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-function align(lines: readonly (readonly string[])[]): string {
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

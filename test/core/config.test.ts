@@ -298,9 +298,18 @@ describe("policy", () => {
         people: {},
         repositories: {},
         tiers: {
-          light: [{ harness: "claude-code", model: "claude-haiku-5-5" }],
-          standard: [{ harness: "claude-code", model: "claude-sonnet-5-5" }],
-          frontier: [{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }],
+          light: [
+            { harness: "claude-code", model: "claude-haiku-5-5" },
+            { harness: "codex", model: "gpt-6-luna" },
+          ],
+          standard: [
+            { harness: "claude-code", model: "claude-sonnet-5-5" },
+            { harness: "codex", model: "gpt-6.1-terra" },
+          ],
+          frontier: [
+            { harness: "claude-code", model: "claude-opus-5-5", effort: "high" },
+            { harness: "codex", model: "gpt-6.1-sol" },
+          ],
         },
         routing: { start: { xs: "auto", s: "auto", m: "auto", l: "auto", xl: "ask" }, floors: [], escalate: true },
         task: { moves: 3, attempts: 3 },
@@ -367,7 +376,10 @@ runner:`,
         teams: { platform_2: { weight: 2.5, budget: { amount: 20_000_000, period: "week" } }, web: { weight: 1 } },
         people: { budget: { amount: 5_000_000, period: "day" } },
         repositories: { web: { budget: { amount: 50_000_000, period: "month" } } },
-        tiers: { light: [{ model: "claude-sonnet-5-5", effort: "low" }], standard: [{ model: "claude-sonnet-5-5" }] },
+        tiers: {
+          light: [{ model: "claude-sonnet-5-5", effort: "low" }],
+          standard: [{ model: "claude-sonnet-5-5" }, { model: "gpt-6.1-terra" }],
+        },
         routing: {
           start: { xs: "auto", xl: "frontier" },
           floors: [

@@ -190,17 +190,26 @@ export const Policy = z
         light: z
           .array(RouteChoice)
           .min(1)
-          .default([{ harness: "claude-code", model: "claude-haiku-5-5" }])
-          .describe("For small work. The first that the pool can serve is taken."),
+          .default([
+            { harness: "claude-code", model: "claude-haiku-5-5" },
+            { harness: "codex", model: "gpt-6-luna" },
+          ])
+          .describe("For small work, in the order in which they are tried; what the pool can't serve is left out."),
         standard: z
           .array(RouteChoice)
           .min(1)
-          .default([{ harness: "claude-code", model: "claude-sonnet-5-5" }])
+          .default([
+            { harness: "claude-code", model: "claude-sonnet-5-5" },
+            { harness: "codex", model: "gpt-6.1-terra" },
+          ])
           .describe("For middling work."),
         frontier: z
           .array(RouteChoice)
           .min(1)
-          .default([{ harness: "claude-code", model: "claude-opus-5-5", effort: "high" }])
+          .default([
+            { harness: "claude-code", model: "claude-opus-5-5", effort: "high" },
+            { harness: "codex", model: "gpt-6.1-sol" },
+          ])
           .describe("For hard work."),
       })
       .prefault({})

@@ -30,6 +30,7 @@ const SURELY: Checking = { noticed: 1, falseAlarm: 0 };
 
 /** An issue that is harder by one logit costs this much more, as a logarithm: a third more. Assumed; failed runs are the long ones. */
 const COST_BY_DIFFICULTY = 0.3;
+const COSTS: readonly number[] = DIFFICULTIES.map((difficulty) => Math.exp(COST_BY_DIFFICULTY * difficulty));
 /** How the logarithm of a run's cost spreads on issues that are equally hard, as the estimates' prior has it (core/pool/priors.ts). */
 const COST_SPREAD = 0.6;
 
@@ -41,15 +42,12 @@ export function beliefOf(size: Size, confidence: number): Belief {
 
 /** The share of issues of this belief that a route of this skill solves. */
 export function chanceOf(belief: Belief, skill: number): number {
-  return sum(belief, (difficulty) => solves(skill, difficulty));
+  return weigh(belief, solvesOf(skill));
 }
 
 /** The share on which checks see nothing wrong: a little more or less than are solved. */
 export function passes(belief: Belief, skill: number, checking: Checking): number {
-  return Math.min(
-    1,
-    sum(belief, (difficulty) => 1 - fails(skill, difficulty, checking)),
-  );
+  return Math.max(0, 1 - weigh(belief, failsOf(skill, checking)));
 }
 
 /** How many times as dear a run is as it would be under `before`. */
@@ -60,7 +58,8 @@ export function costRatio(belief: Belief, before: Belief): number {
 /** After an attempt of this skill on which the checks failed; without checks, one that brought nothing. */
 export function afterFailure(belief: Belief, skill: number, checking: Checking): Belief {
   const seen = checking.noticed === 0 ? SURELY : checking;
-  return normalized(belief.map((weight, at) => weight * fails(skill, DIFFICULTIES[at] ?? 0, seen)));
+  const fails = failsOf(skill, seen);
+  return normalized(belief.map((weight, at) => weight * (fails[at] ?? 0)));
 }
 
 /** After a run whose cost was this many times what was expected under `before`: a long one speaks for a hard issue, however it ended. */
@@ -76,20 +75,20 @@ export function afterCost(belief: Belief, ratio: number, before: Belief): Belief
 }
 
 function meanCost(belief: Belief): number {
-  return sum(belief, (difficulty) => Math.exp(COST_BY_DIFFICULTY * difficulty));
+  return weigh(belief, COSTS);
 }
 
-function solves(skill: number, difficulty: number): number {
-  return 1 / (1 + Math.exp(difficulty - skill));
+function solvesOf(skill: number): readonly number[] {
+  return DIFFICULTIES.map((difficulty) => 1 / (1 + Math.exp(difficulty - skill)));
 }
 
-function fails(skill: number, difficulty: number, { noticed, falseAlarm }: Checking): number {
-  const solved = solves(skill, difficulty);
-  return solved * falseAlarm + (1 - solved) * noticed;
+function failsOf(skill: number, { noticed, falseAlarm }: Checking): readonly number[] {
+  return solvesOf(skill).map((solved) => solved * falseAlarm + (1 - solved) * noticed);
 }
 
-function sum(belief: Belief, of: (difficulty: number) => number): number {
-  return belief.reduce((total, weight, at) => total + weight * of(DIFFICULTIES[at] ?? 0), 0);
+/** The mean of a figure that each difficulty has. */
+function weigh(belief: Belief, figures: readonly number[]): number {
+  return belief.reduce((total, weight, at) => total + weight * (figures[at] ?? 0), 0);
 }
 
 function normalized(weights: readonly number[]): Belief {

@@ -228,7 +228,8 @@ function rate({ route, price }: Served, size: Size, { scores, costOf }: Known): 
   return { route, price, skill: skillOf(route.tier, levels), ...costOf(size, route, price) };
 }
 
-function worthOf(options: readonly RouteOption[]): MicroUsd {
+/** What a verified result is worth where the policy says nothing: `options` as they are for an issue of middling size. */
+export function worthOf(options: readonly RouteOption[]): MicroUsd {
   const usual = beliefOf("m", 0);
   const each = options.map(({ model, runner, skill }) => (model + runner) / chanceOf(usual, skill));
   return MicroUsd(Math.round(WORTH_FACTOR * Math.max(0, ...each)));
@@ -284,9 +285,10 @@ function notServed(_: readonly Served[], { policy, use, allowed }: Asked): Failu
   };
 }
 
-/** `light claude-code claude-haiku-5-5`, one a choice, for an error that names what can be had. */
+/** `light claude-code claude-haiku-5-5`, one a choice that the pool serves, for an error that names what can be had. */
 function servedRoutes(policy: Policy, tiers: readonly Tier[]): string[] {
-  return ranked(tiers).flatMap((tier) => policy.tiers[tier].map((choice) => `${tier} ${choice.harness} ${choice.model}`));
+  const open = servedBy(policy, {}).filter(({ route }) => tiers.includes(route.tier));
+  return open.map(({ route: { tier, harness, model } }) => `${tier} ${harness} ${model}`);
 }
 
 /** The models an owner's tiers name: what `/agent use` accepts. */

@@ -111,7 +111,9 @@ export function describe(failure: Failure): string {
     case "command-unknown":
       return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
     case "route-not-served":
-      return `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
+      return failure.served.length === 0
+        ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
+        : `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
     case "too-big":
       return "This looks too big for one attempt. Split it into issues of one change each, or set a `size/l` label to have it tried as it is.";
     case "below-floor":
