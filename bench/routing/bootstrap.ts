@@ -11,7 +11,7 @@ const RESAMPLES = 1_000;
 export function bootstrap(issues: number, figure: (weights: readonly number[]) => number): Interval {
   const random = randomOf(1, "bootstrap");
   const figures = Array.from({ length: RESAMPLES }, () => {
-    const weights = new Array<number>(issues).fill(0);
+    const weights = Array.from({ length: issues }, () => 0);
     for (let drawn = 0; drawn < issues; drawn += 1) {
       const at = Math.floor(random.float() * issues);
       weights[at] = (weights[at] ?? 0) + 1;
