@@ -52,7 +52,7 @@ export const ROOMS: readonly Room[] = [
       "src/first-start.ts",
       "src/reason.ts",
     ],
-    rooms: ["web", "cli", "app", "github", "store", "runtime", "ports", "core", "wire"],
+    rooms: ["web", "cli", "app", "github", "store", "runtime", "classifier", "ports", "core", "wire"],
     packages: ["*"],
     node: ["*"],
   },
@@ -68,6 +68,13 @@ export const ROOMS: readonly Room[] = [
   { name: "github", paths: ["src/adapters/github"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "store", paths: ["src/adapters/store"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
   { name: "runtime", paths: ["src/adapters/runtime"], rooms: ["ports", "core", "wire"], packages: ["*"], node: ["*"] },
+  {
+    name: "classifier",
+    paths: ["src/adapters/classifier"],
+    rooms: ["ports", "core", "wire"],
+    packages: ["@anthropic-ai/sdk", "zod"],
+    node: [],
+  },
   { name: "ports", paths: ["src/ports"], rooms: ["core", "wire"], packages: [], node: [] },
   // yaml is a parser without effects, genai-prices a table; a hash and a path matcher are functions of their arguments, as is a
   // cipher in wire: keys and nonces are parameters.

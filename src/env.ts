@@ -33,6 +33,12 @@ const Env = z.object({
   GITHUB_API_URL: Url.default("https://api.github.com"),
   OIDC_ISSUER: Url.default("https://token.actions.githubusercontent.com"),
   ALLOWED_OWNERS: z.string().default(""),
+  /** Of the app's own, with a low limit; never one of the pool. */
+  ANTHROPIC_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7E]+$/, "should be a key in one word, as the provider's console shows it")
+    .optional(),
+  ANTHROPIC_BASE_URL: SafeUrl.optional(),
   /**
    * Set by playground/world.ts alone: GitHub is a stand-in on this machine, and what a scripted model did without a sandbox
    * is taken. Not read off GITHUB_API_URL, since a proxy on loopback before the real GitHub looks the same.
@@ -54,6 +60,8 @@ export type Config = {
   readonly oidcIssuer: string;
   /** Logins in lower case; empty = every owner that installs the App. */
   readonly allowedOwners: readonly string[];
+  /** Where issues are sized by a model as well; null: by rules alone. */
+  readonly classifier: { readonly apiKey: string; readonly baseUrl: string } | null;
   readonly logLevel: ReadEnv["LOG_LEVEL"];
 };
 
@@ -80,6 +88,12 @@ export function readEnv(variables: Variables): Result<Config, EnvProblem> {
       variable: "AGENT_POOL_PLAYGROUND",
       problem: "is for the playground alone, not with this GITHUB_API_URL; unset it",
     });
+  const { ANTHROPIC_API_KEY: apiKey, ANTHROPIC_BASE_URL: baseUrl = "https://api.anthropic.com" } = env;
+  if (apiKey === undefined && env.ANTHROPIC_BASE_URL !== undefined)
+    return err({
+      variable: "ANTHROPIC_BASE_URL",
+      problem: "is of no use without ANTHROPIC_API_KEY, the classifier's key; set both or neither",
+    });
   const privateKey = readKey(env);
   if (!privateKey.ok) return privateKey;
   return ok({
@@ -96,6 +110,7 @@ export function readEnv(variables: Variables): Result<Config, EnvProblem> {
     allowedOwners: env.ALLOWED_OWNERS.split(/[\s,]+/)
       .filter(Boolean)
       .map((login) => login.toLowerCase()),
+    classifier: apiKey === undefined ? null : { apiKey, baseUrl },
     logLevel: env.LOG_LEVEL,
   });
 }

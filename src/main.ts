@@ -3,6 +3,7 @@ import type { Server as HttpServer } from "node:http";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Probot, Server } from "probot";
+import { createClassifier } from "#adapters/classifier/anthropic.ts";
 import { createGitHub } from "#adapters/github/github.ts";
 import { createRuntime } from "#adapters/runtime/runtime.ts";
 import { createLog } from "#adapters/runtime/log.ts";
@@ -43,7 +44,12 @@ async function main(config: Config): Promise<void> {
   });
   const { apiUrl, oidcIssuer, publicUrl, playground } = config;
   const github = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
-  const deps: Deps = { store, github, runtime: createRuntime({ log, oidcIssuer, publicUrl, playground }) };
+  const deps: Deps = {
+    store,
+    github,
+    runtime: createRuntime({ log, oidcIssuer, publicUrl, playground }),
+    classifier: config.classifier === null ? undefined : createClassifier(config.classifier),
+  };
   await meetGitHub(deps, apiUrl);
 
   const release = await findRelease();

@@ -1,9 +1,16 @@
+import type { Classifier } from "#ports/classifier.ts";
 import type { LeasePatch, Store, TaskPatch } from "#ports/store.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Runtime } from "#ports/runtime.ts";
 import type { TaskEvent } from "#core/task/lifecycle.ts";
 
-export type Deps = { readonly store: Store; readonly github: GitHub; readonly runtime: Runtime };
+export type Deps = {
+  readonly store: Store;
+  readonly github: GitHub;
+  readonly runtime: Runtime;
+  /** Where the operator has given a key for one. */
+  readonly classifier?: Classifier | undefined;
+};
 
 /**
  * What came of a claimed row: `done`, its row is written and let go; nothing more until then; or what GitHub did not do, so

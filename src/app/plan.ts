@@ -6,6 +6,8 @@ import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import type { MayStart } from "#core/request/standing.ts";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
+import type { Classified } from "#core/plan/classified.ts";
+import { mergeSize } from "#core/plan/merge.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
@@ -14,6 +16,7 @@ import type { Brief } from "#core/request/brief.ts";
 import { parseCommand, type Override } from "#core/request/command.ts";
 import type { SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
+import { classify } from "./classify.ts";
 import type { Deps, Next } from "./deps.ts";
 import { knownOf, readLedger, type Ledger } from "./known.ts";
 import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
@@ -34,14 +37,21 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   await store.recordPolicy(brief.owner.id, { text, commit, readAt });
   const standing = await readStanding(github, brief, policy, role.value);
   if (!standing.ok) return { failed: standing.error };
-  if (!standing.value.start) return refuse(standing.value.why);
+  const { value: mayStart } = standing;
+  if (!mayStart.start) return refuse(mayStart.why);
   const trusted = await isTrustedAuthor(github, brief, role.value);
   if (!trusted.ok) return { failed: trusted.error };
   const ledger = await readLedger(store, brief.owner.id, brief.repository.id, policy);
-  const made = makePlan(brief, configured.value, trusted.value, standing.value, ledger);
-  if (!made.ok) return refuse(made.error);
-  const usedUp = await tasksUsedUp(store, task, standing.value, readAt);
+  const makeOf = (classified: Classified | null) =>
+    makePlan(brief, configured.value, trusted.value, mayStart, ledger, classified);
+  // By the rules first: what they refuse, the classifier is not asked about and can't let pass.
+  const ruled = makeOf(null);
+  if (!ruled.ok) return refuse(ruled.error);
+  const usedUp = await tasksUsedUp(store, task, mayStart, readAt);
   if (usedUp !== undefined) return refuse(usedUp);
+  // Last of all that may fail, so that no step tried again pays for a second answer.
+  const made = makeOf(await classify(deps, task, ruled.value));
+  if (!made.ok) return refuse(made.error);
   const { size, route } = made.value;
   runtime.log.info({ task: task.id, size, tier: route.tier, harness: route.harness, model: route.model }, "task planned");
   return { go: "plan", patch: { plan: made.value } };
@@ -93,13 +103,17 @@ export function configure(brief: Brief, setUp: SetUp): Result<Configured, Failur
   return ok({ read: read.value, settings: settings.value, base: setUp.base });
 }
 
-/** Pure: the request and the configuration give the plan, or the reason why there is none. */
+/**
+ * Pure: the request and the configuration give the plan, or the reason why there is none. `classified`: null by the rules
+ * alone, where nobody was asked or need know.
+ */
 export function makePlan(
   brief: Brief,
   { read, settings, base }: Configured,
   trustedAuthor: boolean,
   { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
   ledger: Ledger,
+  classified: Classified | null,
 ): Result<Plan, Failure> {
   const { policy } = read;
   let use: Override = {};
@@ -109,7 +123,8 @@ export function makePlan(
     // Any other is followed without a task (trigger.ts).
     if (command?.value.kind === "run") use = command.value.use;
   }
-  const estimate = sizeOf(brief);
+  const rules = sizeOf(brief);
+  const estimate = classified === null ? rules : mergeSize(rules, classified);
   const verify = settings.verify ?? "detect";
   const routed = routeOf(
     {

@@ -29,6 +29,7 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
+import type { ClassifierCall } from "./classifier.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OwnComment, Place } from "./github.ts";
 
@@ -227,6 +228,10 @@ export type Store = {
    * one and are still to be planned, so that two at once don't both take the last place.
    */
   countPlanned(task: TaskId, owner: OwnerId, person: ActorId, since: EpochMs): Promise<number>;
+  /** Appended, whatever came of the call. */
+  recordClassified(task: Pick<TaskRow, "id" | "brief">, call: ClassifierCall): Promise<void>;
+  /** What the classifier has cost since then for this owner's issues. */
+  sumClassified(owner: OwnerId, since: EpochMs): Promise<MicroUsd>;
   readTask(task: TaskId): Promise<TaskRow | undefined>;
   /** The newest whose commit this is. */
   findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;

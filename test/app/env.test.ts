@@ -59,6 +59,24 @@ const WRONG: readonly [string, Record<string, string | undefined>, string, RegEx
     /^is for the playground alone/,
   ],
   ["a playground of another kind", { AGENT_POOL_PLAYGROUND: "yes" }, "AGENT_POOL_PLAYGROUND", /^is for the playground alone/],
+  [
+    "a classifier's address without its key",
+    { ANTHROPIC_BASE_URL: "https://llm.example.com" },
+    "ANTHROPIC_BASE_URL",
+    /^is of no use without ANTHROPIC_API_KEY/,
+  ],
+  [
+    "a classifier's address in the clear",
+    { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: "http://llm.example.com" },
+    "ANTHROPIC_BASE_URL",
+    /^should begin with https:/,
+  ],
+  [
+    "a classifier's key of two lines",
+    { ANTHROPIC_API_KEY: "sk-ant\nsk-ant" },
+    "ANTHROPIC_API_KEY",
+    /^should be a key in one word/,
+  ],
   ["a LOG_LEVEL nobody knows", { LOG_LEVEL: "loud" }, "LOG_LEVEL", /should be one of trace, debug, info/],
   ["no key", { PRIVATE_KEY: undefined }, "PRIVATE_KEY", /^is not set, nor is PRIVATE_KEY_PATH/],
   ["a key that is none", { PRIVATE_KEY: "hello" }, "PRIVATE_KEY", /^is not an RSA private key in PEM form/],
@@ -111,6 +129,7 @@ describe("readEnv", () => {
         playground: false,
         oidcIssuer: "https://token.actions.githubusercontent.com",
         allowedOwners: [],
+        classifier: null,
         logLevel: "info",
       },
     });
@@ -127,6 +146,8 @@ describe("readEnv", () => {
       GITHUB_API_URL: "https://ghe.example.com/api/v3/",
       OIDC_ISSUER: "https://ghe.example.com/_services/token",
       ALLOWED_OWNERS: " Acme, other ,third",
+      ANTHROPIC_API_KEY: "sk-ant-api03-own",
+      ANTHROPIC_BASE_URL: "https://llm.example.com/anthropic",
       LOG_LEVEL: "debug",
     });
 
@@ -140,8 +161,18 @@ describe("readEnv", () => {
         apiUrl: "https://ghe.example.com/api/v3",
         oidcIssuer: "https://ghe.example.com/_services/token",
         allowedOwners: ["acme", "other", "third"],
+        classifier: { apiKey: "sk-ant-api03-own", baseUrl: "https://llm.example.com/anthropic" },
         logLevel: "debug",
       },
+    });
+  });
+
+  it("has a classifier at Anthropic's own address where a key alone is given", () => {
+    const read = readEnv({ ...GOOD, ANTHROPIC_API_KEY: "sk-ant-api03-own" });
+
+    expect(read).toMatchObject({
+      ok: true,
+      value: { classifier: { apiKey: "sk-ant-api03-own", baseUrl: "https://api.anthropic.com" } },
     });
   });
 

@@ -37,7 +37,7 @@ function planOf(brief: Brief, policy = SIX_LINES, settings: Partial<Settings> = 
     settings: { ...DEFAULT_SETTINGS, ...settings },
     base: BASE,
   };
-  return makePlan(brief, configured, trustedAuthor, standing, NOTHING_KNOWN);
+  return makePlan(brief, configured, trustedAuthor, standing, NOTHING_KNOWN, null);
 }
 
 function sized(size: Size, comment: string | null = null): Brief {

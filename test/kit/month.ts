@@ -17,6 +17,7 @@ const TIMES = {
   uses: ["at"],
   teams: ["at"],
   seen: [],
+  classified: ["at"],
   consents: ["given_at", "revoked_at"],
   decisions: ["at"],
   holds: [],

@@ -254,6 +254,22 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`create index tasks_commit on tasks (repository_id, commit_sha) where commit_sha is not null`.execute(db);
     },
   },
+  "0006_classified": {
+    async up(db) {
+      await sql`
+        create table classified (
+          id bigint generated always as identity primary key,
+          owner_id bigint not null,
+          task_id text not null references tasks (id),
+          model text not null,
+          usage jsonb,
+          amount bigint not null check (amount >= 0),
+          came text not null,
+          at bigint not null default ${NOW}
+        )`.execute(db);
+      await sql`create index classified_recent on classified (owner_id, at)`.execute(db);
+    },
+  },
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

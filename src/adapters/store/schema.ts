@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
-import type { Change, Heartbeat, Price } from "#core/wire/contract.ts";
+import type { Change, Heartbeat, Price, Usage } from "#core/wire/contract.ts";
 import type { Session } from "#core/wire/session.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { CredentialKind } from "#core/config/credential.ts";
@@ -7,6 +7,7 @@ import type { Fit } from "#core/pool/capacity.ts";
 import type { Waiting } from "#core/pool/decision.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
+import type { Unclassified } from "#core/plan/classified.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -196,6 +197,17 @@ export type Schema = {
   };
   /** Our latest use of an upstream at list price, by report: what an observation made earlier has not seen. */
   uses: { owner_id: number; upstream: string; model: string; amount: number; at: number };
+  /** One row a call of the classifier; `amount`: what it counts for, `usage` null where that is the most it can have cost. */
+  classified: {
+    id: Generated<number>;
+    owner_id: number;
+    task_id: string;
+    model: string;
+    usage: NullableJson<Usage>;
+    amount: number;
+    came: "answer" | Unclassified;
+    at: Generated<number>;
+  };
   teams: { owner_id: number; name: string; pass: number; at: number; clock: number };
   /** What settled leases of one kind cost (core/pool/estimator.ts). */
   seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number; tokens: number };

@@ -1,5 +1,6 @@
 import { EpochMs } from "#core/wire/units.ts";
 import type { Store } from "#ports/store.ts";
+import * as classified from "./classified.ts";
 import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
 import * as consents from "./consents.ts";
@@ -53,6 +54,8 @@ export function bindStore({ db, close }: Connection): Store {
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
     claimTask: () => tasks.claimTask(db),
     countPlanned: (task, owner, person, since) => tasks.countPlanned(db, task, owner, person, since),
+    recordClassified: (task, call) => classified.recordClassified(db, task, call),
+    sumClassified: (owner, since) => classified.sumClassified(db, owner, since),
     readTask: (task) => tasks.readTask(db, task),
     findByCommit: (owner, repository, commit) => tasks.findByCommit(db, owner, repository, commit),
     hearCiChecks: (task, checks) => tasks.hearCiChecks(db, task, checks),

@@ -1,5 +1,6 @@
 import { SIZES, type Size } from "../wire/contract.ts";
 import type { Brief } from "../request/brief.ts";
+import type { ClassifierReason } from "./classified.ts";
 
 /** A fact that moved the size, for the comment and the decision record. Wording is the renderer's. */
 export type SizeReason =
@@ -9,7 +10,8 @@ export type SizeReason =
   | { readonly fact: "paths-named"; readonly count: number }
   | { readonly fact: "tasks-listed"; readonly count: number }
   | { readonly fact: "stack-trace" }
-  | { readonly fact: "nothing-known" };
+  | { readonly fact: "nothing-known" }
+  | ClassifierReason;
 
 export type SizeEstimate = {
   readonly size: Size;

@@ -15,6 +15,7 @@ import { checksOf, isProved, standings } from "./checks.ts";
 import type { JudgedReason } from "./judge.ts";
 import { describeJudged } from "./judged-words.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
+import { classifierReason } from "./classifier-words.ts";
 import { commentMarker } from "./markers.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
 import type { CiChecks } from "./ci-checks.ts";
@@ -234,6 +235,9 @@ export function sizeReason(reason: SizeReason): string {
       return "the text holds a stack trace";
     case "nothing-known":
       return "nothing in the text tells its size; small is assumed";
+    case "classified":
+    case "rules-alone":
+      return classifierReason(reason);
     default:
       return unreachable(reason);
   }
