@@ -18,8 +18,8 @@ export type Deps = {
  */
 export type Worked = "done" | { readonly restMs: number | null } | { readonly failed: GitHubFailure };
 
-/** What came of a delivery, kept with it; or what GitHub did not do. */
-export type Triggered = { readonly note: string } | { readonly failed: GitHubFailure };
+/** What came of a delivery, kept with it; that it is too early for it; or what GitHub did not do. */
+export type Triggered = { readonly note: string } | { readonly restMs: number } | { readonly failed: GitHubFailure };
 
 /**
  * What a step leads to. The worker writes it, in one transaction; a step itself writes nothing of the task.

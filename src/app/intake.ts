@@ -2,7 +2,9 @@ import { z } from "zod";
 import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addressesAgent, TRIGGER_LABEL } from "#core/request/command.ts";
+import { revertedIn, type PullNews } from "#core/plan/fate.ts";
 import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
 
@@ -47,6 +49,44 @@ const SuiteEvent = z.object({
   installation: Installation,
 });
 
+const COMMIT_ID = /^[0-9a-f]{40,64}$/;
+const Instant = z.iso.datetime({ offset: true }).transform((text) => EpochMs(Date.parse(text)));
+const DefaultBranch = Repository.extend({ default_branch: z.string() });
+const Pull = z.object({
+  number: z.number(),
+  user: z.object({ id: z.number(), type: z.string() }).nullable(),
+  created_at: Instant,
+  head: z.object({ ref: z.string() }),
+});
+const PullEvent = z.object({
+  action: z.enum(["closed", "reopened"]),
+  pull_request: Pull.extend({
+    body: z.string().nullable(),
+    base: z.object({ ref: z.string() }),
+    updated_at: Instant,
+    closed_at: Instant.nullable(),
+    merged: z.boolean(),
+    merge_commit_sha: z.string().regex(COMMIT_ID).nullable(),
+  }),
+  repository: DefaultBranch,
+  installation: Installation,
+  sender: Account,
+});
+const ReviewEvent = z.object({
+  action: z.literal("submitted"),
+  review: z.object({ state: z.literal("changes_requested"), commit_id: z.string().regex(COMMIT_ID) }),
+  pull_request: Pull,
+  repository: Repository,
+  installation: Installation,
+  sender: Account.refine(({ type }) => type === "User"),
+});
+const PushEvent = z.object({
+  ref: z.string(),
+  commits: z.array(z.object({ message: z.string() })),
+  repository: DefaultBranch,
+  installation: Installation,
+});
+
 /**
  * A webhook as it arrives → the event it is for us, or undefined: most are not ours. What we keep of a payload is what a
  * task needs, frozen here: later edits of the issue change nothing. Pure.
@@ -81,7 +121,64 @@ export function readDelivery(name: string, payload: unknown): DeliveryEvent | un
       commit: suite.head_sha,
     };
   }
+  if (name === "pull_request") {
+    const parsed = PullEvent.safeParse(payload);
+    return parsed.success ? readPull(parsed.data) : undefined;
+  }
+  if (name === "pull_request_review") {
+    const parsed = ReviewEvent.safeParse(payload);
+    if (!parsed.success) return undefined;
+    const { review, pull_request: pull, repository } = parsed.data;
+    return toPullNews(pull, repository, { what: "changes-requested", commit: review.commit_id });
+  }
+  if (name === "push") {
+    const parsed = PushEvent.safeParse(payload);
+    if (!parsed.success) return undefined;
+    const { ref, commits, repository } = parsed.data;
+    if (ref !== `refs/heads/${repository.default_branch}`) return undefined;
+    // A commit's first line is its subject, which may be an issue's title.
+    return toReverts(
+      repository,
+      commits.map(({ message }) => message.slice(message.indexOf("\n") + 1 || message.length)),
+    );
+  }
   return undefined;
+}
+
+/** How a pull request of ours ended or went on; or what one of somebody else's, once merged, takes back. */
+function readPull({ action, pull_request: pull, repository, sender }: z.infer<typeof PullEvent>): DeliveryEvent | undefined {
+  const { merged, merge_commit_sha: commit, closed_at: closedAt, base } = pull;
+  if (!isOurBranch(pull.head.ref)) {
+    const reverts = action === "closed" && merged && base.ref === repository.default_branch;
+    return reverts ? toReverts(repository, [pull.body ?? ""]) : undefined;
+  }
+  // What we do with our own comes back as an event.
+  if (sender.id === pull.user?.id) return undefined;
+  if (action === "reopened") return toPullNews(pull, repository, { what: "reopened", at: pull.updated_at });
+  if (closedAt === null) return undefined;
+  // GitHub names a commit for one that was not merged, too: that of a trial merge.
+  if (!merged) return toPullNews(pull, repository, { what: "closed", at: closedAt });
+  return commit === null ? undefined : toPullNews(pull, repository, { what: "merged", at: closedAt, commit });
+}
+
+/** Only of a pull request that an App has opened, from a branch named as ours are: which App, the store knows by its number. */
+function toPullNews(
+  pull: z.infer<typeof Pull>,
+  repository: z.infer<typeof Repository>,
+  news: PullNews,
+): DeliveryEvent | undefined {
+  const { number, user, head, created_at: openedAt } = pull;
+  if (user?.type !== "Bot" || !isOurBranch(head.ref)) return undefined;
+  return { kind: "pull-news", repository: RepositoryId(repository.id), number, branch: head.ref, openedAt, news };
+}
+
+/** Of one change; those that read thousands of commits by hand are nobody's. */
+const MAX_REVERTED = 100;
+
+function toReverts(repository: z.infer<typeof Repository>, texts: readonly string[]): DeliveryEvent | undefined {
+  const name = `${repository.owner.login}/${repository.name}`;
+  const reverted = [...new Set(texts.flatMap((text) => revertedIn(text, name)))].slice(0, MAX_REVERTED);
+  return reverted.length === 0 ? undefined : { kind: "reverts", repository: RepositoryId(repository.id), reverted };
 }
 
 function readRequest(name: "issues" | "issue_comment", event: z.infer<typeof IssueEvent>): DeliveryEvent | undefined {

@@ -41,7 +41,7 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   if (!mayStart.start) return refuse(mayStart.why);
   const trusted = await isTrustedAuthor(github, brief, role.value);
   if (!trusted.ok) return { failed: trusted.error };
-  const ledger = await readLedger(store, brief.owner.id, brief.repository.id, policy);
+  const ledger = await readLedger(store, task, policy);
   const makeOf = (classified: Classified | null) =>
     makePlan(brief, configured.value, trusted.value, mayStart, ledger, classified);
   // By the rules first: what they refuse, the classifier is not asked about and can't let pass.

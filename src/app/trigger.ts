@@ -7,6 +7,7 @@ import { parseCommand } from "#core/request/command.ts";
 import { mayWrite } from "#core/request/role.ts";
 import { checksOf } from "#core/task/checks.ts";
 import { judgeCiChecks } from "#core/task/ci-checks.ts";
+import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Claimed } from "#ports/store.ts";
@@ -15,10 +16,10 @@ import { lendOrUnlend } from "./lend.ts";
 import { readPolicy } from "./policy.ts";
 import { readRequester, readStanding } from "./who-may.ts";
 
-/** A recorded delivery → its task, or a look at the task whose run or whose commit's checks have ended. */
+/** A recorded delivery → its task, or news of one that is there: of its run, its commit's CI or its pull request. */
 export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Worked> {
   const triggered = await follow(deps, delivery);
-  if ("failed" in triggered) return triggered;
+  if (!("note" in triggered)) return triggered;
   await deps.store.finishDelivery(delivery, triggered.note);
   return "done";
 }
@@ -38,6 +39,15 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
     }
     case "ci-ended":
       return hearCiChecks(deps, delivery.owner, event);
+    case "pull-news": {
+      const heard = await deps.store.hearPull(delivery.owner, event);
+      // GitHub has told of it before our own answer to its opening was written.
+      if (heard === "opening") return { restMs: LISTING_LAG_MS };
+      return { note: heard === "kept" ? "what came of its pull request was kept" : "not a pull request of ours" };
+    }
+    case "reverts":
+      await deps.store.hearReverts(delivery.owner, event.repository, event.reverted);
+      return { note: "what it takes back was kept" };
     default:
       return unreachable(event);
   }

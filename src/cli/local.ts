@@ -4,6 +4,7 @@ import { createServer, request, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { clearCredential } from "#app/clear.ts";
 import { explainTask, readPools } from "#app/pool-report.ts";
+import { readRoutings } from "#app/routing-report.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { Log } from "#ports/runtime.ts";
 import type { Store } from "#ports/store.ts";
@@ -14,7 +15,7 @@ import type { Store } from "#ports/store.ts";
  */
 const SOCKET = "command.sock";
 
-/** Answers `GET /pool?of=`, `GET /why?of=` and `POST /clear?of=` as JSON, and nothing else. */
+/** Answers `GET /pool?of=`, `GET /report?of=`, `GET /why?of=` and `POST /clear?of=` as JSON, and nothing else. */
 export async function serveLocal(store: Store, log: Log, directory: string): Promise<AsyncDisposable> {
   const path = join(directory, SOCKET);
   await rm(path, { force: true });
@@ -60,10 +61,10 @@ function methodOf(what: string): "GET" | "POST" {
 
 /** What a command asks for, from an open store. */
 export async function ask(store: Store, what: string, of: string | undefined): Promise<Result<unknown, string>> {
-  if (what === "pool") {
-    const pools = await readPools(store, of);
-    if (pools.ok) return pools;
-    const known = pools.error.length === 0 ? "none is known yet: label an issue first" : `there is ${pools.error.join(", ")}`;
+  if (what === "pool" || what === "report") {
+    const read = await (what === "pool" ? readPools : readRoutings)(store, of);
+    if (read.ok) return read;
+    const known = read.error.length === 0 ? "none is known yet: label an issue first" : `there is ${read.error.join(", ")}`;
     return err(`there is no owner ${of ?? ""} here; ${known}`);
   }
   if (what === "clear" && of !== undefined) return clearCredential(store, of);

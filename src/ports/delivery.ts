@@ -1,4 +1,6 @@
 import type { DeliveryId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import type { EpochMs } from "#core/wire/units.ts";
+import type { PullNews } from "#core/plan/fate.ts";
 import type { Brief } from "#core/request/brief.ts";
 
 /** A webhook delivery, reduced at intake to what a task can be made of. */
@@ -22,4 +24,14 @@ export type DeliveryEvent =
       readonly repository: RepositoryId;
       readonly commit: string;
       readonly installation: InstallationId;
-    };
+    }
+  | {
+      readonly kind: "pull-news";
+      readonly repository: RepositoryId;
+      readonly number: number;
+      readonly branch: string;
+      readonly openedAt: EpochMs;
+      readonly news: PullNews;
+    }
+  /** What a change of the default branch takes back (core/plan/fate.ts `revertedIn`). */
+  | { readonly kind: "reverts"; readonly repository: RepositoryId; readonly reverted: readonly string[] };

@@ -32,6 +32,7 @@ import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifec
 import type { ClassifierCall } from "./classifier.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OwnComment, Place } from "./github.ts";
+import type { Results } from "./results.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
@@ -208,7 +209,7 @@ export type Cleared = { readonly refusals: number; readonly rests: number; reado
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
-export type Store = {
+export type Store = Results & {
   /** The claim is still needed. */
   renew(row: Held): Promise<void>;
   /** The same action again later. */

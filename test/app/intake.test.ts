@@ -39,6 +39,65 @@ const suite = (head_branch: string | null, action = "completed") => ({
   action,
 });
 
+const OUR_BRANCH = "agent-pool/issue-12-1f0c2a9b";
+const MERGED_AS = "c".repeat(40);
+const BOT = { id: 99, login: "agent-pool[bot]", type: "Bot" };
+/** A pull request of ours that a person has just closed, with GitHub's trial merge. */
+const pull = (values: Payload = {}, action = "closed") =>
+  change({ ...example("pull_request", action), action }, "pull_request", {
+    number: 13,
+    user: BOT,
+    head: { ref: OUR_BRANCH },
+    base: { ref: "master" },
+    merged: false,
+    created_at: "2026-11-30T10:00:00Z",
+    updated_at: "2026-11-30T12:00:00Z",
+    closed_at: action === "closed" ? "2026-11-30T11:00:00Z" : null,
+    merge_commit_sha: MERGED_AS,
+    ...values,
+  });
+const byUs = (payload: Payload) => change(payload, "sender", BOT);
+const review = (state: string, sender: Payload = { type: "User" }) =>
+  change(
+    change(change(example("pull_request_review", "submitted"), "sender", sender), "review", {
+      state,
+      commit_id: "e".repeat(40),
+    }),
+    "pull_request",
+    { number: 13, user: BOT, head: { ref: OUR_BRANCH }, created_at: "2026-11-30T10:00:00Z" },
+  );
+const REVERTED = "d".repeat(40);
+const push = (messages: readonly string[], ref = "refs/heads/master"): Payload => ({
+  ...structuredClone(EXAMPLES.find(({ name }) => name === "push")?.examples[0]),
+  installation: { id: 5 },
+  ref,
+  commits: messages.map((message) => ({ message })),
+});
+const theirs = (values: Payload) => pull({ user: { id: 1, type: "User" }, head: { ref: "revert-13-x" }, ...values });
+
+const NEWS: readonly [string, string, Payload, object][] = [
+  ["merged", "pull_request", pull({ merged: true }), { what: "merged", at: Date.UTC(2026, 10, 30, 11), commit: MERGED_AS }],
+  ["closed", "pull_request", pull(), { what: "closed", at: Date.UTC(2026, 10, 30, 11) }],
+  ["opened again", "pull_request", pull({}, "reopened"), { what: "reopened", at: Date.UTC(2026, 10, 30, 12) }],
+  [
+    "sent back by a reviewer",
+    "pull_request_review",
+    review("changes_requested"),
+    { what: "changes-requested", commit: "e".repeat(40) },
+  ],
+];
+
+const REVERTS: readonly [string, string, Payload, readonly string[]][] = [
+  [
+    "a merged pull request that says so",
+    "pull_request",
+    theirs({ merged: true, body: "Reverts Codertocat/Hello-World#13" }),
+    ["#13"],
+  ],
+  ["a pushed commit that says so", "push", push([`Revert "A"\n\nThis reverts commit ${REVERTED}.`]), [REVERTED]],
+  ["two commits that say the same", "push", push([`A\n\nReverts #13`, `B\n\nReverts #13`]), ["#13"]],
+];
+
 const REQUESTS: readonly [string, string, Payload][] = [
   ["the label set on an issue", "issues", labeled],
   ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
@@ -77,6 +136,25 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["CI of a branch whose name only begins as ours do", "check_suite", suite("agent-pool/issue-12-1f0c2a9b-2")],
   ["CI of no branch", "check_suite", suite(null)],
   ["CI that was only asked for", "check_suite", suite("agent-pool/issue-12-1f0c2a9b", "requested")],
+  ["a pull request of ours that we closed ourselves", "pull_request", byUs(pull())],
+  ["an edited pull request of ours", "pull_request", { ...pull(), action: "edited" }],
+  [
+    "a pull request that a person opened from a branch named as ours are",
+    "pull_request",
+    pull({ user: { id: 1, type: "User" } }),
+  ],
+  ["a pull request whose author is gone", "pull_request", pull({ user: null })],
+  ["a pull request of somebody else's, merged", "pull_request", theirs({ merged: true, body: "Adds a page" })],
+  ["a revert that was not merged", "pull_request", theirs({ merged: false, body: "Reverts #13" })],
+  ["a revert on another branch", "pull_request", theirs({ merged: true, body: "Reverts #13", base: { ref: "next" } })],
+  ["a merge that names no commit", "pull_request", pull({ merged: true, merge_commit_sha: null })],
+  ["an approval", "pull_request_review", review("approved")],
+  ["a review that only comments", "pull_request_review", review("commented")],
+  ["a bot that asks for changes", "pull_request_review", review("changes_requested", { type: "Bot" })],
+  ["changes asked for and taken back", "pull_request_review", { ...review("changes_requested"), action: "dismissed" }],
+  ["a push that takes nothing back", "push", push(["A\n\nAdds a page"])],
+  ["a push whose subject alone says so", "push", push([`This reverts commit ${REVERTED}.`])],
+  ["a revert pushed to another branch", "push", push([`A\n\nThis reverts commit ${REVERTED}.`], "refs/heads/next")],
 ];
 
 describe("intake", () => {
@@ -175,6 +253,29 @@ describe("intake", () => {
     expect(read).toEqual({ kind: "ci-ended", installation: 5, repository: id, commit: "d".repeat(40) });
   });
 
+  it.each(NEWS)("hears that a pull request of ours was %s", (_name, event, payload, news) => {
+    const read = readDelivery(event, payload);
+
+    const { id } = payload["repository"] as Payload;
+    const openedAt = Date.UTC(2026, 10, 30, 10);
+    expect(read).toEqual({ kind: "pull-news", repository: id, number: 13, branch: OUR_BRANCH, openedAt, news });
+  });
+
+  it.each(REVERTS)("hears what is taken back of %s", (_name, event, payload, reverted) => {
+    const read = readDelivery(event, payload);
+
+    const { id } = payload["repository"] as Payload;
+    expect(read).toEqual({ kind: "reverts", repository: id, reverted });
+  });
+
+  it("keeps at most a hundred things that one push takes back", () => {
+    const messages = Array.from({ length: 300 }, (_, number) => `A\n\nReverts #${String(number + 1)}`);
+
+    const read = readDelivery("push", push(messages));
+
+    expect(read?.kind === "reverts" ? read.reverted.length : 0).toBe(100);
+  });
+
   it("reads every example that GitHub gives, with an installation and without, and starts no work from any", () => {
     const payloads = EXAMPLES.flatMap(({ name, examples }) => examples.map((payload) => ({ name, payload })));
 
@@ -188,9 +289,17 @@ describe("intake", () => {
   });
 
   it.each([null, undefined, 1, "x", [], {}, { action: "labeled" }])("takes %j for nothing, under whatever name", (payload) => {
-    const read = ["issues", "issue_comment", "workflow_run", "check_suite", "ping", ""].map((name) =>
-      readDelivery(name, payload),
-    );
+    const read = [
+      "issues",
+      "issue_comment",
+      "workflow_run",
+      "check_suite",
+      "pull_request",
+      "pull_request_review",
+      "push",
+      "ping",
+      "",
+    ].map((name) => readDelivery(name, payload));
 
     expect(read.every((event) => event === undefined)).toBe(true);
   });

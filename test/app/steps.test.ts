@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LEASE } from "#core/pool/lease.ts";
 import { CredentialName, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
+import { branchName } from "#core/task/markers.ts";
 import type { Checks, EndingKind, Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
@@ -240,6 +241,62 @@ describe("the worker's steps", () => {
 
       expect(note).toBeNull();
       expect((await now()).task.ciChecks).toMatchObject({ passed: 1 });
+    });
+  });
+
+  describe("told of their pull request", () => {
+    const merged = { what: "merged", at: EpochMs(Date.UTC(2026, 10, 30, 11)), commit: "c".repeat(40) } as const;
+    /** Told by GitHub; the note it was finished with, null while it waits. */
+    async function tell(github: GitHub, number = 2): Promise<() => Promise<string | null>> {
+      const { task } = await now();
+      const id = DeliveryId(randomUUID());
+      const branch = branchName(task.brief.issue.number, task.id);
+      const openedAt = EpochMs(Date.UTC(2026, 10, 30, 10));
+      const event = { kind: "pull-news", repository: RepositoryId(20), number, branch, openedAt, news: merged } as const;
+      await store.recordDelivery({ id, owner: OwnerId(10), event });
+      await settle(github);
+      return async () =>
+        (await connection.db.selectFrom("deliveries").select("note").where("id", "=", id).executeTakeFirstOrThrow()).note;
+    }
+    const fate = () => connection.db.selectFrom("tasks").select("fate").executeTakeFirst();
+
+    it("keep what came of it, once", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+
+      const notes = [await (await tell(github))(), await (await tell(github))()];
+
+      expect(new Set(notes)).toEqual(new Set(["what came of its pull request was kept"]));
+      expect(await fate()).toMatchObject({ fate: { merged: { at: merged.at, commit: merged.commit } } });
+    });
+
+    it("wait for their own answer to its opening where GitHub's event is faster", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle({ ...github, openPullRequest: () => Promise.resolve(unavailable()) });
+
+      const note = await tell({ ...github, openPullRequest: () => Promise.resolve(unavailable()) });
+      const early = await note();
+      await passTime();
+      await settle(github);
+      await passTime();
+      await settle(github);
+
+      expect([early, await note()]).toEqual([null, "what came of its pull request was kept"]);
+      expect((await now()).task.state).toBe("solved");
+    });
+
+    it("keep nothing of another one", async () => {
+      const github = fakeGitHub();
+      const lease = await claimed(github);
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+
+      expect(await (await tell(github, 3))()).toBe("not a pull request of ours");
+      expect(await fate()).toEqual({ fate: null });
     });
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Policy } from "#core/config/policy.ts";
 import type { PoolSnapshot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
+import { routingReport } from "#core/plan/routing-report.ts";
 import { reportOf } from "#core/pool/report.ts";
 import { CredentialName, DeliveryId, LeaseId, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { err, ok } from "#core/wire/result.ts";
@@ -14,6 +15,7 @@ import { ask, askRunning, serveLocal } from "#cli/local.ts";
 import { bar, span } from "#cli/text.ts";
 import { createLog } from "#adapters/runtime/log.ts";
 import { openStore } from "#adapters/store/store.ts";
+import { attempted, many, mergedAfter } from "../core/attempted.ts";
 import { credential, snapshot, task } from "../core/pool-kit.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 
@@ -78,6 +80,8 @@ describe("the command line", () => {
     [["pool"], ok({ what: "pool", of: undefined, json: false })],
     [["pool", "acme", "--json"], ok({ what: "pool", of: "acme", json: true })],
     [["why", "acme/web#7"], ok({ what: "why", of: "acme/web#7", json: false })],
+    [["report", "routing"], ok({ what: "report", of: undefined, json: false })],
+    [["report", "routing", "acme", "--json"], ok({ what: "report", of: "acme", json: true })],
     [["clear", "acme/ada-max"], ok({ what: "clear", of: "acme/ada-max", json: false })],
     [[], ok("help")],
     [["--help"], ok("help")],
@@ -89,7 +93,10 @@ describe("the command line", () => {
     [["why"], /needs a task/],
     [["clear"], /needs a credential/],
     [["doctor"], /no command `doctor`.*--help/],
-    [["pool", "a", "b"], /takes one word/],
+    [["pool", "a", "b"], /a word too many, `b`/],
+    [["report"], /`report routing`/],
+    [["report", "acme"], /`report routing`/],
+    [["report", "routing", "a", "b"], /a word too many, `b`/],
     [["pool", "--jsn"], /'--jsn'.*--help/],
   ])("says in one line what is wrong with %j", (args, said) => {
     const read = readCommand(args);
@@ -169,6 +176,41 @@ describe("agent-pool clear", () => {
     expect(await ask(store, "clear", "acme/none")).toEqual(
       err("no policy that could be read names a credential acme/none; `agent-pool pool` shows what there is"),
     );
+    await store.close();
+  });
+});
+
+describe("agent-pool report routing", () => {
+  const asked = { what: "report" as const, of: undefined, json: false };
+
+  it("shows each route's record, how well chances were predicted, and what might have been", () => {
+    const pull = { fate: mergedAfter(2, 1), reverted: false };
+    const light = many(10, (at) => attempted("light", { chance: 0.75, worth: MicroUsd(5_000_000), verified: at < 8, pull }), "a");
+    const frontier = attempted("frontier", { repository: "api", pull: { fate: null, reverted: true } });
+
+    const text = render(asked, [{ owner: "acme", routing: routingReport([...light, frontier]) }]);
+
+    expect(text).toContain("acme\n11 tasks and 11 attempts of the last 180 days");
+    expect(text).toMatch(
+      /web {2}claude-code claude-haiku-5-5 +8 of 10 +10 merged of 10 +\$1\.00 \(10\) +1\.0 \(10\) +2 h 0 min \(10\)/,
+    );
+    expect(text).toMatch(/api {2}claude-code claude-opus-5-5 +1 of 1 +0 merged, 1 reverted of 1 +too few \(0\)/);
+    expect(text).toMatch(/Brier score 0\.163 \(10\); always saying the mean would score 0\.160 \(10\)/);
+    expect(text).toMatch(/predicted 75% +came 80% +10 attempts/);
+    expect(text).toMatch(/what was done +82% \(11\) +\$1\.00 \(11\)\n/);
+    expect(text).toMatch(/always light +≈ 80% \(10\) +≈ \$1\.00 \(10\) +≈ −\$0\.0909 \(10\)/);
+    expect(text).toMatch(/always frontier +too few \(1\)/);
+  });
+
+  it("says that nothing has ended yet, and of whom nothing is known", async () => {
+    const store = await openStore({ directory: ":memory:" });
+    await store.recordPolicy(OwnerId(10), { text: "", commit: "c".repeat(40), readAt: EpochMs(1) });
+    await store.openTask(TaskId("t1"), makeBrief(7), DeliveryId("d"));
+
+    const answer = await ask(store, "report", "acme");
+
+    expect(answer.ok ? render(asked, answer.value) : "").toBe("acme\nNo attempt has ended in the last 180 days.\n");
+    expect(await ask(store, "report", "acmee")).toEqual(err("there is no owner acmee here; there is acme"));
     await store.close();
   });
 });

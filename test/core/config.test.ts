@@ -55,6 +55,11 @@ const BROKEN: readonly [string, string, readonly string[]][] = [
     ['routing.start.m 7:21 `"turbo"` → should be auto, light, standard, frontier or ask'],
   ],
   [
+    "more exploration than may be",
+    policyWith("routing: { explore: 0.06 }"),
+    ["routing.explore 7:12 `0.06` → should be a share between 0 and 0.05"],
+  ],
+  [
     "a budget that is a number",
     SIX_LINES.replace("$200/month", "200"),
     ['budget 6:1 `200` → should be an amount a day, week or month, like "$200/month"'],
@@ -311,7 +316,13 @@ describe("policy", () => {
             { harness: "codex", model: "gpt-6.1-sol" },
           ],
         },
-        routing: { start: { xs: "auto", s: "auto", m: "auto", l: "auto", xl: "ask" }, floors: [], escalate: true },
+        routing: {
+          start: { xs: "auto", s: "auto", m: "auto", l: "auto", xl: "ask" },
+          floors: [],
+          prefer: "configuration",
+          explore: 0,
+          escalate: true,
+        },
         task: { moves: 3, attempts: 3 },
       },
     });

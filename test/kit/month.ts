@@ -20,6 +20,7 @@ const TIMES = {
   classified: ["at"],
   consents: ["given_at", "revoked_at"],
   decisions: ["at"],
+  reverts: ["at"],
   holds: [],
 } as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };
 

@@ -36,9 +36,10 @@ export async function writeGrant(
       ),
       last as (select id, number, state from attempts where task_id = ${task} order by number desc limit 1),
       opened as (
-        insert into attempts (id, owner_id, task_id, number, state, route, budget, price)
+        insert into attempts (id, owner_id, task_id, number, state, route, budget, price, chance, expected)
         select ${randomUUID()}, ${owner}, moved.id, coalesce((select number from last), 0) + 1, 'open',
-          plan -> 'route', (plan ->> 'budget')::bigint, plan -> 'price'
+          plan -> 'route', (plan ->> 'budget')::bigint, plan -> 'price',
+          (plan ->> 'chance')::double precision, (plan ->> 'expected')::double precision
         from moved where not exists (select from last where state = 'open')
         returning id
       ),

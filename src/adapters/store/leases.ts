@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Selectable } from "kysely";
+import { sql, type Kysely, type RawBuilder, type Selectable } from "kysely";
 import type { Change } from "#core/wire/contract.ts";
 import type { Session } from "#core/wire/session.ts";
 import { AttemptId, CredentialName, LeaseId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
@@ -195,9 +195,20 @@ async function judgeAttempt(tx: Kysely<Schema>, lease: LeaseId, verdict: Verdict
   if (!next.ok) throw new Error(`attempt ${attempt.id} is ${attempt.state} and can't be judged ${verdict}`);
   await tx
     .updateTable("attempts")
-    .set({ state: next.value, why: why === null ? null : JSON.stringify(why) })
+    .set({
+      state: next.value,
+      why: why === null ? null : JSON.stringify(why),
+      proved: verdict === "solved" ? someCheckPassed(lease) : null,
+    })
     .where("id", "=", attempt.id)
     .execute();
+}
+
+/** Of what its report says of the checks, which the judge has found good enough: whether any ran and passed. */
+function someCheckPassed(lease: LeaseId): RawBuilder<boolean> {
+  return sql<boolean>`exists (
+    select from leases, jsonb_array_elements(coalesce(leases.report -> 'verification', '[]')) as ran
+    where leases.id = ${lease} and ran ->> 'exitCode' = '0')`;
 }
 
 /** Ends a lease whose run will report nothing, and charges it, its windows included: until the next observation tells better. */

@@ -5,7 +5,8 @@ import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
 import type { Schema } from "./schema.ts";
 
-const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
+/** For `in (…)`. Only of words that the program itself has. */
+export const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
 
 /** The database's clock as epoch milliseconds: one instant per transaction. */
 export const NOW = sql<number>`(extract(epoch from now()) * 1000)::bigint`;
@@ -252,6 +253,29 @@ const MIGRATIONS: Record<string, Migration> = {
     async up(db) {
       await sql`alter table tasks add column ci_checks jsonb`.execute(db);
       await sql`create index tasks_commit on tasks (repository_id, commit_sha) where commit_sha is not null`.execute(db);
+    },
+  },
+  "0004_results": {
+    async up(db) {
+      await sql`alter table tasks add column fate jsonb`.execute(db);
+      await sql`create index tasks_pull on tasks (repository_id, pull_number) where pull_number is not null`.execute(db);
+      await sql`
+        create table reverts (
+          owner_id bigint not null,
+          repository_id bigint not null,
+          reverted text not null,
+          at bigint not null default ${NOW},
+          primary key (repository_id, reverted)
+        )`.execute(db);
+      await sql`alter table attempts add column proved boolean, add column chance double precision, add column expected double precision`.execute(
+        db,
+      );
+      await sql`
+        update attempts set proved = exists (
+          select from leases, jsonb_array_elements(coalesce(leases.report -> 'verification', '[]')) as ran
+          where leases.attempt_id = attempts.id and ran ->> 'exitCode' = '0')
+        where state = 'solved'`.execute(db);
+      await sql`create index attempts_recent on attempts (owner_id, created_at)`.execute(db);
     },
   },
   "0006_classified": {

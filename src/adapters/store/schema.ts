@@ -8,6 +8,7 @@ import type { Waiting } from "#core/pool/decision.ts";
 import type { AllowanceName } from "#core/pool/windows.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Unclassified } from "#core/plan/classified.ts";
+import type { Fate } from "#core/plan/fate.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -59,6 +60,8 @@ export type Schema = {
     pull_number: number | null;
     pull_draft: boolean | null;
     ci_checks: NullableJson<CiChecks>;
+    /** What came of its pull request; null while GitHub has told nothing of it. */
+    fate: NullableJson<Fate>;
     queued_at: number | null;
     passed_over_at: number | null;
     /** Its place as of the last admission that could grant nothing. */
@@ -91,6 +94,11 @@ export type Schema = {
     budget: number;
     price: Json<Price>;
     why: NullableJson<JudgedReason>;
+    /** Of a solved one: a check has passed in its job. Without any, it is solved as far as anybody can tell. */
+    proved: boolean | null;
+    /** As its plan had them (`Plan`); null of one that was planned without. */
+    chance: number | null;
+    expected: number | null;
     created_at: Generated<number>;
   };
   leases: {
@@ -211,6 +219,8 @@ export type Schema = {
   teams: { owner_id: number; name: string; pass: number; at: number; clock: number };
   /** What settled leases of one kind cost (core/pool/estimator.ts). */
   seen: { owner_id: number; kind: string; n: number; log: number; squares: number; ms: number; tokens: number };
+  /** What default branches have taken back: a pull request as `#12`, or a commit's id (core/plan/fate.ts). */
+  reverts: { owner_id: number; repository_id: number; reverted: string; at: Generated<number> };
   /** `record`: see decisions.ts. */
   decisions: { id: Generated<number>; owner_id: number; lease_id: string; record: Uint8Array; at: Generated<number> };
 };

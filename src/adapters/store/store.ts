@@ -5,12 +5,14 @@ import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
 import * as consents from "./consents.ts";
 import * as deliveries from "./deliveries.ts";
+import * as fates from "./fates.ts";
 import * as leases from "./leases.ts";
 import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
 import * as reports from "./reports.ts";
 import * as runs from "./runs.ts";
+import * as scores from "./scores.ts";
 import * as tasks from "./tasks.ts";
 import * as upstreams from "./upstreams.ts";
 
@@ -59,6 +61,8 @@ export function bindStore({ db, close }: Connection): Store {
     readTask: (task) => tasks.readTask(db, task),
     findByCommit: (owner, repository, commit) => tasks.findByCommit(db, owner, repository, commit),
     hearCiChecks: (task, checks) => tasks.hearCiChecks(db, task, checks),
+    hearPull: (owner, told) => fates.hearPull(db, owner, told),
+    hearReverts: (owner, repository, reverted) => fates.hearReverts(db, owner, repository, reverted),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),
     hearRunEnded: (lease) => tasks.hearRunEnded(db, lease),
     giveConsent: (owner, credential, lender, delivery) => consents.giveConsent(db, owner, credential, lender, delivery),
@@ -93,6 +97,8 @@ export function bindStore({ db, close }: Connection): Store {
     readOwners: () => reports.readOwners(db),
     readSeen: (owner, kinds) => pool.readSeen(db, owner, kinds),
     readPool: (owner) => reports.readPool(db, owner),
+    readScores: (owner, repository) => scores.readScores(db, owner, repository),
+    readAttempts: (owner) => scores.readAttempts(db, owner),
     findTask: (reference) => reports.findTask(db, reference),
     readDecisions: (task) => reports.readDecisions(db, task),
     async now() {

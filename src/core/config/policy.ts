@@ -104,6 +104,8 @@ const Floor = z
   })
   .refine(({ labels, paths }) => labels !== undefined || paths !== undefined, "should name `labels`, `paths` or both");
 
+const EXPLORE_SHAPE = "should be a share between 0 and 0.05";
+
 const MINUTE_SHAPE = 'should be what a minute costs, like "$0.004", or "$0" for machines of your own';
 const RunnerSettings = z
   .strictObject({
@@ -229,6 +231,18 @@ export const Policy = z
             "Where each size starts. `auto`: with the best expected value, mostly the cheapest; `ask`: not before a person has split it, approved it, or named a size or a tier.",
           ),
         floors: z.array(Floor).max(100).default([]).describe("What is never done by a lower tier, whatever an issue says."),
+        prefer: z
+          .enum(["configuration", "scoreboard"], { error: "should be configuration or scoreboard" })
+          .default("configuration")
+          .describe(
+            "Which of a tier's choices is first: the first that the pool can serve, or whose results have cost least, once it was tried often enough.",
+          ),
+        explore: z
+          .number({ error: EXPLORE_SHAPE })
+          .min(0, EXPLORE_SHAPE)
+          .max(0.05, EXPLORE_SHAPE)
+          .default(0)
+          .describe("The share of xs and s tasks that another of the tier's choices is tried on, so that they can be compared."),
         escalate: z
           .boolean()
           .default(true)

@@ -10,6 +10,7 @@ import { findModel } from "../config/catalog.ts";
 import { beliefOf, chanceOf, type Checking } from "./belief.ts";
 import { floorOf, type Floor } from "./floors.ts";
 import { chooseRoute, type Ladder, type Prospect, type RouteOption } from "./ladder.ts";
+import { preferred, type Moved } from "./prefer.ts";
 import { skillOf, type Score } from "./score.ts";
 
 export type Route = {
@@ -27,6 +28,7 @@ export type RouteReason =
   | { readonly fact: "nearest-allowed"; readonly tier: Tier }
   | { readonly fact: "asked-for"; readonly what: "tier" | "harness" | "model" | "effort"; readonly value: string }
   | { readonly fact: "floor"; readonly floor: Floor }
+  | ({ readonly fact: "preferred" } & Moved)
   /** `of`: so many could be begun with. `worth`: what a verified result may cost. */
   | {
       readonly fact: "best-value";
@@ -65,6 +67,8 @@ export type Known = {
   readonly checking: Checking;
   /** Nearest first: the repository's, the owner's. */
   readonly scores: readonly (readonly Score[])[];
+  /** The task's id: decides what of it is left to chance (`preferred`). */
+  readonly seed: string;
   /** What a run on an issue of this size is expected to cost: its model at list price, its runner. */
   readonly costOf: (
     size: Size,
@@ -174,9 +178,12 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
     options = kept;
   }
   if (use.effort !== undefined) reasons.push(...askedFor("effort", use.effort));
-  const { worth, escalate } = policy.routing;
+  const { worth, escalate, prefer, explore } = policy.routing;
+  const rated = options.map((option) => rate(option, estimate.size, known));
+  const preference = { prefer, explore: isNamed(use) ? 0 : explore, estimate, seed: known.seed };
+  const ordered = preferred(rated, known.scores.at(-1) ?? [], preference);
   const ladder: Ladder = {
-    options: options.map((option) => rate(option, estimate.size, known)),
+    options: ordered.options,
     checking: known.checking,
     worth: worth ?? worthOf(all.map((option) => rate(option, "m", known))),
     attempts: escalate ? policy.task.attempts : 1,
@@ -187,6 +194,11 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
   const choice = chooseRoute(ladder, estimate, [], { anyhow: isDecided(asked), ...(at === undefined ? {} : { at }) });
   if ("go" in choice) {
     const { option, chance, cost } = choice.go;
+    reasons.push(
+      ...ordered.moved
+        .filter(({ tier }) => tier === option.route.tier)
+        .map((moved) => ({ fact: "preferred", ...moved }) as const),
+    );
     const of = at === undefined ? new Set(ladder.options.map(({ route }) => route.tier)).size : 1;
     reasons.push({ fact: "best-value", model: option.route.model, chance, cost, worth: ladder.worth, of });
     return ok({ ladder, first: choice.go, reasons });

@@ -253,6 +253,10 @@ export function routeReason(reason: RouteReason): string {
       return `${reason.what} ${reason.value} was asked for`;
     case "floor":
       return `the ${reason.floor.by} \`${oneLine(reason.floor.named, 200).replaceAll("`", "'")}\` asks for ${reason.floor.tier} at least`;
+    case "preferred":
+      return reason.why === "explored"
+        ? `${reason.first} is tried out in the place of ${reason.instead}, as the policy has it for a few small tasks`
+        : `${reason.first} goes before ${reason.instead}: by the scoreboard its results cost less`;
     case "best-value": {
       const { model, chance, cost, worth, of } = reason;
       const among = of === 1 ? "" : `, the best value of ${String(of)} tiers`;
