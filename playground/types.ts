@@ -68,4 +68,17 @@ export type Person = {
   label(repository: string, issue: number, label: string): Promise<void>;
   comment(repository: string, issue: number, body: string): Promise<{ id: number }>;
   editIssue(repository: string, issue: number, change: { title?: string; body?: string }): Promise<void>;
+  /** What a draft must be before it can be merged. */
+  markReady(repository: string, pull: number): Promise<void>;
+  reviewPull(
+    repository: string,
+    pull: number,
+    review: { state: "approved" | "changes_requested" | "commented"; body: string },
+  ): Promise<void>;
+  closePull(repository: string, pull: number): Promise<void>;
+  reopenPull(repository: string, pull: number): Promise<void>;
+  /** Answers the commit that it made. */
+  mergePull(repository: string, pull: number, method?: "merge" | "squash"): Promise<string>;
+  /** GitHub's Revert button: answers the pull request that it opens. */
+  revertPull(repository: string, pull: number): Promise<{ number: number }>;
 };

@@ -1,5 +1,7 @@
 import type { Person } from "../types.ts";
 import { addComment, addLabel, editIssue, openIssue } from "./issues.ts";
+import { markReady, mergePull, reviewPull, revertPull, setPullState } from "./pulls.ts";
+import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { nextId, nowOf, repositoryNamed, type Account, type GitHub, type Issue, type Repository } from "./state.ts";
 
 /** An account, made once: an owner of kind User is the same as the person of that name. */
@@ -18,6 +20,11 @@ export function makePerson(github: GitHub, account: Account): Person {
     const issue = repository.issues.get(number);
     if (issue === undefined) throw new Error(`no issue ${name}#${String(number)}`);
     return { repository, issue };
+  };
+  const pullAt = (name: string, number: number): { repository: Repository; pull: PullIssue } => {
+    const { repository, issue } = at(name, number);
+    if (!isPull(issue)) throw new Error(`${name}#${String(number)} is no pull request`);
+    return { repository, pull: issue };
   };
   return {
     id: account.id,
@@ -38,6 +45,34 @@ export function makePerson(github: GitHub, account: Account): Person {
       const { repository, issue } = at(name, number);
       editIssue(github, repository, account, issue, change);
       return Promise.resolve();
+    },
+    async markReady(name, number) {
+      const { repository, pull } = pullAt(name, number);
+      await markReady(github, repository, pull, account);
+    },
+    async reviewPull(name, number, review) {
+      const { repository, pull } = pullAt(name, number);
+      reviewPull(github, repository, pull, account, review);
+      return Promise.resolve();
+    },
+    async closePull(name, number) {
+      const { repository, pull } = pullAt(name, number);
+      await setPullState(github, repository, pull, "closed", account);
+    },
+    async reopenPull(name, number) {
+      const { repository, pull } = pullAt(name, number);
+      await setPullState(github, repository, pull, "open", account);
+    },
+    async mergePull(name, number, method = "merge") {
+      const { repository, pull } = pullAt(name, number);
+      if (pull.pull.draft || pull.state === "closed") throw new Error(`${name}#${String(number)} is a draft, or closed`);
+      const merged = await mergePull(github, repository, pull, account, { method });
+      if (typeof merged === "string") throw new Error(`${name}#${String(number)} can't be merged: ${merged}`);
+      return merged.sha;
+    },
+    async revertPull(name, number) {
+      const { repository, pull } = pullAt(name, number);
+      return { number: (await revertPull(github, repository, pull, account)).number };
     },
   };
 }

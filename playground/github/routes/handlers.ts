@@ -13,7 +13,7 @@ import type { Handler, RepositoryHandler } from "./handler.ts";
 import * as hook from "./hook.ts";
 import * as issue from "./issue.ts";
 import * as labels from "./labels.ts";
-import { mergePull } from "./merge.ts";
+import { merge } from "./merge.ts";
 import * as organization from "./organization.ts";
 import * as protection from "./protection.ts";
 import * as pulls from "./pulls.ts";
@@ -98,7 +98,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": pulls.getPull,
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
-  "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": mergePull,
+  "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": merge,
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": checks.listCheckRuns,
   "GET /repos/{owner}/{repo}/actions/permissions": permissions.getActionsPermissions,
   "PUT /repos/{owner}/{repo}/actions/permissions": permissions.putActionsPermissions,

@@ -1,16 +1,15 @@
 import { answer, notFound, refusal, textField, type Answer, type RepositoryRequest } from "../answers.ts";
 import { actorOf } from "../credentials.ts";
-import { git, listRefs, moveRef, resolve, writeCommit } from "../git-repository.ts";
+import { listRefs, resolve } from "../git-repository.ts";
 import { heldBy, rulesOf } from "../protection.ts";
-import { refMoved } from "../refs.ts";
-import { identityOf } from "../shapes/git.ts";
+import { mergePull } from "../pulls.ts";
 import type { PullIssue } from "../shapes/pull.ts";
-import { nowOf, type GitHub, type Repository } from "../state.ts";
+import type { GitHub, Repository } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
-import { emitPull, pullOf } from "./pulls.ts";
+import { pullOf } from "./pulls.ts";
 
 /** A rebase leaves one commit here, as a squash does. */
-export const mergePull: RepositoryHandler = async (github, request) => {
+export const merge: RepositoryHandler = async (github, request) => {
   const issue = pullOf(request);
   if (issue === undefined) return notFound();
   const { repository, caller, body } = request;
@@ -24,17 +23,14 @@ export const mergePull: RepositoryHandler = async (github, request) => {
   if ((await resolve(repository.git, `refs/heads/${head}`)) === undefined) return notMergeable();
   const refused = refuseProtected(github, request, issue);
   if (refused !== undefined) return refused;
-  const sha = await makeMerge(github, request, issue, tip.sha);
-  if (sha === undefined) return notMergeable();
-  if (!(await moveRef(repository.git, tip.ref, tip.sha, sha)))
-    return refusal(409, "Base branch was modified. Review and try the merge again.");
-  const by = actorOf(github, caller);
-  const at = nowOf(github);
-  Object.assign(issue, { state: "closed", closedAt: at, updatedAt: at });
-  issue.pull.merged = { at, by, sha };
-  emitPull(github, repository, issue, "closed", by);
-  refMoved(github, repository, { ref: tip.ref, before: tip.sha, after: sha }, by);
-  return answer(200, { sha, merged: true, message: "Pull Request successfully merged" });
+  const merged = await mergePull(github, repository, issue, actorOf(github, caller), {
+    method: (textField(body, "merge_method") ?? "merge") === "merge" ? "merge" : "squash",
+    title: textField(body, "commit_title"),
+    message: textField(body, "commit_message"),
+  });
+  if (merged === "conflict") return notMergeable();
+  if (merged === "moved") return refusal(409, "Base branch was modified. Review and try the merge again.");
+  return answer(200, { sha: merged.sha, merged: true, message: "Pull Request successfully merged" });
 };
 
 function notMergeable(): Answer {
@@ -68,33 +64,4 @@ function hasPassed(repository: Repository, sha: string, name: string): boolean {
   return [...repository.checkSuites.values()].some(
     (suite) => suite.sha === sha && suite.runs.get(name)?.conclusion === "success",
   );
-}
-
-/** The commit that a merge makes; undefined where the two conflict. */
-async function makeMerge(
-  github: GitHub,
-  { repository, caller, body }: RepositoryRequest,
-  issue: PullIssue,
-  baseSha: string,
-): Promise<string | undefined> {
-  const { headSha, head } = issue.pull;
-  const tree = await git(repository.git, ["merge-tree", "--write-tree", baseSha, headSha]).then(
-    (text) => text.trim(),
-    () => undefined,
-  );
-  if (tree === undefined) return undefined;
-  const isMerge = (textField(body, "merge_method") ?? "merge") === "merge";
-  const number = String(issue.number);
-  const title =
-    textField(body, "commit_title") ??
-    (isMerge ? `Merge pull request #${number} from ${repository.owner.login}/${head}` : `${issue.title} (#${number})`);
-  const rest = textField(body, "commit_message") ?? (isMerge ? issue.title : "");
-  const who = identityOf(actorOf(github, caller), nowOf(github));
-  return writeCommit(repository.git, {
-    tree,
-    parents: isMerge ? [baseSha, headSha] : [baseSha],
-    author: who,
-    committer: who,
-    message: rest === "" ? title : `${title}\n\n${rest}`,
-  });
 }

@@ -12,12 +12,11 @@ import {
 import { actorOf } from "../credentials.ts";
 import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
 import { resolve } from "../git-repository.ts";
-import { makeIssue } from "../issues.ts";
 import { hasAll } from "../plans.ts";
-import { isPull, toPull, toPullSimple, toWebhookPull, type PullIssue } from "../shapes/pull.ts";
+import { openPull, setPullState } from "../pulls.ts";
+import { isPull, toPull, toPullSimple, type PullIssue } from "../shapes/pull.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { listed, nextId, nowOf, type Account, type GitHub, type Repository } from "../state.ts";
-import { emit, emitLater } from "../webhooks.ts";
+import { listed, nowOf, type Repository } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 import { mayChange } from "./issue.ts";
 
@@ -48,10 +47,8 @@ export const createPull: RepositoryHandler = async (github, request) => {
     });
   const draft = body["draft"] === true;
   if (draft && !hasAll(github, repository)) return unprocessable("Draft pull requests are not supported in this repository.");
-  const pull = { id: nextId(github), head, base, headSha, baseSha, draft, merged: null };
-  const issue = makeIssue(github, repository, actorOf(github, caller), title, textField(body, "body") ?? null, pull);
-  if (!isPull(issue)) return notFound();
-  emitPull(github, repository, issue, "opened", actorOf(github, caller));
+  const text = textField(body, "body") ?? null;
+  const issue = openPull(github, repository, actorOf(github, caller), { title, body: text, head, base, headSha, baseSha, draft });
   return answer(201, await toPull(github, repository, issue));
 };
 
@@ -95,11 +92,8 @@ export const updatePull: RepositoryHandler = async (github, request) => {
   issue.title = textField(body, "title") ?? issue.title;
   issue.body = textField(body, "body") ?? issue.body;
   issue.updatedAt = nowOf(github);
-  if ((wanted === "open" || wanted === "closed") && wanted !== issue.state) {
-    issue.state = wanted;
-    issue.closedAt = wanted === "closed" ? nowOf(github) : null;
-    emitPull(github, repository, issue, wanted === "closed" ? "closed" : "reopened", actorOf(github, caller));
-  }
+  if ((wanted === "open" || wanted === "closed") && wanted !== issue.state)
+    await setPullState(github, repository, issue, wanted, actorOf(github, caller));
   return answer(200, await toPull(github, repository, issue));
 };
 
@@ -133,13 +127,6 @@ export const listPullFiles: RepositoryHandler = async (github, request) => {
   );
   return answer(200, files, headers) satisfies Answer;
 };
-
-export function emitPull(github: GitHub, repository: Repository, issue: PullIssue, action: string, sender: Account): void {
-  emitLater(github, async () => {
-    const pull = await toWebhookPull(github, repository, issue);
-    emit(github, "pull_request", repository, sender, { action, number: issue.number, pull_request: pull });
-  });
-}
 
 function pullsOf(repository: Repository): PullIssue[] {
   return [...repository.issues.values()].filter(isPull);

@@ -1,0 +1,151 @@
+import { git, listRefs, moveRef, readCommit, resolve, writeCommit } from "./git-repository.ts";
+import { makeIssue } from "./issues.ts";
+import { refMoved } from "./refs.ts";
+import { identityOf } from "./shapes/git.ts";
+import { isPull, toPullSimple, toWebhookPull, type PullIssue } from "./shapes/pull.ts";
+import { toReview, type ReviewState } from "./shapes/review.ts";
+import { toWebhookRepository } from "./shapes/repository.ts";
+import { fullName, nextId, nowOf, type Account, type GitHub, type Pull, type Repository } from "./state.ts";
+import { emit, emitLater } from "./webhooks.ts";
+
+/** What people and the app do to pull requests. Each changes the state and sends what GitHub would send. */
+
+/** As it is once the payload is made: of two acts in a row each waits for the one before. */
+async function tell(github: GitHub, repository: Repository, issue: PullIssue, action: string, sender: Account): Promise<void> {
+  const pull = await toWebhookPull(github, repository, issue);
+  emit(github, "pull_request", repository, sender, { action, number: issue.number, pull_request: pull });
+}
+
+export function emitPull(github: GitHub, repository: Repository, issue: PullIssue, action: string, sender: Account): void {
+  emitLater(github, () => tell(github, repository, issue, action, sender));
+}
+
+export function openPull(
+  github: GitHub,
+  repository: Repository,
+  user: Account,
+  { title, body, ...pull }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged">,
+): PullIssue {
+  const issue = makeIssue(github, repository, user, title, body, { ...pull, id: nextId(github), merged: null });
+  if (!isPull(issue)) throw new Error("made no pull request");
+  emitPull(github, repository, issue, "opened", user);
+  return issue;
+}
+
+export async function setPullState(
+  github: GitHub,
+  repository: Repository,
+  issue: PullIssue,
+  state: "open" | "closed",
+  sender: Account,
+): Promise<void> {
+  const at = nowOf(github);
+  Object.assign(issue, { state, closedAt: state === "closed" ? at : null, updatedAt: at });
+  await tell(github, repository, issue, state === "closed" ? "closed" : "reopened", sender);
+}
+
+export async function markReady(github: GitHub, repository: Repository, issue: PullIssue, sender: Account): Promise<void> {
+  issue.pull.draft = false;
+  issue.updatedAt = nowOf(github);
+  await tell(github, repository, issue, "ready_for_review", sender);
+}
+
+/** Kept nowhere: nothing here reads reviews. */
+export function reviewPull(
+  github: GitHub,
+  repository: Repository,
+  issue: PullIssue,
+  user: Account,
+  { state, body }: { readonly state: ReviewState; readonly body: string },
+): void {
+  const review = { id: nextId(github), user, state, body, at: nowOf(github), commit: issue.pull.headSha };
+  emit(github, "pull_request_review", repository, user, {
+    action: "submitted",
+    review: toReview(github, repository, issue, review),
+    pull_request: toPullSimple(github, repository, issue, toWebhookRepository(github, repository)),
+  });
+}
+
+export type Merge = {
+  readonly method: "merge" | "squash";
+  readonly title?: string | undefined;
+  readonly message?: string | undefined;
+};
+
+/** `conflict`: the two sides don't go together; `moved`: the base has moved meanwhile. */
+export async function mergePull(
+  github: GitHub,
+  repository: Repository,
+  issue: PullIssue,
+  by: Account,
+  { method, title, message }: Merge,
+): Promise<{ readonly sha: string } | "conflict" | "moved"> {
+  const { head, headSha, base } = issue.pull;
+  const ref = `refs/heads/${base}`;
+  const tip = await resolve(repository.git, ref);
+  const tree = tip === undefined ? undefined : await mergedTree(repository, tip, headSha);
+  if (tip === undefined || tree === undefined) return "conflict";
+  const isMerge = method === "merge";
+  const number = String(issue.number);
+  const subject =
+    title ?? (isMerge ? `Merge pull request #${number} from ${repository.owner.login}/${head}` : `${issue.title} (#${number})`);
+  const rest = message ?? (isMerge ? issue.title : "");
+  const who = identityOf(by, nowOf(github));
+  const sha = await writeCommit(repository.git, {
+    tree,
+    parents: isMerge ? [tip, headSha] : [tip],
+    author: who,
+    committer: who,
+    message: rest === "" ? subject : `${subject}\n\n${rest}`,
+  });
+  if (!(await moveRef(repository.git, ref, tip, sha))) return "moved";
+  const at = nowOf(github);
+  Object.assign(issue, { state: "closed", closedAt: at, updatedAt: at });
+  issue.pull.merged = { at, by, sha };
+  emitPull(github, repository, issue, "closed", by);
+  refMoved(github, repository, { ref, before: tip, after: sha }, by);
+  return { sha };
+}
+
+/**
+ * What GitHub's Revert button does: a branch `revert-12-…` with a commit that takes the merge back, and a pull request whose body
+ * names the one that it reverts. Source: docs, "Reverting a pull request"; vercel/next.js#98715 as an example.
+ */
+export async function revertPull(github: GitHub, repository: Repository, issue: PullIssue, by: Account): Promise<PullIssue> {
+  const { merged, base, head } = issue.pull;
+  const name = `${fullName(repository)}#${String(issue.number)}`;
+  if (merged === null) throw new Error(`${name} was not merged`);
+  const [tip] = await listRefs(repository.git, `refs/heads/${base}`);
+  const [before] = (await readCommit(repository.git, merged.sha)).parents;
+  if (tip === undefined || before === undefined) throw new Error(`${name} has nothing to go back to`);
+  const who = identityOf(by, nowOf(github));
+  // A commit on the merge that undoes it, merged into the tip: what came since stays. git 2.39 takes no merge base of one's own.
+  const { tree } = await readCommit(repository.git, before);
+  const undone = await writeCommit(repository.git, { tree, parents: [merged.sha], author: who, committer: who, message: "undo" });
+  const reverted = await mergedTree(repository, tip.sha, undone);
+  if (reverted === undefined) throw new Error(`${name} can't be reverted: it conflicts with what came since`);
+  const title = `Revert "${issue.title}"`;
+  const message = `${title}\n\nThis reverts commit ${merged.sha}.`;
+  const sha = await writeCommit(repository.git, { tree: reverted, parents: [tip.sha], author: who, committer: who, message });
+  const branch = `revert-${String(issue.number)}-${head}`;
+  const ref = `refs/heads/${branch}`;
+  if (!(await moveRef(repository.git, ref, null, sha))) throw new Error(`${branch} is there already`);
+  refMoved(github, repository, { ref, before: null, after: sha }, by);
+  return openPull(github, repository, by, {
+    title,
+    body: `Reverts ${name}`,
+    head: branch,
+    base,
+    headSha: sha,
+    baseSha: tip.sha,
+    draft: false,
+  });
+}
+
+/** undefined where the two conflict. */
+function mergedTree(repository: Repository, one: string, other: string): Promise<string | undefined> {
+  return git(repository.git, ["merge-tree", "--write-tree", one, other]).then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+}

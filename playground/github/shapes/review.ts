@@ -1,0 +1,33 @@
+import { iso, type Account, type GitHub, type Repository } from "../state.ts";
+import { associationOf, toUser, type Shape } from "./account.ts";
+import type { PullIssue } from "./pull.ts";
+import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";
+
+export type ReviewState = "approved" | "changes_requested" | "commented";
+type Review = {
+  readonly id: number;
+  readonly user: Account;
+  readonly state: ReviewState;
+  readonly body: string;
+  readonly at: number;
+  readonly commit: string;
+};
+
+/** As webhooks have it. */
+export function toReview(github: GitHub, repository: Repository, issue: PullIssue, review: Review): Shape {
+  const html = `${repositoryHtmlUrl(github, repository)}/pull/${String(issue.number)}#pullrequestreview-${String(review.id)}`;
+  const pull = `${repositoryUrl(github, repository)}/pulls/${String(issue.number)}`;
+  return {
+    id: review.id,
+    node_id: nodeId("PullRequestReview", review.id),
+    user: toUser(github, review.user),
+    body: review.body === "" ? null : review.body,
+    commit_id: review.commit,
+    submitted_at: iso(review.at),
+    state: review.state,
+    html_url: html,
+    pull_request_url: pull,
+    author_association: associationOf(github, repository, review.user),
+    _links: { html: { href: html }, pull_request: { href: pull } },
+  };
+}
