@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { NO_FAULT_ENDINGS, SCORE_MS } from "#core/plan/scoreboard.ts";
 import { endOf, type PullNews } from "#core/plan/fate.ts";
+import { pick } from "#core/pool/pick.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { AttemptState } from "#core/task/lifecycle.ts";
@@ -13,7 +14,7 @@ import { connectEmbedded, connectPostgres, type Connection } from "#adapters/sto
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Store } from "#ports/store.ts";
-import { makeBrief, makePlanRow } from "../kit/briefs.ts";
+import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
 import { checked, ran } from "../kit/outcomes.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
@@ -263,7 +264,7 @@ describe.each(ENGINES)("what routes have come to, on %s", (engine) => {
     it.each([
       ["another pull request", OWNER, WEB, "#70"],
       ["another repository's of that number", OWNER, RepositoryId(21), "#7"],
-      ["another owner's of that number", OwnerId(11), RepositoryId(22), "#7"],
+      ["another owner's of that number", OwnerId(11), WEB, "#7"],
     ])("know nothing of %s", async (_name, owner, repository, what) => {
       await attempt({ pull: 7 });
 
@@ -271,6 +272,20 @@ describe.each(ENGINES)("what routes have come to, on %s", (engine) => {
 
       expect(await reverted()).toBe(false);
     });
+  });
+
+  it("keep with an attempt what its plan expected of it", async () => {
+    const { db } = connection;
+    const task = TaskId(randomUUID());
+    await store.recordPolicy(OWNER, { text: "policy", commit: "c".repeat(40), readAt: EpochMs(1) });
+    await store.openTask(task, makeBrief((count += 1)), DeliveryId(randomUUID()));
+    await store.advance(await claim(task), "plan", { plan: makePlanRow({ chance: 0.6, expected: 0.55 }) });
+
+    await store.admit(OWNER, makePolicy(["one"]), pick);
+
+    const kept = await db.selectFrom("attempts").select(["chance", "expected", "proved"]).where("task_id", "=", task).execute();
+    expect(kept).toEqual([{ chance: 0.6, expected: 0.55, proved: null }]);
+    for (const table of ["holds", "decisions"]) await sql`delete from ${sql.table(table)}`.execute(db);
   });
 
   it("keep of a solved attempt whether a check of its job has passed", async () => {

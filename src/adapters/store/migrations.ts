@@ -265,7 +265,7 @@ const MIGRATIONS: Record<string, Migration> = {
           repository_id bigint not null,
           reverted text not null,
           at bigint not null default ${NOW},
-          primary key (repository_id, reverted)
+          primary key (owner_id, repository_id, reverted)
         )`.execute(db);
       await sql`alter table attempts add column proved boolean, add column chance double precision, add column expected double precision`.execute(
         db,
