@@ -109,7 +109,8 @@ export async function mergePull(
 
 /**
  * What GitHub's Revert button does: a branch `revert-12-…` with a commit that takes the merge back, and a pull request whose body
- * names the one that it reverts. Source: docs, "Reverting a pull request"; vercel/next.js#98715 as an example.
+ * names the one that it reverts. Source: docs, "Reverting a pull request"; the
+ * texts as public repositories have them, 2026-11.
  */
 export async function revertPull(github: GitHub, repository: Repository, issue: PullIssue, by: Account): Promise<PullIssue> {
   const { merged, base, head } = issue.pull;

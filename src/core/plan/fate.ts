@@ -61,7 +61,8 @@ const COMMIT = /^This reverts commit (?<commit>[0-9a-f]{64}|[0-9a-f]{40})\b/gm;
 
 /**
  * What a text says that it reverts, in `repository` (`owner/name`): pull requests as `#12`, commits by their full id. GitHub's Revert button
- * writes `Reverts owner/name#12` into the pull request it opens (docs, "Reverting a pull request"), git `This reverts commit <id>` into
+ * writes `Reverts owner/name#12` into the pull request it opens (docs, "Reverting a pull request", which
+ * don't quote it; so in public repositories, 2026-11), git `This reverts commit <id>` into
  * a commit's message. Each on a line of its own: what our own pull requests quote of a model has a `>` before it. Pure.
  */
 export function revertedIn(text: string, repository: string): readonly string[] {

@@ -28,8 +28,8 @@ export type Preferred = { readonly options: readonly RouteOption[]; readonly mov
 const EXPLORED: readonly Size[] = ["xs", "s"];
 
 /**
- * By how much a route must be cheaper for each verified result than the one that the configuration has first: less than a tenth is within
- * what ten attempts can tell by chance, and the routes would change places from day to day.
+ * By how much a route must be cheaper for each verified result than the one that the configuration has first. Assumed: over a smaller
+ * difference, which so few attempts can't tell, routes would change places from day to day.
  */
 const MARGIN = 0.1;
 
