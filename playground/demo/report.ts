@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { sizeReason, routeReason } from "#core/task/comment.ts";
+import { routeReason } from "#core/task/comment.ts";
 import { parseCommentMarker } from "#core/task/markers.ts";
+import { sizeReason } from "#core/task/size-words.ts";
 import { render } from "#cli/command.ts";
 import { ask } from "#cli/local.ts";
 import { openStore } from "#adapters/store/store.ts";

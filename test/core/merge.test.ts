@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { SURE, UNCLASSIFIED, type Classified, type Sure } from "#core/plan/classified.ts";
 import { mergeSize } from "#core/plan/merge.ts";
 import type { SizeEstimate } from "#core/plan/size.ts";
-import { sizeReason } from "#core/task/comment.ts";
+import { sizeReason } from "#core/task/size-words.ts";
 import { SIZES, type Size } from "#core/wire/contract.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 

@@ -8,15 +8,14 @@ import { WHY_NOT } from "../pool/words.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RouteReason } from "../plan/route.ts";
-import type { SizeReason } from "../plan/size.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
 import { describeCi, describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, isProved, standings } from "./checks.ts";
 import type { JudgedReason } from "./judge.ts";
 import { describeJudged } from "./judged-words.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
-import { classifierReason } from "./classifier-words.ts";
 import { commentMarker } from "./markers.ts";
+import { sizeReason } from "./size-words.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
 import type { CiChecks } from "./ci-checks.ts";
 
@@ -217,30 +216,6 @@ function reasonList(plan: Plan): string {
     "",
     "</details>",
   ].join("\n");
-}
-
-export function sizeReason(reason: SizeReason): string {
-  switch (reason.fact) {
-    case "label":
-      return `size by label \`${reason.label}\``;
-    case "small-change-words":
-      return `smaller: the text says ${reason.words.map((word) => `"${word}"`).join(", ")}`;
-    case "broad-change-words":
-      return `larger: the text says ${reason.words.map((word) => `"${word}"`).join(", ")}`;
-    case "paths-named":
-      return `the text names ${String(reason.count)} file${reason.count === 1 ? "" : "s"}`;
-    case "tasks-listed":
-      return `the text lists ${String(reason.count)} task${reason.count === 1 ? "" : "s"}`;
-    case "stack-trace":
-      return "the text holds a stack trace";
-    case "nothing-known":
-      return "nothing in the text tells its size; small is assumed";
-    case "classified":
-    case "rules-alone":
-      return classifierReason(reason);
-    default:
-      return unreachable(reason);
-  }
 }
 
 export function routeReason(reason: RouteReason): string {

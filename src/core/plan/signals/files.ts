@@ -1,0 +1,80 @@
+import { plainName, stemOf } from "./names.ts";
+import type { TreeFile } from "./places.ts";
+
+/** Endings of code, each with the language whose it is. */
+const CODE: Readonly<Record<string, string>> = {
+  c: "c",
+  cc: "c++",
+  cpp: "c++",
+  cs: "c#",
+  cxx: "c++",
+  dart: "dart",
+  ex: "elixir",
+  exs: "elixir",
+  go: "go",
+  groovy: "groovy",
+  h: "c",
+  hpp: "c++",
+  java: "java",
+  js: "javascript",
+  cjs: "javascript",
+  mjs: "javascript",
+  jsx: "javascript",
+  kt: "kotlin",
+  lua: "lua",
+  php: "php",
+  py: "python",
+  pyi: "python",
+  pyx: "python",
+  rb: "ruby",
+  rs: "rust",
+  scala: "scala",
+  sh: "shell",
+  sql: "sql",
+  svelte: "svelte",
+  swift: "swift",
+  ts: "typescript",
+  cts: "typescript",
+  mts: "typescript",
+  tsx: "typescript",
+  vue: "vue",
+  zig: "zig",
+};
+
+/** undefined for what is not code. */
+export function languageOf(path: string): string | undefined {
+  return CODE[path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
+}
+
+const TEST = /(?:^|\/)(?:tests?|specs?|__tests__|testing)\/|(?:^|[/._-])(?:tests?|specs?)(?:[._-]|$)|[a-z\d](?:Tests?|Spec|IT)\./;
+
+export function isTest(path: string): boolean {
+  return TEST.test(path);
+}
+
+/**
+ * The tests that go by these files' names: `page.test.ts`, `test_page.py`, `PageTest.java`, `tests/page/…`. What is a test
+ * itself has none. Linear in the tree. Pure.
+ */
+export function testsBeside(files: readonly TreeFile[], tree: readonly TreeFile[]): string[] {
+  const wanted = new Set(files.filter(({ path }) => isCode(path)).flatMap(({ path }) => subjectOf(path) ?? []));
+  if (wanted.size === 0) return [];
+  return tree.flatMap(({ path }) => (isTest(path) && isAbout(path, wanted) ? [path] : []));
+}
+
+/** Code that is no test. */
+export function isCode(path: string): boolean {
+  return languageOf(path) !== undefined && !isTest(path);
+}
+
+function subjectOf(path: string): string | undefined {
+  const names = path.split("/");
+  const stem = plainName(stemOf(names.at(-1) ?? ""));
+  return stem.length < 3 ? undefined : stem;
+}
+
+function isAbout(path: string, wanted: ReadonlySet<string>): boolean {
+  const names = path.split("/");
+  const subject = plainName(stemOf(names.at(-1) ?? "")).replace(/^tests?|(?:tests?|spec|it)$/g, "");
+  return wanted.has(subject) || wanted.has(plainName(names.at(-2) ?? ""));
+}
