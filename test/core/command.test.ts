@@ -5,7 +5,7 @@ import { growth, LINEAR } from "./growth.ts";
 const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
 
 const FORMS =
-  "`/agent`, `/agent approve`, `/agent use WORD …` with a tier, harness, model or effort, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
+  "`/agent`, `/agent approve`, `/agent size SIZE`, `/agent use WORD …` with a tier, harness, model or effort, several of these in one line, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
 
 const RUNS: readonly [string, string, Override][] = [
   ["alone", "/agent", {}],
@@ -16,6 +16,10 @@ const RUNS: readonly [string, string, Override][] = [
   ["with an effort", "/agent use high", { effort: "high" }],
   ["with several words", "/agent use light claude-code low", { tier: "light", harness: "claude-code", effort: "low" }],
   ["in the other order", "/agent use low claude-code light", { tier: "light", harness: "claude-code", effort: "low" }],
+  ["with a size", "/agent size m", { size: "m" }],
+  ["with a size in upper case", "/agent Size XL", { size: "xl" }],
+  ["with several verbs", "/agent size s use high approve", { size: "s", effort: "high", approved: true }],
+  ["with several verbs in another order", "/agent use high frontier size s", { size: "s", effort: "high", tier: "frontier" }],
   ["in upper case", "/AGENT USE FRONTIER", { tier: "frontier" }],
   ["with CRLF line ends", "Please.\r\n/agent use light\r\nThanks\r\n", { tier: "light" }],
   ["after a single carriage return", "Please.\r/agent use light", { tier: "light" }],
@@ -99,7 +103,15 @@ describe("command", () => {
     });
   });
 
+  it("names the sizes after one that is none", () => {
+    expect(parseCommand("/agent size huge", MODELS)).toEqual({
+      ok: false,
+      error: { reason: "command-unknown", word: "huge", valid: "`xs`, `s`, `m`, `l`, `xl`" },
+    });
+  });
+
   it.each([
+    ["two sizes", "/agent size s size m", "one size in a command"],
     ["two tiers", "/agent use light frontier", "one tier in a command"],
     ["one model twice", "/agent use claude-opus-5-5 light claude-opus-5-5", "one model in a command"],
   ])("follows neither of %s", (_name, body, valid) => {
@@ -110,6 +122,12 @@ describe("command", () => {
     ["a verb it doesn't know", "/agent stop", "stop"],
     ["`use` without a word", "/agent use", "use"],
     ["a tier without `use`", "/agent frontier", "frontier"],
+    ["a size without `size`", "/agent m", "m"],
+    ["`size` without a size", "/agent size", "size"],
+    ["`size` with two", "/agent size s m", "size s m"],
+    ["`approve` with a word", "/agent approve now", "approve now"],
+    ["a verb it doesn't know before one that it knows", "/agent please use light", "please use light"],
+    ["a word of every object", "/agent constructor", "constructor"],
     ["`lend` without a name", "/agent lend", "lend"],
     ["`lend` with two names", "/agent lend ada-max bob-max", "lend ada-max bob-max"],
     ["`unlend` without a name", "/agent unlend", "unlend"],
