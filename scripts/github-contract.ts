@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { SET_UP_QUERY } from "#adapters/github/set-up.ts";
+import { AROUND_QUERY } from "#adapters/github/surroundings.ts";
 import { ROUTES } from "../playground/github/routes.ts";
 import { cutRest, type OpenApi } from "./github-contract/rest.ts";
 import { cutGraphql } from "./github-contract/graphql.ts";
@@ -37,7 +38,7 @@ async function readOpenApi(): Promise<OpenApi> {
 }
 
 async function readDocuments(): Promise<string[]> {
-  return [await readFile(join(out, "documents.graphql"), "utf8"), SET_UP_QUERY];
+  return [await readFile(join(out, "documents.graphql"), "utf8"), SET_UP_QUERY, AROUND_QUERY];
 }
 
 const rest = `${JSON.stringify({ source: OPENAPI, ...cutRest(await readOpenApi(), Object.keys(ROUTES)) })}\n`;

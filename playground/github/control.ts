@@ -91,6 +91,11 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
       const who = author === undefined ? repository.owner : known(github, author);
       return commitFiles(github, repository, branch, files, message, who);
     },
+    setIssuesBelow(name, number, below) {
+      const issue = named(name).issues.get(number);
+      if (issue === undefined) throw new Error(`no issue ${String(number)} in ${name}`);
+      issue.below = below;
+    },
     runChecks: (name, checks) => runChecks(github, named(name), checks),
     ...inspection(github),
 

@@ -237,6 +237,9 @@ export type EmulatedGitHub = AsyncDisposable & {
   /** Lets a workflow's checks run; sends `check_suite` where all of them have ended. Nothing is executed. */
   runChecks(repository: string, checks: Checks): Promise<void>;
 
+  /** How many issues stand below one from now on, and how many of them are done. */
+  setIssuesBelow(repository: string, issue: number, below: { readonly total: number; readonly completed: number }): void;
+
   comments(repository: string, issue: number): readonly CommentView[];
   pulls(repository: string): Promise<readonly PullView[]>;
   branches(repository: string): Promise<readonly BranchView[]>;

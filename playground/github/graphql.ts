@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { isRecord } from "./answers.ts";
 import { git, objectType, readBlob, readCommit, readTree, resolve } from "./git-repository.ts";
 import type { Acting } from "./credentials.ts";
+import { toIssueNode } from "./issue-node.ts";
 import { holds, sees } from "./permissions.ts";
 import { nodeId } from "./shapes/urls.ts";
 import { findRepository, fullName, iso, nowOf, type GitHub, type Repository } from "./state.ts";
@@ -81,6 +82,7 @@ function toRepositoryNode(repository: Repository, caller: Acting): Node {
     defaultBranchRef: () => (readable ? toRefNode(repository, `refs/heads/${repository.defaultBranch}`) : null),
     ref: ({ qualifiedName }: { qualifiedName: string }) =>
       readable ? toRefNode(repository, qualifiedName.startsWith("refs/") ? qualifiedName : `refs/heads/${qualifiedName}`) : null,
+    issue: ({ number }: { number: number }) => toIssueNode(repository, caller, number),
     object: async ({ expression, oid }: { expression?: string; oid?: string }) => {
       const sha = readable ? await objectNamed(repository, expression ?? oid ?? "") : undefined;
       return sha === undefined ? null : toObjectNode(repository, sha);

@@ -116,6 +116,8 @@ export type Issue = {
   closedAt: number | null;
   /** Present when this number is a pull request's. */
   readonly pull?: Pull;
+  /** Issues below it, where it has any. */
+  below?: { readonly total: number; readonly completed: number };
 };
 
 export type Pull = {

@@ -11,6 +11,7 @@ import { mergeSize } from "#core/plan/merge.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
+import type { Signals } from "#core/plan/signals/signals.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { parseCommand, type Override } from "#core/request/command.ts";
@@ -20,6 +21,7 @@ import { classify } from "./classify.ts";
 import type { Deps, Next } from "./deps.ts";
 import { knownOf, readLedger, type Ledger } from "./known.ts";
 import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
+import { readSignals } from "./signals.ts";
 import { isTrustedAuthor, readRequester, readStanding } from "./who-may.ts";
 
 /** planning → queued: who may, the configuration as it stands, size, route, budget; or refused, saying why. */
@@ -42,8 +44,9 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   const trusted = await isTrustedAuthor(github, brief, role.value);
   if (!trusted.ok) return { failed: trusted.error };
   const ledger = await readLedger(store, task, policy);
+  const signals = await readSignals(deps, brief, configured.value.base);
   const makeOf = (classified: Classified | null) =>
-    makePlan(brief, configured.value, trusted.value, mayStart, ledger, classified);
+    makePlan(brief, configured.value, trusted.value, mayStart, ledger, { signals, classified });
   // By the rules first: what they refuse, the classifier is not asked about and can't let pass.
   const ruled = makeOf(null);
   if (!ruled.ok) return refuse(ruled.error);
@@ -79,6 +82,8 @@ function refuse(failure: Failure): Next {
   return { go: "refuse", patch: { failure } };
 }
 
+type Sizing = { readonly signals: Signals; readonly classified: Classified | null };
+
 type Configured = {
   readonly read: ReadPolicy;
   readonly settings: Settings;
@@ -113,7 +118,7 @@ export function makePlan(
   trustedAuthor: boolean,
   { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
   ledger: Ledger,
-  classified: Classified | null,
+  { signals, classified }: Sizing,
 ): Result<Plan, Failure> {
   const { policy } = read;
   let use: Override = {};
@@ -123,7 +128,7 @@ export function makePlan(
     // Any other is followed without a task (trigger.ts).
     if (command?.value.kind === "run") use = command.value.use;
   }
-  const rules = sizeOf(brief);
+  const rules = sizeOf(brief, signals, use.size);
   const estimate = classified === null ? rules : mergeSize(rules, classified);
   const verify = settings.verify ?? "detect";
   const routed = routeOf(
@@ -133,7 +138,8 @@ export function makePlan(
       use,
       allowed: { login: brief.requester.login, tiers },
       labels: brief.issue.labels,
-      paths: [],
+      // What isn't in the tree is meant as well, folders and files to come: a floor is not to be missed for it.
+      paths: [...signals.files.map(({ path }) => path), ...signals.named],
     },
     {
       ...knownOf(ledger, brief.repository.id, policy),

@@ -1,4 +1,5 @@
 import type { Brief } from "#core/request/brief.ts";
+import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Change } from "#core/wire/contract.ts";
@@ -65,6 +66,10 @@ export type GitHub = {
   /** Those of these teams of the owner's that have this login as an active member. A personal account has no teams. */
   readTeams(place: Place, login: string, teams: readonly string[]): Answer<readonly string[]>;
   readSetUp(place: Place): Answer<SetUp>;
+  /** The files of a tree; of one that is known, without asking again. */
+  readTree(place: Place, tree: string): Answer<NonNullable<Surroundings["tree"]>>;
+  /** Who owns the code at a commit, and what is linked with an issue. */
+  readAround(place: Place, issue: number, commit: string): Answer<Pick<Surroundings, "codeOwners" | "links">>;
   /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */
   readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;
   /** The branch rules of an environment; undefined when it is missing or not limited to selected branches. */

@@ -34,6 +34,8 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
           policy: { commit: "c".repeat(40), file: { text: SIX_LINES } },
         }),
       ),
+    readTree: () => Promise.resolve(ok({ files: [], isCut: false })),
+    readAround: () => Promise.resolve(ok({ codeOwners: "", links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 } })),
     readRunner: () => Promise.resolve(ok(RUNNER_REPOSITORY)),
     readDeploymentBranches: () => Promise.resolve(ok(["branch:main"])),
     mintFetchToken: () => Promise.resolve(ok("ghs_fetch")),

@@ -15,6 +15,7 @@ import { createMemory } from "./memory.ts";
 import { readOwnComments, readPlaces } from "./places.ts";
 import { checksPurpose, commentsPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
 import { readSetUp } from "./set-up.ts";
+import { readingSurroundings } from "./surroundings.ts";
 import { isActiveMember } from "./teams.ts";
 import { createTokens, type Purpose } from "./tokens.ts";
 
@@ -89,6 +90,8 @@ export function createGitHub(app: GitHubApp): GitHub {
     async readSetUp(place) {
       return under(await readPurpose(place), (client) => readSetUp(client, place.owner.login, place.repository.name));
     },
+
+    ...readingSurroundings(under),
 
     async readRunner(installation, repository) {
       const name = repository.slice(repository.indexOf("/") + 1);
