@@ -58,12 +58,14 @@ describe("what stands around an issue", () => {
     expect(second).toEqual(first);
   });
 
-  it("is asked for under a token that reads that repository, and writes nothing", async () => {
+  it("is asked for under the token that the task's comment will be written with, of that repository alone", async () => {
     await signals();
+    stage.github.resetCalls();
 
-    const grants = stage.github.callList().flatMap(({ route, grant }) => (route === TREE || route === GRAPHQL ? [grant] : []));
-    const permissions = { contents: "read", issues: "read", pull_requests: "read", metadata: "read" };
-    expect(grants).toEqual([0, 1].map(() => ({ permissions, repositoryIds: [place.repository.id] })));
+    await github.createComment(place, 1, "x");
+
+    expect(stage.github.calls()[TOKEN]).toBeUndefined();
+    expect(stage.github.callList().map(({ grant }) => grant?.repositoryIds)).toContainEqual([place.repository.id]);
   });
 
   it("is files, the owners that count, issues below and the fate of pull requests", async () => {
@@ -76,6 +78,7 @@ describe("what stands around an issue", () => {
       await stage.github.push("acme/web", branch, { [branch]: "x" }, branch, "ada");
       const pull = { title: branch, head: branch, base: "main", body: "Closes #1" };
       const { body } = await stage.call("POST", "/repos/acme/web/pulls", token, pull);
+      await stage.github.delivered();
       await stage.call("PATCH", `/repos/acme/web/pulls/${String(body["number"])}`, token, { state });
     }
 

@@ -10,15 +10,6 @@ export function writePurpose(place: Place): Purpose {
   };
 }
 
-/** What an issue is about: the repository's files, and what is linked with it. */
-export function signalsPurpose(place: Place): Purpose {
-  return {
-    installation: place.installation,
-    repositoryIds: [place.repository.id],
-    permissions: { contents: "read", issues: "read", pull_requests: "read", metadata: "read" },
-  };
-}
-
 /** What has been said on its issues. */
 export function commentsPurpose(place: Place): Purpose {
   return {

@@ -7,7 +7,7 @@ import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { createAsking } from "./asking.ts";
 import { answer, timeout } from "./client.ts";
 import { createMemory } from "./memory.ts";
-import { signalsPurpose } from "./purposes.ts";
+import { writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 type Tree = NonNullable<Surroundings["tree"]>;
@@ -18,7 +18,7 @@ const REMEMBERED_MS = HOUR_MS;
 /** One of 100,000 files takes some 15 MB. */
 const MAX_TREES = 8;
 
-/** Both under one token; `under`: a purpose's client. */
+/** Both under the token that the task will write with: one of their own would be a call more. `under`: a purpose's client. */
 export function readingSurroundings(
   under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
 ): Pick<GitHub, "readTree" | "readAround"> {
@@ -28,9 +28,9 @@ export function readingSurroundings(
       trees.recall(
         `${String(place.repository.id)} ${tree}`,
         () => true,
-        () => under(signalsPurpose(place), (client) => readTree(client, place, tree)),
+        () => under(writePurpose(place), (client) => readTree(client, place, tree)),
       ),
-    readAround: (place, issue, commit) => under(signalsPurpose(place), (client) => readAround(client, place, issue, commit)),
+    readAround: (place, issue, commit) => under(writePurpose(place), (client) => readAround(client, place, issue, commit)),
   };
 }
 
