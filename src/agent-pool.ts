@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { joinStore, openStore } from "#adapters/store/store.ts";
 import { ask, askRunning } from "#cli/local.ts";
 import { HELP, readCommand, render } from "#cli/command.ts";
+import { PLAN_HELP, readPlanOptions, runPlan } from "#cli/plan.ts";
+import { ok } from "#core/wire/result.ts";
 import { readVariables } from "./env-file.ts";
 import { readStoreEnv } from "./env.ts";
 import { doctor } from "./doctor.ts";
@@ -18,6 +20,14 @@ async function main(): Promise<void> {
     const well = await doctor(words);
     if (!well.ok) return fail(well.error.message, well.error.code);
     if (!well.value) process.exitCode = 1;
+    return;
+  }
+  if (command === "plan") {
+    const options = readPlanOptions(words);
+    if (!options.ok) return fail(options.error, 2);
+    const planned = options.value === "help" ? ok(PLAN_HELP) : await runPlan(options.value);
+    if (!planned.ok) return fail(planned.error, 2);
+    process.stdout.write(planned.value);
     return;
   }
   const asked = readCommand(process.argv.slice(2));

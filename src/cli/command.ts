@@ -11,6 +11,7 @@ import { renderExplanation } from "./why.ts";
 export const HELP = `agent-pool start                   the app; without a GitHub App, the page on which one is made
 agent-pool init OWNER [--help]     sets an organisation up: runner repository, keys, policy; shows each step first
 agent-pool doctor OWNER [--help]   proves a set-up: what fails, why, and what to paste to mend it
+agent-pool plan [--help]           what would be done with an issue, and what it is expected to cost; spends nothing
 agent-pool demo [--help]           the whole main job on this machine, without an account
 agent-pool pool [OWNER] [--json]   each credential: windows, headroom, holds, cooldown, month's cost
 agent-pool why TASK [--json]       why a task's credential was chosen; TASK is its id, or owner/repository#issue

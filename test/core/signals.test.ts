@@ -47,6 +47,7 @@ const RUST = "thread 'main' panicked at 'index out of bounds', crates/scan/src/w
 /** What is written → what is meant, and by what. */
 const LEADS: readonly [string, string, readonly (readonly [string, Lead])[]][] = [
   ["a path", "In `web/page.ts` it fails.", [["web/page.ts", "path"]]],
+  ["a path at a sentence's end", "Look at web/page.ts.", [["web/page.ts", "path"]]],
   ["a path by other letters", "See App/Login-form.TSX", [["app/Login-Form.tsx", "path"]]],
   ["a path with the backslashes of Windows", "in billing\\invoice\\lines.py", [["billing/invoice/lines.py", "path"]]],
   ["a path below the root by its end", "export/index.ts", [["web/export/index.ts", "path"]]],

@@ -140,7 +140,11 @@ export const SIZE_RULES: readonly SizeRule[] = [
         ? counted("paths-named", signals.named.length, signals.named.length > 3 ? 1 : 0)
         : undefined,
   },
-  { id: "names-of-code", find: ({ signals }) => counted("names-of-code", signals.names, Math.min(1.5, signals.names / 16)) },
+  {
+    id: "names-of-code",
+    find: ({ signals: { names } }) =>
+      names < FEW_NAMES ? undefined : counted("names-of-code", names, Math.min(1.5, names / 16)),
+  },
   {
     id: "types-declared",
     find: ({ signals: { text } }) => counted("types-declared", text.declared, Math.min(0.5, text.declared / 8)),
@@ -168,6 +172,9 @@ export const SIZE_RULES: readonly SizeRule[] = [
 
 /** Bytes, some 600 lines: beyond it a file does many things, of which the change must break none. */
 const LARGE_FILE = 24 * 1024;
+
+/** An issue that speaks of fewer tells nothing by it. */
+const FEW_NAMES = 4;
 
 function codeOf({ files }: Signals): readonly LedFile[] {
   return files.filter(({ path }) => isCode(path));

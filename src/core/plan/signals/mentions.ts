@@ -61,7 +61,7 @@ export function mentionsIn(text: string): Mentions {
     }
     said = said.replace(pattern, "");
   }
-  const paths = new Set([...frames, ...Array.from(said.matchAll(PATH), ([path]) => path.replaceAll("\\", "/"))]);
+  const paths = new Set([...frames, ...Array.from(said.matchAll(PATH), ([path]) => tidy(path))]);
   const spoken = modulesIn(said.replace(IMPORT, ""));
   const imports = (said.match(IMPORT) ?? []).flatMap((line) => Array.from(modulesIn(line))).filter((name) => !spoken.has(name));
   const symbols = new Set([
@@ -69,6 +69,11 @@ export function mentionsIn(text: string): Mentions {
     ...Array.from(said.matchAll(SPAN), ([, name = ""]) => name),
   ]);
   return { paths, frames, modules: new Set([...spoken, ...imports]), imports: new Set(imports), symbols };
+}
+
+/** A sentence's end is not the path's. */
+function tidy(path: string): string {
+  return path.replaceAll("\\", "/").replace(/(?<![.~-])[.~-]+$/, "");
 }
 
 function modulesIn(text: string): Set<string> {
