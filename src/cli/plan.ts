@@ -72,7 +72,12 @@ export async function runPlan({ issue, repo, policy, json }: PlanOptions): Promi
   if (!parsed.ok) return err(`--issue ${issue} ${parsed.error}`);
   const made = dryRun(parsed.value, repository.value, { text: named.value, file: policy });
   if (!made.ok) return made;
-  return ok(json ? `${JSON.stringify(made.value, null, 2)}\n` : renderPlan(made.value));
+  return ok(json ? `${JSON.stringify(made.value, rounded, 2)}\n` : renderPlan(made.value));
+}
+
+/** To millionths: further digits are those of a machine's arithmetic. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1_000_000) / 1_000_000 : value;
 }
 
 /** What most begin with, where no policy is given. */
@@ -189,7 +194,7 @@ function dryRun(
     policy: { commit: "0".repeat(40), file: { text: policy.text } },
   });
   const made = configured.ok
-    ? makePlan(brief, configured.value, true, { tiers: null, team: "everyone", operator: false }, NOTHING_KNOWN, signals)
+    ? makePlan(brief, configured.value, true, ANYBODY, NOTHING_KNOWN, { signals, classified: null })
     : configured;
   const { name, base, tree } = repository;
   return ok({
@@ -213,6 +218,8 @@ function whatFollows({ size, confidence, ladder }: Plan): NonNullable<DryRun["fo
     attempts.push(choice.go);
   }
 }
+
+const ANYBODY = { tiers: null, team: "everyone", operator: false };
 
 /** Nobody in particular asks, who may use every tier. */
 function briefOf(issue: Issue, name: string, login: string): Brief {

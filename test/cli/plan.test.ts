@@ -3,6 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { renderComment, type TaskView } from "#core/task/comment.ts";
+import { TaskId } from "#core/wire/ids.ts";
+import type { DryRun } from "#cli/plan-words.ts";
 import { parseIssue, readPlanOptions, runPlan, type PlanOptions } from "#cli/plan.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/cli/plan.test.ts` writes the files; read them before they are committed. */
@@ -83,6 +86,19 @@ const ISSUES: Readonly<Record<string, { readonly text: string; readonly policy?:
   "another-script": { text: "# 最後のページがありません\n\nエクスポートすると最後のページが切れます。\n" },
 };
 
+/** What the issue's comment would say of the same. */
+const VIEW: TaskView = {
+  task: TaskId("1f0c2a9b-0000-4000-8000-00000000abcd"),
+  state: "dispatching",
+  failure: null,
+  waiting: null,
+  plan: null,
+  leases: [],
+  pullRequest: null,
+  ciChecks: null,
+};
+const NOT_STARTED = { state: "refused" } as const;
+
 describe("agent-pool plan", () => {
   let folder: string;
   let repo: string;
@@ -138,11 +154,19 @@ describe("agent-pool plan", () => {
 
     expect(text).toBe(golden(`${name}.txt`, text));
     expect(json).toBe(golden(`${name}.json`, json));
+    const { plan: made, refused } = JSON.parse(json) as Pick<DryRun, "plan" | "refused">;
+    const comment = renderComment({
+      task: { ...VIEW, ...(refused === null ? {} : NOT_STARTED), failure: refused, plan: made },
+      notice: null,
+    });
+    expect(comment).toBe(golden(`${name}.md`, comment));
     expect(JSON.parse(json)).toMatchObject({ repository: { name: "shop" }, estimate: { size: /^size (\w+)/m.exec(text)?.[1] } });
   });
 
   it("prints nothing that moves a terminal's cursor or turns its text", async () => {
-    expect(await printed("# \u001b[2Jtitle\u202e\n\n`src/\u001b[2J.ts`")).not.toMatch(/[\u001b\u202e]/);
+    const text = await printed("# \u001b[2Jtitle\u202e\n\n`src/\u001b[2J.ts`");
+
+    expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
   it("reads a git directory without a work tree", async () => {
