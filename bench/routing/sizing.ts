@@ -1,6 +1,8 @@
-import { SIZES, type Size } from "#core/wire/contract.ts";
+import type { Size } from "#core/wire/contract.ts";
+import { NO_SURROUNDINGS, signalsOf } from "#core/plan/signals/signals.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import { DIFFICULTIES, type Difficulty, type Issue } from "./data.ts";
+import type { Trees } from "./trees.ts";
 
 /** What the product's rules make of an issue. `points` ranks: the higher, the larger. */
 export type Sized = {
@@ -19,12 +21,16 @@ const DIFFICULTY: Record<Size, Difficulty> = {
   xl: DIFFICULTIES[3],
 };
 
-export function sizeIssues(issues: readonly Issue[]): ReadonlyMap<string, Sized> {
+/** `trees`: of the repositories whose files are at hand, by `owner/name`; the others' issues are sized by their text. */
+export function sizeIssues(issues: readonly Issue[], trees: Trees = new Map()): ReadonlyMap<string, Sized> {
   return new Map(
-    issues.map(({ id, text }) => {
+    issues.map(({ id, repository, text }) => {
       const [title = "", ...body] = text.split("\n");
-      const { size, confidence } = sizeOf({ issue: { number: 1, title, body: body.join("\n"), labels: [] } });
-      return [id, { size, confidence, points: SIZES.indexOf(size), difficulty: DIFFICULTY[size] }];
+      const issue = { number: 1, title, body: body.join("\n"), labels: [] };
+      const files = trees.get(repository);
+      const tree = files === undefined ? null : { files, isCut: false };
+      const { size, confidence, points } = sizeOf({ issue }, signalsOf(issue, { ...NO_SURROUNDINGS, tree }));
+      return [id, { size, confidence, points, difficulty: DIFFICULTY[size] }];
     }),
   );
 }

@@ -1,4 +1,5 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,6 +10,7 @@ import { evaluate } from "../../bench/routing/evaluate.ts";
 import { auc, macroF1 } from "../../bench/routing/measures.ts";
 import { dominated, FRONTIER, LIGHT, pairsOf } from "../../bench/routing/models.ts";
 import { sizeIssues } from "../../bench/routing/sizing.ts";
+import { readTrees } from "../../bench/routing/trees.ts";
 import { renderEvaluation } from "../../bench/routing/table.ts";
 import { gainOverMix } from "../../bench/routing/up-front.ts";
 import { randomOf } from "../../bench/pool/random.ts";
@@ -142,8 +144,26 @@ describe("the evaluation of routing", () => {
     expect(dominated(data)).toEqual([{ tier: "dear", dominatedBy: "cheap" }]);
   });
 
+  it("sizes by the code where a clone is at hand, and by the text where none is", () => {
+    const clones = mkdtempSync(join(tmpdir(), "clones-"));
+    const clone = join(clones, "acme__web");
+    mkdirSync(join(clone, "src"), { recursive: true });
+    writeFileSync(join(clone, "src", "a.ts"), "x".repeat(50_000));
+    const git = (...args: string[]) =>
+      execFileSync("git", ["-C", clone, "-c", "user.name=t", "-c", "user.email=t@example.com", ...args]);
+    git("init", "--quiet");
+    git("add", "--all");
+    git("commit", "--quiet", "--message=all");
+    const issue = (repository: string) => ({ id: repository, repository, difficulty: null, text: "Wrong\nsee src/a.ts" });
+    const issues = [issue("acme/web"), issue("acme/other")];
+
+    const sized = sizeIssues(issues, readTrees(clones, ["acme/web", "acme/other"]));
+
+    expect([sized.get("acme/web")?.points, sized.get("acme/other")?.points]).toEqual([0.5, 0]);
+  });
+
   it("fills every row, and claims nothing where an interval holds 0", { timeout: 120_000 }, () => {
-    const evaluation = evaluate(DATA, sizeIssues);
+    const evaluation = evaluate(DATA, (issues) => sizeIssues(issues));
 
     expect(evaluation.issues).toBe(ISSUES);
     expect(evaluation.A.auc15m).toBeGreaterThan(0.6);
