@@ -55,7 +55,7 @@ export function runShipped(
       const ladder = {
         options,
         checking: WITH_CHECKS,
-        worth: worthOf(ledger.options("m")),
+        worth: worthOf(options),
         attempts: ATTEMPTS,
         budget: TASK_BUDGET,
       };

@@ -43,9 +43,8 @@ export type RouteReason =
 export const MAX_TURNS: Record<Tier, number> = { light: 40, standard: 60, frontier: 80 };
 
 /**
- * A verified result is worth twice what the dearest tier is expected to spend on one of middling size, where the policy says
- * nothing: what is dearer than that is better asked of a person. Of what `npm run bench:routing` compares (one and a half, two,
- * three), three spends as much as a plain cascade and gains nothing over it, one and a half leaves more undone.
+ * A verified result is worth twice what the dearest tier is expected to spend on one of this size, where the policy says nothing:
+ * small work isn't worth a dear model's price for large work. Assumed: at more the router asks a person less and spends more.
  */
 const WORTH_FACTOR = 2;
 
@@ -185,7 +184,7 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
   const ladder: Ladder = {
     options: ordered.options,
     checking: known.checking,
-    worth: worth ?? worthOf(all.map((option) => rate(option, "m", known))),
+    worth: worth ?? worthOf(all.map((option) => rate(option, estimate.size, known))),
     attempts: escalate ? policy.task.attempts : 1,
     budget: policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET),
   };
@@ -240,7 +239,7 @@ function rate({ route, price }: Served, size: Size, { scores, costOf }: Known): 
   return { route, price, skill: skillOf(route.tier, levels), ...costOf(size, route, price) };
 }
 
-/** What a verified result is worth where the policy says nothing: `options` as they are for an issue of middling size. */
+/** What a verified result is worth where the policy says nothing; `options`: all that the pool can serve. */
 export function worthOf(options: readonly RouteOption[]): MicroUsd {
   const usual = beliefOf("m", 0);
   const each = options.map(({ model, runner, skill }) => (model + runner) / chanceOf(usual, skill));
