@@ -40734,7 +40734,9 @@ var Claim = external_exports.object({
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
   /** That run's conversation, where it could be kept. */
-  session: Session.optional()
+  session: Session.optional(),
+  /** Of a trial: tests laid over the work where the checks judge it. Set-up and harness never see them; they are no part of the change. */
+  overlay: external_exports.array(external_exports.lazy(() => Change)).optional()
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -40845,6 +40847,8 @@ var BLOCKED_REASONS = [
   "fetchFailed",
   "setupFailed",
   "changesUnreadable",
+  /** A trial's tests fail nowhere without the work, so they could not judge it. */
+  "nothingToProve",
   "internal"
 ];
 var Outcome = external_exports.discriminatedUnion("kind", [
@@ -40871,6 +40875,8 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     sandbox: external_exports.enum(SANDBOXES),
     checks: Checks,
     verification: external_exports.array(Verification).max(20),
+    /** Of a trial: the same checks with its tests and without the work, up to the first that fails. */
+    control: external_exports.array(Verification).max(20).optional(),
     changes: external_exports.array(Change).max(2e3),
     /** Where its credential's limit ended it and another may go on. */
     session: Session.optional(),
@@ -44324,11 +44330,15 @@ async function work(deps, git, gateway, known, settings) {
     },
     isBudgetSpent: () => gateway.facts().refusedForBudget
   };
-  return workAndRepair(steps, begun.value, { ...limits2, maxTurns: claim3.route.maxTurns, repairs: claim3.repairs }, log);
+  const repairs = claim3.overlay === void 0 ? claim3.repairs : 0;
+  return workAndRepair(steps, begun.value, { ...limits2, maxTurns: claim3.route.maxTurns, repairs }, log);
 }
 async function verifyChange(deps, changes, { checks, baseline }, limits2) {
+  const { overlay = [] } = deps.claim;
+  const covered = new Set(overlay.map(({ path }) => path));
+  const laid = [...changes.filter(({ path }) => !covered.has(path)), ...overlay];
   const ran = await whereSetUpEnded(deps.workspace, limits2.until, async () => {
-    const put = await putChanges(deps.sandbox, changes, limits2);
+    const put = await putChanges(deps.sandbox, laid, limits2);
     return put.ok ? ok(await runVerification(deps, checks.commands, baseline, limits2)) : put;
   });
   return ran.ok ? ran.value : ran;
@@ -44427,6 +44437,9 @@ async function workOn(deps, git, until) {
     const known = await learnBaseline({ ...deps, git }, checks.value, { until, signal: stopping });
     if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
     if (!known.ok) return known;
+    const control = await runControl(deps, known.value, { until, signal: stopping });
+    if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+    if (!control.ok) return control;
     const { auth, provider, wire, harness } = deps;
     const dummy = makeDummy(auth, provider);
     const gateway = __using(_stack, await startGateway({
@@ -44462,13 +44475,27 @@ async function workOn(deps, git, until) {
     const mayMove = isCredentialFault(worked.value.ending.kind) && !stopping.aborted;
     const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : void 0;
     const facts = { ...worked.value, ...gateway.facts(), checks: known.value.checks, changes: changes.value };
-    return ok({ ...toOutcome(deps, facts), ...session === void 0 ? {} : { session } });
+    return ok({ ...toOutcome(deps, facts), ...control.value, ...session === void 0 ? {} : { session } });
   } catch (_) {
     var _error = _, _hasError = true;
   } finally {
     var _promise2 = __callDispose(_stack, _error, _hasError);
     _promise2 && await _promise2;
   }
+}
+async function runControl(deps, known, limits2) {
+  if (deps.claim.overlay === void 0) return ok({});
+  if (known.checks.commands.length === 0)
+    return err(
+      blocked("nothingToProve", "The checkout shows no check that can be run in the job, so nothing could judge the work.")
+    );
+  deps.onPhase("verify");
+  const ran = await verifyChange(deps, [], known, limits2);
+  if (!ran.ok) return ran;
+  const { results, failure: failure2 } = ran.value;
+  deps.log("ran the trial's tests before the work", { failed: failure2 !== void 0 });
+  if (failure2 === void 0) return err(blocked("nothingToProve", "The tests of the merge pass without its change."));
+  return couldNotStart(failure2.exitCode) ? err(blocked("setupFailed", `The check \`${cut(failure2.command, 200)}\` can't be started with the tests of the merge.`)) : ok({ control: results });
 }
 var NOTHING_DONE = {
   ending: { kind: "crashed", detail: STOPPED, turns: null, finalMessage: null },
@@ -45737,16 +45764,18 @@ ${Buffer.from(change.content, "base64").toString("utf8")}`,
     detail: detail && clean(detail, 2e3),
     finalMessage: finalMessage && clean(finalMessage, 2e4)
   };
-  const verification = outcome.verification.map((it) => ({
+  const cleanRun = (it) => ({
     ...it,
     command: clean(it.command, 1e3),
     // Its end, cut after what is secret has gone: half of a secret no longer looks like one.
     output: cutFront(clean(it.output, it.output.length), 4e3)
-  }));
+  });
+  const verification = outcome.verification.map(cleanRun);
   const checks = outcome.checks.source === "settings" ? { ...outcome.checks, commands: outcome.checks.commands.map((it) => clean(it, 1e3)) } : outcome.checks;
-  const { session, ...rest } = outcome;
+  const { session, control, ...rest } = outcome;
   const handedOver = session === void 0 || conversationHoldsOurs(session, secrets) ? {} : { session };
-  const reportable = { ...rest, ...handedOver, ending, checks, verification };
+  const controlled = control === void 0 ? {} : { control: control.map(cleanRun) };
+  const reportable = { ...rest, ...handedOver, ...controlled, ending, checks, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2e3) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;

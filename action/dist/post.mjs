@@ -39785,7 +39785,9 @@ var Claim = external_exports.object({
   /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
   resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
   /** That run's conversation, where it could be kept. */
-  session: Session.optional()
+  session: Session.optional(),
+  /** Of a trial: tests laid over the work where the checks judge it. Set-up and harness never see them; they are no part of the change. */
+  overlay: external_exports.array(external_exports.lazy(() => Change)).optional()
 });
 var Usage = external_exports.strictObject({
   inputTokens: tokens,
@@ -39893,6 +39895,8 @@ var BLOCKED_REASONS = [
   "fetchFailed",
   "setupFailed",
   "changesUnreadable",
+  /** A trial's tests fail nowhere without the work, so they could not judge it. */
+  "nothingToProve",
   "internal"
 ];
 var Outcome = external_exports.discriminatedUnion("kind", [
@@ -39919,6 +39923,8 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     sandbox: external_exports.enum(SANDBOXES),
     checks: Checks,
     verification: external_exports.array(Verification).max(20),
+    /** Of a trial: the same checks with its tests and without the work, up to the first that fails. */
+    control: external_exports.array(Verification).max(20).optional(),
     changes: external_exports.array(Change).max(2e3),
     /** Where its credential's limit ended it and another may go on. */
     session: Session.optional(),

@@ -44,6 +44,7 @@ export type StageSettings = {
   readonly repairs?: number;
   readonly resume?: readonly Change[];
   readonly session?: Session | undefined;
+  readonly overlay?: readonly Change[];
 };
 
 const COMMAND_FILES = ["GITHUB_STATE", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"] as const;
@@ -79,6 +80,7 @@ export async function setStage(given: StageSettings): Promise<Stage> {
     outcomeKey: keys.publicKey,
     resume: [...(given.resume ?? [])],
     session: given.session,
+    ...(given.overlay === undefined ? {} : { overlay: [...given.overlay] }),
   });
   const env = {
     PATH: process.env["PATH"] ?? "", HOME: root, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: process.env["RUNNER_TOOL_CACHE"] ?? TOOL_CACHE,

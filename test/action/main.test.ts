@@ -123,6 +123,66 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(toTexts(outcome)).toEqual({ "a.txt": "new\n", "b.txt": "new\n" });
   });
 
+  test("judges a trial by tests that nothing but the checks ever sees", async () => {
+    const blob = (text: string) => ({ blob: "0".repeat(40), content: Buffer.from(text).toString("base64") });
+    await using stage = await setStage({
+      // It forges the test, and looks for it everywhere that it can.
+      reply: (response, { body }) =>
+        sendStream(
+          response,
+          turnOf(body) === 0
+            ? bash("mkdir -p test; echo true > test/new.sh; echo new > a.txt; ls -R . ~ > seen.txt")
+            : { text: "Done." },
+        ),
+      setup: ["ls -R . > set-up.txt"],
+      verify: ["for it in test/*.sh; do sh $it || exit 1; done"],
+      files: { "test/old.sh": "true\n" },
+      overlay: [
+        { status: "added", path: "test/new.sh", mode: "100644", ...blob("grep -q new a.txt # THE-HIDDEN-TEST\n") },
+        { status: "added", path: "test/hidden.txt", mode: "100644", ...blob("hidden\n") },
+      ],
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ kind: "ran", control: [{ exitCode: 1, before: "passed" }], verification: [{ exitCode: 0 }] });
+    const texts = toTexts(outcome);
+    expect(texts).toMatchObject({ "test/new.sh": "true\n", "a.txt": "new\n" });
+    expect(texts["seen.txt"]).toContain("set-up.txt");
+    expect(JSON.stringify([texts, stage.model.seen])).not.toMatch(/hidden/i);
+  });
+
+  test("shows the model of a trial nothing of what fails, and has it repair nothing", async () => {
+    const content = Buffer.from("echo THE-HIDDEN-TEST; grep -q newer a.txt\n").toString("base64");
+    await using stage = await setStage({
+      reply: edit,
+      verify: ["sh test.sh"],
+      files: { "test.sh": "true\n" },
+      overlay: [{ status: "modified", path: "test.sh", mode: "100644", blob: "0".repeat(40), content }],
+    });
+
+    await stage.run();
+
+    expect(stage.app.outcomes[0]).toMatchObject({ kind: "ran", verification: [{ exitCode: 1, before: "passed" }] });
+    expect(stage.model.seen).toHaveLength(2);
+    expect(JSON.stringify(stage.model.seen)).not.toContain("THE-HIDDEN-TEST");
+  });
+
+  test.each([
+    ["pass without the work", ["test -e a.txt"], "The tests of the merge pass without its change."],
+    ["fail before as after", ["test -e b.txt"], "The tests of the merge pass without its change."],
+    ["can't be run", [], "The checkout shows no check that can be run in the job"],
+  ])("asks no model where a trial's tests %s", async (_how, verify, said) => {
+    await using stage = await setStage({ reply: edit, verify, overlay: [{ status: "deleted", path: "none.txt" }] });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(outcome).toMatchObject({ kind: "blocked", reason: "nothingToProve", detail: containing(said) });
+    expect(stage.model.seen).toEqual([]);
+  });
+
   test("verifies with the HOME that set-up left, not the harness's", async () => {
     const forge = "echo script-shell=/bin/true > ~/.npmrc; npm test && echo passed > seen.txt";
     await using stage = await setStage({

@@ -4,20 +4,22 @@ import { readChanges } from "#action/checkout/changes.ts";
 import type { Git } from "#action/checkout/git.ts";
 import { fetchBase } from "#action/checkout/fetch.ts";
 import { writeGuides } from "#action/checkout/guides.ts";
-import { findChecks, learnBaseline, NO_CHECKS } from "#action/checks/checks.ts";
+import { findChecks, type Known, learnBaseline, NO_CHECKS } from "#action/checks/checks.ts";
 import { runSetup } from "#action/checks/set-up.ts";
 import { maxOutputTokens } from "#action/gateway/allowance.ts";
 import { makeCredential } from "#action/gateway/credential.ts";
 import { startGateway } from "#action/gateway/gateway.ts";
 import { isCredentialFault } from "#action/harness/reading.ts";
-import type { Blocked } from "#action/runner/failure.ts";
+import { type Blocked, blocked } from "#action/runner/failure.ts";
+import type { Limits } from "#action/runner/process.ts";
 import { installTool } from "#action/tools.ts";
-import { type Auth, CONTRACT_VERSION, NO_USAGE, type Outcome, type Provider } from "#core/wire/contract.ts";
-import { ok, type Result } from "#core/wire/result.ts";
+import { type Auth, CONTRACT_VERSION, couldNotStart, NO_USAGE, type Outcome, type Provider } from "#core/wire/contract.ts";
+import { err, ok, type Result } from "#core/wire/result.ts";
+import { cut } from "#core/wire/text.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { STOPPED } from "./ending.ts";
 import { saveSession } from "./session.ts";
-import { type AttemptDeps, work } from "./work.ts";
+import { type AttemptDeps, verifyChange, work } from "./work.ts";
 
 /** Of the lease, what is kept for verification's end, reading the change and reporting it. */
 const RESERVE_MS = MINUTE_MS;
@@ -70,6 +72,9 @@ async function workOn(deps: AttemptDeps, git: Git, until: number): Promise<Resul
   const known = await learnBaseline({ ...deps, git }, checks.value, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!known.ok) return known;
+  const control = await runControl(deps, known.value, { until, signal: stopping });
+  if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
+  if (!control.ok) return control;
 
   const { auth, provider, wire, harness } = deps;
   const dummy = makeDummy(auth, provider);
@@ -91,7 +96,28 @@ async function workOn(deps: AttemptDeps, git: Git, until: number): Promise<Resul
   const mayMove = isCredentialFault(worked.value.ending.kind) && !stopping.aborted;
   const session = mayMove ? await saveSession(deps, harness, worked.value.session, { until, signal: stopping }) : undefined;
   const facts = { ...worked.value, ...gateway.facts(), checks: known.value.checks, changes: changes.value };
-  return ok({ ...toOutcome(deps, facts), ...(session === undefined ? {} : { session }) });
+  return ok({ ...toOutcome(deps, facts), ...control.value, ...(session === undefined ? {} : { session }) });
+}
+
+/**
+ * Of a trial: its tests on the untouched checkout. Where none fails that passed there before, they would pass whatever the model
+ * did, so it is not asked. Errors: nothingToProve, setupFailed, changesUnreadable.
+ */
+async function runControl(deps: AttemptDeps, known: Known, limits: Limits): Promise<Result<Pick<Ran, "control">, Blocked>> {
+  if (deps.claim.overlay === undefined) return ok({});
+  if (known.checks.commands.length === 0)
+    return err(
+      blocked("nothingToProve", "The checkout shows no check that can be run in the job, so nothing could judge the work."),
+    );
+  deps.onPhase("verify");
+  const ran = await verifyChange(deps, [], known, limits);
+  if (!ran.ok) return ran;
+  const { results, failure } = ran.value;
+  deps.log("ran the trial's tests before the work", { failed: failure !== undefined });
+  if (failure === undefined) return err(blocked("nothingToProve", "The tests of the merge pass without its change."));
+  return couldNotStart(failure.exitCode)
+    ? err(blocked("setupFailed", `The check \`${cut(failure.command, 200)}\` can't be started with the tests of the merge.`))
+    : ok({ control: results });
 }
 
 type Ran = Extract<Outcome, { kind: "ran" }>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { blocked, toBlocked } from "#action/runner/failure.ts";
-import { type Heartbeat, MAX_OUTCOME_BYTES, type Outcome } from "#core/wire/contract.ts";
+import { type Heartbeat, MAX_OUTCOME_BYTES, type Outcome, type Verification } from "#core/wire/contract.ts";
 import { redact } from "#core/wire/redact.ts";
 import { ok, err, type Result } from "#core/wire/result.ts";
 import type { Session } from "#core/wire/session.ts";
@@ -30,19 +30,21 @@ export function toReportable(outcome: Outcome, secrets: readonly string[]): Outc
     detail: detail && clean(detail, 2_000),
     finalMessage: finalMessage && clean(finalMessage, 20_000),
   };
-  const verification = outcome.verification.map((it) => ({
+  const cleanRun = (it: Verification): Verification => ({
     ...it,
     command: clean(it.command, 1_000),
     // Its end, cut after what is secret has gone: half of a secret no longer looks like one.
     output: cutFront(clean(it.output, it.output.length), 4_000),
-  }));
+  });
+  const verification = outcome.verification.map(cleanRun);
   const checks =
     outcome.checks.source === "settings"
       ? { ...outcome.checks, commands: outcome.checks.commands.map((it) => clean(it, 1_000)) }
       : outcome.checks;
-  const { session, ...rest } = outcome;
+  const { session, control, ...rest } = outcome;
   const handedOver = session === undefined || conversationHoldsOurs(session, secrets) ? {} : { session };
-  const reportable: Outcome = { ...rest, ...handedOver, ending, checks, verification };
+  const controlled = control === undefined ? {} : { control: control.map(cleanRun) };
+  const reportable: Outcome = { ...rest, ...handedOver, ...controlled, ending, checks, verification };
   const bytes = Buffer.byteLength(JSON.stringify(reportable));
   if (bytes <= MAX_OUTCOME_BYTES && outcome.changes.length <= 2_000) return reportable;
   const detailOfSize = `The change is too large to report: ${outcome.changes.length} files, ${bytes} bytes; at most 2000 files and ${MAX_OUTCOME_BYTES} bytes fit.`;

@@ -101,18 +101,26 @@ export async function work(
     },
     isBudgetSpent: () => gateway.facts().refusedForBudget,
   };
-  return workAndRepair(steps, begun.value, { ...limits, maxTurns: claim.route.maxTurns, repairs: claim.repairs }, log);
+  // A repair round shows what has failed: of a trial, the tests that its model must not see.
+  const repairs = claim.overlay === undefined ? claim.repairs : 0;
+  return workAndRepair(steps, begun.value, { ...limits, maxTurns: claim.route.maxTurns, repairs }, log);
 }
 
-/** The checks, on what set-up left and the change that would be published, and nothing else that the harness did. */
-async function verifyChange(
+/**
+ * The checks, on what set-up left and the change that would be published, and nothing else that the harness did; of a trial,
+ * with its tests over both.
+ */
+export async function verifyChange(
   deps: AttemptDeps,
   changes: readonly Change[],
   { checks, baseline }: Known,
   limits: Limits,
 ): Promise<Result<VerificationRun, Blocked>> {
+  const { overlay = [] } = deps.claim;
+  const covered = new Set(overlay.map(({ path }) => path));
+  const laid = [...changes.filter(({ path }) => !covered.has(path)), ...overlay];
   const ran = await whereSetUpEnded(deps.workspace, limits.until, async () => {
-    const put = await putChanges(deps.sandbox, changes, limits);
+    const put = await putChanges(deps.sandbox, laid, limits);
     return put.ok ? ok(await runVerification(deps, checks.commands, baseline, limits)) : put;
   });
   return ran.ok ? ran.value : ran;

@@ -129,6 +129,8 @@ export const Claim = z.object({
   resume: z.array(z.lazy(() => Change)).default([]),
   /** That run's conversation, where it could be kept. */
   session: Session.optional(),
+  /** Of a trial: tests laid over the work where the checks judge it. Set-up and harness never see them; they are no part of the change. */
+  overlay: z.array(z.lazy(() => Change)).optional(),
 });
 export type Claim = z.infer<typeof Claim>;
 
@@ -274,7 +276,7 @@ export function couldNotStart(exitCode: number | null | undefined): boolean {
 export const SANDBOXES = ["srt", "user", "none"] as const;
 export type SandboxKind = (typeof SANDBOXES)[number];
 
-/** Why a job ended before its harness did any work. Each is a fault of the set-up, not of the task. */
+/** Why a job ended before its harness did any work. None is a fault of the work. */
 export const BLOCKED_REASONS = [
   "keyMissing",
   "harnessUnavailable",
@@ -282,6 +284,8 @@ export const BLOCKED_REASONS = [
   "fetchFailed",
   "setupFailed",
   "changesUnreadable",
+  /** A trial's tests fail nowhere without the work, so they could not judge it. */
+  "nothingToProve",
   "internal",
 ] as const;
 
@@ -309,6 +313,8 @@ export const Outcome = z.discriminatedUnion("kind", [
     sandbox: z.enum(SANDBOXES),
     checks: Checks,
     verification: z.array(Verification).max(20),
+    /** Of a trial: the same checks with its tests and without the work, up to the first that fails. */
+    control: z.array(Verification).max(20).optional(),
     changes: z.array(Change).max(2_000),
     /** Where its credential's limit ended it and another may go on. */
     session: Session.optional(),

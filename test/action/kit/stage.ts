@@ -21,6 +21,7 @@ type Given = {
   readonly key?: string;
   readonly files?: Record<string, string>;
   readonly resume?: Change[];
+  readonly overlay?: Change[];
 };
 
 export async function setStage({ reply, harness = "claude-code", ...given }: Given): Promise<Stage> {
