@@ -45,6 +45,7 @@ export const ROOMS: readonly Room[] = [
       "src/agent-pool.ts",
       "src/init.ts",
       "src/doctor.ts",
+      "src/trial.ts",
       "src/operator-tools.ts",
       "src/release.ts",
       "src/env.ts",

@@ -8,6 +8,7 @@ import { readVariables } from "./env-file.ts";
 import { readStoreEnv } from "./env.ts";
 import { doctor } from "./doctor.ts";
 import { init } from "./init.ts";
+import { trial } from "./trial.ts";
 
 /** The `agent-pool` command but for `start` and `demo` (bin/agent-pool.js). Of tasks and the pool it asks the running app, or opens the store itself. */
 async function main(): Promise<void> {
@@ -29,6 +30,10 @@ async function main(): Promise<void> {
     if (!planned.ok) return fail(planned.error, 2);
     process.stdout.write(planned.value);
     return;
+  }
+  if (command === "trial") {
+    const done = await trial(words);
+    return done.ok ? undefined : fail(done.error.message, done.error.code);
   }
   const asked = readCommand(process.argv.slice(2));
   if (!asked.ok) return fail(asked.error, 2);

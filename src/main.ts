@@ -7,7 +7,7 @@ import { createClassifier } from "#adapters/classifier/anthropic.ts";
 import { createGitHub } from "#adapters/github/github.ts";
 import { createRuntime } from "#adapters/runtime/runtime.ts";
 import { createLog } from "#adapters/runtime/log.ts";
-import { NewerSchema } from "#adapters/store/migrations.ts";
+import { NewerSchema } from "#adapters/store/newer-schema.ts";
 import { StoreInUse } from "#adapters/store/guard.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";

@@ -40597,6 +40597,19 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/detectable.ts
+var DETECTABLE = [
+  "npm test",
+  "pnpm test",
+  "yarn test",
+  "bun run test",
+  "pytest",
+  ".venv/bin/pytest",
+  "go test ./...",
+  "cargo test",
+  "make test"
+];
+
 // src/core/wire/observation.ts
 var WINDOWS = ["five-hour", "week", "week-model", "tokens-minute"];
 var MAX_SPAN_MS = 32 * DAY_MS;
@@ -40820,17 +40833,6 @@ var Verification = external_exports.strictObject({
   /** It failed, and passed when it was run again on the same files: `exitCode` is 0, `output` the first run's. */
   flaky: external_exports.boolean()
 });
-var DETECTABLE = [
-  "npm test",
-  "pnpm test",
-  "yarn test",
-  "bun run test",
-  "pytest",
-  ".venv/bin/pytest",
-  "go test ./...",
-  "cargo test",
-  "make test"
-];
 var Checks = external_exports.discriminatedUnion("source", [
   external_exports.strictObject({ source: external_exports.literal("settings"), commands: external_exports.array(text(1e3)).min(1).max(20) }),
   external_exports.strictObject({ source: external_exports.literal("detected"), commands: external_exports.array(external_exports.enum(DETECTABLE)).min(1).max(20) }),

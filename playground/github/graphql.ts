@@ -4,6 +4,7 @@ import { isRecord } from "./answers.ts";
 import { git, objectType, readBlob, readCommit, readTree, resolve } from "./git-repository.ts";
 import type { Acting } from "./credentials.ts";
 import { toIssueNode } from "./issue-node.ts";
+import { pullConnection, type PullArguments } from "./graphql-pulls.ts";
 import { holds, sees } from "./permissions.ts";
 import { nodeId } from "./shapes/urls.ts";
 import { findRepository, fullName, iso, nowOf, type GitHub, type Repository } from "./state.ts";
@@ -67,7 +68,8 @@ function root(github: GitHub, caller: Acting, missing: Node[]): Node {
 }
 
 function toRepositoryNode(repository: Repository, caller: Acting): Node {
-  const readable = caller.party === "user" || holds(caller.token.permissions, "contents", "read");
+  const may = (what: string) => caller.party === "user" || holds(caller.token.permissions, what, "read");
+  const readable = may("contents");
   return {
     id: nodeId("Repository", repository.id),
     databaseId: repository.id,
@@ -83,6 +85,10 @@ function toRepositoryNode(repository: Repository, caller: Acting): Node {
     ref: ({ qualifiedName }: { qualifiedName: string }) =>
       readable ? toRefNode(repository, qualifiedName.startsWith("refs/") ? qualifiedName : `refs/heads/${qualifiedName}`) : null,
     issue: ({ number }: { number: number }) => toIssueNode(repository, caller, number),
+    pullRequests: (asked: PullArguments) => {
+      if (!may("pull_requests")) return null;
+      return pullConnection(repository, asked, may("issues"), (sha) => toObjectNode(repository, sha));
+    },
     object: async ({ expression, oid }: { expression?: string; oid?: string }) => {
       const sha = readable ? await objectNamed(repository, expression ?? oid ?? "") : undefined;
       return sha === undefined ? null : toObjectNode(repository, sha);
@@ -119,6 +125,9 @@ async function toObjectNode(repository: Repository, sha: string): Promise<Node |
       message: commit.message,
       committedDate: commit.committer.date,
       tree: () => toObjectNode(repository, commit.tree),
+      parents: ({ first = 0 }: { first?: number }) => ({
+        nodes: () => Promise.all(commit.parents.slice(0, first).map((parent) => toObjectNode(repository, parent))),
+      }),
     };
   }
   if (type === "tree") return { __typename: "Tree", id, oid: sha, entries: () => toEntries(repository, sha) };

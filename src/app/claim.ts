@@ -6,7 +6,7 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
-import type { LeaseRow } from "#ports/store.ts";
+import type { LeaseRow, TaskRow } from "#ports/store.ts";
 import { reportedRuns } from "./runs.ts";
 import type { Deps } from "./deps.ts";
 
@@ -115,7 +115,16 @@ export async function claim(
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
     outcomeKey: keys.publicKey,
     ...(await earlierWork(deps, lease, plan)),
+    ...(await trialTests(deps, task)),
   });
+}
+
+/** Of a trial: what the job lays over the work to judge it. */
+async function trialTests({ store }: Deps, { id, trial }: TaskRow): Promise<Pick<Claim, "overlay">> {
+  if (trial === null) return {};
+  const pull = await store.readTrialPull(trial.id, trial.pull);
+  if (pull === undefined) throw new Error(`task ${id} is of a trial that has no such pull request`);
+  return { overlay: [...pull.overlay] };
 }
 
 /** What this attempt's last run had changed when a limit ended it, as far as it could be published: else it begins anew. */

@@ -1,4 +1,5 @@
 import type { Failure } from "#core/wire/failure.ts";
+import { ok } from "#core/wire/result.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { WorkflowRun } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
@@ -16,7 +17,8 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
     lease: { lease: lease.id, lose: true, verdict: { verdict: "refused", why: null } },
   });
 
-  const may = await mayStillStart(deps, brief);
+  // A trial is nobody's request on GitHub.
+  const may = task.trial === null ? await mayStillStart(deps, brief) : ok(undefined);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return refuse(may.value);
 

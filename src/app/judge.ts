@@ -1,18 +1,23 @@
 import { faultOf } from "#core/pool/cooldown.ts";
 import { judge } from "#core/task/judge.ts";
+import { judgeTrial } from "#core/trial/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 import { reportedRuns } from "./runs.ts";
 import { mayStillStart } from "./who-may.ts";
 
-/** judging → committing, or the end: what was reported is judged, trusting none of it. */
+/** judging → committing, or the end: what was reported is judged, trusting none of it. A trial ends here. */
 export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { store, runtime } = deps;
   const { plan } = task;
   const { report } = lease;
   if (report === null || plan === null) throw new Error(`task ${task.id} is judged without an outcome`);
   const outcome = report.kind === "ran" ? { ...report, changes: [...(await store.readChanges(lease.id))] } : report;
-  const judgement = judge(outcome, { guards: plan.guards, verify: plan.commands.verify, mayBeUnsandboxed: runtime.playground });
+  const judgement = (task.trial === null ? judge : judgeTrial)(outcome, {
+    guards: plan.guards,
+    verify: plan.commands.verify,
+    mayBeUnsandboxed: runtime.playground,
+  });
   const judged = (verdict: typeof judgement.verdict, why: Parameters<Deps["store"]["noteLease"]>[1] | null) => ({
     lease: { lease: lease.id, verdict: { verdict, why } },
   });
@@ -25,6 +30,7 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   }
   runtime.log.info({ task: task.id, verdict: judgement.verdict }, "task judged");
   if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
+  if (task.trial !== null) return { go: "score", ...judged("solved", null) };
   const may = await mayStillStart(deps, task.brief);
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return { go: "reject", patch: { failure: may.value }, ...judged("refused", null) };

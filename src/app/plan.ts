@@ -84,14 +84,14 @@ function refuse(failure: Failure): Next {
 
 type Sizing = { readonly signals: Signals; readonly classified: Classified | null };
 
-type Configured = {
+export type Configured = {
   readonly read: ReadPolicy;
   readonly settings: Settings;
   readonly base: NonNullable<SetUp["base"]>;
 };
 
 /** Both files → one effective configuration. A broken or missing one refuses work; none falls back to looser rules. */
-export function configure(brief: Brief, setUp: SetUp): Result<Configured, Failure> {
+export function configure(brief: Pick<Brief, "owner" | "repository">, setUp: SetUp): Result<Configured, Failure> {
   const { login } = brief.owner;
   const read = readPolicy(brief.owner, setUp.policy);
   if (!read.ok) return read;

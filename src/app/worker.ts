@@ -6,15 +6,18 @@ import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
+import type { ClaimedTrial } from "#ports/trial.ts";
 import type { Claimed, ClaimedAdmission, ClaimedComment, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
 import type { Deps, Next, Worked } from "./deps.ts";
 import { dispatch } from "./dispatch.ts";
 import { plan } from "./plan.ts";
+import { planTrial } from "./plan-trial.ts";
 import { judgeOutcome } from "./judge.ts";
 import { branch, commit, open } from "./publish.ts";
 import { reconcile } from "./reconcile.ts";
 import { say } from "./say.ts";
+import { whyGivenUp, workOnTrial } from "./trial.ts";
 import { trigger } from "./trigger.ts";
 
 /** How many rows one process works on at once. */
@@ -33,7 +36,7 @@ export type Worker = AsyncDisposable & {
   wake(): void;
 };
 
-/** Works off the four queues until disposed; disposing waits for the actions under way. */
+/** Works off the five queues until disposed; disposing waits for the actions under way. */
 export function startWorker(deps: Deps): Worker {
   const stopping = new AbortController();
   let pulse = new AbortController();
@@ -105,6 +108,12 @@ const QUEUES = [
     // Until there is something else to say.
     giveUp: ({ store }, comment) => store.rest(comment, null),
   }),
+  queue<ClaimedTrial>({
+    claim: (store) => store.claimTrial(),
+    work: workOnTrial,
+    giveUp: ({ store }, trial, failure) =>
+      trial.state === "choosing" ? store.failTrial(trial, whyGivenUp(failure)) : store.rest(trial, HOUR_MS),
+  }),
 ];
 
 /** Works on one due row, if there is one, and has it tried again later where that may help. */
@@ -156,7 +165,7 @@ async function workOnTask(deps: Deps, task: ClaimedTask): Promise<Worked> {
 async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
   switch (task.state) {
     case "planning":
-      return plan(deps, task);
+      return task.trial === null ? plan(deps, task) : planTrial(deps, task, task.trial);
     case "dispatching":
       return dispatch(deps, task, await latestLease(deps, task));
     case "awaiting":

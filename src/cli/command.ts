@@ -16,6 +16,7 @@ agent-pool demo [--help]           the whole main job on this machine, without a
 agent-pool pool [OWNER] [--json]   each credential: windows, headroom, holds, cooldown, month's cost
 agent-pool why TASK [--json]       why a task's credential was chosen; TASK is its id, or owner/repository#issue
 agent-pool report routing [OWNER]  what each route has come to, and whether routing has paid; takes --json as well
+agent-pool trial OWNER/REPO        your own benchmark: merged pull requests again, by several routes; see agent-pool trial --help
 agent-pool clear CREDENTIAL        ends its rest or its quarantine, once its key is replaced; OWNER/CREDENTIAL if two have one
 
 Variables stand in the environment, or in .env. The store is found as the app finds it: DATABASE_URL, or the folder

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { chmod, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { createServer, request, type IncomingMessage } from "node:http";
@@ -5,9 +6,12 @@ import { join } from "node:path";
 import { clearCredential } from "#app/clear.ts";
 import { explainTask, readPools } from "#app/pool-report.ts";
 import { readRoutings } from "#app/routing-report.ts";
+import { reportTrial } from "#app/trial-report.ts";
+import { TrialId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { Log } from "#ports/runtime.ts";
 import type { Store } from "#ports/store.ts";
+import { Asking } from "./trial-options.ts";
 
 /**
  * An embedded store is one process's alone, so the command asks the process that has it: by a socket in the store's folder,
@@ -15,7 +19,10 @@ import type { Store } from "#ports/store.ts";
  */
 const SOCKET = "command.sock";
 
-/** Answers `GET /pool?of=`, `GET /report?of=`, `GET /why?of=` and `POST /clear?of=` as JSON, and nothing else. */
+/** What changes something isn't asked for by reading. */
+const CHANGES = ["clear", "trial-ask", "trial-start", "trial-stop"];
+
+/** Answers `GET /pool?of=`, `/report?of=`, `/why?of=` and `/trial?of=`, and `POST` of what changes something, as JSON, and nothing else. */
 export async function serveLocal(store: Store, log: Log, directory: string): Promise<AsyncDisposable> {
   const path = join(directory, SOCKET);
   await rm(path, { force: true });
@@ -54,9 +61,8 @@ async function answerTo(
   }
 }
 
-/** What changes something isn't asked for by reading. */
 function methodOf(what: string): "GET" | "POST" {
-  return what === "clear" ? "POST" : "GET";
+  return CHANGES.includes(what) ? "POST" : "GET";
 }
 
 /** What a command asks for, from an open store. */
@@ -68,9 +74,32 @@ export async function ask(store: Store, what: string, of: string | undefined): P
     return err(`there is no owner ${of ?? ""} here; ${known}`);
   }
   if (what === "clear" && of !== undefined) return clearCredential(store, of);
+  if (what.startsWith("trial") && of !== undefined) return askOfTrial(store, what, of);
   if (what !== "why" || of === undefined) return err("unknown question");
   const explained = await explainTask(store, of);
   return explained.ok ? explained : err(`there is no task ${of}; give its id, or owner/repository#issue`);
+}
+
+/** `of`: a trial's id, or in JSON what is to be tried; that is answered with the new trial's id. */
+async function askOfTrial(store: Store, what: string, of: string): Promise<Result<unknown, string>> {
+  const id = TrialId(of);
+  switch (what) {
+    case "trial":
+      return reportTrial(store, of);
+    case "trial-ask": {
+      const asked = Asking.safeParse(JSON.parse(of));
+      if (!asked.success) return err(asked.error.issues[0]?.message ?? "this is no trial");
+      const made = TrialId(`trial-${randomBytes(4).toString("hex")}`);
+      await store.askTrial({ id: made, ...asked.data });
+      return ok(made);
+    }
+    case "trial-start":
+      return (await store.startTrial(id)) ? ok(of) : err(`${of} is not one that waits to be begun`);
+    case "trial-stop":
+      return (await store.stopTrial(id)) ? ok(of) : err(`${of} has ended, or never was`);
+    default:
+      return err("unknown question");
+  }
 }
 
 /** The same, from the process that has the embedded store open; undefined where none has. */

@@ -2,6 +2,7 @@ import type { Brief } from "#core/request/brief.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
+import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
@@ -56,6 +57,12 @@ export type ArtifactFile =
   | { readonly unfit: "expired" | "too-large" | "no-archive" | "not-the-file" };
 
 export type OwnComment = { readonly id: number; readonly issue: number; readonly body: string };
+
+/** `mergedAt` in epoch milliseconds. `next`: where the following page begins; null: there is none. */
+export type MergedPage = {
+  readonly pulls: readonly (MergedPull & { readonly mergedAt: number })[];
+  readonly next: string | null;
+};
 
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
@@ -127,6 +134,12 @@ export type GitHub = {
   /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
   readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
   findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;
+  /** A page of merged pull requests, those first that were changed last, with the issues that they closed. */
+  readMerged(place: Place, after: string | null): Answer<MergedPage>;
+  /** All files of a tree, with git's ids of them. null: there are too many. */
+  readFiles(place: Place, tree: string): Answer<Files | null>;
+  /** A file's content by its id, as base64. */
+  readBlob(place: Place, blob: string): Answer<string>;
   openPullRequest(
     place: Place,
     pull: {

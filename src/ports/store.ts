@@ -33,10 +33,11 @@ import type { ClassifierCall } from "./classifier.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OwnComment, Place } from "./github.ts";
 import type { Results } from "./results.ts";
+import type { TrialPart, TrialStore } from "./trial.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
-  readonly queue: "deliveries" | "owners" | "tasks" | "comments";
+  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "trials";
   readonly key: string | number;
   readonly holder: string;
   readonly tries: number;
@@ -55,6 +56,8 @@ export type TaskRow = {
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
   /** How the repository's CI ended on that commit, as last read; null before it has. */
   readonly ciChecks: CiChecks | null;
+  /** What it is of a trial. Such a task has no comment, publishes nothing and is nobody's request. */
+  readonly trial: TrialPart | null;
 };
 export type ClaimedTask = Claimed<TaskRow>;
 
@@ -209,118 +212,119 @@ export type Cleared = { readonly refusals: number; readonly rests: number; reado
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
-export type Store = Results & {
-  /** The claim is still needed. */
-  renew(row: Held): Promise<void>;
-  /** The same action again later. */
-  postpone(row: Held, dueInMs: number): Promise<void>;
-  /** Nothing to do here until then, or until something wakes the row (null): the action is over and counts no further try. */
-  rest(row: Held, dueInMs: number | null): Promise<void>;
+export type Store = Results &
+  TrialStore & {
+    /** The claim is still needed. */
+    renew(row: Held): Promise<void>;
+    /** The same action again later. */
+    postpone(row: Held, dueInMs: number): Promise<void>;
+    /** Nothing to do here until then, or until something wakes the row (null): the action is over and counts no further try. */
+    rest(row: Held, dueInMs: number | null): Promise<void>;
 
-  /** False when this delivery is known already. */
-  recordDelivery(delivery: Delivery): Promise<boolean>;
-  claimDelivery(): Promise<Claimed<Delivery> | undefined>;
-  finishDelivery(delivery: Claimed<Delivery>, note: string): Promise<void>;
+    /** False when this delivery is known already. */
+    recordDelivery(delivery: Delivery): Promise<boolean>;
+    claimDelivery(): Promise<Claimed<Delivery> | undefined>;
+    finishDelivery(delivery: Claimed<Delivery>, note: string): Promise<void>;
 
-  openTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened>;
-  claimTask(): Promise<ClaimedTask | undefined>;
-  /**
-   * How many other tasks this person has had planned at this owner since then; with those that were opened before this
-   * one and are still to be planned, so that two at once don't both take the last place.
-   */
-  countPlanned(task: TaskId, owner: OwnerId, person: ActorId, since: EpochMs): Promise<number>;
-  /** Appended, whatever came of the call. */
-  recordClassified(task: Pick<TaskRow, "id" | "brief">, call: ClassifierCall): Promise<void>;
-  /** What the classifier has cost since then for this owner's issues. */
-  sumClassified(owner: OwnerId, since: EpochMs): Promise<MicroUsd>;
-  readTask(task: TaskId): Promise<TaskRow | undefined>;
-  /** The newest whose commit this is. */
-  findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;
-  /** In the place of what was read before; the issue's comment says so. */
-  hearCiChecks(task: TaskId, checks: CiChecks): Promise<void>;
-  /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
-  advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
+    openTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened>;
+    claimTask(): Promise<ClaimedTask | undefined>;
+    /**
+     * How many other tasks this person has had planned at this owner since then; with those that were opened before this
+     * one and are still to be planned, so that two at once don't both take the last place.
+     */
+    countPlanned(task: TaskId, owner: OwnerId, person: ActorId, since: EpochMs): Promise<number>;
+    /** Appended, whatever came of the call. */
+    recordClassified(task: Pick<TaskRow, "id" | "brief">, call: ClassifierCall): Promise<void>;
+    /** What the classifier has cost since then for this owner's issues. */
+    sumClassified(owner: OwnerId, since: EpochMs): Promise<MicroUsd>;
+    readTask(task: TaskId): Promise<TaskRow | undefined>;
+    /** The newest whose commit this is. */
+    findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;
+    /** In the place of what was read before; the issue's comment says so. */
+    hearCiChecks(task: TaskId, checks: CiChecks): Promise<void>;
+    /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
+    advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
 
-  /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
-  notice(brief: Brief, notice: Notice, onlyIfNone: boolean): Promise<void>;
-  /** Whether nobody has asked anything yet: a new store, or one that took a lost one's place. */
-  isUnused(): Promise<boolean>;
-  /** A comment of ours that is there already becomes its issue's one comment; it says this from now on, or goes on saying what it does. */
-  adoptComment(place: Place, comment: OwnComment, notice: Notice | null): Promise<void>;
-  claimComment(): Promise<ClaimedComment | undefined>;
-  /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
-  beginComment(comment: ClaimedComment): Promise<boolean>;
-  recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
+    /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
+    notice(brief: Brief, notice: Notice, onlyIfNone: boolean): Promise<void>;
+    /** Whether nobody has asked anything yet: a new store, or one that took a lost one's place. */
+    isUnused(): Promise<boolean>;
+    /** A comment of ours that is there already becomes its issue's one comment; it says this from now on, or goes on saying what it does. */
+    adoptComment(place: Place, comment: OwnComment, notice: Notice | null): Promise<void>;
+    claimComment(): Promise<ClaimedComment | undefined>;
+    /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
+    beginComment(comment: ClaimedComment): Promise<boolean>;
+    recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
 
-  /**
-   * The seat may serve others from the next grant on. `lender`: who said so, as GitHub knows them at this moment. False when
-   * they have taken it back since the delivery that says so arrived.
-   */
-  giveConsent(owner: OwnerId, seat: CredentialName, lender: Lender, delivery: DeliveryId): Promise<boolean>;
-  /** What this person has said of the seat counts no more, from the next grant on. False when they never lent it. */
-  revokeConsent(owner: OwnerId, seat: CredentialName, lender: Lender): Promise<boolean>;
+    /**
+     * The seat may serve others from the next grant on. `lender`: who said so, as GitHub knows them at this moment. False when
+     * they have taken it back since the delivery that says so arrived.
+     */
+    giveConsent(owner: OwnerId, seat: CredentialName, lender: Lender, delivery: DeliveryId): Promise<boolean>;
+    /** What this person has said of the seat counts no more, from the next grant on. False when they never lent it. */
+    revokeConsent(owner: OwnerId, seat: CredentialName, lender: Lender): Promise<boolean>;
 
-  /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
-  recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
-  readPolicy(owner: OwnerId): Promise<KeptPolicy | undefined>;
-  claimAdmission(): Promise<ClaimedAdmission | undefined>;
-  /** What has waited longest in this owner's queue. */
-  readQueueHead(owner: OwnerId): Promise<{ readonly task: TaskId; readonly brief: Brief } | undefined>;
-  /**
-   * Under the owner's lock, in one transaction: load the pool, let `decide` choose, write the grant (attempt, lease,
-   * holds, decision record) and the task's `admit` event; or, where nothing can be granted, have the waiting tasks say so.
-   * `decide` is pure and waits for nothing.
-   */
-  admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
-  /** The credential's refusals are forgotten, its account's rests are over and its full windows unknown. `account`: the policy's. */
-  clearCredential(owner: OwnerId, credential: CredentialName, account: string | undefined): Promise<Cleared>;
-  /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */
-  replanQueued(owner: OwnerId, policyCommit: string): Promise<void>;
-  /** Every task in the owner's queue ends as refused that no run has worked on yet, or this one alone. */
-  refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
+    /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
+    recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
+    readPolicy(owner: OwnerId): Promise<KeptPolicy | undefined>;
+    claimAdmission(): Promise<ClaimedAdmission | undefined>;
+    /** What has waited longest in this owner's queue. */
+    readQueueHead(owner: OwnerId): Promise<{ readonly task: TaskId; readonly brief: Brief } | undefined>;
+    /**
+     * Under the owner's lock, in one transaction: load the pool, let `decide` choose, write the grant (attempt, lease,
+     * holds, decision record) and the task's `admit` event; or, where nothing can be granted, have the waiting tasks say so.
+     * `decide` is pure and waits for nothing.
+     */
+    admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+    /** The credential's refusals are forgotten, its account's rests are over and its full windows unknown. `account`: the policy's. */
+    clearCredential(owner: OwnerId, credential: CredentialName, account: string | undefined): Promise<Cleared>;
+    /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */
+    replanQueued(owner: OwnerId, policyCommit: string): Promise<void>;
+    /** Every task in the owner's queue ends as refused that no run has worked on yet, or this one alone. */
+    refuseQueued(owner: OwnerId, failure: Failure, task?: TaskId): Promise<void>;
 
-  readLease(lease: LeaseId): Promise<LeaseRow | undefined>;
-  /** Of all the task's attempts, oldest first. */
-  readLeases(task: TaskId): Promise<readonly LeaseRow[]>;
-  /** Why its attempt will fail, known before its run ends. */
-  noteLease(lease: LeaseId, why: JudgedReason): Promise<void>;
-  /** Written before the dispatch, so that a claim can be checked whenever it comes. */
-  expectRun(lease: LeaseId, expected: ExpectedRun): Promise<void>;
-  /** No run can claim it from now on. False when one has. */
-  withdrawLease(lease: LeaseId): Promise<boolean>;
-  /**
-   * The run takes its lease: lease `held`, task `running`. Again for the same run and check run until the first
-   * heartbeat, each time with a new token. undefined when it may not (any more).
-   */
-  claimLease(lease: LeaseId, run: RunId, checkRun: string, runTokenHash: string): Promise<{ deadlineInMs: number } | undefined>;
-  /** Kept until the lease ends, unless it has been claimed again since, with another token. */
-  keepSealing(sealing: Sealing): Promise<void>;
-  /** undefined for a lease that isn't held. */
-  readSealing(lease: LeaseId): Promise<Sealing | undefined>;
-  /** The lease whose run token this is, in whatever state. */
-  findByRunToken(lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined>;
-  /** `listed`: what its job has used so far, at list price. */
-  recordHeartbeat(lease: LeaseId, heartbeat: Heartbeat, listed: MicroUsd): Promise<void>;
-  /** GitHub says that its run ended: its task looks. */
-  hearRunEnded(lease: LeaseId): Promise<void>;
-  /** One transaction: outcome kept, ledger written, windows and estimates told, lease `settled`, task `judging`. */
-  settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, settlement: Settlement): Promise<boolean>;
-  /** What a settled lease's job changed. Kept until its task has ended. */
-  readChanges(lease: LeaseId): Promise<readonly Change[]>;
-  /** Its harness's conversation, kept as long. */
-  readSession(lease: LeaseId): Promise<Session | undefined>;
+    readLease(lease: LeaseId): Promise<LeaseRow | undefined>;
+    /** Of all the task's attempts, oldest first. */
+    readLeases(task: TaskId): Promise<readonly LeaseRow[]>;
+    /** Why its attempt will fail, known before its run ends. */
+    noteLease(lease: LeaseId, why: JudgedReason): Promise<void>;
+    /** Written before the dispatch, so that a claim can be checked whenever it comes. */
+    expectRun(lease: LeaseId, expected: ExpectedRun): Promise<void>;
+    /** No run can claim it from now on. False when one has. */
+    withdrawLease(lease: LeaseId): Promise<boolean>;
+    /**
+     * The run takes its lease: lease `held`, task `running`. Again for the same run and check run until the first
+     * heartbeat, each time with a new token. undefined when it may not (any more).
+     */
+    claimLease(lease: LeaseId, run: RunId, checkRun: string, runTokenHash: string): Promise<{ deadlineInMs: number } | undefined>;
+    /** Kept until the lease ends, unless it has been claimed again since, with another token. */
+    keepSealing(sealing: Sealing): Promise<void>;
+    /** undefined for a lease that isn't held. */
+    readSealing(lease: LeaseId): Promise<Sealing | undefined>;
+    /** The lease whose run token this is, in whatever state. */
+    findByRunToken(lease: LeaseId, runTokenHash: string): Promise<LeaseRow | undefined>;
+    /** `listed`: what its job has used so far, at list price. */
+    recordHeartbeat(lease: LeaseId, heartbeat: Heartbeat, listed: MicroUsd): Promise<void>;
+    /** GitHub says that its run ended: its task looks. */
+    hearRunEnded(lease: LeaseId): Promise<void>;
+    /** One transaction: outcome kept, ledger written, windows and estimates told, lease `settled`, task `judging`. */
+    settle(lease: LeaseId, outcome: Outcome, outcomeHash: string, settlement: Settlement): Promise<boolean>;
+    /** What a settled lease's job changed. Kept until its task has ended. */
+    readChanges(lease: LeaseId): Promise<readonly Change[]>;
+    /** Its harness's conversation, kept as long. */
+    readSession(lease: LeaseId): Promise<Session | undefined>;
 
-  /** Owners whose policy is known, with the login they had last. */
-  readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
-  /** What jobs of these kinds (`kindsOf`) have cost, where there were any. */
-  readSeen(owner: OwnerId, kinds: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
-  /** What a grant would look at now; nothing is locked or changed. */
-  readPool(owner: OwnerId): Promise<PoolReading>;
-  /** By id, or the newest of `owner/repository#issue`. */
-  findTask(reference: string): Promise<TaskRow | undefined>;
-  /** Oldest first. */
-  readDecisions(task: TaskId): Promise<readonly KeptDecision[]>;
+    /** Owners whose policy is known, with the login they had last. */
+    readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
+    /** What jobs of these kinds (`kindsOf`) have cost, where there were any. */
+    readSeen(owner: OwnerId, kinds: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
+    /** What a grant would look at now; nothing is locked or changed. */
+    readPool(owner: OwnerId): Promise<PoolReading>;
+    /** By id, or the newest of `owner/repository#issue`. */
+    findTask(reference: string): Promise<TaskRow | undefined>;
+    /** Oldest first. */
+    readDecisions(task: TaskId): Promise<readonly KeptDecision[]>;
 
-  now(): Promise<EpochMs>;
-  close(): Promise<void>;
-};
+    now(): Promise<EpochMs>;
+    close(): Promise<void>;
+  };

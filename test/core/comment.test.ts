@@ -250,6 +250,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     message: "Validation Failed",
   },
   "records-lost": { reason: "records-lost" },
+  "trial-over": { reason: "trial-over", why: "budget" },
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
 };
 

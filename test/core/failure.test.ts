@@ -164,6 +164,11 @@ const FAILURES: {
     next: /Check the App's permissions/,
   },
   "records-lost": { failure: { reason: "records-lost" }, facts: ["new store"], next: /Comment `\/agent` to have it done anew/ },
+  "trial-over": {
+    failure: { reason: "trial-over", why: "stopped" },
+    facts: ["stopped"],
+    next: /Begin another with `agent-pool trial`/,
+  },
   "tries-used-up": {
     failure: { reason: "tries-used-up", step: "opening", tries: 12, last: "timeout" },
     facts: ["opening", "12", "timeout"],

@@ -36,6 +36,7 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["running", "lose", "unsolved"],
   ["judging", "move", "queued"],
   ["judging", "accept", "committing"],
+  ["judging", "score", "solved"],
   ["judging", "reject", "unsolved"],
   ["committing", "commit", "branching"],
   ["branching", "branch", "opening"],

@@ -118,6 +118,15 @@ describe("what might have been", () => {
     expect(done.cost).toEqual({ value: ((20 + 40 + 40) * 1_000_000) / 30, of: 30 });
   });
 
+  it("learns of tiers from a trial, whose routes nobody chose, and takes it for nothing that was done", () => {
+    const trial = many(10, () => attempted("light", { worth: dollars(0), verified: false, cost: dollars(9) }), "z");
+
+    const { alternatives } = routingReport([...history(), ...trial]);
+
+    expect(of(alternatives, "done")).toEqual(of(routingReport(history()).alternatives, "done"));
+    expect(of(alternatives, "always-light").verified.value).toBeCloseTo(10 / 30);
+  });
+
   it("takes of one tier alone what its first tries came to", () => {
     const { alternatives } = routingReport(history());
 

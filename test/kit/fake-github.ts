@@ -58,6 +58,9 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     createBranch: () => Promise.resolve(told("createBranch", ok(undefined))),
     readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),
     findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),
+    readMerged: () => Promise.resolve(told("readMerged", ok({ pulls: [], next: null }))),
+    readFiles: () => Promise.resolve(told("readFiles", ok(new Map()))),
+    readBlob: () => Promise.resolve(told("readBlob", ok(""))),
     openPullRequest: (_place, pull) => Promise.resolve(told("openPullRequest", ok({ number: 2, draft: pull.draft }))),
   };
   return { ...all, ...answers, asked };

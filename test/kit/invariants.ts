@@ -126,13 +126,16 @@ export async function findViolations(db: Kysely<Schema>): Promise<readonly Viola
       where state = 'queued' and (plan is null or queued_at is null)
     union all
     select 'an issue with two live tasks', repository_id || '#' || issue_number from live_tasks
-      group by repository_id, issue_number having count(*) > 1
+      where trial_id is null group by repository_id, issue_number having count(*) > 1
     union all
     select 'an issue with two comments', repository_id || '#' || issue_number from comments
       group by repository_id, issue_number having count(*) > 1
     union all
+    select 'a trial''s task with a comment', tasks.id from tasks join comments on comments.task_id = tasks.id
+      where trial_id is not null
+    union all
     select 'a live task that is not its comment''s', live_tasks.id from live_tasks
-      where not exists (
+      where trial_id is null and not exists (
         select from comments where comments.task_id = live_tasks.id
           and comments.repository_id = live_tasks.repository_id and comments.issue_number = live_tasks.issue_number)
     union all

@@ -22,6 +22,8 @@ const TIMES = {
   decisions: ["at"],
   reverts: ["at"],
   holds: [],
+  trials: ["created_at", "due_at", "held_until"],
+  trial_pulls: [],
 } as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };
 
 /**

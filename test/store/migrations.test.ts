@@ -2,8 +2,10 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATTEMPT_STATES, LEASE_STATES, TASK_STATES } from "#core/task/lifecycle.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
+import { TRIAL_STATES } from "#core/trial/lifecycle.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate, NewerSchema } from "#adapters/store/migrations.ts";
+import { migrate } from "#adapters/store/migrations.ts";
+import { NewerSchema } from "#adapters/store/newer-schema.ts";
 import { ENGINES, freshDatabase } from "../kit/stores.ts";
 
 describe.each(ENGINES)("the schema on %s", (engine) => {
@@ -19,6 +21,7 @@ describe.each(ENGINES)("the schema on %s", (engine) => {
     ["attempts_state", ATTEMPT_STATES],
     ["leases_state", LEASE_STATES],
     ["allowances_name", ALLOWANCES],
+    ["trials_state", TRIAL_STATES],
   ])("allows in %s exactly the words of the program", async (constraint, words) => {
     const { rows } = await sql<{ definition: string }>`
       select pg_get_constraintdef(oid) as definition from pg_constraint where conname = ${constraint}`.execute(connection.db);

@@ -5,7 +5,7 @@ import { type Git, runGit } from "#action/checkout/git.ts";
 import type { Workspace } from "#action/runner/workspace.ts";
 import { blocked, type Blocked, whyFailed } from "#action/runner/failure.ts";
 import { findProgram } from "#action/runner/inputs.ts";
-import type { Detectable } from "#core/wire/contract.ts";
+import type { Detectable } from "#core/wire/detectable.ts";
 import { parseRecord } from "#core/wire/json.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";

@@ -12,8 +12,9 @@ import { readCheckRuns } from "./check-runs.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
+import { readBlob, readFiles, readMerged } from "./merged.ts";
 import { readOwnComments, readPlaces } from "./places.ts";
-import { checksPurpose, commentsPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
+import { checksPurpose, commentsPurpose, historyPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
 import { readSetUp } from "./set-up.ts";
 import { readingSurroundings } from "./surroundings.ts";
 import { isActiveMember } from "./teams.ts";
@@ -276,6 +277,10 @@ export function createGitHub(app: GitHubApp): GitHub {
     async readCheckRuns(place, commit) {
       return under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, app.appId));
     },
+
+    readMerged: (place, after) => under(historyPurpose(place), (client) => readMerged(client, place, after)),
+    readFiles: (place, tree) => under(historyPurpose(place), (client) => readFiles(client, place, tree)),
+    readBlob: (place, blob) => under(historyPurpose(place), (client) => readBlob(client, place, blob)),
 
     async findPullRequest(place, head) {
       const route = "GET /repos/{owner}/{repo}/pulls";

@@ -28,6 +28,15 @@ export function checksPurpose(place: Place): Purpose {
   };
 }
 
+/** What was merged, which issues that closed, and the files on both sides of it. */
+export function historyPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { contents: "read", issues: "read", pull_requests: "read", metadata: "read" },
+  };
+}
+
 /** Who is in a team, and nothing of the repository but that it is there. */
 export function membersPurpose(place: Place): Purpose {
   return {

@@ -3,7 +3,9 @@ import { Migrator, type Migration, type MigrationProvider } from "kysely/migrati
 import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
 import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
+import { NewerSchema } from "./newer-schema.ts";
 import type { Schema } from "./schema.ts";
+import { TRIALS } from "./trials-schema.ts";
 
 /** For `in (…)`. Only of words that the program itself has. */
 export const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
@@ -278,6 +280,7 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`create index attempts_recent on attempts (owner_id, created_at)`.execute(db);
     },
   },
+  "0005_trials": TRIALS,
   "0006_classified": {
     async up(db) {
       await sql`
@@ -321,10 +324,4 @@ export async function expectMigrated(db: Kysely<Schema>): Promise<void> {
     throw new Error(
       `the database was written by an older agent-pool (${missing.name} is missing); start the app of this version first`,
     );
-}
-
-export class NewerSchema extends Error {
-  constructor(detail: string) {
-    super(`the database was written by a newer agent-pool (${detail}); start that version, or restore a backup made by this one`);
-  }
 }

@@ -7,7 +7,7 @@ import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
 /**
- * Four tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
+ * Five tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
  * Whoever claims a row has it until the claim runs out, and what its holder writes to it says `where held_by = …`.
  *
  * No action is tried again sooner than GitHub's listings lag behind its writes (LISTING_LAG_MS), so that a second try
@@ -16,7 +16,10 @@ import type { Schema } from "./schema.ts";
  * killed is given to the next one no sooner.
  */
 type Queue = Held["queue"];
-const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id" } as const satisfies Record<Queue, string>;
+const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id", trials: "id" } as const satisfies Record<
+  Queue,
+  string
+>;
 
 /**
  * How long a claimed row is left to a holder that doesn't renew its claim: short enough that work goes on soon after a
@@ -99,5 +102,20 @@ export async function wakeAdmission(db: Kysely<Schema>, owner: number): Promise<
     .updateTable("owners")
     .set({ due_at: woken("owners") })
     .where("owner_id", "=", owner)
+    .execute();
+}
+
+/** Tasks of trials have ended: what waits for that may start, and of a trial that is over, what it needed may go. */
+export async function wakeTrials(db: Kysely<Schema>, tasks: readonly string[]): Promise<void> {
+  await db
+    .updateTable("trials")
+    .set({ due_at: woken("trials") })
+    .where("id", "in", (query) =>
+      query
+        .selectFrom("tasks")
+        .select("trial_id")
+        .where("tasks.id", "in", [...tasks]),
+    )
+    .where("state", "in", ["running", "stopped"])
     .execute();
 }

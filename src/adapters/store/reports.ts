@@ -51,6 +51,7 @@ export async function findTask(db: Kysely<Schema>, reference: string): Promise<T
     issue === undefined
       ? query.where("id", "=", reference)
       : query
+          .where("trial_id", "is", null)
           .where("issue_number", "=", Number(issue["number"]))
           .where(sql<boolean>`lower(brief -> 'owner' ->> 'login') = lower(${issue["owner"]})`)
           .where(sql<boolean>`lower(brief -> 'repository' ->> 'name') = lower(${issue["repository"]})`)

@@ -16,6 +16,8 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
+import type { TrialState } from "#core/trial/lifecycle.ts";
+import type { TrialOffer } from "#core/trial/report.ts";
 import type { KeyPair } from "#core/wire/sealed.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Place } from "#ports/github.ts";
@@ -66,8 +68,33 @@ export type Schema = {
     passed_over_at: number | null;
     /** Its place as of the last admission that could grant nothing. */
     waiting: NullableJson<Waiting>;
+    /** Of a trial's task alone: its trial, the pull request, and the route by its word. */
+    trial_id: string | null;
+    trial_pull: number | null;
+    trial_route: string | null;
     created_at: Generated<number>;
     updated_at: Generated<number>;
+  };
+  /** What was asked for, and from when it is offered on, what it would do (core/trial). */
+  trials: Queue & {
+    id: string;
+    owner_id: number | null;
+    repository: string;
+    last: number;
+    routes: Json<readonly string[]>;
+    budget: number | null;
+    state: TrialState;
+    offer: NullableJson<TrialOffer>;
+    failure: string | null;
+    created_at: Generated<number>;
+  };
+  /** The pull requests that a trial is made of: each one's task, where its work starts, and the tests that judge it. */
+  trial_pulls: {
+    trial_id: string;
+    pull: number;
+    brief: Json<Brief>;
+    base: Json<Plan["base"]>;
+    overlay: Json<readonly Change[]>;
   };
   /** One row an issue: its one comment, whatever the number of its tasks. */
   comments: Queue & {

@@ -14,6 +14,7 @@ import * as reports from "./reports.ts";
 import * as runs from "./runs.ts";
 import * as scores from "./scores.ts";
 import * as tasks from "./tasks.ts";
+import * as trials from "./trials.ts";
 import * as upstreams from "./upstreams.ts";
 
 /**
@@ -101,6 +102,15 @@ export function bindStore({ db, close }: Connection): Store {
     readAttempts: (owner) => scores.readAttempts(db, owner),
     findTask: (reference) => reports.findTask(db, reference),
     readDecisions: (task) => reports.readDecisions(db, task),
+    askTrial: (trial) => trials.askTrial(db, trial),
+    claimTrial: () => trials.claimTrial(db),
+    offerTrial: (trial, owner, offer, pulls) => trials.offerTrial(db, trial, owner, offer, pulls),
+    failTrial: (trial, failure) => trials.failTrial(db, trial, failure),
+    startTrial: (trial) => trials.startTrial(db, trial),
+    stopTrial: (trial) => trials.stopTrial(db, trial),
+    fundTrial: (trial) => trials.fundTrial(db, trial),
+    readTrial: (trial) => trials.readTrial(db, trial),
+    readTrialPull: (trial, pull) => trials.readTrialPull(db, trial, pull),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
       return EpochMs(row.now);

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId, type ActorId, type DeliveryId, type LeaseId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
+import { TaskId, TrialId, type ActorId, type DeliveryId, type LeaseId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -18,7 +18,7 @@ import { showTask, wakeComments } from "./comments.ts";
 import { dropChanges, patchLease } from "./leases.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./lock.ts";
-import { claimDue, dueAfter, wakeAdmission, woken } from "./queue.ts";
+import { claimDue, dueAfter, wakeAdmission, wakeTrials, woken } from "./queue.ts";
 import type { Schema } from "./schema.ts";
 
 /** As the index on it has it. */
@@ -93,6 +93,7 @@ export async function countPlanned(
     .where("owner_id", "=", owner)
     .where(REQUESTER, "=", String(person))
     .where("id", "<>", task)
+    .where("trial_id", "is", null)
     .where(
       sql<boolean>`(queued_at >= ${since} or state = 'planning' and queued_at is null
         and (created_at, id) < (select created_at, id from tasks where id = ${task}))`,
@@ -127,6 +128,10 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
     ciChecks: row.ci_checks,
+    trial:
+      row.trial_id === null || row.trial_pull === null || row.trial_route === null
+        ? null
+        : { id: TrialId(row.trial_id), pull: row.trial_pull, route: row.trial_route },
   };
 }
 
@@ -174,7 +179,10 @@ export async function advance(
       return false;
     }
     if (lease !== undefined) await patchLease(tx, lease);
-    if (isTerminal(next.value)) await dropChanges(tx, task.id);
+    if (isTerminal(next.value)) {
+      await dropChanges(tx, task.id);
+      await wakeTrials(tx, [task.id]);
+    }
     if (isWorthSaying(next.value)) await wakeComments(tx, [task.id]);
     // More to grant, or room in the pool.
     if (next.value === "queued" || isTerminal(next.value)) await wakeAdmission(tx, task.brief.owner.id);
@@ -222,6 +230,7 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
       .execute();
     for (const id of refused) await dropChanges(tx, TaskId(id));
     await wakeComments(tx, refused);
+    await wakeTrials(tx, refused);
   });
 }
 

@@ -22,11 +22,13 @@ type Try = { readonly verified: number; readonly cost: number };
  * `tried`: an owner's attempts that say something of their routes, each task's in their order. Pure.
  */
 export function alternativesTo(tried: readonly Attempted[]): readonly Alternative[] {
-  const tasks = groups(tried, ({ task }) => task);
+  const all = groups(tried, ({ task }) => task);
+  // Of a trial each route has its turn: that tells of routes, and nothing of how they are chosen.
+  const tasks = all.filter(([first]) => first?.worth !== 0);
   const firsts = tasks.flatMap(([first]) => first ?? []);
   const worths = firsts.flatMap(({ worth }) => worth ?? []);
   const worth = mean(worths, (each) => each);
-  const rates = ratesOf(tasks);
+  const rates = ratesOf(all);
   const done = averageOf(
     tasks.map((attempts) => ({
       verified: Number(attempts.some(({ verified }) => verified)),

@@ -12,6 +12,8 @@ export type Asker = {
   readonly login: string;
   /** An operator says so. */
   readonly urgent: boolean;
+  /** A trial: all others of its team come first, for a day. */
+  readonly patient?: true;
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 

@@ -79,7 +79,7 @@ export type Known = {
 export type Routed = { readonly ladder: Ladder; readonly first: Prospect; readonly reasons: readonly RouteReason[] };
 
 /** A choice of the policy's tiers that the pool can serve. */
-type Served = { readonly route: Route; readonly price: Price };
+export type Served = { readonly route: Route; readonly price: Price };
 
 /** Narrows the routes that may be taken. `because`: the fact, where it made a difference. */
 type Rule = {
@@ -213,7 +213,7 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
 }
 
 /** Everything that the tiers list and some credential of the pool can serve, tier by tier in the policy's order. */
-function servedBy(policy: Policy, use: Override): readonly Served[] {
+export function servedBy(policy: Policy, use: Override): readonly Served[] {
   return TIERS.flatMap((tier) =>
     policy.tiers[tier].flatMap(({ harness, model, effort }): Served[] => {
       const row = findModel(model);
@@ -234,7 +234,7 @@ function servedBy(policy: Policy, use: Override): readonly Served[] {
   );
 }
 
-function rate({ route, price }: Served, size: Size, { scores, costOf }: Known): RouteOption {
+export function rate({ route, price }: Served, size: Size, { scores, costOf }: Known): RouteOption {
   const levels = scores.map((level) => level.find(({ harness, model }) => harness === route.harness && model === route.model));
   return { route, price, skill: skillOf(route.tier, levels), ...costOf(size, route, price) };
 }

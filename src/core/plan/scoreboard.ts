@@ -25,7 +25,7 @@ export type Attempted = {
   /** By the name it had last. */
   readonly repository: string;
   readonly size: Size;
-  /** What a verified result was held to be worth; null where its plan didn't say. */
+  /** What a verified result was held to be worth; null where its plan didn't say; nothing in a trial. */
   readonly worth: MicroUsd | null;
   readonly route: Pick<Route, "tier" | "harness" | "model">;
   /** What its plan expected; null where it didn't say. */

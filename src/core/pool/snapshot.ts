@@ -5,7 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Route } from "../plan/route.ts";
 import type { Size } from "../wire/contract.ts";
 import { CredentialName, type RepositoryId, type TaskId } from "../wire/ids.ts";
-import { HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
+import { DAY_MS, HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
 import { isLent, type Consent } from "./consent.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
@@ -19,6 +19,8 @@ const JOBS_PER_KEY = 5;
 
 /** What is urgent counts as queued this much sooner, among its own team's: bounded, so that nobody waits for ever. */
 const URGENT_MS = HOUR_MS;
+/** What can wait counts as queued this much later. */
+const PATIENT_MS = DAY_MS;
 
 /** What the store knows of an owner's pool, under its lock. */
 export type Stored = {
@@ -142,7 +144,7 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stor
     budgets: spendersOf({ team: asker.team, repository: asker.repository.id, person: asker.person }),
     queuedAt,
     passedOverAt,
-    priorityMs: asker.urgent ? URGENT_MS : 0,
+    priorityMs: asker.urgent ? URGENT_MS : asker.patient === true ? -PATIENT_MS : 0,
     movedFrom,
   };
 }

@@ -7,13 +7,14 @@ import { err, ok, type Result } from "../wire/result.ts";
  *
  *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging ─move─▶ queued
  *      │ ▲            │  ▲             │     └──────────────claim────────────────▲                │  │
- *      │ └───replan───┤  └────────expire (awaiting)                │             │           accept reject
- *    refuse         refuse          refuse                        lose          lose              ▼  └─▶ unsolved
- *      ▼              ▼               ▼                            ▼             ▼           committing
+ *      │ └───replan───┤  └────────expire (awaiting)                │             │    score ─ accept reject
+ *    refuse         refuse          refuse                        lose          lose     │        ▼  └─▶ unsolved
+ *      ▼              ▼               ▼                            ▼             ▼     solved committing
  *   refused        refused         refused                      unsolved      unsolved        commit
  *                                                                                                ▼
  *                                             solved ◀─open─ opening ◀─branch──────────────── branching
  *
+ * `score` ends a trial's task: what it made is judged, and published nowhere.
  * `stick` leads from every state with a step of its own to `stuck`: the task can't go on and says why; a person decides.
  */
 export const TASK_STATES = [
@@ -45,6 +46,7 @@ export const TASK_EVENTS = [
   "lose",
   "move",
   "accept",
+  "score",
   "reject",
   "commit",
   "branch",
@@ -67,6 +69,7 @@ const REFUSE_ALL = {
   lose: null,
   move: null,
   accept: null,
+  score: null,
   reject: null,
   commit: null,
   branch: null,
@@ -83,7 +86,7 @@ export const TASK_TRANSITIONS = {
   // The same run may claim again while it has not had our answer.
   running: { ...REFUSE_ALL, claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
   // A limit of its credential has interrupted it: it goes on with another.
-  judging: { ...REFUSE_ALL, move: "queued", accept: "committing", reject: "unsolved", stick: "stuck" },
+  judging: { ...REFUSE_ALL, move: "queued", accept: "committing", score: "solved", reject: "unsolved", stick: "stuck" },
   committing: { ...REFUSE_ALL, commit: "branching", stick: "stuck" },
   branching: { ...REFUSE_ALL, branch: "opening", stick: "stuck" },
   opening: { ...REFUSE_ALL, open: "solved", stick: "stuck" },

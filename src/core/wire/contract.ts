@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DETECTABLE } from "./detectable.ts";
 import { Observation } from "./observation.ts";
 import { Session } from "./session.ts";
 import { storable } from "./text.ts";
@@ -241,20 +242,6 @@ export const Verification = z.strictObject({
   flaky: z.boolean(),
 });
 export type Verification = z.infer<typeof Verification>;
-
-/** All that a job may find in a checkout: what it says of it is published, so it has no words of its own. */
-export const DETECTABLE = [
-  "npm test",
-  "pnpm test",
-  "yarn test",
-  "bun run test",
-  "pytest",
-  ".venv/bin/pytest",
-  "go test ./...",
-  "cargo test",
-  "make test",
-] as const;
-export type Detectable = (typeof DETECTABLE)[number];
 
 /**
  * The checks that judge the work, and where they come from: the repository's settings; what its files at base show; or none

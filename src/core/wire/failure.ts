@@ -63,6 +63,7 @@ export type Failure =
   | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "too-large" }
   | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
   | { readonly reason: "records-lost" }
+  | { readonly reason: "trial-over"; readonly why: "stopped" | "budget" | "proves-nothing" }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
   | { readonly reason: "tries-used-up"; readonly step: string; readonly tries: number; readonly last: string };
 
@@ -136,6 +137,8 @@ export function describe(failure: Failure): string {
       return `GitHub refused to start \`${failure.workflow}\` in \`${failure.runner}\`: ${failure.message}. Check that the file is on the default branch, declares \`workflow_dispatch\` with the inputs \`attempt\` and \`credential\`, and that Actions are enabled there.`;
     case "records-lost":
       return "The app has lost its records of this: it runs on a new store, and can't go on with what was under way or waited. A pull request that is open stays open. Comment `/agent` to have it done anew.";
+    case "trial-over":
+      return TRIAL_OVER[failure.why];
     case "github-refused":
       return `GitHub refused \`${failure.route}\` with ${String(failure.status)}: ${failure.message}. Check the App's permissions and installation, then label the issue again.`;
     case "tries-used-up":
@@ -144,6 +147,12 @@ export function describe(failure: Failure): string {
       return unreachable(failure);
   }
 }
+
+const TRIAL_OVER = {
+  stopped: "Its trial was stopped before this began. Begin another with `agent-pool trial`.",
+  budget: "Its trial's budget could not hold this as well. Begin another with a larger `--budget`.",
+  "proves-nothing": "The tests of its merge pass without its change, so no route can be judged by them. Nothing is to be done.",
+} as const;
 
 /** `2026-03-02 00:00 UTC`. */
 function utc(at: EpochMs): string {

@@ -15,6 +15,7 @@ export type RunId = Brand<number, "RunId">;
 /** GitHub's id of a webhook delivery, `X-GitHub-Delivery`. The same delivery sent again has the same id. */
 export type DeliveryId = Brand<string, "DeliveryId">;
 export type TaskId = Brand<string, "TaskId">;
+export type TrialId = Brand<string, "TrialId">;
 export type AttemptId = Brand<string, "AttemptId">;
 /**
  * Visible to anyone who reads the runner repository: it is the dispatch's input `attempt`, part of the run's name, and in the
@@ -31,6 +32,7 @@ export const ActorId = (value: number): ActorId => value as ActorId;
 export const RunId = (value: number): RunId => value as RunId;
 export const DeliveryId = (value: string): DeliveryId => value as DeliveryId;
 export const TaskId = (value: string): TaskId => value as TaskId;
+export const TrialId = (value: string): TrialId => value as TrialId;
 export const AttemptId = (value: string): AttemptId => value as AttemptId;
 export const LeaseId = (value: string): LeaseId => value as LeaseId;
 export const CredentialName = (value: string): CredentialName => value as CredentialName;

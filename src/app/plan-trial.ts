@@ -1,0 +1,82 @@
+import { MicroUsd } from "#core/wire/units.ts";
+import type { Failure } from "#core/wire/failure.ts";
+import { DEFAULT_TASK_BUDGET } from "#core/config/policy.ts";
+import { dollars } from "#core/config/shapes.ts";
+import { sizeOf } from "#core/plan/size.ts";
+import { onlyStep, routeNamed } from "#core/trial/route.ts";
+import type { ClaimedTask } from "#ports/store.ts";
+import type { TrialPart } from "#ports/trial.ts";
+import type { Deps, Next } from "./deps.ts";
+import { knownOf, readLedger } from "./known.ts";
+import { configure } from "./plan.ts";
+import { minutePrice, unholdable } from "./policy.ts";
+import { askerOf } from "./trial.ts";
+
+/**
+ * planning → queued of a trial's task: the configuration as it stands, the parent of the merge, the route that was asked for, and no
+ * more for the model than was offered. Nobody's role is asked: who may use the app's machine has started it.
+ */
+export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route: word }: TrialPart): Promise<Next> {
+  const { brief } = task;
+  const { store, github } = deps;
+  const [kept, found] = [await store.readTrialPull(id, pull), await store.readTrial(id)];
+  const offer = found?.trial.offer;
+  if (kept === undefined || offer == null) throw new Error(`task ${task.id} is of a trial that was never offered`);
+  const readAt = await store.now();
+  const setUp = await github.readSetUp(brief);
+  if (!setUp.ok) return { failed: setUp.error };
+  const configured = configure(brief, setUp.value);
+  if (!configured.ok) return refuse(configured.error);
+  const { read, settings } = configured.value;
+  const { policy, text, commit } = read;
+  await store.recordPolicy(brief.owner.id, { text, commit, readAt });
+  const served = routeNamed(policy, word);
+  if (!served.ok) return refuse(served.error);
+  const { route, price } = served.value;
+  const budget = MicroUsd(Math.min(policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET), offer.atMost.model));
+  const tooSmall = unholdable(policy, route.provider, budget);
+  if (tooSmall !== undefined) return refuse(tooSmall);
+  const estimate = sizeOf(brief);
+  const ledger = await readLedger(store, task, policy);
+  const { ladder, first } = onlyStep(served.value, estimate, budget, knownOf(ledger, brief.repository.id, policy));
+  const { repository, workflow } = policy.runner;
+  const { verify } = settings;
+  return {
+    go: "plan",
+    patch: {
+      plan: {
+        size: estimate.size,
+        confidence: estimate.confidence,
+        sizeReasons: estimate.reasons,
+        route,
+        routeReasons: [],
+        chance: first.chance,
+        expected: first.expected,
+        budget,
+        ladder,
+        isDefaultBudget: policy.task.budget === undefined,
+        moves: policy.task.moves,
+        price,
+        base: kept.base,
+        runner: { repository, workflow, minute: minutePrice(policy) },
+        policyCommit: commit,
+        asker: askerOf(brief),
+        // CI judges drafts, of which a trial makes none.
+        commands: { setup: settings.setup, verify: verify === undefined || verify === "ci" ? "detect" : verify },
+        // A repair is shown the tests that it must not see.
+        repairs: 0,
+        guards: {
+          maxFiles: settings.guards["max-files"],
+          maxBytes: settings.guards["max-kb"] * 1024,
+          protected: settings.guards.protected,
+        },
+        draft: true,
+        ci: "approved",
+      },
+    },
+  };
+}
+
+function refuse(failure: Failure): Next {
+  return { go: "refuse", patch: { failure } };
+}
