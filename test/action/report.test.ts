@@ -32,6 +32,17 @@ function reported(outcome: Outcome): Ran {
 }
 
 describe("what is reported", () => {
+  test("tells of a trial's tests without the work what it tells of those with it, and no secret", () => {
+    const outcome = ran(`it says ${KEY}`, `TOKEN=${KEY} npm test`);
+    const checked = outcome.kind === "ran" ? outcome.verification : [];
+
+    const { control, verification } = reported({ ...outcome, control: checked } as Outcome);
+
+    expect(control).toEqual(verification);
+    expect(JSON.stringify(control)).not.toContain(KEY);
+    expect(reported(outcome)).not.toHaveProperty("control");
+  });
+
   test.each([
     ["a NUL", "one\u0000two", "onetwo"],
     ["half a surrogate pair", "one\uD83Dtwo", "one\uFFFDtwo"],
