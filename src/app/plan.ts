@@ -161,6 +161,7 @@ export function makePlan(
     expected: first.expected,
     budget: first.cap,
     ladder,
+    floors: policy.routing.floors.filter(({ paths }) => paths !== undefined),
     isDefaultBudget: policy.task.budget === undefined,
     moves: policy.task.moves,
     price,

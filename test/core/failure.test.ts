@@ -133,6 +133,18 @@ const FAILURES: {
     facts: ["claude-opus-5-5", "$1.30", "$0.50"],
     next: /Raise that budget, or ask for a cheaper route/,
   },
+  "attempts-ended": {
+    failure: {
+      reason: "attempts-ended",
+      stop: "hopeless",
+      attempts: 2,
+      cost: MicroUsd(482_000),
+      worth: MicroUsd(2_400_000),
+      next: { model: "claude-opus-5-5", chance: 0.31, cost: MicroUsd(1_900_000) },
+    },
+    facts: ["2 attempts", "$0.48", "$2.40", "claude-opus-5-5", "31 times", "$1.90"],
+    next: /A person decides .* comment `\/agent use claude-opus-5-5`/,
+  },
   "base-unreadable": {
     failure: { reason: "base-unreadable", repository: "acme/web" },
     facts: ["acme/web"],

@@ -57,6 +57,18 @@ export type Failure =
       readonly worth: MicroUsd;
     }
   | { readonly reason: "task-budget-too-small"; readonly model: string; readonly needed: MicroUsd; readonly cap: MicroUsd }
+  /**
+   * No attempt has brought anything to publish. `stop`: why no other follows by itself. `cost`: of them all. `next`: what
+   * another would be, where there is one.
+   */
+  | {
+      readonly reason: "attempts-ended";
+      readonly stop: "attempts" | "budget" | "top" | "hopeless";
+      readonly attempts: number;
+      readonly cost: MicroUsd;
+      readonly worth: MicroUsd;
+      readonly next: { readonly model: string; readonly chance: number; readonly cost: MicroUsd } | null;
+    }
   | { readonly reason: "base-unreadable"; readonly repository: string }
   | { readonly reason: "base-moved"; readonly branch: string; readonly message: string }
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
@@ -122,6 +134,8 @@ export function describe(failure: Failure): string {
       return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.`;
     case "task-budget-too-small":
       return `An attempt with \`${failure.model}\` is expected to cost ${formatUsd(failure.needed)}, and \`task.budget\` in the policy leaves ${formatUsd(failure.cap)} for it. Raise that budget, or ask for a cheaper route, like \`/agent use light\`.`;
+    case "attempts-ended":
+      return describeAttempts(failure);
     case "base-unreadable":
       return `\`${failure.repository}\` has no commit on its default branch to work from. Push one, then label the issue again.`;
     case "base-moved":
@@ -143,6 +157,24 @@ export function describe(failure: Failure): string {
     default:
       return unreachable(failure);
   }
+}
+
+/** What was tried, why that was all, what going on would be, and how to say so. */
+function describeAttempts({ stop, attempts, cost, worth, next }: Extract<Failure, { reason: "attempts-ended" }>): string {
+  const tried = attempts === 1 ? "The attempt" : `${String(attempts)} attempts, each on another route,`;
+  const why = {
+    attempts: "the policy allows no more (`task.attempts`)",
+    budget: "`task.budget` in the policy doesn't hold another",
+    top: "no other route is open to it",
+    hopeless: `another is not expected to be worth it: a result is worth ${formatUsd(worth)} here (\`routing.worth\` in the policy)`,
+  }[stop];
+  const sooner = "Edit the issue so that it says more precisely what should be different, then comment `/agent`";
+  return [
+    `${tried} brought nothing that could be published, for ${formatUsd(cost)} in all, and ${why}. A person decides how it goes on.`,
+    next === null
+      ? `${sooner}, or make the change by hand.`
+      : `${sooner}; or comment \`/agent use ${next.model}\`, which is expected to cost ${formatUsd(next.cost)} and to get it right ${String(Math.round(next.chance * 100))} times in 100.`,
+  ].join(" ");
 }
 
 /** `2026-03-02 00:00 UTC`. */
