@@ -434,6 +434,10 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     failure: FAILURES["attempts-ended"],
     leases: [FAILED_RUN, lease({ ...RUN, attempt: 2, route: WENT_ON.route, verdict: "failed", why: WHYS.ending })],
   }),
+  "refused-too-big-with-parts": view({
+    state: "refused",
+    failure: { reason: "too-big", parts: ["page through the customers", "export all pages"] },
+  }),
   "refused-too-large": view({ state: "refused", failure: { reason: "never-fits", why: "too-large" } }),
   outsider: { task: null, notice: FAILURES["actor-may-not-start"] },
   stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], leases: [lease(RUN)] }),
@@ -724,6 +728,7 @@ describe("foreign text", () => {
       hostile.map((word): Failure => ({ reason: "command-unknown", word, valid: "`light`" })),
       hostile.map((last): Failure => ({ reason: "tries-used-up", step: "opening", tries: 3, last })),
       hostile.map((login): Failure => ({ reason: "actor-may-not-start", login, role: login })),
+      hostile.map((part): Failure => ({ reason: "too-big", parts: [part, part] })),
       hostile.map((asked): Failure => ({ reason: "route-not-served", asked, served: [asked] })),
     );
     fc.assert(

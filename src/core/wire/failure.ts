@@ -40,7 +40,8 @@ export type Failure =
   | { readonly reason: "lender-unverified"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
-  | { readonly reason: "too-big" }
+  /** `parts`: what the issue itself lists as its parts. */
+  | { readonly reason: "too-big"; readonly parts?: readonly string[] }
   | {
       readonly reason: "below-floor";
       readonly login: string;
@@ -55,6 +56,7 @@ export type Failure =
       readonly chance: number;
       readonly cost: MicroUsd;
       readonly worth: MicroUsd;
+      readonly parts?: readonly string[];
     }
   | { readonly reason: "task-budget-too-small"; readonly model: string; readonly needed: MicroUsd; readonly cap: MicroUsd }
   /**
@@ -127,11 +129,11 @@ export function describe(failure: Failure): string {
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
         : `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
     case "too-big":
-      return "This looks too big for one attempt. Split it into issues of one change each, or set a `size/l` label to have it tried as it is.";
+      return `This looks too big for one attempt. Split it into issues of one change each, or set a \`size/l\` label to have it tried as it is.${describeParts(failure.parts)}`;
     case "below-floor":
       return `The ${failure.by} \`${failure.named}\` asks for the tier \`${failure.tier}\` at least (\`routing.floors\` in the policy), and no route of that tier is open to @${failure.login} here. Ask for a higher tier, or have an operator set the label.`;
     case "not-worth-it":
-      return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.`;
+      return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.${describeParts(failure.parts)}`;
     case "task-budget-too-small":
       return `An attempt with \`${failure.model}\` is expected to cost ${formatUsd(failure.needed)}, and \`task.budget\` in the policy leaves ${formatUsd(failure.cap)} for it. Raise that budget, or ask for a cheaper route, like \`/agent use light\`.`;
     case "attempts-ended":
@@ -157,6 +159,11 @@ export function describe(failure: Failure): string {
     default:
       return unreachable(failure);
   }
+}
+
+/** How it could be split, as its own list has it. */
+function describeParts(parts: readonly string[] = []): string {
+  return parts.length === 0 ? "" : `\n\nIts own list could be the issues:\n${parts.map((part) => `- ${part}`).join("\n")}`;
 }
 
 /** What was tried, why that was all, what going on would be, and how to say so. */
