@@ -199,4 +199,19 @@ describe("failure", () => {
 
     expect(text.match(/^- line \d/gm)).toHaveLength(2);
   });
+
+  it.each([
+    ["attempts", 1, "The attempt brought nothing", "the policy allows no more (`task.attempts`)"],
+    ["budget", 2, "2 attempts, each on another route,", "`task.budget` in the policy doesn't hold another"],
+    ["top", 3, "3 attempts, each on another route,", "no other route is open to it"],
+  ] as const)("says why no attempt follows: %s", (stop, attempts, tried, why) => {
+    const { failure } = FAILURES["attempts-ended"];
+
+    const text = say({ ...failure, stop, attempts, next: null });
+
+    expect(text).toContain(tried);
+    expect(text).toContain(why);
+    expect(text).toContain("Edit the issue so that it says more precisely what should be different, then comment `/agent`");
+    expect(text).not.toContain("/agent use");
+  });
 });
