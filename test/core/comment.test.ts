@@ -451,6 +451,7 @@ function finished(overrides: Partial<Finished> = {}): Finished {
   return {
     brief: makeBrief(12),
     plan: checking("npm test"),
+    earlier: [],
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     checks: NPM_TEST,
     verification: [checked("npm test")],
@@ -477,6 +478,7 @@ const PULLS: Readonly<Record<string, Finished>> = {
     modelCost: MicroUsd(0),
     drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
   }),
+  "pull-request-of-a-second-attempt": finished({ plan: WENT_ON, earlier: [PLAN.route] }),
   "pull-request-without-checks": finished({
     plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
     checks: { source: "ci", commands: [] },
