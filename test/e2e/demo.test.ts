@@ -119,7 +119,7 @@ describe("the demo", () => {
       comments: 1,
     });
     expect(ended.lines.join("\n")).toContain("3 attempts, each on another route, brought nothing that could be published");
-  });
+  }, 180_000);
 
   it("without bubblewrap says so in one line and runs the scripted model unsandboxed", async () => {
     const ended = await demo(["--json"], await pathWithout("bwrap"));
