@@ -8,7 +8,7 @@ import type { MayStart } from "#core/request/standing.ts";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import type { Classified } from "#core/plan/classified.ts";
 import { mergeSize } from "#core/plan/merge.ts";
-import type { Plan } from "#core/plan/plan.ts";
+import type { FullPlan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import type { Signals } from "#core/plan/signals/signals.ts";
@@ -127,7 +127,7 @@ export function makePlan(
   { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
   ledger: Ledger,
   { signals, classified }: Sizing,
-): Result<Plan, Failure> {
+): Result<FullPlan, Failure> {
   const { policy } = read;
   let use: Override = {};
   if (brief.comment !== null) {

@@ -512,11 +512,14 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const waiting = await store.readTask(task);
 
     const decision = await store.admit(OWNER, POLICY, pick);
+    const opened = await latest(task);
+    await store.claimLease(opened.id, nextRun(), "check", "hash");
+    await store.settle(opened.id, RAN, "h2", SETTLED);
 
     expect(waiting).toMatchObject({ state: "queued", plan: { route } });
     const queued = decision.record.snapshot.queue.find((each) => each.task === task);
     expect(queued).toMatchObject({ model: route.model, cap: 1_000_000, movedFrom: [] });
-    expect(await latest(task)).toMatchObject({
+    expect(opened).toMatchObject({
       fence: 1,
       state: "offered",
       attempt: { number: 2, route, budget: 1_000_000, left: 1_000_000, verdict: null },

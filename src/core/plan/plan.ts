@@ -59,3 +59,6 @@ export type Plan = {
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
 };
+
+/** As this version makes one. */
+export type FullPlan = Plan & Required<Pick<Plan, "ladder" | "floors">>;
