@@ -1015,13 +1015,13 @@ describe("the worker's steps", () => {
       const github = fakeGitHub();
       await ask(github);
       await sql`update tasks set queued_at = 5`.execute(connection.db);
-      await end(github, { ...NO_CHANGE, usage: { ...NO_CHANGE.usage, outputTokens: 40_000 } });
+      await end(github, { ...NO_CHANGE, usage: { ...NO_CHANGE.usage, outputTokens: 8_000 } });
       const between = await now();
       await end(github, CHANGED);
 
       expect(between).toMatchObject({ task: { state: "awaiting", failure: null }, leases: [{ fence: 1 }, { fence: 1 }] });
       expect(between.leases[0]?.attempt).toMatchObject({ number: 1, verdict: "noChange", why: { why: "no-change" } });
-      expect(between.leases[1]?.attempt.budget).toBe((5_000_000 - 100_000) / 2);
+      expect(between.leases[1]?.attempt.budget).toBe((5_000_000 - 20_000) / 2);
       expect(await routes()).toEqual([
         [1, "light", "noChange"],
         [2, "standard", "solved"],
@@ -1044,7 +1044,7 @@ describe("the worker's steps", () => {
     });
 
     it("ask a person once no other route is left, and say what was spent", async () => {
-      const github = fakeGitHub();
+      const github = fakeGitHub({ readSetUp: policy(pooled(["one"], "routing: { worth: $2 }\n")) });
       await ask(github);
       for (let attempts = 0; attempts < 3; attempts += 1) await end(github, NO_CHANGE);
 

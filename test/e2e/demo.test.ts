@@ -115,10 +115,12 @@ describe("the demo", () => {
       ok: false,
       pullRequest: null,
       task: { state: "unsolved" },
-      attempts: [1, 2, 3].map((number) => ({ number, verdict: "noChange" })),
       comments: 1,
     });
-    expect(ended.lines.join("\n")).toContain("3 attempts, each on another route, brought nothing that could be published");
+    const verdicts = (ended.json["attempts"] as { verdict: string }[]).map(({ verdict }) => verdict);
+    expect(verdicts.length).toBeGreaterThan(1);
+    expect(new Set(verdicts)).toEqual(new Set(["noChange"]));
+    expect(ended.lines.join("\n")).toContain("attempts, each on another route, brought nothing that could be published");
   }, 180_000);
 
   it("without bubblewrap says so in one line and runs the scripted model unsandboxed", async () => {
