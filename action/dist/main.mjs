@@ -40744,8 +40744,13 @@ var Claim = external_exports.object({
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
   /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
   outcomeKey: external_exports.string().regex(/^[\w-]{43}$/).nullable().catch(null),
-  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  /** What the run before this one had changed when its credential's limit ended it, or its attempt: the work goes on from there. */
   resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
+  /**
+   * What attempts before this one came to, each under another route, for the harness: it may hold what a repository's code has
+   * printed, and so is data. `resume` is then what the last of them had changed, until a run of this one has reported.
+   */
+  handOver: external_exports.string().optional(),
   /** That run's conversation, where it could be kept. */
   session: Session.optional(),
   /** Of a trial: tests laid over the work where the checks judge it. Set-up and harness never see them; they are no part of the change. */
@@ -44156,7 +44161,7 @@ import { randomBytes as randomBytes4, randomUUID as randomUUID2 } from "node:cry
 
 // action/src/job/prompt.ts
 function renderPrompt(claim3, checks, fence) {
-  const { brief, resume } = claim3;
+  const { brief, resume, handOver: handOver2 } = claim3;
   return [
     "Resolve the issue below in the repository in the current directory.",
     "",
@@ -44168,9 +44173,7 @@ function renderPrompt(claim3, checks, fence) {
     ...checks.failing.length === 0 ? [] : [
       `- These fail already, without any change of yours. Don't mend them unless the issue asks for it: ${listed(checks.failing)}`
     ],
-    ...resume.length === 0 ? [] : [
-      "- Another run began this and was interrupted. What it had changed is in the files that are listed below the issue: look at them, and go on from there."
-    ],
+    ...beganBefore(claim3),
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",
@@ -44182,10 +44185,19 @@ function renderPrompt(claim3, checks, fence) {
     `Issue #${String(brief.issue)}: ${withoutFence(brief.title, fence)}`,
     "",
     withoutFence(brief.body, fence),
+    ...handOver2 === void 0 ? [] : ["", "What came of it before:", withoutFence(handOver2, fence)],
     ...resume.length === 0 ? [] : ["", "Changed so far:", ...changedSoFar(resume).map((line) => withoutFence(line, fence))],
     fence,
     ""
   ].join("\n");
+}
+function beganBefore({ resume, handOver: handOver2 }) {
+  const files = "What was changed so far is in the files that are listed below the issue:";
+  if (handOver2 !== void 0)
+    return [
+      `- This was tried before, and nothing came of it that could be published. How that ended is told below the issue: find out what was wrong first.${resume.length === 0 ? "" : ` ${files} keep what is right, and undo the rest.`}`
+    ];
+  return resume.length === 0 ? [] : [`- Another run began this and was interrupted. ${files} look at them, and go on from there.`];
 }
 var MOST_LISTED = 50;
 function changedSoFar(changes) {
@@ -44296,7 +44308,8 @@ async function work(deps, git, gateway, known, settings) {
   if (!emptied.ok) return emptied;
   const begun = claim3.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim3.resume, limits2);
   if (!begun.ok) return begun;
-  if (claim3.resume.length > 0) log("goes on from an interrupted run's work", { files: claim3.resume.length });
+  const from = claim3.handOver === void 0 ? "an interrupted run's" : "an earlier attempt's";
+  if (claim3.resume.length > 0) log(`goes on from ${from} work`, { files: claim3.resume.length });
   const handed = claim3.session !== void 0 && await restoreSession(deps, harness, claim3.session, limits2);
   let session = { kind: handed ? "resume" : "first", id: handed && claim3.session?.id || randomUUID2() };
   const { commands } = known.checks;

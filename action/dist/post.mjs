@@ -39795,8 +39795,13 @@ var Claim = external_exports.object({
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
   /** What the outcome's file is sealed to (sealed.ts). Of an app that gives none, or one of a later form, no file is made. */
   outcomeKey: external_exports.string().regex(/^[\w-]{43}$/).nullable().catch(null),
-  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  /** What the run before this one had changed when its credential's limit ended it, or its attempt: the work goes on from there. */
   resume: external_exports.array(external_exports.lazy(() => Change)).default([]),
+  /**
+   * What attempts before this one came to, each under another route, for the harness: it may hold what a repository's code has
+   * printed, and so is data. `resume` is then what the last of them had changed, until a run of this one has reported.
+   */
+  handOver: external_exports.string().optional(),
   /** That run's conversation, where it could be kept. */
   session: Session.optional(),
   /** Of a trial: tests laid over the work where the checks judge it. Set-up and harness never see them; they are no part of the change. */

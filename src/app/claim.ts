@@ -5,9 +5,10 @@ import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
 import type { Plan } from "#core/plan/plan.ts";
+import { handOver, type EndedAttempt } from "#core/task/hand-over.ts";
+import { failedChecks } from "#core/task/judge.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow, TaskRow } from "#ports/store.ts";
-import { reportedRuns } from "./runs.ts";
 import type { Deps } from "./deps.ts";
 
 /** An answer to the job, by HTTP status. What is wrong is told apart in our log only: the caller may be anyone. */
@@ -127,13 +128,36 @@ async function trialTests({ store }: Deps, { id, trial }: TaskRow): Promise<Pick
   return { overlay: [...pull.overlay] };
 }
 
-/** What this attempt's last run had changed when a limit ended it, as far as it could be published: else it begins anew. */
-async function earlierWork({ store }: Deps, lease: LeaseRow, plan: Plan): Promise<Pick<Claim, "resume" | "session">> {
-  const last = (await reportedRuns(store, lease)).at(-1);
+/**
+ * What the last run had changed when a limit ended it, or its attempt, as far as it could be published: else it begins anew.
+ * After another attempt, with what came of that.
+ */
+async function earlierWork(
+  { store }: Deps,
+  lease: LeaseRow,
+  plan: Plan,
+): Promise<Pick<Claim, "resume" | "session" | "handOver">> {
+  const runs = (await store.readLeases(lease.task)).filter(({ state }) => state === "settled");
+  const last = runs.at(-1);
   if (last === undefined) return { resume: [] };
   const checked = checkChanges(await store.readChanges(last.id), plan.guards);
-  // Without its changes a conversation would speak of files that aren't there.
-  return checked.ok ? { resume: [...checked.value], session: await store.readSession(last.id) } : { resume: [] };
+  const resume = checked.ok ? [...checked.value] : [];
+  const earlier = endedAttempts(runs, lease, plan);
+  return {
+    resume,
+    ...(earlier.length === 0 ? {} : { handOver: handOver(earlier, resume.length > 0) }),
+    // Of another attempt, it is another harness's or model's. Without its changes it would speak of files that aren't there.
+    ...(checked.ok && last.attempt.id === lease.attempt.id ? { session: await store.readSession(last.id) } : {}),
+  };
+}
+
+/** The attempts before this lease's, by the run that ended each. */
+function endedAttempts(runs: readonly LeaseRow[], { attempt: present }: LeaseRow, plan: Plan): readonly EndedAttempt[] {
+  return runs.flatMap(({ attempt: { id, number, route, why }, report }, at) =>
+    id === present.id || runs[at + 1]?.attempt.id === id
+      ? []
+      : [{ number, route, why, failed: report?.kind === "ran" ? failedChecks(plan.commands.verify, report) : [] }],
+  );
 }
 
 /**

@@ -1,24 +1,24 @@
 import { faultOf } from "#core/pool/cooldown.ts";
-import { judge } from "#core/task/judge.ts";
+import { judge, type JudgedReason } from "#core/task/judge.ts";
+import type { Verdict } from "#core/task/lifecycle.ts";
 import { judgeTrial } from "#core/trial/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { afterUnverified } from "./escalate.ts";
 import { reportedRuns } from "./runs.ts";
 import { mayStillStart } from "./who-may.ts";
 
-/** judging → committing, or the end: what was reported is judged, trusting none of it. A trial ends here. */
+/** judging → committing, queued again, or the end: what was reported is judged, trusting none of it. A trial ends here. */
 export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { store, runtime } = deps;
   const { plan } = task;
   const { report } = lease;
   if (report === null || plan === null) throw new Error(`task ${task.id} is judged without an outcome`);
   const outcome = report.kind === "ran" ? { ...report, changes: [...(await store.readChanges(lease.id))] } : report;
-  const judgement = (task.trial === null ? judge : judgeTrial)(outcome, {
-    guards: plan.guards,
-    verify: plan.commands.verify,
-    mayBeUnsandboxed: runtime.playground,
-  });
-  const judged = (verdict: typeof judgement.verdict, why: Parameters<Deps["store"]["noteLease"]>[1] | null) => ({
+  const { guards, route, floors = [] } = plan;
+  const planned = { guards, verify: plan.commands.verify, tier: route.tier, floors, mayBeUnsandboxed: runtime.playground };
+  const judgement = (task.trial === null ? judge : judgeTrial)(outcome, planned);
+  const judged = (verdict: Verdict, why: JudgedReason | null = null) => ({
     lease: { lease: lease.id, verdict: { verdict, why } },
   });
   // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
@@ -29,10 +29,13 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
     return { go: "move" };
   }
   runtime.log.info({ task: task.id, verdict: judgement.verdict }, "task judged");
-  if (judgement.verdict !== "solved") return { go: "reject", ...judged(judgement.verdict, judgement.why) };
-  if (task.trial !== null) return { go: "score", ...judged("solved", null) };
+  if (task.trial !== null) {
+    if (judgement.verdict === "solved") return { go: "score", ...judged("solved") };
+    return { go: "reject", ...judged(judgement.verdict, judgement.why) };
+  }
+  if (judgement.verdict !== "solved") return afterUnverified(deps, task, lease, judgement);
   const may = await mayStillStart(deps, task.brief);
   if (!may.ok) return { failed: may.error };
-  if (may.value !== undefined) return { go: "reject", patch: { failure: may.value }, ...judged("refused", null) };
-  return { go: "accept", ...judged("solved", null) };
+  if (may.value !== undefined) return { go: "reject", patch: { failure: may.value }, ...judged("refused") };
+  return { go: "accept", ...judged("solved") };
 }

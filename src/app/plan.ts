@@ -8,10 +8,11 @@ import type { MayStart } from "#core/request/standing.ts";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import type { Classified } from "#core/plan/classified.ts";
 import { mergeSize } from "#core/plan/merge.ts";
-import type { Plan } from "#core/plan/plan.ts";
+import type { FullPlan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import type { Signals } from "#core/plan/signals/signals.ts";
+import { splitOf } from "#core/plan/split.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { parseCommand, type Override } from "#core/request/command.ts";
@@ -58,6 +59,13 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   const { size, route } = made.value;
   runtime.log.info({ task: task.id, size, tier: route.tier, harness: route.harness, model: route.model }, "task planned");
   return { go: "plan", patch: { plan: made.value } };
+}
+
+/** A refusal for its size says how the issue could be split. */
+function withParts(failure: Failure, brief: Brief): Failure {
+  if (failure.reason !== "too-big" && failure.reason !== "not-worth-it") return failure;
+  const parts = splitOf(brief);
+  return parts.length === 0 ? failure : { ...failure, parts };
 }
 
 /** The day's tasks of a person, all repositories of the owner together. What was planned before has its place already. */
@@ -119,7 +127,7 @@ export function makePlan(
   { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
   ledger: Ledger,
   { signals, classified }: Sizing,
-): Result<Plan, Failure> {
+): Result<FullPlan, Failure> {
   const { policy } = read;
   let use: Override = {};
   if (brief.comment !== null) {
@@ -146,7 +154,7 @@ export function makePlan(
       checking: verify === "ci" || verify.length === 0 ? NO_CHECKS : WITH_CHECKS,
     },
   );
-  if (!routed.ok) return routed;
+  if (!routed.ok) return err(withParts(routed.error, brief));
   const { first, ladder, reasons } = routed.value;
   const { route, price } = first.option;
   const tooSmall = unholdable(policy, route.provider, ladder.budget);
@@ -161,6 +169,7 @@ export function makePlan(
     expected: first.expected,
     budget: first.cap,
     ladder,
+    floors: policy.routing.floors.filter(({ paths }) => paths !== undefined),
     isDefaultBudget: policy.task.budget === undefined,
     moves: policy.task.moves,
     price,

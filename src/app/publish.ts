@@ -93,9 +93,12 @@ async function finish(
   const { plan, brief } = task;
   const { report } = lease;
   if (plan === null || report?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
+  const runs = await deps.store.readLeases(task.id);
+  const attempts = new Map(runs.map(({ attempt }) => [attempt.number, attempt]));
   const finished: Finished = {
     brief,
     plan,
+    earlier: [...attempts.values()].filter(({ id }) => id !== lease.attempt.id).map(({ route }) => route),
     finalMessage: report.ending.finalMessage,
     checks: report.checks,
     verification: report.verification,

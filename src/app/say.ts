@@ -77,6 +77,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
       const last = leases[at + 1]?.attempt.id !== attempt.id;
       return {
         attempt: attempt.number,
+        route: attempt.route,
         credential: lease.credential,
         runUrl: lease.runUrl,
         verdict: last ? attempt.verdict : null,

@@ -1,5 +1,5 @@
 import type { Prospect, Stop } from "#core/plan/ladder.ts";
-import type { Plan } from "#core/plan/plan.ts";
+import type { FullPlan } from "#core/plan/plan.ts";
 import type { Signals } from "#core/plan/signals/signals.ts";
 import type { RuledSize } from "#core/plan/size.ts";
 import { routeReason } from "#core/task/comment.ts";
@@ -15,7 +15,7 @@ export type DryRun = {
   readonly policy: string | null;
   readonly signals: Signals;
   readonly estimate: RuledSize;
-  readonly plan: Plan | null;
+  readonly plan: FullPlan | null;
   readonly refused: Failure | null;
   /** The attempts that follow one another while each ends unverified at its expected cost, and what stops them. */
   readonly follows: { readonly attempts: readonly Prospect[]; readonly end: Stop["stop"] } | null;
@@ -51,7 +51,7 @@ export function renderPlan({ issue, repository, policy, estimate, plan, refused,
   return `${sections.map((lines) => lines.map((line) => plain(line).trimEnd()).join("\n")).join("\n\n")}\n`;
 }
 
-function planLines(plan: Plan, { attempts, end }: NonNullable<DryRun["follows"]>): string[][] {
+function planLines(plan: FullPlan, { attempts, end }: NonNullable<DryRun["follows"]>): string[][] {
   const { route, commands, ladder, runner } = plan;
   const effort = route.effort === null ? "" : `, effort ${route.effort}`;
   return [
@@ -91,7 +91,7 @@ const STOPS: Record<Stop["stop"], string> = {
 };
 
 /** A list of commands, or in words what stands for one. */
-function checkedBy(verify: Plan["commands"]["verify"]): string {
+function checkedBy(verify: FullPlan["commands"]["verify"]): string {
   if (verify === "ci") return "the repository's CI, on the draft";
   if (verify === "detect") return "what its files show how to run";
   return verify.length === 0 ? "nothing" : verify.join(", ");

@@ -8,7 +8,7 @@ import { NOTHING_KNOWN } from "#app/known.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { chooseRoute, type Prospect } from "#core/plan/ladder.ts";
-import type { Plan } from "#core/plan/plan.ts";
+import type { FullPlan } from "#core/plan/plan.ts";
 import { CODE_OWNERS_FILES } from "#core/plan/signals/code-owners.ts";
 import { signalsOf, type Surroundings } from "#core/plan/signals/signals.ts";
 import { sizeOf } from "#core/plan/size.ts";
@@ -209,7 +209,7 @@ function dryRun(
   });
 }
 
-function whatFollows({ size, confidence, ladder }: Plan): NonNullable<DryRun["follows"]> {
+function whatFollows({ size, confidence, ladder }: FullPlan): NonNullable<DryRun["follows"]> {
   const attempts: Prospect[] = [];
   for (;;) {
     const tried = attempts.map(({ option: { route, model } }) => ({ route, model }));

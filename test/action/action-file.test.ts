@@ -109,7 +109,11 @@ describe("the prompt", () => {
         array(part).map((it) => it.join("")),
         (body) => {
           const lines = renderPrompt(
-            { brief: { repository: "a/b", issue: 1, title: body, body }, resume: [{ status: "deleted", path: body }] },
+            {
+              brief: { repository: "a/b", issue: 1, title: body, body },
+              resume: [{ status: "deleted", path: body }],
+              handOver: body,
+            },
             { mustPass: [], failing: [] },
             fence,
           )
@@ -123,6 +127,23 @@ describe("the prompt", () => {
         },
       ),
     );
+  });
+
+  test("tells what came of the attempts before as data, and that their changes may be wrong", () => {
+    const brief = { repository: "a/b", issue: 1, title: "t", body: "b" };
+    const resume = [{ status: "deleted", path: "a.txt" }] as const;
+    const handOver = "Attempt 1: `npm test` did not pass.\n\nnot ok 2";
+
+    const prompt = renderPrompt({ brief, resume: [...resume], handOver }, { mustPass: [], failing: [] }, "=====");
+    const [rules = "", data = ""] = prompt.split("\n=====\n", 2);
+    const without = renderPrompt({ brief, resume: [], handOver }, { mustPass: [], failing: [] }, "=====");
+
+    expect(rules).toContain("- This was tried before, and nothing came of it that could be published.");
+    expect(rules).toContain("keep what is right, and undo the rest.");
+    expect(rules).not.toContain("did not pass");
+    expect(data).toContain(`\nb\n\nWhat came of it before:\n${handOver}\n\nChanged so far:\n- deleted "a.txt"`);
+    expect(without).not.toContain("Changed so far");
+    expect(without).not.toContain("undo the rest");
   });
 
   test("lists what an interrupted run had changed, the first fifty files of it", () => {

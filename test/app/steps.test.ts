@@ -1,21 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { gitBlobId } from "#core/change/guards.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { CredentialName, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { branchName } from "#core/task/markers.ts";
-import type { Checks, EndingKind, Outcome } from "#core/wire/contract.ts";
+import type { Checks, Claim, EndingKind, Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
+import { claim } from "#app/claim.ts";
 import { report } from "#app/outcome.ts";
 import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub, SetUp } from "#ports/github.ts";
+import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
 import { beat, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, SETTLED, settlementOf } from "../kit/briefs.ts";
@@ -995,6 +998,285 @@ describe("the worker's steps", () => {
     expect(await connection.db.selectFrom("comments").select("said").where("issue_number", "=", 1).execute()).toEqual([
       { said: "refused" },
     ]);
+  });
+
+  describe("after an attempt that ends unverified", () => {
+    const NO_CHANGE = ran();
+    const unsolved = (attempts: number) => ({ state: "unsolved", failure: { reason: "attempts-ended", attempts } });
+    const routes = async () =>
+      (await now()).leases.map(({ attempt: { number, route, verdict } }) => [number, route.tier, verdict]);
+    /** The latest lease's run reports this. */
+    async function end(github: GitHub, outcome: Outcome): Promise<void> {
+      await report(depsOf(github), await start(), outcome);
+      await settle(github);
+    }
+
+    it("go on with the next route: one pull request, two attempts, a ledger entry of the model for each", async () => {
+      const github = fakeGitHub();
+      await ask(github);
+      await sql`update tasks set queued_at = 5`.execute(connection.db);
+      await end(github, { ...NO_CHANGE, usage: { ...NO_CHANGE.usage, outputTokens: 8_000 } });
+      const between = await now();
+      await end(github, CHANGED);
+
+      expect(between).toMatchObject({ task: { state: "awaiting", failure: null }, leases: [{ fence: 1 }, { fence: 1 }] });
+      expect(between.leases[0]?.attempt).toMatchObject({ number: 1, verdict: "noChange", why: { why: "no-change" } });
+      expect(between.leases[1]?.attempt.budget).toBe((5_000_000 - 20_000) / 2);
+      expect(await routes()).toEqual([
+        [1, "light", "noChange"],
+        [2, "standard", "solved"],
+      ]);
+      expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2 } });
+      expect(github.asked.filter((what) => what === "openPullRequest")).toHaveLength(1);
+      expect(await connection.db.selectFrom("ledger").select("amount").where("kind", "=", "model").execute()).toHaveLength(2);
+      expect(await connection.db.selectFrom("tasks").select("queued_at").execute()).toEqual([{ queued_at: 5 }]);
+    });
+
+    it("keep with each attempt how likely its checks were to pass", async () => {
+      const github = fakeGitHub();
+      await ask(github);
+      const planned = (await now()).task.plan;
+      await end(github, NO_CHANGE);
+
+      const kept = await connection.db.selectFrom("attempts").select("expected").orderBy("number").execute();
+      expect(kept).toEqual([{ expected: planned?.expected }, { expected: (await now()).task.plan?.expected }]);
+      expect(kept[1]?.expected).toBeLessThan(1);
+    });
+
+    it("ask a person once no other route is left, and say what was spent", async () => {
+      const github = fakeGitHub({ readSetUp: policy(pooled(["one"], "routing: { worth: $2 }\n")) });
+      await ask(github);
+      for (let attempts = 0; attempts < 3; attempts += 1) await end(github, NO_CHANGE);
+
+      const { task } = await now();
+      expect(task).toMatchObject({
+        state: "unsolved",
+        failure: { reason: "attempts-ended", stop: "top", attempts: 3, next: null },
+      });
+      expect((await routes()).map(([, tier]) => tier)).toEqual(["light", "standard", "frontier"]);
+      expect(github.asked).not.toContain("openPullRequest");
+    });
+
+    it.each([
+      ["attempts", "task: { attempts: 2 }\n", 2, "frontier"],
+      ["attempts", "routing: { escalate: false }\n", 1, "standard"],
+      ["hopeless", "routing: { worth: $0.30 }\n", 1, "standard"],
+    ])(
+      "stop at the cap “%s” (%s) before anything is started, with what going on would be",
+      async (stop, rest, attempts, tier) => {
+        const github = fakeGitHub({ readSetUp: policy(pooled(["one"], rest)) });
+        await ask(github);
+        for (let ended = 0; ended < attempts; ended += 1) await end(github, NO_CHANGE);
+
+        const { task, leases } = await now();
+        expect(task).toMatchObject({ ...unsolved(attempts), failure: { stop } });
+        const next = task.failure?.reason === "attempts-ended" ? task.failure.next : null;
+        expect(task.plan?.ladder?.options.find(({ route }) => route.model === next?.model)?.route.tier).toBe(tier);
+        expect(leases).toHaveLength(attempts);
+      },
+    );
+
+    it("hold the dollars of all attempts together: what is spent is missing from the next one's, and none is begun beyond", async () => {
+      const github = fakeGitHub({
+        readSetUp: policy(pooled(["one"], "task: { budget: $1 }\nrouting: { worth: $12, start: { s: light } }\n")),
+      });
+      const spends = { ...NO_CHANGE.usage, outputTokens: 190_000 };
+      await ask(github);
+      await end(github, { ...NO_CHANGE, usage: spends });
+      await end(github, { ...NO_CHANGE, usage: { ...spends, outputTokens: 20_000 } });
+
+      const { task, leases } = await now();
+      const spent = leases.reduce((sum, { costs }) => sum + (costs.listed ?? 0), 0);
+      expect(leases.map(({ attempt }) => attempt.budget)).toEqual([500_000, 262_500]);
+      expect(task).toMatchObject({ ...unsolved(2), failure: { stop: "budget" } });
+      expect(spent).toBeLessThanOrEqual(1_000_000);
+    });
+
+    it("leave a fault of the set-up, and what the guards refuse, to a person at once", async () => {
+      const github = fakeGitHub();
+      await ask(github);
+      await end(github, { ...CHANGED, changes: [{ status: "deleted", path: ".github/workflows/ci.yml" }] });
+
+      expect(await now()).toMatchObject({
+        task: { state: "unsolved", failure: null },
+        leases: [{ attempt: { verdict: "refused" } }],
+      });
+    });
+
+    it("take a result that touches what a floor keeps for a higher tier no further than to that tier", async () => {
+      const floors = "routing:\n  floors: [{ paths: [a.txt], tier: frontier }]\n";
+      const github = fakeGitHub({ readSetUp: policy(pooled(["one"], floors)) });
+      await ask(github);
+      await end(github, CHANGED);
+      const second = await routes();
+      await end(github, CHANGED);
+
+      expect(second).toEqual([
+        [1, "light", "refused"],
+        [2, "frontier", null],
+      ]);
+      expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2 } });
+      expect(github.asked.filter((what) => what === "openPullRequest")).toHaveLength(1);
+    });
+
+    it("ask a person where no route of a floor's tier is open to who asked", async () => {
+      const text = pooled(
+        ["one"],
+        "routing:\n  floors: [{ paths: [a.txt], tier: frontier }]\nroles:\n  requester: { people: [maintainer], tiers: [light, standard] }\n",
+      );
+      const github = fakeGitHub({ readSetUp: policy(text) });
+      await ask(github);
+      await end(github, CHANGED);
+
+      expect(await now()).toMatchObject({
+        task: { ...unsolved(1), failure: { stop: "top" } },
+        leases: [{ attempt: { verdict: "refused", why: { why: "below-floor" } } }],
+      });
+      expect(github.asked).not.toContain("openPullRequest");
+    });
+
+    it("move the second attempt when a limit interrupts it, as often as the plan allows each, and count none for it", async () => {
+      const github = fakeGitHub({ readSetUp: policy(pooled(["one", "two", "three"], "task: { moves: 1 }\n")) });
+      await ask(github);
+      await end(github, cutShort("quotaExhausted"));
+      await end(github, NO_CHANGE);
+      await end(github, cutShort("quotaExhausted"));
+      await end(github, CHANGED);
+
+      expect(await routes()).toEqual([
+        [1, "light", "noChange"],
+        [1, "light", "noChange"],
+        [2, "standard", "solved"],
+        [2, "standard", "solved"],
+      ]);
+      expect((await now()).task.state).toBe("solved");
+    });
+
+    it("leave one next attempt where the app dies before that is written, and where it dies after", async () => {
+      const github = fakeGitHub();
+      const deps = depsOf(github);
+      const dying = (when: "before" | "after"): Deps => ({
+        ...deps,
+        store: {
+          ...store,
+          advance: async (...step) => {
+            if (step[1] !== "escalate") return store.advance(...step);
+            if (when === "after") await store.advance(...step);
+            throw new Error("the app dies");
+          },
+        },
+      });
+      await ask(github);
+      await report(deps, await start(), NO_CHANGE);
+      while (await workOnce(dying("before")));
+      const before = (await now()).task.state;
+      await passTime();
+      while (await workOnce(dying("after")));
+      await passTime();
+      await settle(github);
+
+      expect(before).toBe("judging");
+      expect(await routes()).toEqual([
+        [1, "light", "noChange"],
+        [2, "standard", null],
+      ]);
+      expect((await now()).task.state).toBe("awaiting");
+    });
+
+    it("let what waits for its next attempt go on under its own plan, whatever the policy says since", async () => {
+      const first = fakeGitHub();
+      await ask(first);
+      await report(depsOf(first), await start(), NO_CHANGE);
+      const kept = async (text: string, commit: string) =>
+        store.recordPolicy(OwnerId(10), { text, commit: commit.repeat(40), readAt: await store.now() });
+      await kept("version: 2\n", "d");
+      await settle(first);
+      const broken = await now();
+      await kept(pooled(["platform-api"], "task: { budget: $2 }\n"), "e");
+      await sql`update owners set due_at = 0`.execute(connection.db);
+      await settle(first);
+
+      expect(broken).toMatchObject({ task: { state: "queued" }, leases: [{ attempt: { verdict: "noChange" } }] });
+      expect(await now()).toMatchObject({
+        task: { state: "awaiting", plan: { policyCommit: "c".repeat(40) } },
+        leases: [{}, { attempt: { number: 2 } }],
+      });
+    });
+
+    it("follow what the release before has planned with nothing", async () => {
+      const github = fakeGitHub();
+      await ask(github);
+      await sql`update tasks set plan = plan - 'ladder' - 'floors' - 'expected' - 'chance'`.execute(connection.db);
+      await end(github, NO_CHANGE);
+
+      expect(await now()).toMatchObject({
+        task: { state: "unsolved", failure: null },
+        leases: [{ attempt: { verdict: "noChange" } }],
+      });
+    });
+
+    it("hand the next one what was changed, what failed, and no conversation", async () => {
+      const content = Buffer.from("x\n");
+      const written = {
+        status: "added",
+        path: "src/a.ts",
+        mode: "100644",
+        blob: gitBlobId(content),
+        content: content.toString("base64"),
+      } as const;
+      const read = policy(pooled(["one"]));
+      const github = fakeGitHub({
+        readSetUp: async (place) => {
+          const setUp = await read(place);
+          return setUp.ok ? ok({ ...setUp.value, settings: { text: "version: 1\nverify: [npm test]\n" } }) : setUp;
+        },
+      });
+      await ask(github);
+      const verification = [checked("npm test", { exitCode: 1, output: "not ok 2 - the last page\n" })];
+      await end(github, { ...CHANGED, changes: [written], verification });
+      const given = await claimOf(github);
+
+      expect(given).toMatchObject({
+        resume: [written],
+        handOver: expect.stringContaining("not ok 2 - the last page") as string,
+        route: { tier: "standard" },
+      });
+      expect(given?.session).toBeUndefined();
+    });
+
+    it("hand the next one no change that the guards would refuse, and say so", async () => {
+      const github = fakeGitHub();
+      await ask(github);
+      await end(github, { ...cutShort("turnLimit"), changes: [{ status: "deleted", path: ".github/workflows/ci.yml" }] });
+      const given = await claimOf(github);
+
+      expect(given).toMatchObject({ resume: [], handOver: expect.stringContaining("None of their changes") as string });
+    });
+
+    /** What the run of the latest lease is given. */
+    async function claimOf(github: GitHub): Promise<Claim | undefined> {
+      const lease = (await now()).leases.at(-1)!;
+      const identity: RunIdentity = {
+        repositoryId: String(lease.expected!.repositoryId),
+        repositoryOwnerId: String(lease.expected!.ownerId),
+        eventName: "workflow_dispatch",
+        workflowRef: lease.expected!.workflowRef,
+        ref: lease.expected!.ref,
+        environment: lease.credential,
+        actorId: "1",
+        runAttempt: "1",
+        refProtected: "true",
+        runId: String(lease.run),
+        checkRunId: "1",
+      };
+      const deps = depsOf(github);
+      const runtime = { ...deps.runtime, verifyIdentity: () => Promise.resolve(ok(identity)) };
+      const answer = await claim({ ...deps, runtime }, lease.id, "token", {
+        contract: 2,
+        harnesses: [lease.attempt.route.harness],
+      });
+      return answer.ok ? answer.value : undefined;
+    }
   });
 
   it("give a request up that GitHub will never answer for, and one that is a defect after ten tries", async () => {

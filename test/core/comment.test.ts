@@ -57,6 +57,7 @@ const WIDE_PLAN = makePlanRow({
 function lease(overrides: Partial<LeaseView> = {}): LeaseView {
   return {
     attempt: 1,
+    route: PLAN.route,
     credential: "platform-api",
     runUrl: null,
     verdict: null,
@@ -99,7 +100,13 @@ function ended(why: JudgedReason): CommentView {
   return view({
     state: "unsolved",
     plan: PLAN,
-    leases: [lease({ ...RUN, verdict: why.why === "guards" ? "refused" : why.why === "no-change" ? "noChange" : "failed", why })],
+    leases: [
+      lease({
+        ...RUN,
+        verdict: ["guards", "below-floor"].includes(why.why) ? "refused" : why.why === "no-change" ? "noChange" : "failed",
+        why,
+      }),
+    ],
   });
 }
 
@@ -107,7 +114,7 @@ function leftToCi(ciChecks: CiChecks, plan = PLAN): CommentView {
   return view({
     state: "solved",
     plan,
-    leases: [lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] } })],
+    leases: [lease({ ...RUN, route: plan.route, verdict: "solved", checks: { source: "ci", commands: [] } })],
     pullRequest: { number: 13, draft: true },
     ciChecks,
   });
@@ -158,6 +165,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
       { guard: "too-many-files", files: 51, max: 50 },
     ],
   },
+  "below-floor": { why: "below-floor", floor: { tier: "frontier", by: "path", named: "src/billing/`total`.ts" } },
   "run-ended": { why: "run-ended", conclusion: "startup_failure" },
   silent: { why: "silent" },
   deadline: { why: "deadline" },
@@ -233,6 +241,14 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     needed: MicroUsd(1_300_000),
     cap: MicroUsd(500_000),
   },
+  "attempts-ended": {
+    reason: "attempts-ended",
+    stop: "hopeless",
+    attempts: 2,
+    cost: MicroUsd(482_000),
+    worth: MicroUsd(2_400_000),
+    next: { model: "claude-opus-5-5", chance: 0.31, cost: MicroUsd(1_900_000) },
+  },
   "base-unreadable": { reason: "base-unreadable", repository: "acme/web" },
   "base-moved": { reason: "base-moved", branch: "main", message: "Resource not accessible by integration" },
   "budget-too-small": { reason: "budget-too-small", neededUsd: "$5.00", budgetUsd: "$3.00" },
@@ -254,10 +270,35 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
 };
 
+const WENT_ON = makePlanRow({
+  ...PLAN,
+  route: { ...PLAN.route, tier: "standard", model: "claude-sonnet-5-5" },
+  routeReasons: [
+    ...PLAN.routeReasons,
+    {
+      fact: "escalated",
+      attempt: 2,
+      tier: "standard",
+      model: "claude-sonnet-5-5",
+      chance: 0.41,
+      cost: MicroUsd(310_000),
+    },
+  ],
+  budget: MicroUsd(2_438_300),
+  commands: { setup: [], verify: ["npm test"] },
+});
+const FAILED_RUN = lease({
+  ...RUN,
+  verdict: "failed",
+  why: { why: "checks-failed", failed: [{ command: "npm test", exitCode: 1, output: "not ok 2 - `last` page @admin\n" }] },
+  checks: NPM_TEST,
+  verification: [checked("npm test", { exitCode: 1 })],
+});
+
 const COMMENTS: Readonly<Record<string, CommentView>> = {
   planning: view({ state: "planning" }),
   queued: view({ plan: PLAN }),
-  dispatching: view({ state: "dispatching", plan: WIDE_PLAN, leases: [lease()] }),
+  dispatching: view({ state: "dispatching", plan: WIDE_PLAN, leases: [lease({ route: WIDE_PLAN.route })] }),
   solved: view({
     state: "solved",
     plan: checking("npm test"),
@@ -346,6 +387,58 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     plan: PLAN,
     leases: [lease({ ...RUN, movedBy: "quotaExhausted" }), lease({ credential: "second-key" })],
   }),
+  escalated: view({
+    state: "dispatching",
+    plan: WENT_ON,
+    leases: [FAILED_RUN, lease({ attempt: 2, route: WENT_ON.route })],
+  }),
+  "escalated-and-waiting": view({
+    state: "queued",
+    plan: WENT_ON,
+    waiting: { position: 2, until: null, whyNot: { busy: 1 }, of: {} },
+    leases: [FAILED_RUN],
+  }),
+  "escalated-and-moved": view({
+    state: "dispatching",
+    plan: WENT_ON,
+    leases: [
+      FAILED_RUN,
+      lease({ ...RUN, attempt: 2, route: WENT_ON.route, movedBy: "quotaExhausted" }),
+      lease({ attempt: 2, route: WENT_ON.route, credential: "second-key" }),
+    ],
+  }),
+  "escalated-and-refused": view({
+    state: "refused",
+    plan: WENT_ON,
+    failure: { reason: "never-fits", why: "nobody-serves" },
+    leases: [FAILED_RUN],
+  }),
+  "solved-by-the-second-attempt": view({
+    state: "solved",
+    plan: WENT_ON,
+    leases: [
+      FAILED_RUN,
+      lease({
+        ...RUN,
+        attempt: 2,
+        route: WENT_ON.route,
+        verdict: "solved",
+        checks: NPM_TEST,
+        verification: [checked("npm test")],
+      }),
+    ],
+    pullRequest: { number: 13, draft: true },
+  }),
+  "unsolved-after-two-attempts": view({
+    state: "unsolved",
+    plan: WENT_ON,
+    failure: FAILURES["attempts-ended"],
+    leases: [FAILED_RUN, lease({ ...RUN, attempt: 2, route: WENT_ON.route, verdict: "failed", why: WHYS.ending })],
+  }),
+  "refused-too-big-with-parts": view({
+    state: "refused",
+    failure: { reason: "too-big", parts: ["page through the customers", "export all pages"] },
+  }),
   "refused-too-large": view({ state: "refused", failure: { reason: "never-fits", why: "too-large" } }),
   outsider: { task: null, notice: FAILURES["actor-may-not-start"] },
   stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], leases: [lease(RUN)] }),
@@ -359,6 +452,7 @@ function finished(overrides: Partial<Finished> = {}): Finished {
   return {
     brief: makeBrief(12),
     plan: checking("npm test"),
+    earlier: [],
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     checks: NPM_TEST,
     verification: [checked("npm test")],
@@ -385,6 +479,7 @@ const PULLS: Readonly<Record<string, Finished>> = {
     modelCost: MicroUsd(0),
     drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
   }),
+  "pull-request-of-a-second-attempt": finished({ plan: WENT_ON, earlier: [PLAN.route] }),
   "pull-request-without-checks": finished({
     plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
     checks: { source: "ci", commands: [] },
@@ -636,6 +731,7 @@ describe("foreign text", () => {
       hostile.map((word): Failure => ({ reason: "command-unknown", word, valid: "`light`" })),
       hostile.map((last): Failure => ({ reason: "tries-used-up", step: "opening", tries: 3, last })),
       hostile.map((login): Failure => ({ reason: "actor-may-not-start", login, role: login })),
+      hostile.map((part): Failure => ({ reason: "too-big", parts: [part, part] })),
       hostile.map((asked): Failure => ({ reason: "route-not-served", asked, served: [asked] })),
     );
     fc.assert(

@@ -133,6 +133,18 @@ const FAILURES: {
     facts: ["claude-opus-5-5", "$1.30", "$0.50"],
     next: /Raise that budget, or ask for a cheaper route/,
   },
+  "attempts-ended": {
+    failure: {
+      reason: "attempts-ended",
+      stop: "hopeless",
+      attempts: 2,
+      cost: MicroUsd(482_000),
+      worth: MicroUsd(2_400_000),
+      next: { model: "claude-opus-5-5", chance: 0.31, cost: MicroUsd(1_900_000) },
+    },
+    facts: ["2 attempts", "$0.48", "$2.40", "claude-opus-5-5", "31 times", "$1.90"],
+    next: /A person decides .* comment `\/agent use claude-opus-5-5`/,
+  },
   "base-unreadable": {
     failure: { reason: "base-unreadable", repository: "acme/web" },
     facts: ["acme/web"],
@@ -191,5 +203,20 @@ describe("failure", () => {
     const text = say({ reason: "config-invalid", file: "f.yml", problems: [problem, { ...problem, line: 2 }] });
 
     expect(text.match(/^- line \d/gm)).toHaveLength(2);
+  });
+
+  it.each([
+    ["attempts", 1, "The attempt brought nothing", "the policy allows no more (`task.attempts`)"],
+    ["budget", 2, "2 attempts, each on another route,", "`task.budget` in the policy doesn't hold another"],
+    ["top", 3, "3 attempts, each on another route,", "no other route is open to it"],
+  ] as const)("says why no attempt follows: %s", (stop, attempts, tried, why) => {
+    const { failure } = FAILURES["attempts-ended"];
+
+    const text = say({ ...failure, stop, attempts, next: null });
+
+    expect(text).toContain(tried);
+    expect(text).toContain(why);
+    expect(text).toContain("Edit the issue so that it says more precisely what should be different, then comment `/agent`");
+    expect(text).not.toContain("/agent use");
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gitBlobId } from "#core/change/guards.ts";
-import { judge, type FailedCheck, type Judgement } from "#core/task/judge.ts";
+import { judge, type FailedCheck, type Judgement, type Planned } from "#core/task/judge.ts";
 import type { Verify } from "#core/plan/plan.ts";
 import { checked, ran } from "../kit/outcomes.ts";
 import {
@@ -13,7 +13,13 @@ import {
   type Verification,
 } from "#core/wire/contract.ts";
 
-const GUARDS = { maxFiles: 50, maxBytes: 1_000, protected: [] };
+const PLANNED: Planned = {
+  guards: { maxFiles: 50, maxBytes: 1_000, protected: [] },
+  verify: [],
+  tier: "light",
+  floors: [],
+  mayBeUnsandboxed: false,
+};
 
 function write(path: string): Change {
   const content = Buffer.from("x\n");
@@ -51,6 +57,12 @@ const guarded: Judgement = {
   why: { why: "guards", violations: [{ guard: "protected", path: ".github/workflows/ci.yml", pattern: ".github/workflows/**" }] },
 };
 
+const BILLED = [write("src/billing/total.ts")];
+const belowFloor = (named: string): Judgement => ({
+  verdict: "refused",
+  why: { why: "below-floor", floor: { tier: "standard", by: "path", named } },
+});
+
 const COMPLETED: readonly [string, readonly Change[], readonly Verification[], Judgement][] = [
   ["changes and checks that pass", GOOD, [PASS, PASS], solved],
   ["changes and no check", GOOD, [], solved],
@@ -70,7 +82,7 @@ function judged(
   outcome: Outcome,
   verify: Verify = outcome.kind === "ran" ? outcome.verification.map((check) => check.command) : [],
 ): Judgement {
-  return judge(outcome, { guards: GUARDS, verify, mayBeUnsandboxed: false });
+  return judge(outcome, { ...PLANNED, verify });
 }
 
 const CUT = ENDINGS.filter((ending) => ending !== "completed");
@@ -143,16 +155,30 @@ describe("judge", () => {
 
   it("throws away what was made without a sandbox, but in the demo", () => {
     const outcome = { ...ended("completed", GOOD, [PASS]), sandbox: "none" as const };
-    const planned = { guards: GUARDS, verify: [] };
 
-    expect(judge(outcome, { ...planned, mayBeUnsandboxed: false })).toEqual({ verdict: "refused", why: { why: "unsandboxed" } });
-    expect(judge(outcome, { ...planned, mayBeUnsandboxed: true })).toEqual(solved);
+    expect(judge(outcome, PLANNED)).toEqual({ verdict: "refused", why: { why: "unsandboxed" } });
+    expect(judge(outcome, { ...PLANNED, mayBeUnsandboxed: true })).toEqual(solved);
   });
 
   it.each(["srt", "user"] as const)("takes what was made in a sandbox of the kind %s", (sandbox) => {
     const outcome = { ...ended("completed", GOOD, [PASS]), sandbox };
 
-    expect(judge(outcome, { guards: GUARDS, verify: [], mayBeUnsandboxed: false })).toEqual(solved);
+    expect(judge(outcome, PLANNED)).toEqual(solved);
+  });
+
+  const floors: Planned["floors"] = [{ paths: ["src/billing/**"], tier: "standard" }];
+  it.each<[string, Partial<Planned>, readonly Change[], Judgement]>([
+    ["a path of a floor", { floors }, BILLED, belowFloor("src/billing/total.ts")],
+    ["it by a deletion", { floors }, [{ status: "deleted", path: "src/billing/old.ts" }], belowFloor("src/billing/old.ts")],
+    ["it in other letters", { floors }, [write("SRC/Billing/x.ts")], belowFloor("SRC/Billing/x.ts")],
+    ["it, made by that tier", { floors, tier: "standard" }, BILLED, { verdict: "solved", changes: BILLED }],
+    ["it, made by a higher one", { floors, tier: "frontier" }, BILLED, { verdict: "solved", changes: BILLED }],
+    ["nothing of it", { floors }, GOOD, solved],
+    ["it and what the guards refuse", { floors }, [...BILLED, ...BAD], guarded],
+  ])("holds the policy's floors for a result that touches %s", (_name, planned, changes, wanted) => {
+    const judgement = judge(ended("completed", changes, []), { ...PLANNED, ...planned });
+
+    expect(judgement).toEqual(wanted);
   });
 
   it("passes on what the harness said of its end", () => {

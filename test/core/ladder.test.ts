@@ -115,6 +115,26 @@ describe("the next route", () => {
     expect(stopped).toMatchObject({ stop: "attempts", next: { option: { route: { tier: "standard" } } } });
   });
 
+  it("is of a floor's tier or a higher one, and none where there is no such", () => {
+    const tried = [failed(LIGHT)];
+    const within = ladder({ options: [LIGHT, STANDARD] });
+
+    expect(taken(chooseRoute(ladder(), MIDDLING, tried, { from: "frontier" }))).toBe("frontier large");
+    expect(taken(chooseRoute(ladder(), MIDDLING, tried, { from: "standard" }))).toBe("standard middle");
+    expect(taken(chooseRoute(within, MIDDLING, tried, { from: "frontier" }))).toBe("top");
+  });
+
+  it("takes an issue for no harder where the checks had passed, and a floor asked for another tier", () => {
+    const refused = { ...failed(LIGHT), passed: true };
+    const chance = (tried: readonly Tried[]) => {
+      const choice = chooseRoute(ladder(), MIDDLING, tried, { from: "frontier", anyhow: true });
+      return "go" in choice ? choice.go.chance : 0;
+    };
+
+    expect(chance([refused])).toBe(chance([]));
+    expect(chance([failed(LIGHT)])).toBeLessThan(chance([refused]));
+  });
+
   it("leaves half of what is left to one that may follow, and all of it to the last", () => {
     const first = chooseRoute(ladder(), MIDDLING, []);
     const last = chooseRoute(ladder({ attempts: 2 }), MIDDLING, [failed(LIGHT, 20)], { anyhow: true });

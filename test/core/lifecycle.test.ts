@@ -35,6 +35,7 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["running", "report", "judging"],
   ["running", "lose", "unsolved"],
   ["judging", "move", "queued"],
+  ["judging", "escalate", "queued"],
   ["judging", "accept", "committing"],
   ["judging", "score", "solved"],
   ["judging", "reject", "unsolved"],

@@ -189,6 +189,15 @@ describe("makePlan", () => {
     });
   });
 
+  it("proposes to split the largest by its own list", () => {
+    const brief = sized("xl");
+    const body = "- [ ] the pages\n- [ ] the export\n";
+
+    const plan = planOf({ ...brief, issue: { ...brief.issue, body } });
+
+    expect(plan).toEqual({ ok: false, error: { reason: "too-big", parts: ["the pages", "the export"] } });
+  });
+
   it("asks a person before the largest", () => {
     const plan = planOf(sized("xl"));
 

@@ -189,7 +189,13 @@ describe("a trial's table", () => {
 });
 
 describe("a trial's outcome", () => {
-  const planned = { guards: { maxFiles: 50, maxBytes: 512_000, protected: [] }, verify: ["npm test"], mayBeUnsandboxed: false };
+  const planned = {
+    guards: { maxFiles: 50, maxBytes: 512_000, protected: [] },
+    verify: ["npm test"],
+    tier: "light" as const,
+    floors: [],
+    mayBeUnsandboxed: false,
+  };
   const passed = { command: "npm test", exitCode: 0, output: "", ms: 1, before: "passed" as const, flaky: false };
   const solved = {
     changes: [{ status: "deleted" as const, path: "a" }],

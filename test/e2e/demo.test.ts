@@ -105,7 +105,7 @@ describe("the demo", () => {
     expect(ended.lines.join("\n")).toContain("| ≈ $0.0102 at list price, paid by subscription |");
   });
 
-  it("fails, and says why, where the model changes nothing", async () => {
+  it("fails, and says why, where the model changes nothing, on whatever route", async () => {
     const script = inputFile("script.json", JSON.stringify([{ say: "Looks fine to me." }]));
 
     const ended = await demo(["--json", "--script", script]);
@@ -115,11 +115,13 @@ describe("the demo", () => {
       ok: false,
       pullRequest: null,
       task: { state: "unsolved" },
-      attempts: [{ verdict: "noChange" }],
       comments: 1,
     });
-    expect(ended.lines.join("\n")).toContain("changed nothing");
-  });
+    const verdicts = (ended.json["attempts"] as { verdict: string }[]).map(({ verdict }) => verdict);
+    expect(verdicts.length).toBeGreaterThan(1);
+    expect(new Set(verdicts)).toEqual(new Set(["noChange"]));
+    expect(ended.lines.join("\n")).toContain("attempts, each on another route, brought nothing that could be published");
+  }, 180_000);
 
   it("without bubblewrap says so in one line and runs the scripted model unsandboxed", async () => {
     const ended = await demo(["--json"], await pathWithout("bwrap"));

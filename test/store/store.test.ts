@@ -498,6 +498,46 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     expect(await store.readQueueHead(OWNER)).toBeUndefined();
   });
 
+  it("opens another attempt, whole, under the plan that an escalation left, whatever the policy is since", async () => {
+    const { task, lease } = await offer();
+    await store.claimLease(lease.id, nextRun(), "check", "hash");
+    await store.settle(lease.id, { ...RAN, changes: [{ status: "deleted", path: "a.txt" }] }, "h", settlementOf(70_000, 6_000));
+    const before = makePlanRow();
+    const route = { ...before.route, tier: "standard" as const, model: "claude-sonnet-5-5" };
+    const plan = { ...before, route, budget: MicroUsd(1_000_000), expected: 0.4 };
+    const verdict = { verdict: "noChange", why: { why: "no-change" } } as const;
+    await store.advance(await claim(task), "escalate", { plan }, { lease: lease.id, verdict });
+    await store.replanQueued(OWNER, "another");
+    await store.refuseQueued(OWNER, { reason: "too-big" });
+    const waiting = await store.readTask(task);
+
+    const decision = await store.admit(OWNER, POLICY, pick);
+    const opened = await latest(task);
+    await store.claimLease(opened.id, nextRun(), "check", "hash");
+    await store.settle(opened.id, RAN, "h2", SETTLED);
+
+    expect(waiting).toMatchObject({ state: "queued", plan: { route } });
+    const queued = decision.record.snapshot.queue.find((each) => each.task === task);
+    expect(queued).toMatchObject({ model: route.model, cap: 1_000_000, movedFrom: [] });
+    expect(opened).toMatchObject({
+      fence: 1,
+      state: "offered",
+      attempt: { number: 2, route, budget: 1_000_000, left: 1_000_000, verdict: null },
+    });
+    expect(await store.readChanges(lease.id)).toHaveLength(1);
+    expect(
+      await connection.db
+        .selectFrom("attempts")
+        .select(["expected", "state"])
+        .where("task_id", "=", task)
+        .orderBy("number")
+        .execute(),
+    ).toEqual([
+      { expected: before.expected, state: "noChange" },
+      { expected: 0.4, state: "open" },
+    ]);
+  });
+
   it("keeps the later of two readings of a policy, whichever is written last", async () => {
     const owner = OwnerId(11);
     await store.recordPolicy(owner, { text: "new", commit: "2", readAt: EpochMs(20) });

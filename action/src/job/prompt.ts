@@ -7,8 +7,8 @@ import type { Claim, Verification } from "#core/wire/contract.ts";
  * the sandbox, the gateway and the app's guards don't depend on it.
  * Pure: `fence` is random, and taken out of the text should it be there all the same.
  */
-export function renderPrompt(claim: Pick<Claim, "brief" | "resume">, checks: Expected, fence: string): string {
-  const { brief, resume } = claim;
+export function renderPrompt(claim: Pick<Claim, "brief" | "resume" | "handOver">, checks: Expected, fence: string): string {
+  const { brief, resume, handOver } = claim;
   return [
     "Resolve the issue below in the repository in the current directory.",
     "",
@@ -24,11 +24,7 @@ export function renderPrompt(claim: Pick<Claim, "brief" | "resume">, checks: Exp
       : [
           `- These fail already, without any change of yours. Don't mend them unless the issue asks for it: ${listed(checks.failing)}`,
         ]),
-    ...(resume.length === 0
-      ? []
-      : [
-          "- Another run began this and was interrupted. What it had changed is in the files that are listed below the issue: look at them, and go on from there.",
-        ]),
+    ...beganBefore(claim),
     "- If the issue needs no change, or can't be resolved from what is here, change nothing and say why.",
     "- End with a short summary of what you changed and why, for the reviewer.",
     "",
@@ -40,10 +36,23 @@ export function renderPrompt(claim: Pick<Claim, "brief" | "resume">, checks: Exp
     `Issue #${String(brief.issue)}: ${withoutFence(brief.title, fence)}`,
     "",
     withoutFence(brief.body, fence),
+    ...(handOver === undefined ? [] : ["", "What came of it before:", withoutFence(handOver, fence)]),
     ...(resume.length === 0 ? [] : ["", "Changed so far:", ...changedSoFar(resume).map((line) => withoutFence(line, fence))]),
     fence,
     "",
   ].join("\n");
+}
+
+/** What an interrupted run has left is to be gone on with; what an attempt has left that didn't pass may be wrong. */
+function beganBefore({ resume, handOver }: Pick<Claim, "resume" | "handOver">): string[] {
+  const files = "What was changed so far is in the files that are listed below the issue:";
+  if (handOver !== undefined)
+    return [
+      `- This was tried before, and nothing came of it that could be published. How that ended is told below the issue: find out what was wrong first.${resume.length === 0 ? "" : ` ${files} keep what is right, and undo the rest.`}`,
+    ];
+  return resume.length === 0
+    ? []
+    : [`- Another run began this and was interrupted. ${files} look at them, and go on from there.`];
 }
 
 const MOST_LISTED = 50;

@@ -63,7 +63,8 @@ export async function work(
   if (!emptied.ok) return emptied;
   const begun = claim.resume.length === 0 ? ok(base) : await resumeWork({ ...deps, git }, base, claim.resume, limits);
   if (!begun.ok) return begun;
-  if (claim.resume.length > 0) log("goes on from an interrupted run's work", { files: claim.resume.length });
+  const from = claim.handOver === undefined ? "an interrupted run's" : "an earlier attempt's";
+  if (claim.resume.length > 0) log(`goes on from ${from} work`, { files: claim.resume.length });
   const handed = claim.session !== undefined && (await restoreSession(deps, harness, claim.session, limits));
   let session: Session = { kind: handed ? "resume" : "first", id: (handed && claim.session?.id) || randomUUID() };
   const { commands } = known.checks;

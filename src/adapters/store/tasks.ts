@@ -23,7 +23,6 @@ import type { Schema } from "./schema.ts";
 
 /** As the index on it has it. */
 const REQUESTER = sql<string>`(brief #>> '{requester,id}')`;
-const ATTEMPT_OPEN = "open" as const satisfies keyof typeof ATTEMPT_TRANSITIONS;
 
 export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
   return db.transaction().execute(async (tx) => {
@@ -160,6 +159,7 @@ export async function advance(
         due_at:
           next.value === "queued" || isTerminal(next.value) ? null : dueAfter(patch.dueInMs === undefined ? 0 : patch.dueInMs),
         updated_at: NOW,
+        // What goes on, by a move or another attempt, keeps its place: who asked has waited for it already.
         ...(next.value === "queued" ? { queued_at: sql<number>`coalesce(queued_at, ${NOW})` } : {}),
         ...(patch.plan === undefined ? {} : { plan: JSON.stringify(patch.plan) }),
         ...(patch.failure === undefined ? {} : { failure: JSON.stringify(patch.failure) }),
@@ -199,8 +199,8 @@ export async function replanQueued(db: Kysely<Schema>, owner: OwnerId, policyCom
       .where("owner_id", "=", owner)
       .where("state", "=", "queued")
       .where(sql<boolean>`plan ->> 'policyCommit' <> ${policyCommit}`)
-      // What has begun goes on under the plan that it began with.
-      .where(sql<boolean>`not exists (select 1 from attempts where task_id = tasks.id and attempts.state = ${ATTEMPT_OPEN})`)
+      // What has begun goes on under the plan that it began with: the routes it may still take were frozen with it.
+      .where(sql<boolean>`not exists (select from attempts where task_id = tasks.id)`)
       .execute();
   });
 }
@@ -210,8 +210,7 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
     await lockPool(tx, owner);
     // What has begun has been paid for: it ends for a reason of its own alone.
     const begun = sql<boolean>`exists (
-      select from attempts join leases on leases.attempt_id = attempts.id
-      where attempts.task_id = tasks.id and attempts.state = ${ATTEMPT_OPEN} and leases.state = 'settled')`;
+      select from leases where leases.task_id = tasks.id and leases.state = 'settled')`;
     const queued = tx
       .updateTable("tasks")
       .set({ state: TASK_TRANSITIONS.queued.refuse, failure: JSON.stringify(failure), updated_at: NOW })

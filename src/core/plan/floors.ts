@@ -3,6 +3,11 @@ import type { Policy } from "../config/policy.ts";
 import { fold, foldName } from "../change/guards.ts";
 import { covers, readPattern } from "../change/pattern.ts";
 
+/** Whether the tier is this one, or a higher one. */
+export function isAtLeast(tier: Tier, floor: Tier): boolean {
+  return TIERS.indexOf(tier) >= TIERS.indexOf(floor);
+}
+
 /** The lowest tier that may do this, and the label or file that says so. */
 export type Floor = { readonly tier: Tier; readonly by: "label" | "path"; readonly named: string };
 

@@ -1,6 +1,7 @@
 import { TIERS, type Price, type Size, type Tier } from "../wire/contract.ts";
 import { MicroUsd } from "../wire/units.ts";
 import { afterCost, afterFailure, beliefOf, chanceOf, costRatio, passes, type Belief, type Checking } from "./belief.ts";
+import { isAtLeast } from "./floors.ts";
 import type { Route } from "./route.ts";
 import { TIER_SKILL } from "./score.ts";
 
@@ -28,8 +29,11 @@ export type Ladder = {
   readonly budget: MicroUsd;
 };
 
-/** An attempt that brought nothing verified. `model`: what its runs' models cost at list price. */
-export type Tried = { readonly route: Route; readonly model: MicroUsd };
+/**
+ * An attempt that brought nothing verified. `model`: what its runs' models cost at list price. `passed`: its checks did, and
+ * another tier was asked for: that says nothing of how hard the issue is.
+ */
+export type Tried = { readonly route: Route; readonly model: MicroUsd; readonly passed?: boolean };
 
 /** A route with what is expected of it. Shares between 0 and 1. */
 export type Prospect = {
@@ -59,12 +63,13 @@ export type Choice = { readonly go: Prospect } | Stop;
  * last one, no route twice, and of one tier in the order of `options`. Pure.
  *
  * `anyhow`: a person has asked for it, so the best is begun whatever it is worth. `at`: in this tier, if no other was tried.
+ * `from`: in this tier or a higher one.
  */
 export function chooseRoute(
   ladder: Ladder,
   { size, confidence }: { readonly size: Size; readonly confidence: number },
   tried: readonly Tried[],
-  { anyhow = false, at }: { readonly anyhow?: boolean; readonly at?: Tier } = {},
+  { anyhow = false, at, from }: { readonly anyhow?: boolean; readonly at?: Tier; readonly from?: Tier } = {},
 ): Choice {
   const prior = beliefOf(size, confidence);
   const belief = tried.reduce((before, attempt) => learn(before, prior, ladder, attempt), prior);
@@ -72,6 +77,7 @@ export function chooseRoute(
   const state = { belief, prior, ladder, left: ladder.budget - spent, attempts: ladder.attempts - tried.length };
   const byValue = remaining(ladder.options, tried)
     .filter(({ route }) => at === undefined || tried.length > 0 || route.tier === at)
+    .filter(({ route }) => from === undefined || isAtLeast(route.tier, from))
     .map((option) => ({ prospect: prospectOf(option, tried, state), value: valueOf(option, tried, state) }))
     .toSorted((one, other) => other.value - one.value);
   const [best] = byValue;
@@ -92,9 +98,9 @@ type State = {
   readonly attempts: number;
 };
 
-function learn(belief: Belief, prior: Belief, { options, checking }: Ladder, { route, model }: Tried): Belief {
+function learn(belief: Belief, prior: Belief, { options, checking }: Ladder, { route, model, passed }: Tried): Belief {
   const option = options.find((each) => isSame(each.route, route));
-  if (option === undefined) return belief;
+  if (option === undefined || passed === true) return belief;
   const failed = afterFailure(belief, option.skill, checking);
   return model > 0 && option.model > 0 ? afterCost(failed, model / option.model, prior) : failed;
 }

@@ -1,6 +1,7 @@
 import type { Price, Size } from "../wire/contract.ts";
 import type { ActorId, RepositoryId } from "../wire/ids.ts";
 import type { MicroUsd } from "../wire/units.ts";
+import type { Policy } from "../config/policy.ts";
 import type { Ladder } from "./ladder.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
@@ -20,6 +21,9 @@ export type Asker = {
 /** The commands of the repository's settings; those that its files show how to run; or its CI on the draft. */
 export type Verify = readonly string[] | "detect" | "ci";
 
+/** Which files are never changed by a lower tier. */
+export type Floors = Policy["routing"]["floors"];
+
 /** What was decided before anything was spent: frozen before dispatch; an escalation alone changes its route. */
 export type Plan = {
   readonly size: Size;
@@ -33,8 +37,10 @@ export type Plan = {
   readonly expected: number;
   /** The most this attempt may spend on the model, reserved in full before it starts. */
   readonly budget: MicroUsd;
-  /** What may follow, and what all of it may cost. */
-  readonly ladder: Ladder;
+  /** What may follow, and what all of it may cost. Absent in what the release before planned: nothing follows its one attempt. */
+  readonly ladder?: Ladder;
+  /** The policy's that name paths: they hold for a result as they do for an issue. Absent as the ladder is. */
+  readonly floors?: Floors;
   /** The policy sets none. */
   readonly isDefaultBudget: boolean;
   /** How often it may go on with another credential. */
@@ -55,3 +61,6 @@ export type Plan = {
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
 };
+
+/** As this version makes one. */
+export type FullPlan = Plan & Required<Pick<Plan, "ladder" | "floors">>;

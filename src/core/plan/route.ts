@@ -8,7 +8,7 @@ import { dollars } from "../config/shapes.ts";
 import type { Override } from "../request/command.ts";
 import { findModel } from "../config/catalog.ts";
 import { beliefOf, chanceOf, type Checking } from "./belief.ts";
-import { floorOf, type Floor } from "./floors.ts";
+import { floorOf, isAtLeast, type Floor } from "./floors.ts";
 import { chooseRoute, type Ladder, type Prospect, type RouteOption } from "./ladder.ts";
 import { preferred, type Moved } from "./prefer.ts";
 import { skillOf, type Score } from "./score.ts";
@@ -37,6 +37,15 @@ export type RouteReason =
       readonly cost: MicroUsd;
       readonly worth: MicroUsd;
       readonly of: number;
+    }
+  /** Since the attempt before this one ended unverified. `cost`: what it is expected to come to. */
+  | {
+      readonly fact: "escalated";
+      readonly attempt: number;
+      readonly tier: Tier;
+      readonly model: string;
+      readonly chance: number;
+      readonly cost: MicroUsd;
     };
 
 /** How long a harness may go on by turns; the budget usually ends it first. */
@@ -277,10 +286,6 @@ function startOf({ policy, estimate, use }: Asked): Tier | undefined {
 function nearest(tier: Tier, options: readonly Served[]): Tier | undefined {
   const tiers = options.map(({ route }) => route.tier);
   return tiers.includes(tier) ? tier : (tiers.findLast((each) => !isAtLeast(each, tier)) ?? tiers[0]);
-}
-
-function isAtLeast(tier: Tier, floor: Tier): boolean {
-  return TIERS.indexOf(tier) >= TIERS.indexOf(floor);
 }
 
 function ranked(tiers: readonly Tier[]): readonly Tier[] {

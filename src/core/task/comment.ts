@@ -7,12 +7,12 @@ import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import { WHY_NOT } from "../pool/words.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { RouteReason } from "../plan/route.ts";
+import type { Route, RouteReason } from "../plan/route.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
 import { describeCi, describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, isProved, standings } from "./checks.ts";
 import type { JudgedReason } from "./judge.ts";
-import { describeJudged } from "./judged-words.ts";
+import { describeJudged, summarizeJudged } from "./judged-words.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { sizeReason } from "./size-words.ts";
@@ -22,6 +22,7 @@ import type { CiChecks } from "./ci-checks.ts";
 /** One lease of an attempt: a row of the table. An attempt whose offer ran out has several. */
 export type LeaseView = {
   readonly attempt: number;
+  readonly route: Pick<Route, "tier" | "model">;
   readonly credential: string;
   readonly runUrl: string | null;
   /** Of the attempt; shown at the lease that ended it. */
@@ -81,15 +82,23 @@ function taskSections(view: TaskView): string[] {
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
   const last = view.leases.at(-1);
-  if (view.plan !== null && last !== undefined) sections.push(...checkNotes(last, view.plan, view));
-  sections.push(
-    ...view.leases.flatMap((lease) => (lease.why === null ? [] : [describeJudged(lease.why, view.plan?.route.tier)])),
-  );
+  if (view.plan !== null && last !== undefined && view.state !== "queued") sections.push(...checkNotes(last, view.plan, view));
+  const current = last?.attempt ?? 1;
+  sections.push(...view.leases.flatMap((lease) => attemptText(lease, view, lease.attempt === current)));
   if (view.leases.some((lease) => lease.sandbox === "none")) {
     sections.push("> Run without a sandbox: this is the demo's scripted model on a machine without bubblewrap.");
   }
   if (view.plan !== null) sections.push(reasonList(view.plan));
   return sections;
+}
+
+/** Why an attempt brought nothing; of one that another has followed, how it went on. */
+function attemptText({ attempt, route, why }: LeaseView, { state, failure, plan }: TaskView, isLast: boolean): string[] {
+  if (why === null) return [];
+  const next = plan?.routeReasons.find((reason) => reason.fact === "escalated" && reason.attempt === attempt + 1);
+  if (next?.fact === "escalated" && (!isLast || state === "queued"))
+    return [`Attempt ${String(attempt)}: ${summarizeJudged(why)}, so ${routeReason(next)}.`];
+  return [describeJudged(why, route.tier, failure?.reason !== "attempts-ended")];
 }
 
 /** What time may mend, another job's end, or a person. */
@@ -121,10 +130,10 @@ function headline(view: TaskView): string {
     case "planning":
       return "reading the request";
     case "queued":
-      return `waiting${view.waiting === null ? "" : `, number ${String(view.waiting.position)} in the queue,`} for a credential with room for this; it starts by itself`;
+      return `waiting${view.waiting === null ? "" : `, number ${String(view.waiting.position)} in the queue,`} for a credential with room for ${goesOn(view) ? "another attempt" : "this"}; it starts by itself`;
     case "dispatching":
     case "awaiting":
-      return "started, waiting for a runner";
+      return goesOn(view) ? "started once more, waiting for a runner" : "started, waiting for a runner";
     case "running":
       return "at work";
     case "judging":
@@ -135,7 +144,7 @@ function headline(view: TaskView): string {
     case "solved":
       return `${draft}pull request #${String(view.pullRequest?.number)} is ready for review${isTested(view) ? "" : "; no check has passed on it yet"}`;
     case "unsolved":
-      return "ended without a pull request";
+      return `ended without a pull request${view.failure?.reason === "attempts-ended" ? ", a person is asked" : ""}`;
     case "refused":
       return view.leases.some(({ runnerCost }) => runnerCost !== null) ? "ended without a pull request" : "not started";
     case "stuck":
@@ -143,6 +152,11 @@ function headline(view: TaskView): string {
     default:
       return unreachable(view.state);
   }
+}
+
+/** An attempt has ended unverified, and the next one follows it. */
+function goesOn({ leases }: TaskView): boolean {
+  return leases.some(({ verdict }) => verdict !== null);
 }
 
 /** By checks in the job or by CI, and by each that ran. */
@@ -160,21 +174,30 @@ function planTable(plan: Plan): string {
   return [
     "| size | tier | harness | model | budget |",
     "| --- | --- | --- | --- | --- |",
-    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${formatUsd(plan.budget)}${plan.isDefaultBudget ? " (default)" : ""} |`,
+    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${budgetText(plan)} |`,
   ].join("\n");
 }
 
+/** What this attempt may spend, of what the task may. */
+function budgetText({ budget, ladder, isDefaultBudget }: Plan): string {
+  const whole = ladder === undefined || ladder.budget === budget ? "" : ` of ${formatUsd(ladder.budget)}`;
+  return `${formatUsd(budget)}${whole}${isDefaultBudget ? " (default)" : ""}`;
+}
+
 function leaseTable(leases: readonly LeaseView[], plan: Plan | null): string {
+  // Where all are of one route, it stands in the table above.
+  const differ = leases.some(({ route }) => route.model !== plan?.route.model || route.tier !== plan.route.tier);
   return [
-    "| attempt | credential | verdict | checks | model cost | runner | run |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
+    `| attempt |${differ ? " tier | model |" : ""} credential | verdict | checks | model cost | runner | run |`,
+    `| --- |${differ ? " --- | --- |" : ""} --- | --- | --- | --- | --- | --- |`,
     ...leases.map((lease) => {
       const checks = plan === null ? "none" : countPassed(lease, plan);
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
       const model = lease.drawn === null ? money(lease.modelCost) : paidBySubscription(lease.drawn);
       const verdict = lease.verdict ?? (lease.movedBy === null ? "" : `moved: ${lease.movedBy}`);
-      return `| ${String(lease.attempt)} | ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
+      const route = differ ? ` ${lease.route.tier} | ${lease.route.model} |` : "";
+      return `| ${String(lease.attempt)} |${route} ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
 }
@@ -210,7 +233,9 @@ function reasonList(plan: Plan): string {
     "",
     ...reasons.map((reason) => `- ${reason}`),
     ...(plan.isDefaultBudget
-      ? [`- the policy sets no \`task.budget\`: an attempt may spend ${formatUsd(plan.budget)} on its model`]
+      ? [
+          `- the policy sets no \`task.budget\`: all attempts together may spend ${formatUsd(plan.ladder?.budget ?? plan.budget)} on models`,
+        ]
       : []),
     `- policy at \`${plan.policyCommit.slice(0, 7)}\`, work from \`${oneLine(plan.base.branch).replaceAll("`", "'")}\` at \`${plan.base.commit.slice(0, 7)}\``,
     "",
@@ -237,6 +262,8 @@ export function routeReason(reason: RouteReason): string {
       const among = of === 1 ? "" : `, the best value of ${String(of)} tiers`;
       return `${model}: right ${String(Math.round(chance * 100))} times in 100, at ${formatUsd(cost)} expected${among}; a result is worth ${formatUsd(worth)} here`;
     }
+    case "escalated":
+      return `attempt ${String(reason.attempt)} goes on with ${reason.model} (${reason.tier}): right ${String(Math.round(reason.chance * 100))} times in 100 by what was seen so far, at ${formatUsd(reason.cost)} expected`;
     default:
       return unreachable(reason);
   }

@@ -1,5 +1,6 @@
-import type { Verify } from "../plan/plan.ts";
-import type { Change, EndingKind, Outcome, Verification } from "../wire/contract.ts";
+import { floorOf, isAtLeast, type Floor } from "../plan/floors.ts";
+import type { Floors, Verify } from "../plan/plan.ts";
+import type { Change, EndingKind, Outcome, Tier, Verification } from "../wire/contract.ts";
 import { checkChanges, type Guards, type Violation } from "../change/guards.ts";
 import { isProved, standings } from "./checks.ts";
 import type { Verdict } from "./lifecycle.ts";
@@ -11,6 +12,8 @@ export type JudgedReason =
   | { readonly why: "no-change" }
   | { readonly why: "checks-failed"; readonly failed: readonly FailedCheck[] }
   | { readonly why: "guards"; readonly violations: readonly Violation[] }
+  /** What it touches is a higher tier's than the attempt's. */
+  | { readonly why: "below-floor"; readonly floor: Floor }
   | { readonly why: "unsandboxed" }
   | { readonly why: "action-too-old"; readonly harness: string }
   | { readonly why: "branch-not-protected"; readonly branch: string }
@@ -33,6 +36,8 @@ export type Judgement =
 export type Planned = {
   readonly guards: Guards;
   readonly verify: Verify;
+  readonly tier: Tier;
+  readonly floors: Floors;
   /** Only where GitHub itself is a stand-in on this machine. */
   readonly mayBeUnsandboxed: boolean;
 };
@@ -52,16 +57,23 @@ export function judge(outcome: Outcome, planned: Planned): Judgement {
     return { verdict: "failed", why: { why: "ending", ending: ending.kind, detail: ending.detail } };
   }
   if (outcome.changes.length === 0) return { verdict: "noChange", why: { why: "no-change" } };
-  const failed = standings(planned.verify, outcome).flatMap((standing): FailedCheck[] => {
+  const failed = failedChecks(planned.verify, outcome);
+  if (failed.length > 0) return { verdict: "failed", why: { why: "checks-failed", failed } };
+  const checked = checkChanges(outcome.changes, planned.guards);
+  if (!checked.ok) return { verdict: "refused", why: { why: "guards", violations: checked.error } };
+  const floor = floorOf(planned.floors, { labels: [], paths: checked.value.map(({ path }) => path) });
+  return floor === undefined || isAtLeast(planned.tier, floor.tier)
+    ? { verdict: "solved", changes: checked.value }
+    : { verdict: "refused", why: { why: "below-floor", floor } };
+}
+
+/** The checks that count and did not pass, where that may be the work's fault. Pure. */
+export function failedChecks(verify: Verify, reported: Pick<Extract<Outcome, { kind: "ran" }>, "checks" | "verification">) {
+  return standings(verify, reported).flatMap((standing): FailedCheck[] => {
     const { command } = standing;
     if (standing.how === "notRun") return [{ command, output: "" }];
     if (standing.how !== "failed") return [];
     const { exitCode, output, before } = standing.ran;
     return [{ command, exitCode, output, before }];
   });
-  if (failed.length > 0) return { verdict: "failed", why: { why: "checks-failed", failed } };
-  const checked = checkChanges(outcome.changes, planned.guards);
-  return checked.ok
-    ? { verdict: "solved", changes: checked.value }
-    : { verdict: "refused", why: { why: "guards", violations: checked.error } };
 }

@@ -5,6 +5,7 @@ import { couldNotStart, type EndingKind, type Tier } from "../wire/contract.ts";
 import { tellingLines } from "../wire/failing-log.ts";
 import { unreachable } from "../wire/result.ts";
 import { describeBefore, describeEnd } from "./check-words.ts";
+import type { Floor } from "../plan/floors.ts";
 import type { FailedCheck, JudgedReason } from "./judge.ts";
 
 /** How many lines of a failed check's output stand in the comment: where it names what failed, else its end. */
@@ -17,13 +18,23 @@ const BESIDE_THE_ERROR = [
   /^[^\p{L}\p{N}]*$/u,
 ];
 
-function failedCheck({ command, exitCode, output, before }: FailedCheck): string[] {
+function failedCheck(check: FailedCheck): string[] {
+  return [`- ${describeFailedCheck(check)}`, ...tellingOutput(check.output, OUTPUT_LINES).map((line) => `  ${quoted(line)}`)];
+}
+
+/** Which check it is, and how it ended: one line. */
+export function describeFailedCheck({ command, exitCode, before }: Omit<FailedCheck, "output">): string {
   const how =
     exitCode === undefined
       ? "did not run"
       : `${describeEnd(exitCode)}${before === undefined ? "" : describeBefore({ exitCode, before })}`;
+  return `${inlineCode(command)} ${how}`;
+}
+
+/** Of what a failed check printed, at most `most` lines: those that tell what failed. */
+export function tellingOutput(output: string, most: number): string[] {
   const lines = output.split("\n").filter((line) => !BESIDE_THE_ERROR.some((form) => form.test(line)));
-  return [`- ${inlineCode(command)} ${how}`, ...tellingLines(lines, OUTPUT_LINES).map((line) => `  ${quoted(line)}`)];
+  return tellingLines(lines, most);
 }
 
 /** What a command printed stands below the sentence that tells of it. */
@@ -39,29 +50,60 @@ function quoted(line: string): string {
   return `> \`${oneLine(line, 200).replaceAll("`", "'")}\`  `;
 }
 
-/** Why an attempt brought nothing to publish, and what to do next. */
-export function describeJudged(why: JudgedReason, tier: Tier | undefined): string {
+/** How an attempt ended that another one has followed, in a clause. */
+export function summarizeJudged(why: JudgedReason): string {
+  switch (why.why) {
+    case "checks-failed": {
+      const named = why.failed.slice(0, 3).map(({ command }) => inlineCode(command, 120));
+      const more = why.failed.length - named.length;
+      return `${named.join(", ")}${more > 0 ? ` and ${String(more)} more` : ""} did not pass`;
+    }
+    case "no-change":
+      return "it changed nothing";
+    case "ending": {
+      const { what } = describeEnding(why.ending, "frontier");
+      return `${what.charAt(0).toLowerCase()}${what.slice(1)}`;
+    }
+    case "below-floor":
+      return describeFloor(why.floor);
+    // Nothing follows these.
+    case "blocked":
+    case "guards":
+    case "unsandboxed":
+    case "action-too-old":
+    case "branch-not-protected":
+    case "run-ended":
+    case "silent":
+    case "deadline":
+      return `it ended with \`${why.why}\``;
+    default:
+      return unreachable(why);
+  }
+}
+
+function describeFloor({ named, tier }: Floor): string {
+  return `it touches ${inlineCode(named)}, which no tier below \`${tier}\` may change (\`routing.floors\` in the policy)`;
+}
+
+/** Why an attempt brought nothing to publish and, where nothing else says it (`advises`), what to do next. */
+export function describeJudged(why: JudgedReason, tier: Tier, advises = true): string {
+  const then = (advice: string) => (advises ? ` ${advice}` : "");
   switch (why.why) {
     case "blocked":
       return blockedText(why);
     case "ending": {
       const { what, next } = describeEnding(why.ending, tier);
       const said = why.detail === null ? "" : `: ${oneLine(why.detail, 400).replace(/\.$/, "")}`;
-      return `${what} (\`${why.ending}\`)${said}. ${next}`;
+      return `${what} (\`${why.ending}\`)${said}.${then(next)}`;
     }
     case "checks-failed":
       return [
         "The repository's checks did not all pass on the result, so it was not published:",
         ...why.failed.slice(0, 10).flatMap(failedCheck),
-        "",
-        why.failed.every(({ exitCode }) => couldNotStart(exitCode))
-          ? "No model can mend that: correct the command under `verify` in `.github/agent-pool.yml`, or add what it needs to `setup` or the runner, then comment `/agent`."
-          : tier === "frontier"
-            ? "Correct the check or the issue's text where they are wrong, then comment `/agent`."
-            : "Comment `/agent use frontier` to try a stronger model.",
+        ...(advises ? ["", adviceOnChecks(why.failed, tier)] : []),
       ].join("\n");
     case "no-change":
-      return "The harness ended well and changed nothing. Edit the issue so that it says more precisely what should be different, then comment `/agent`.";
+      return `The harness ended well and changed nothing.${then("Edit the issue so that it says more precisely what should be different, then comment `/agent`.")}`;
     case "guards":
       return [
         "The result was not published, because of what it touches:",
@@ -69,6 +111,8 @@ export function describeJudged(why: JudgedReason, tier: Tier | undefined): strin
         "",
         "Narrow the request so that it needs none of this, or make these changes by hand.",
       ].join("\n");
+    case "below-floor":
+      return `The result was not published: ${describeFloor(why.floor)}.${then(`Comment \`/agent use ${why.floor.tier}\`, or narrow the request.`)}`;
     case "branch-not-protected":
       return `The runner repository's \`${oneLine(why.branch, 100)}\` is not protected: whoever can push there can read the pool's keys. Protect it, then label the issue again.`;
     case "unsandboxed":
@@ -86,8 +130,16 @@ export function describeJudged(why: JudgedReason, tier: Tier | undefined): strin
   }
 }
 
+function adviceOnChecks(failed: readonly FailedCheck[], tier: Tier): string {
+  if (failed.every(({ exitCode }) => couldNotStart(exitCode)))
+    return "No model can mend that: correct the command under `verify` in `.github/agent-pool.yml`, or add what it needs to `setup` or the runner, then comment `/agent`.";
+  return tier === "frontier"
+    ? "Correct the check or the issue's text where they are wrong, then comment `/agent`."
+    : "Comment `/agent use frontier` to try a stronger model.";
+}
+
 /** How a run ended that brought nothing to publish, and what to do, for people who don't write code. */
-function describeEnding(kind: EndingKind, tier: Tier | undefined): { readonly what: string; readonly next: string } {
+function describeEnding(kind: EndingKind, tier: Tier): { readonly what: string; readonly next: string } {
   const stronger = tier === "frontier" ? "" : ", or comment `/agent use frontier` for a stronger model";
   switch (kind) {
     case "completed":

@@ -5,7 +5,7 @@ import { err, ok, type Result } from "../wire/result.ts";
  * The store writes `… where id = $1 and state = $2`, so the database refuses what a table refuses, and its check
  * constraints list the same words (test/store/migrations.test.ts compares them).
  *
- *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging ─move─▶ queued
+ *   planning ─plan─▶ queued ─admit─▶ dispatching ─dispatch─▶ awaiting ─claim─▶ running ─report─▶ judging ─move, escalate─▶ queued
  *      │ ▲            │  ▲             │     └──────────────claim────────────────▲                │  │
  *      │ └───replan───┤  └────────expire (awaiting)                │             │    score ─ accept reject
  *    refuse         refuse          refuse                        lose          lose     │        ▼  └─▶ unsolved
@@ -45,6 +45,7 @@ export const TASK_EVENTS = [
   "report",
   "lose",
   "move",
+  "escalate",
   "accept",
   "score",
   "reject",
@@ -68,6 +69,7 @@ const REFUSE_ALL = {
   report: null,
   lose: null,
   move: null,
+  escalate: null,
   accept: null,
   score: null,
   reject: null,
@@ -85,8 +87,16 @@ export const TASK_TRANSITIONS = {
   awaiting: { ...REFUSE_ALL, claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
   // The same run may claim again while it has not had our answer.
   running: { ...REFUSE_ALL, claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
-  // A limit of its credential has interrupted it: it goes on with another.
-  judging: { ...REFUSE_ALL, move: "queued", accept: "committing", score: "solved", reject: "unsolved", stick: "stuck" },
+  // Interrupted by a limit of its credential, the same attempt goes on with another; ended unverified, the next one follows.
+  judging: {
+    ...REFUSE_ALL,
+    move: "queued",
+    escalate: "queued",
+    accept: "committing",
+    score: "solved",
+    reject: "unsolved",
+    stick: "stuck",
+  },
   committing: { ...REFUSE_ALL, commit: "branching", stick: "stuck" },
   branching: { ...REFUSE_ALL, branch: "opening", stick: "stuck" },
   opening: { ...REFUSE_ALL, open: "solved", stick: "stuck" },

@@ -3,6 +3,7 @@ import { redact } from "../wire/redact.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import type { Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Route } from "../plan/route.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { type LookFirst, lookFirst } from "../change/look-first.ts";
@@ -13,6 +14,8 @@ import { checksOf, standings } from "./checks.ts";
 export type Finished = {
   readonly brief: Brief;
   readonly plan: Plan;
+  /** The routes of attempts before it that were not verified: it began with what they had changed. */
+  readonly earlier: readonly Pick<Route, "tier" | "model">[];
   readonly finalMessage: string | null;
   readonly checks: Checks;
   readonly verification: Verification[];
@@ -64,10 +67,15 @@ export function pullRequestBody(finished: Finished): string {
     standings(verify, finished).map(describeStanding).join("\n"),
     ...describeLookFirst(lookFirst(finished.changes)),
     ci,
-    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}. A model wrote this from the issue's text: review it as you would a stranger's.`,
+    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}${goneBefore(finished.earlier)}. A model wrote this from the issue's text: review it as you would a stranger's.`,
   ]
     .filter((part) => part !== null && part !== "")
     .join("\n\n");
+}
+
+function goneBefore(earlier: Finished["earlier"]): string {
+  if (earlier.length === 0) return "";
+  return `, from where ${earlier.map(({ tier, model }) => `${model} (${tier})`).join(" and ")} had not passed`;
 }
 
 const MAX_LOOK_FIRST = 20;

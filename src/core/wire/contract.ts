@@ -126,8 +126,13 @@ export const Claim = z.object({
     .regex(/^[\w-]{43}$/)
     .nullable()
     .catch(null),
-  /** What an earlier run of this attempt had changed when its credential's limit ended it: the work goes on from there. */
+  /** What the run before this one had changed when its credential's limit ended it, or its attempt: the work goes on from there. */
   resume: z.array(z.lazy(() => Change)).default([]),
+  /**
+   * What attempts before this one came to, each under another route, for the harness: it may hold what a repository's code has
+   * printed, and so is data. `resume` is then what the last of them had changed, until a run of this one has reported.
+   */
+  handOver: z.string().optional(),
   /** That run's conversation, where it could be kept. */
   session: Session.optional(),
   /** Of a trial: tests laid over the work where the checks judge it. Set-up and harness never see them; they are no part of the change. */

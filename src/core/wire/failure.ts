@@ -40,7 +40,8 @@ export type Failure =
   | { readonly reason: "lender-unverified"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
-  | { readonly reason: "too-big" }
+  /** `parts`: what the issue itself lists as its parts. */
+  | { readonly reason: "too-big"; readonly parts?: readonly string[] }
   | {
       readonly reason: "below-floor";
       readonly login: string;
@@ -55,8 +56,21 @@ export type Failure =
       readonly chance: number;
       readonly cost: MicroUsd;
       readonly worth: MicroUsd;
+      readonly parts?: readonly string[];
     }
   | { readonly reason: "task-budget-too-small"; readonly model: string; readonly needed: MicroUsd; readonly cap: MicroUsd }
+  /**
+   * No attempt has brought anything to publish. `stop`: why no other follows by itself. `cost`: of them all. `next`: what
+   * another would be, where there is one.
+   */
+  | {
+      readonly reason: "attempts-ended";
+      readonly stop: "attempts" | "budget" | "top" | "hopeless";
+      readonly attempts: number;
+      readonly cost: MicroUsd;
+      readonly worth: MicroUsd;
+      readonly next: { readonly model: string; readonly chance: number; readonly cost: MicroUsd } | null;
+    }
   | { readonly reason: "base-unreadable"; readonly repository: string }
   | { readonly reason: "base-moved"; readonly branch: string; readonly message: string }
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
@@ -116,13 +130,15 @@ export function describe(failure: Failure): string {
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
         : `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
     case "too-big":
-      return "This looks too big for one attempt. Split it into issues of one change each, or set a `size/l` label to have it tried as it is.";
+      return `This looks too big for one attempt. Split it into issues of one change each, or set a \`size/l\` label to have it tried as it is.${describeParts(failure.parts)}`;
     case "below-floor":
       return `The ${failure.by} \`${failure.named}\` asks for the tier \`${failure.tier}\` at least (\`routing.floors\` in the policy), and no route of that tier is open to @${failure.login} here. Ask for a higher tier, or have an operator set the label.`;
     case "not-worth-it":
-      return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.`;
+      return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.${describeParts(failure.parts)}`;
     case "task-budget-too-small":
       return `An attempt with \`${failure.model}\` is expected to cost ${formatUsd(failure.needed)}, and \`task.budget\` in the policy leaves ${formatUsd(failure.cap)} for it. Raise that budget, or ask for a cheaper route, like \`/agent use light\`.`;
+    case "attempts-ended":
+      return describeAttempts(failure);
     case "base-unreadable":
       return `\`${failure.repository}\` has no commit on its default branch to work from. Push one, then label the issue again.`;
     case "base-moved":
@@ -153,6 +169,29 @@ const TRIAL_OVER = {
   budget: "Its trial's budget could not hold this as well. Begin another with a larger `--budget`.",
   "proves-nothing": "The tests of its merge pass without its change, so no route can be judged by them. Nothing is to be done.",
 } as const;
+
+/** How it could be split, as its own list has it. */
+function describeParts(parts: readonly string[] = []): string {
+  return parts.length === 0 ? "" : `\n\nIts own list could be the issues:\n${parts.map((part) => `- ${part}`).join("\n")}`;
+}
+
+/** What was tried, why that was all, what going on would be, and how to say so. */
+function describeAttempts({ stop, attempts, cost, worth, next }: Extract<Failure, { reason: "attempts-ended" }>): string {
+  const tried = attempts === 1 ? "The attempt" : `${String(attempts)} attempts, each on another route,`;
+  const why = {
+    attempts: "the policy allows no more (`task.attempts`)",
+    budget: "`task.budget` in the policy doesn't hold another",
+    top: "no other route is open to it",
+    hopeless: `another is not expected to be worth it: a result is worth ${formatUsd(worth)} here (\`routing.worth\` in the policy)`,
+  }[stop];
+  const sooner = "Edit the issue so that it says more precisely what should be different, then comment `/agent`";
+  return [
+    `${tried} brought nothing that could be published, for ${formatUsd(cost)} in all, and ${why}. A person decides how it goes on.`,
+    next === null
+      ? `${sooner}, or make the change by hand.`
+      : `${sooner}; or comment \`/agent use ${next.model}\`, which is expected to cost ${formatUsd(next.cost)} and to get it right ${String(Math.round(next.chance * 100))} times in 100.`,
+  ].join(" ");
+}
 
 /** `2026-03-02 00:00 UTC`. */
 function utc(at: EpochMs): string {
