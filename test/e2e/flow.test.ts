@@ -78,7 +78,7 @@ describe.each(ENGINES)("an issue labelled `agent`, with the store on %s", (engin
     expect(comments).toHaveLength(1);
     for (const part of [
       "| s | light | claude-code |",
-      "size s starts at light",
+      "best value of 3 tiers",
       CREDENTIAL,
       "solved",
       "1 of 1 pass",
