@@ -34,6 +34,9 @@ const COSTS: readonly number[] = DIFFICULTIES.map((difficulty) => Math.exp(COST_
 /** How the logarithm of a run's cost spreads on issues that are equally hard, as the estimates' prior has it (core/pool/priors.ts). */
 const COST_SPREAD = 0.6;
 
+/** A run that is dearer or cheaper than a factor of e says that our estimate was wrong, and no more of the issue. Assumed. */
+const MOST_TOLD = 1;
+
 export function beliefOf(size: Size, confidence: number): Belief {
   const mean = SHIFT[size] * confidence;
   const spread = SPREAD - confidence / 2;
@@ -65,7 +68,8 @@ export function afterFailure(belief: Belief, skill: number, checking: Checking):
 /** After a run whose cost was this many times what was expected under `before`: a long one speaks for a hard issue, however it ended. */
 export function afterCost(belief: Belief, ratio: number, before: Belief): Belief {
   // What is expected is a mean, half a variance above what is usual at a difficulty of 0.
-  const log = Math.log(ratio) + COST_SPREAD ** 2 / 2 + Math.log(meanCost(before));
+  const told = Math.max(-MOST_TOLD, Math.min(MOST_TOLD, Math.log(ratio)));
+  const log = told + COST_SPREAD ** 2 / 2 + Math.log(meanCost(before));
   return normalized(
     belief.map((weight, at) => {
       const off = log - COST_BY_DIFFICULTY * (DIFFICULTIES[at] ?? 0);
