@@ -98,10 +98,15 @@ function rowsOf(
       sized,
       checking,
     );
-  const both = (of: (pair: Pair, second: Model) => Expected): readonly Under[] =>
-    lines.flatMap((line) =>
-      lights.filter(({ name }) => name !== line.pair.light.name).map((second) => ({ ...line, policy: of(line.pair, second) })),
-    );
+  const both = lines.flatMap((line) =>
+    lights
+      .filter(({ name }) => name !== line.pair.light.name)
+      .map((second) => ({
+        ...line,
+        policy: shipped(line.pair, second),
+        threeSteps: plainCascade(line.pair, issues, checking, second),
+      })),
+  );
   return [
     ...BASELINES.map(({ policy, of }) =>
       row(
@@ -119,11 +124,13 @@ function rowsOf(
     ),
     row(
       "plain cascade, two light routes",
-      both((pair, second) => plainCascade(pair, issues, checking, second)),
+      both.map((each) => ({ ...each, policy: each.threeSteps })),
     ),
+    row("default", both),
+    // What of it is the router's, and not the second model's.
     row(
-      "default",
-      both((pair, second) => shipped(pair, second)),
+      "default, over the line of two light routes",
+      both.map((each) => ({ ...each, cascade: each.threeSteps })),
     ),
   ];
 }

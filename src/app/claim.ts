@@ -10,6 +10,7 @@ import { failedChecks } from "#core/task/judge.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow, TaskRow } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
+import { begunWith } from "./runs.ts";
 
 /** An answer to the job, by HTTP status. What is wrong is told apart in our log only: the caller may be anyone. */
 export type Refused = { readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 503 } & Refusal;
@@ -129,8 +130,8 @@ async function trialTests({ store }: Deps, { id, trial }: TaskRow): Promise<Pick
 }
 
 /**
- * What the last run had changed when a limit ended it, or its attempt, as far as it could be published: else it begins anew.
- * After another attempt, with what came of that.
+ * What the last run had changed when a limit ended it, or its attempt, as far as it could be published (`carriedOver`): else it
+ * begins anew. After another attempt, with what came of that.
  */
 async function earlierWork(
   { store }: Deps,
@@ -140,14 +141,15 @@ async function earlierWork(
   const runs = (await store.readLeases(lease.task)).filter(({ state }) => state === "settled");
   const last = runs.at(-1);
   if (last === undefined) return { resume: [] };
+  const isSameAttempt = last.attempt.id === lease.attempt.id;
   const checked = checkChanges(await store.readChanges(last.id), plan.guards);
-  const resume = checked.ok ? [...checked.value] : [];
+  const resume = isSameAttempt ? (checked.ok ? [...checked.value] : []) : [...(await begunWith(store, lease, plan))];
   const earlier = endedAttempts(runs, lease, plan);
   return {
     resume,
     ...(earlier.length === 0 ? {} : { handOver: handOver(earlier, resume.length > 0) }),
     // Of another attempt, it is another harness's or model's. Without its changes it would speak of files that aren't there.
-    ...(checked.ok && last.attempt.id === lease.attempt.id ? { session: await store.readSession(last.id) } : {}),
+    ...(checked.ok && isSameAttempt ? { session: await store.readSession(last.id) } : {}),
   };
 }
 

@@ -5,7 +5,7 @@ import { judgeTrial } from "#core/trial/judge.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 import { afterUnverified } from "./escalate.ts";
-import { reportedRuns } from "./runs.ts";
+import { begunWith, reportedRuns } from "./runs.ts";
 import { mayStillStart } from "./who-may.ts";
 
 /** judging → committing, queued again, or the end: what was reported is judged, trusting none of it. A trial ends here. */
@@ -16,7 +16,14 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   if (report === null || plan === null) throw new Error(`task ${task.id} is judged without an outcome`);
   const outcome = report.kind === "ran" ? { ...report, changes: [...(await store.readChanges(lease.id))] } : report;
   const { guards, route, floors = [] } = plan;
-  const planned = { guards, verify: plan.commands.verify, tier: route.tier, floors, mayBeUnsandboxed: runtime.playground };
+  const planned = {
+    guards,
+    verify: plan.commands.verify,
+    tier: route.tier,
+    floors,
+    begunWith: await begunWith(store, lease, plan),
+    mayBeUnsandboxed: runtime.playground,
+  };
   const judgement = (task.trial === null ? judge : judgeTrial)(outcome, planned);
   const judged = (verdict: Verdict, why: JudgedReason | null = null) => ({
     lease: { lease: lease.id, verdict: { verdict, why } },

@@ -168,7 +168,11 @@ export function makePlan(
     chance: first.chance,
     expected: first.expected,
     budget: first.cap,
-    ladder,
+    // Only what some budget can hold: another would wait for ever once it is its turn.
+    ladder: {
+      ...ladder,
+      options: ladder.options.filter((option) => unholdable(policy, option.route.provider, ladder.budget) === undefined),
+    },
     floors: policy.routing.floors.filter(({ paths }) => paths !== undefined),
     isDefaultBudget: policy.task.budget === undefined,
     moves: policy.task.moves,

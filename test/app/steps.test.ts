@@ -1051,7 +1051,7 @@ describe("the worker's steps", () => {
       const { task } = await now();
       expect(task).toMatchObject({
         state: "unsolved",
-        failure: { reason: "attempts-ended", stop: "top", attempts: 3, next: null },
+        failure: { reason: "attempts-ended", stop: "top", attempts: 3, next: { model: "claude-opus-5-5" } },
       });
       expect((await routes()).map(([, tier]) => tier)).toEqual(["light", "standard", "frontier"]);
       expect(github.asked).not.toContain("openPullRequest");
@@ -1078,7 +1078,7 @@ describe("the worker's steps", () => {
 
     it("hold the dollars of all attempts together: what is spent is missing from the next one's, and none is begun beyond", async () => {
       const github = fakeGitHub({
-        readSetUp: policy(pooled(["one"], "task: { budget: $1 }\nrouting: { worth: $12, start: { s: light } }\n")),
+        readSetUp: policy(pooled(["one"], "task: { budget: $1 }\nrouting: { worth: $3, start: { s: light } }\n")),
       });
       const spends = { ...NO_CHANGE.usage, outputTokens: 190_000 };
       await ask(github);
@@ -1242,6 +1242,19 @@ describe("the worker's steps", () => {
         route: { tier: "standard" },
       });
       expect(given?.session).toBeUndefined();
+    });
+
+    it("take what the one before left, with nothing added, for no result: two checks that disagree publish nothing", async () => {
+      const github = fakeGitHub();
+      await ask(github);
+      await end(github, { ...cutShort("turnLimit"), changes: CHANGED.kind === "ran" ? CHANGED.changes : [] });
+      await end(github, CHANGED);
+
+      expect((await routes()).slice(0, 2)).toEqual([
+        [1, "light", "failed"],
+        [2, "standard", "noChange"],
+      ]);
+      expect(github.asked).not.toContain("openPullRequest");
     });
 
     it("hand the next one no change that the guards would refuse, and say so", async () => {

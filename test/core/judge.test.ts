@@ -18,6 +18,7 @@ const PLANNED: Planned = {
   verify: [],
   tier: "light",
   floors: [],
+  begunWith: [],
   mayBeUnsandboxed: false,
 };
 

@@ -194,6 +194,7 @@ describe("a trial's outcome", () => {
     verify: ["npm test"],
     tier: "light" as const,
     floors: [],
+    begunWith: [],
     mayBeUnsandboxed: false,
   };
   const passed = { command: "npm test", exitCode: 0, output: "", ms: 1, before: "passed" as const, flaky: false };

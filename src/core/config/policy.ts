@@ -267,7 +267,7 @@ export const Policy = z
           .min(0)
           .max(10)
           .default(3)
-          .describe("How often a task may go on with another credential when a limit has interrupted it."),
+          .describe("How often an attempt may go on with another credential when a limit has interrupted it."),
       })
       .prefault({})
       .describe("Of each task."),

@@ -1,6 +1,16 @@
 import { TIERS, type Price, type Size, type Tier } from "../wire/contract.ts";
 import { MicroUsd } from "../wire/units.ts";
-import { afterCost, afterFailure, beliefOf, chanceOf, costRatio, passes, type Belief, type Checking } from "./belief.ts";
+import {
+  afterCost,
+  afterFailure,
+  beliefOf,
+  chanceOf,
+  costRatio,
+  passes,
+  WITH_CHECKS,
+  type Belief,
+  type Checking,
+} from "./belief.ts";
 import { isAtLeast } from "./floors.ts";
 import type { Route } from "./route.ts";
 import { TIER_SKILL } from "./score.ts";
@@ -50,7 +60,7 @@ export type Prospect = {
 
 /**
  * `attempts`, `budget`: their cap is reached; `top`: no other route is left; `hopeless`: one is, and isn't expected to be worth
- * what it costs. `next`: what going on would be, where a route is left.
+ * what it costs. `next`: what going on would be; at the top, the last route once more.
  */
 export type Stop = { readonly stop: "attempts" | "budget" | "top" | "hopeless"; readonly next: Prospect | null };
 
@@ -81,7 +91,10 @@ export function chooseRoute(
     .map((option) => ({ prospect: prospectOf(option, tried, state), value: valueOf(option, tried, state) }))
     .toSorted((one, other) => other.value - one.value);
   const [best] = byValue;
-  if (best === undefined) return { stop: "top", next: null };
+  if (best === undefined) {
+    const last = ladder.options.findLast((option) => tried.some((attempt) => isSame(attempt.route, option.route)));
+    return { stop: "top", next: last === undefined ? null : prospectOf(last, tried, state) };
+  }
   const next = best.prospect;
   if (state.attempts <= 0) return { stop: "attempts", next };
   const fitting = byValue.find(({ prospect }) => prospect.option.model <= prospect.cap);
@@ -146,7 +159,8 @@ function prospectOf(option: RouteOption, tried: readonly Tried[], state: State):
   return {
     option,
     chance: chanceOf(belief, option.skill),
-    expected: passes(belief, TIER_SKILL[option.route.tier], ladder.checking),
+    // Where no check runs in the job, the repository's CI has the last word.
+    expected: passes(belief, TIER_SKILL[option.route.tier], ladder.checking.noticed === 0 ? WITH_CHECKS : ladder.checking),
     cost: MicroUsd(Math.round(costOf(option, state))),
     cap: MicroUsd(Math.max(0, Math.floor(follows ? left / 2 : left))),
   };

@@ -11,7 +11,7 @@ import { beliefOf, chanceOf, type Checking } from "./belief.ts";
 import { floorOf, isAtLeast, type Floor } from "./floors.ts";
 import { chooseRoute, type Ladder, type Prospect, type RouteOption } from "./ladder.ts";
 import { preferred, type Moved } from "./prefer.ts";
-import { skillOf, type Score } from "./score.ts";
+import { skillOf, TIER_SKILL, type Score } from "./score.ts";
 
 export type Route = {
   readonly tier: Tier;
@@ -251,7 +251,7 @@ export function rate({ route, price }: Served, size: Size, { scores, costOf }: K
 /** What a verified result is worth where the policy says nothing; `options`: all that the pool can serve. */
 export function worthOf(options: readonly RouteOption[]): MicroUsd {
   const usual = beliefOf("m", 0);
-  const each = options.map(({ model, runner, skill }) => (model + runner) / chanceOf(usual, skill));
+  const each = options.map(({ model, runner, route }) => (model + runner) / chanceOf(usual, TIER_SKILL[route.tier]));
   return MicroUsd(Math.round(WORTH_FACTOR * Math.max(0, ...each)));
 }
 
@@ -272,7 +272,10 @@ function isChosen({ tier, model, approved }: Override): boolean {
 function isDecided(asked: Asked): boolean {
   const { policy, use } = asked;
   return (
-    use.approved === true || isNamed(use) || startOf(asked) !== undefined || floorOf(policy.routing.floors, asked) !== undefined
+    use.approved === true ||
+    isNamed(use) ||
+    startOf(asked) !== undefined ||
+    floorOf(policy.routing.floors, { ...asked, paths: [] }) !== undefined
   );
 }
 

@@ -2,6 +2,7 @@ import { floorOf, isAtLeast, type Floor } from "../plan/floors.ts";
 import type { Floors, Verify } from "../plan/plan.ts";
 import type { Change, EndingKind, Outcome, Tier, Verification } from "../wire/contract.ts";
 import { checkChanges, type Guards, type Violation } from "../change/guards.ts";
+import { isSameWork } from "./carried-over.ts";
 import { isProved, standings } from "./checks.ts";
 import type { Verdict } from "./lifecycle.ts";
 
@@ -38,12 +39,14 @@ export type Planned = {
   readonly verify: Verify;
   readonly tier: Tier;
   readonly floors: Floors;
+  /** What its attempt began with of those before: by itself that is nobody's result. */
+  readonly begunWith: readonly Change[];
   /** Only where GitHub itself is a stand-in on this machine. */
   readonly mayBeUnsandboxed: boolean;
 };
 
 /**
- * Outcome → verdict. The work tree decides, not the harness's word or exit code: without changes nothing was solved,
+ * Outcome → verdict. The work tree decides, not the harness's word or exit code: without changes of its own nothing was solved,
  * and a harness that was cut short has solved it only where the repository's checks say so. Pure.
  */
 export function judge(outcome: Outcome, planned: Planned): Judgement {
@@ -53,10 +56,11 @@ export function judge(outcome: Outcome, planned: Planned): Judgement {
   if (outcome.sandbox === "none" && !planned.mayBeUnsandboxed) return { verdict: "refused", why: { why: "unsandboxed" } };
   const { ending } = outcome;
   const cutShort = ending.kind !== "completed";
-  if (cutShort && (outcome.changes.length === 0 || !isProved(planned.verify, outcome))) {
+  const hasChanged = outcome.changes.length > 0 && !isSameWork(outcome.changes, planned.begunWith);
+  if (cutShort && (!hasChanged || !isProved(planned.verify, outcome))) {
     return { verdict: "failed", why: { why: "ending", ending: ending.kind, detail: ending.detail } };
   }
-  if (outcome.changes.length === 0) return { verdict: "noChange", why: { why: "no-change" } };
+  if (!hasChanged) return { verdict: "noChange", why: { why: "no-change" } };
   const failed = failedChecks(planned.verify, outcome);
   if (failed.length > 0) return { verdict: "failed", why: { why: "checks-failed", failed } };
   const checked = checkChanges(outcome.changes, planned.guards);
