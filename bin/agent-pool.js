@@ -14,6 +14,16 @@ const PROGRAMS = new Map([
   ["start", "src/main"],
   ["demo", "playground/demo/main"],
 ]);
+const words = process.argv.slice(3);
+if (process.argv[2] === "start" && words.length > 0) {
+  if (!words.includes("--help") && !words.includes("-h")) {
+    process.stderr.write(
+      `agent-pool: \`start\` takes no words, and \`${words.join(" ")}\` is some; it goes by variables, see agent-pool --help\n`,
+    );
+    process.exit(2);
+  }
+  process.argv.splice(2, words.length + 1, "--help");
+}
 const own = PROGRAMS.get(process.argv[2] ?? "");
 if (own !== undefined) process.argv.splice(2, 1);
 const program = own ?? "src/agent-pool";

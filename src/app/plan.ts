@@ -138,6 +138,8 @@ export function makePlan(
   }
   const rules = sizeOf(brief, signals, use.size);
   const estimate = classified === null ? rules : mergeSize(rules, classified);
+  if (use.approved === true && policy.roles !== undefined && !operator)
+    return err({ reason: "approval-of-an-operator", login: brief.requester.login });
   const verify = settings.verify ?? "detect";
   const routed = routeOf(
     {

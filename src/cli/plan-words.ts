@@ -60,7 +60,7 @@ function planLines(plan: FullPlan, { attempts, end }: NonNullable<DryRun["follow
       ...plan.routeReasons.map((reason) => `  ${routeReason(reason)}`),
     ],
     [
-      `attempts, ${usd(ladder.budget)} of models at most for all`,
+      `attempts, ${usd(ladder.budget)} of models together at most`,
       ...table(
         attempts.map(({ option, chance, cost, cap }, at) => [
           `  ${at === 0 ? "first" : "then"}`,

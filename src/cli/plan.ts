@@ -209,11 +209,13 @@ function dryRun(
   });
 }
 
-function whatFollows({ size, confidence, ladder }: FullPlan): NonNullable<DryRun["follows"]> {
+/** The attempts as they would follow one another if none were verified: the plan's own first. */
+function whatFollows({ size, confidence, ladder, route }: FullPlan): NonNullable<DryRun["follows"]> {
   const attempts: Prospect[] = [];
   for (;;) {
     const tried = attempts.map(({ option: { route, model } }) => ({ route, model }));
-    const choice = chooseRoute(ladder, { size, confidence }, tried);
+    const decided = attempts.length === 0 ? { anyhow: true, at: route.tier } : {};
+    const choice = chooseRoute(ladder, { size, confidence }, tried, decided);
     if ("stop" in choice) return { attempts, end: choice.stop };
     attempts.push(choice.go);
   }

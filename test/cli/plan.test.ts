@@ -200,6 +200,17 @@ describe("agent-pool plan", () => {
     expect(made.ok ? "" : made.error).toMatch(said);
   });
 
+  it("begins what follows with the route that it names, where the policy says where to start and nothing is worth it", async () => {
+    const policy = write(
+      "start.yml",
+      "version: 1\npool: [{ name: a, provider: anthropic }]\nrunner: acme/agent-runner\nbudget: $99/month\nrouting: { start: { xs: frontier, s: frontier, m: frontier, l: frontier }, worth: $0.01 }\n",
+    );
+    const { plan, follows } = JSON.parse(await printed(ISSUES["a-typo"]?.text ?? "", { policy, json: true })) as DryRun;
+
+    expect(plan?.route.tier).toBe("frontier");
+    expect(follows?.attempts.map(({ option }) => option.route)).toEqual([plan?.route]);
+  });
+
   it("says where a policy is wrong", async () => {
     const made = await plan("# x", { policy: write("wrong.yml", POLICY.replace("version: 1", "version: 2")) });
 

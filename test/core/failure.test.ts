@@ -56,6 +56,11 @@ const FAILURES: {
     facts: ["platform-api", "acme/runner", "main"],
     next: /let exactly the branch `main` deploy to it/,
   },
+  "approval-of-an-operator": {
+    failure: { reason: "approval-of-an-operator", login: "pat" },
+    facts: ["pat"],
+    next: /Ask an operator to comment `\/agent approve`/,
+  },
   "task-under-way": {
     failure: { reason: "task-under-way", login: "ada" },
     facts: ["ada"],
@@ -131,7 +136,7 @@ const FAILURES: {
       cap: MicroUsd(500_000),
     },
     facts: ["claude-opus-5-5", "$1.30", "$0.50"],
-    next: /Raise that budget, or ask for a cheaper route/,
+    next: /Raise that budget .*, or name a cheaper model/,
   },
   "attempts-ended": {
     failure: {

@@ -215,6 +215,15 @@ describe("makePlan", () => {
     expect(made).toMatchObject({ ok: true, value: { asker: { urgent } } });
   });
 
+  it("takes the largest on where one is approved: by an operator, where the policy has roles", () => {
+    const roles = `${SIX_LINES}roles: { requester: { people: [maintainer] } }\n`;
+    const approved = sized("xl", "/agent approve");
+
+    expect(planOf(approved)).toMatchObject({ ok: true, value: { size: "xl" } });
+    expect(planOf(approved, roles)).toEqual({ ok: false, error: { reason: "approval-of-an-operator", login: "maintainer" } });
+    expect(planOf(approved, roles, {}, true, { ...ANYTHING, operator: true })).toMatchObject({ ok: true });
+  });
+
   it("takes the largest on where a person has named a tier", () => {
     const plan = planOf(sized("xl", "/agent use frontier"));
 

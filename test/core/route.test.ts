@@ -108,6 +108,19 @@ describe("the first route", () => {
     expect(route(given)).toBe("frontier claude-code");
   });
 
+  it("names what is missing where the pool serves no route of a floor's tier", () => {
+    const given = asked({
+      labels: ["security"],
+      policy: policy({
+        pool: SIX.pool,
+        tiers: { frontier: [{ harness: "codex", model: "gpt-6.1-sol" }] },
+        routing: { floors: [{ labels: ["security"], tier: "frontier" }] },
+      }),
+    });
+
+    expect(route(given)).toBe("route-not-served");
+  });
+
   it("asks a person before the largest, unless one has approved it", () => {
     const given = asked({ estimate: { size: "xl", confidence: 0.5 } });
 

@@ -248,8 +248,8 @@ export const Policy = z
           .default(true)
           .describe("Whether an attempt that ends unverified is followed by one on the next route."),
         worth: Amount.optional().meta({
-          whenUnset: "twice what the dearest tier spends on a result",
-          description: "What a verified result may be expected to cost: beyond it a person is asked.",
+          whenUnset: "twice what a result of that size is expected to cost of the dearest tier",
+          description: "What a verified result is worth: where none is expected to be worth its cost, a person is asked.",
         }),
       })
       .prefault({})

@@ -142,6 +142,8 @@ export const ROUTE_RULES: readonly Rule[] = [
     refusal: (options, asked) => {
       const floor = floorOf(asked.policy.routing.floors, asked);
       if (floor === undefined) return notServed(options, asked);
+      const isServed = servedBy(asked.policy, {}).some(({ route }) => isAtLeast(route.tier, floor.tier));
+      if (!isServed) return notServed(options, asked, floor.tier);
       return { reason: "below-floor", login: asked.allowed.login, tier: floor.tier, by: floor.by, named: floor.named };
     },
     because: (_, asked) => {
@@ -295,8 +297,8 @@ function ranked(tiers: readonly Tier[]): readonly Tier[] {
   return TIERS.filter((tier) => tiers.includes(tier));
 }
 
-function notServed(_: readonly Served[], { policy, use, allowed }: Asked): Failure {
-  const asked = [use.tier, use.harness, use.model].filter((word) => word !== undefined).join(" ");
+function notServed(_: readonly Served[], { policy, use, allowed }: Asked, tier: Tier | undefined = use.tier): Failure {
+  const asked = [tier, use.harness, use.model].filter((word) => word !== undefined).join(" ");
   return {
     reason: "route-not-served",
     asked: asked === "" ? "any tier" : asked,

@@ -27,6 +27,7 @@ export type Failure =
   | { readonly reason: "actor-may-not-start"; readonly login: string; readonly role: string }
   | { readonly reason: "actor-in-no-role"; readonly login: string }
   | { readonly reason: "tier-not-allowed"; readonly login: string; readonly tier: Tier; readonly allowed: readonly Tier[] }
+  | { readonly reason: "approval-of-an-operator"; readonly login: string }
   | { readonly reason: "tasks-used-up"; readonly login: string; readonly tasks: number; readonly opensAt: EpochMs }
   | { readonly reason: "task-under-way"; readonly login: string }
   | {
@@ -113,6 +114,8 @@ export function describe(failure: Failure): string {
       return `@${failure.login} is in none of the policy's \`roles\`, neither by login nor as an active member of a team. Ask someone who is to set the label, or have \`roles\` name this person or a team of theirs.`;
     case "tier-not-allowed":
       return `This asks for the tier \`${failure.tier}\`, and the role of @${failure.login} allows ${failure.allowed.map((tier) => `\`${tier}\``).join(", ")}. Comment \`/agent use ${failure.allowed.at(-1) ?? ""}\`, or ask an operator.`;
+    case "approval-of-an-operator":
+      return `Under the policy's \`roles\` an operator approves what would not start by itself, and @${failure.login} is none. Ask an operator to comment \`/agent approve\`, or split the issue.`;
     case "tasks-used-up":
       return `@${failure.login} has had the ${String(failure.tasks)} tasks a day that the policy's \`roles\` allow. Comment \`/agent\` again after ${utc(failure.opensAt)}, or ask an operator to set the label.`;
     case "task-under-way":
@@ -136,7 +139,7 @@ export function describe(failure: Failure): string {
     case "not-worth-it":
       return `The best that could be begun with is \`${failure.model}\`, expected to cost ${formatUsd(failure.cost)} and to get this right ${String(Math.round(failure.chance * 100))} times in 100; a result is worth ${formatUsd(failure.worth)} here (\`routing.worth\` in the policy). Split the issue, or comment \`/agent approve\` to have it tried all the same.${describeParts(failure.parts)}`;
     case "task-budget-too-small":
-      return `An attempt with \`${failure.model}\` is expected to cost ${formatUsd(failure.needed)}, and \`task.budget\` in the policy leaves ${formatUsd(failure.cap)} for it. Raise that budget, or ask for a cheaper route, like \`/agent use light\`.`;
+      return `An attempt with \`${failure.model}\` is expected to cost ${formatUsd(failure.needed)}, and \`task.budget\` in the policy leaves ${formatUsd(failure.cap)} for it. Raise that budget (where \`task.attempts\` allows another attempt, half of it is kept for that one), or name a cheaper model under \`tiers\`.`;
     case "attempts-ended":
       return describeAttempts(failure);
     case "base-unreadable":
