@@ -53,5 +53,5 @@ async function schemaCommits(): Promise<readonly string[]> {
 }
 
 function namesOf(migrations: string): readonly string[] {
-  return [...migrations.matchAll(/^ {2}"(\d{4}_\w+)": \{$/gm)].map((match) => match[1] ?? "");
+  return [...migrations.matchAll(/^ {2}"(\d{4}_\w+)":/gm)].map((match) => match[1] ?? "");
 }
