@@ -40790,6 +40790,7 @@ var ENDINGS = [
   "completed",
   "turnLimit",
   "budgetExhausted",
+  "repeating",
   "rateLimited",
   "quotaExhausted",
   "overloaded",
@@ -41296,6 +41297,7 @@ var FATE = {
   completed: { retryable: false, credentialFault: false },
   turnLimit: { retryable: false, credentialFault: false },
   budgetExhausted: { retryable: false, credentialFault: false },
+  repeating: { retryable: false, credentialFault: false },
   rateLimited: { retryable: true, credentialFault: true },
   quotaExhausted: { retryable: true, credentialFault: true },
   overloaded: { retryable: true, credentialFault: false },
@@ -42709,8 +42711,8 @@ function compare2(before, after) {
   if (after.exitCode === 0) return "failed";
   const known = failuresIn(before.log);
   const now = failuresIn(after.log);
-  const isSame2 = before.exitCode === after.exitCode && [...now].every((name) => known.has(name)) && now.size > 0 === known.size > 0;
-  return isSame2 ? "failed" : "failedOtherwise";
+  const isSame3 = before.exitCode === after.exitCode && [...now].every((name) => known.has(name)) && now.size > 0 === known.size > 0;
+  return isSame3 ? "failed" : "failedOtherwise";
 }
 function isWorthRerunning({ exitCode, ms }) {
   return exitCode !== null && !couldNotStart(exitCode) && ms <= RERUN_LIMIT_MS;
@@ -43674,6 +43676,7 @@ async function startGateway(settings) {
     bufferedBytes: 0,
     refusedForBudget: false,
     refusedForTime: false,
+    refusedForRepeating: false,
     lastError: null,
     refusal: void 0
   };
@@ -43698,6 +43701,7 @@ async function startGateway(settings) {
       estimated: allowance.estimated,
       refusedForBudget: state.refusedForBudget,
       refusedForTime: state.refusedForTime,
+      refusedForRepeating: state.refusedForRepeating,
       lastError: state.lastError,
       observation: state.observer.observation()
     }),
@@ -43759,6 +43763,9 @@ async function answerCall(state, response, asked) {
   const call2 = parsed.value;
   if (!counting && call2.maxTokens === 0)
     return refuse(state, response, [400, "invalid_request_error", "the call names no bound of its output"]);
+  if (!counting) state.refusedForRepeating = call2.isRepeating;
+  if (!counting && call2.isRepeating)
+    return refuse(state, response, [403, "repeating", "the same has come of the same call, again and again"]);
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const shown = await state.credential.show();
   if (!shown.ok) {
@@ -43995,6 +44002,7 @@ var OF_PROVIDER = /* @__PURE__ */ new Set([...Object.values(BY_SIGNAL), "modelNo
 function confirmEnding(ending, facts) {
   if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
+  if (facts.refusedForRepeating) return { ...ending, kind: "repeating" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
   if (!OF_PROVIDER.has(ending.kind)) return ending;
   const { lastError, observation } = facts;
@@ -44241,7 +44249,7 @@ async function workAndRepair(steps, begun, bounds, log) {
   const first = await steps.run(void 0, bounds.maxTurns, begun);
   if (!first.ok) return first;
   let round = first.value;
-  if (!isWorthVerifying(round.ending) || signal.aborted) return ok({ ...round, verification: [] });
+  if (!WORKED.includes(round.ending.kind) || signal.aborted) return ok({ ...round, verification: [] });
   let verified = await steps.verify(round.tree);
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
@@ -44261,9 +44269,7 @@ async function workAndRepair(steps, begun, bounds, log) {
   }
   return ok({ ...round, verification: verified.results });
 }
-function isWorthVerifying(ending) {
-  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
-}
+var WORKED = ["completed", "turnLimit", "budgetExhausted", "repeating"];
 
 // action/src/job/resume.ts
 async function resumeWork({ git, sandbox, workspace }, base, changes, limits2) {
@@ -44628,6 +44634,55 @@ async function replace2(path, content) {
   await rename5(fresh, path);
 }
 
+// action/src/gateway/repeats.ts
+var FAILURES = 5;
+var CALLS = 8;
+function isRepeating(steps) {
+  let last;
+  let times = 0;
+  for (const round of roundsOf(steps)) {
+    if (last !== void 0 && !isSame2(last, round)) return false;
+    last ??= round;
+    times += 1;
+    if (times >= (last.results.some(({ failed }) => failed) ? FAILURES : CALLS)) return true;
+  }
+  return false;
+}
+function* roundsOf(steps) {
+  let round = { calls: [], results: [] };
+  for (const step of steps) {
+    if (step.kind === "word") break;
+    if (step.kind === "call") round.calls.push(step.what);
+    else {
+      if (round.calls.length > 0) {
+        yield round;
+        round = { calls: [], results: [] };
+      }
+      round.results.push(step);
+    }
+  }
+  if (round.calls.length > 0) yield round;
+}
+function isSame2(a, b) {
+  return a.calls.length === b.calls.length && a.results.length === b.results.length && a.calls.every((call2, at) => call2 === b.calls[at]) && a.results.every((result, at) => isSameResult(result, b.results[at]));
+}
+function isSameResult(a, b) {
+  if (b === void 0 || a.failed !== b.failed) return false;
+  return a.what === b.what || a.failed && withoutFigures(a.what) === withoutFigures(b.what);
+}
+function withoutFigures(text2) {
+  return text2.replaceAll(/\d+/g, "0");
+}
+function toCall(name, input2) {
+  const fields = record2(input2) ?? parseRecord(textOf(input2));
+  const what = fields === void 0 ? textOf(input2) : JSON.stringify({ ...fields, description: void 0 });
+  return { kind: "call", what: `${textOf(name)} ${what}` };
+}
+function contentText(content) {
+  if (!Array.isArray(content)) return textOf(content);
+  return content.map((part) => textOf(record2(part)?.["text"]) || JSON.stringify({ ...record2(part), cache_control: void 0 })).join("\n");
+}
+
 // action/src/gateway/wires/document.ts
 import { isUtf8 } from "node:buffer";
 function readDocument(bytes) {
@@ -44815,8 +44870,22 @@ function parseMessages(bytes, { model }) {
     body: document.bytes,
     inputTokens: estimateInput(document.bytes, images, IMAGE_TOKENS),
     maxTokens: count2(body["max_tokens"]),
-    longCache: document.objects.some((it) => it["ttl"] === "1h")
+    longCache: document.objects.some((it) => it["ttl"] === "1h"),
+    isRepeating: isRepeating(stepsOf(list(body["messages"])))
   });
+}
+function* stepsOf(messages) {
+  for (let at = messages.length - 1; at >= 0; at -= 1) {
+    const message = record2(messages[at]);
+    const steps = list(message?.["content"]).flatMap((it) => toStep(record2(it) ?? {}));
+    if (steps.length === 0 && message?.["role"] === "user") yield { kind: "word" };
+    yield* steps.toReversed();
+  }
+}
+function toStep(block) {
+  if (block["type"] === "tool_use") return [toCall(block["name"], block["input"])];
+  if (block["type"] !== "tool_result") return [];
+  return [{ kind: "result", what: contentText(block["content"]), failed: block["is_error"] === true }];
 }
 function isOwnTool(value) {
   const tool = record2(value);
@@ -44999,8 +45068,21 @@ function parseChat(bytes, { model, maxTokens }) {
     body: sent,
     inputTokens: estimateInput(sent, images, IMAGE_TOKENS2),
     maxTokens: asked === 0 ? maxTokens ?? 0 : asked,
-    longCache: false
+    longCache: false,
+    isRepeating: isRepeating(stepsOf2(messages))
   });
+}
+function* stepsOf2(messages) {
+  for (let at = messages.length - 1; at >= 0; at -= 1) {
+    const { role, content, tool_calls: calls } = messages[at] ?? {};
+    if (role === "user") yield { kind: "word" };
+    else if (role === "tool") yield { kind: "result", what: contentText(content), failed: false };
+    else yield* list(calls).map(toToolCall).toReversed();
+  }
+}
+function toToolCall(value) {
+  const called = record2(record2(value)?.["function"]);
+  return toCall(called?.["name"], called?.["arguments"]);
 }
 function imageOf(part) {
   return textOf(record2(part["image_url"])?.["url"]);
@@ -45125,8 +45207,27 @@ function parseResponses(bytes, { model, maxTokens }) {
     body: sent,
     inputTokens: estimateInput(sent, images, IMAGE_TOKENS2),
     maxTokens: asked === 0 ? maxTokens ?? MOST_OUTPUT_TOKENS : asked,
-    longCache: false
+    longCache: false,
+    isRepeating: isRepeating(stepsOf3(items))
   });
+}
+function* stepsOf3(items) {
+  for (let at = items.length - 1; at >= 0; at -= 1) {
+    const item = items[at] ?? {};
+    if (item["role"] === "user") yield { kind: "word" };
+    else if (item["type"] === "function_call") yield toCall(item["name"], item["arguments"]);
+    else if (item["type"] === "custom_tool_call") yield toCall(item["name"], item["input"]);
+    else if (item["type"] === "function_call_output" || item["type"] === "custom_tool_call_output")
+      yield toResult(item["output"]);
+  }
+}
+var HEAD_CHARS = 200;
+var OF_THE_RUN = /^Chunk ID: .*$|^Wall time.*$|"chunk_id":"\w*",|"wall_time_seconds":[\d.e+-]+,/gm;
+var FAILED = /^Process exited with code (?!0$)|"exit_code":(?!0\b)/m;
+function toResult(output2) {
+  const text2 = contentText(output2);
+  const head = text2.slice(0, HEAD_CHARS);
+  return { kind: "result", what: head.replaceAll(OF_THE_RUN, "") + text2.slice(HEAD_CHARS), failed: FAILED.test(head) };
 }
 function isOwnTool2(value, depth = 0) {
   const tool = record2(value);
@@ -45943,6 +46044,7 @@ var NEXT = {
   completed: JUDGED,
   turnLimit: JUDGED,
   budgetExhausted: JUDGED,
+  repeating: JUDGED,
   timedOut: JUDGED,
   crashed: `${JUDGED} A job that was cancelled or stopped ends like this as well.`,
   rateLimited: RESTS,

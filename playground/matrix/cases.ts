@@ -102,6 +102,7 @@ const all =
 const passed = ({ outcome }: Seen) =>
   outcome.verification.every(({ exitCode }: Verification) => exitCode === 0) ? [] : ["a check failed"];
 
+const FAILING = "echo 'not ok 1 - a'; exit 1";
 const REPAIRED = /fails after your change/;
 
 export const CASES: readonly Case[] = [
@@ -162,16 +163,28 @@ export const CASES: readonly Case[] = [
   {
     name: "budget reached",
     expected: "budgetExhausted",
-    script: [{ write: { path: "a.txt", content: "new\n" } }, ...Array.from({ length: 60 }, () => ({ run: "true" }))],
+    script: [
+      { write: { path: "a.txt", content: "new\n" } },
+      ...Array.from({ length: 60 }, (_, nth) => ({ run: `true ${String(nth)}` })),
+    ],
     microUsd: 600_000,
     check: edited,
   },
   {
     name: "deadline passed",
     expected: "timedOut",
-    script: [{ write: { path: "a.txt", content: "new\n" } }, ...Array.from({ length: 60 }, () => ({ run: "sleep 2" }))],
+    script: [
+      { write: { path: "a.txt", content: "new\n" } },
+      ...Array.from({ length: 60 }, (_, nth) => ({ run: `sleep 2 # ${String(nth)}` })),
+    ],
     deadlineMs: 30_000,
     check: edited,
+  },
+  {
+    name: "the same failing call",
+    expected: "repeating",
+    script: [{ write: { path: "a.txt", content: "new\n" } }, ...Array.from({ length: 60 }, () => ({ run: FAILING }))],
+    check: all(edited, atMost(9)),
   },
   {
     name: "repair then success",

@@ -16,7 +16,7 @@ const UNKNOWN: Refused = {
 const ENDED: Refused = { status: 409, error: "this attempt has ended", fix: "nothing to do: stop the job" };
 
 /** How a run ends whose cost says what such jobs cost: it worked as far as it would, or was allowed to. */
-const TYPICAL: readonly EndingKind[] = ["completed", "turnLimit", "budgetExhausted"];
+const TYPICAL: readonly EndingKind[] = ["completed", "turnLimit", "budgetExhausted", "repeating"];
 
 /** The lease whose run this is, before anything else of its request is read. */
 export async function authenticate(deps: Deps, lease: LeaseId, runToken: string): Promise<Result<LeaseRow, Refused>> {

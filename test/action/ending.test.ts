@@ -138,6 +138,7 @@ describe("a confirmed ending", () => {
     estimated: false,
     refusedForBudget: false,
     refusedForTime: false,
+    refusedForRepeating: false,
     lastError: null,
     observation: null,
   };
@@ -164,6 +165,8 @@ describe("a confirmed ending", () => {
     ["a refusal before the last good answer", "rateLimited", { ...saw(429, "quota"), lastError: null }, "providerError"],
     ["a 403 that was our own budget", "authFailed", { ...quiet, refusedForBudget: true }, "budgetExhausted"],
     ["a 403 that was our own clock", "authFailed", { ...quiet, refusedForTime: true }, "timedOut"],
+    ["a 403 that was for going in circles", "authFailed", { ...quiet, refusedForRepeating: true }, "repeating"],
+    ["a harness that ended well all the same", "completed", { ...quiet, refusedForRepeating: true }, "completed"],
     ["success in spite of a refused call", "completed", { ...quiet, refusedForBudget: true }, "completed"],
     ["a crash", "crashed", saw(429, "throttle"), "crashed"],
   ])("takes %s for what it is", (_name, kind, facts, expected) => {

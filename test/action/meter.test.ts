@@ -6,7 +6,7 @@ import { anthropicMessages } from "../../action/src/gateway/wires/anthropic-mess
 import { toEvents } from "./kit/model.ts";
 
 const USAGE = { ...NO_USAGE, inputTokens: 100, outputTokens: 42, cacheReadTokens: 10, cacheWriteTokens: 5 };
-const CALL = { body: Buffer.alloc(0), inputTokens: 90, maxTokens: 500, longCache: false };
+const CALL = { body: Buffer.alloc(0), inputTokens: 90, maxTokens: 500, longCache: false, isRepeating: false };
 
 function meterInPieces(text: string, cuts: readonly number[]): ReturnType<ReturnType<typeof makeSseMeter>["end"]> {
   const bytes = Buffer.from(text);

@@ -10,7 +10,7 @@ import type { ModelCall, Wire } from "../../action/src/gateway/wires/wire.ts";
 
 const MODEL = "gpt-6.1-sol";
 const ASKED = { model: MODEL, maxTokens: 8_000 };
-const CALL: ModelCall = { body: Buffer.alloc(0), inputTokens: 900, maxTokens: 500, longCache: false };
+const CALL: ModelCall = { body: Buffer.alloc(0), inputTokens: 900, maxTokens: 500, longCache: false, isRepeating: false };
 
 const RESPONSES = { model: MODEL, store: false, stream: true, input: "hello" };
 const CHAT = { model: MODEL, stream: true, messages: [{ role: "user", content: "hello" }] };

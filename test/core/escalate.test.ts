@@ -16,10 +16,11 @@ const NEXT: readonly [string, JudgedReason][] = [
   ["no change", { why: "no-change" }],
   ["turn limit", ending("turnLimit")],
   ["budget exhausted", ending("budgetExhausted")],
+  ["repeating", ending("repeating")],
   ["timed out", ending("timedOut")],
   ["below a floor", { why: "below-floor", floor: { tier: "frontier", by: "path", named: "src/billing/a.ts" } }],
 ];
-const NEXT_ENDINGS: readonly EndingKind[] = ["turnLimit", "budgetExhausted", "timedOut"];
+const NEXT_ENDINGS: readonly EndingKind[] = ["turnLimit", "budgetExhausted", "repeating", "timedOut"];
 
 const STOP: readonly [string, JudgedReason][] = [
   ["a check that can't be started", failing({ ...TEST, exitCode: 127 })],

@@ -37,7 +37,7 @@ const NAMES: Readonly<Record<string, WindowReading["window"]>> = { five_hour: "f
 
 /** What the ending of a run says of its last answer. */
 const KINDS: Readonly<Record<string, Signal["kind"] | null>> = {
-  completed: null, turnLimit: null, budgetExhausted: null, timedOut: null, crashed: null, quotaExhausted: "quota", rateLimited: "throttle",
+  completed: null, turnLimit: null, budgetExhausted: null, repeating: null, timedOut: null, crashed: null, quotaExhausted: "quota", rateLimited: "throttle",
   overloaded: "overload", authFailed: "auth", billing: "billing", modelNotFound: "unknown", providerError: "unknown",
 }; // prettier-ignore
 

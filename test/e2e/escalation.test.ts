@@ -17,6 +17,9 @@ const WRONG: Script = [
 /** The light tier's own addition, which the next one may find. */
 const NOTES: Script[number] = { write: { path: "NOTES.md", content: "Tried: no pages at all.\n" } };
 
+/** A check that fails as before, since nothing is done about it. */
+const FAILING: Script = Array.from({ length: 40 }, () => ({ run: "npm test" }));
+
 type Seen = { readonly task: TaskRow; readonly leases: readonly LeaseRow[]; readonly comment: string };
 
 async function run(world: World): Promise<Seen> {
@@ -88,6 +91,36 @@ describe("an issue that the light tier doesn't solve and the next one does", () 
     expect(seen.comment).toMatch(/\| 1 \| light \| claude-haiku-5-5 \| platform-api \| failed \| 0 of 1 pass \|/);
     expect(seen.comment).toMatch(/\| 2 \| standard \| claude-sonnet-5-5 \| platform-api \| solved \| 1 of 1 pass \|/);
     expect(seen.comment).toContain("Attempt 1: `npm test` did not pass, so attempt 2 goes on with claude-sonnet-5-5 (standard)");
+  });
+});
+
+describe("an issue at which the light tier makes the same failing call again and again", () => {
+  let world: World;
+  let seen: Seen;
+  beforeAll(async () => {
+    world = await createWorld({
+      product: { files: sampleFiles() },
+      script: ({ model }) => (model.includes("haiku") ? [NOTES, ...FAILING] : sampleScript()),
+    });
+    seen = await run(world);
+  }, 240_000);
+  afterAll(() => world[Symbol.asyncDispose]());
+
+  it("ends that attempt at the fifth time, and the next route follows", () => {
+    expect(seen.leases.map(({ attempt }) => attempt)).toMatchObject([
+      { route: { model: "claude-haiku-5-5" }, verdict: "failed", why: { why: "ending", ending: "repeating" } },
+      { route: { model: "claude-sonnet-5-5" }, verdict: "solved", why: null },
+    ]);
+    // One for the notes, and one for each time that the check fails.
+    expect(world.model.requests().filter(({ model, turn }) => model?.includes("haiku") && turn !== undefined)).toHaveLength(6);
+    expect(seen.task.state).toBe("solved");
+  });
+
+  it("tells the next one of it, and people in the comment", () => {
+    const what = "the model repeated the same call again and again, and the same came of it each time";
+
+    expect(firstAsked(world, "claude-sonnet-5-5").toLowerCase()).toContain(`(light: claude-code, claude-haiku-5-5): ${what}`);
+    expect(seen.comment).toContain(`Attempt 1: ${what}, so attempt 2 goes on with claude-sonnet-5-5 (standard)`);
   });
 });
 

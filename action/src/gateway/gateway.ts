@@ -48,6 +48,8 @@ export type GatewayFacts = {
   readonly estimated: boolean;
   readonly refusedForBudget: boolean;
   readonly refusedForTime: boolean;
+  /** Whether the last model call was refused because its conversation goes in circles; others may have gone on beside it. */
+  readonly refusedForRepeating: boolean;
   /** HTTP status and error type of the last model call, when it failed; null when it succeeded. */
   readonly lastError: ProviderError | null;
   /** What the provider's answers tell of the credential's limits; null before the first. */
@@ -83,6 +85,7 @@ type State = GatewaySettings &
     inFlight: number;
     refusedForBudget: boolean;
     refusedForTime: boolean;
+    refusedForRepeating: boolean;
   };
 
 /** Starts listening. Effects: one loopback port until disposed. */
@@ -97,6 +100,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
     bufferedBytes: 0,
     refusedForBudget: false,
     refusedForTime: false,
+    refusedForRepeating: false,
     lastError: null,
     refusal: undefined,
   };
@@ -121,6 +125,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
       estimated: allowance.estimated,
       refusedForBudget: state.refusedForBudget,
       refusedForTime: state.refusedForTime,
+      refusedForRepeating: state.refusedForRepeating,
       lastError: state.lastError,
       observation: state.observer.observation(),
     }),
@@ -196,6 +201,9 @@ async function answerCall(state: State, response: ServerResponse, asked: Asked):
   const call = parsed.value;
   if (!counting && call.maxTokens === 0)
     return refuse(state, response, [400, "invalid_request_error", "the call names no bound of its output"]);
+  if (!counting) state.refusedForRepeating = call.isRepeating;
+  if (!counting && call.isRepeating)
+    return refuse(state, response, [403, "repeating", "the same has come of the same call, again and again"]);
 
   const query = new URLSearchParams(asked.asked).get("beta") === "true" ? "?beta=true" : "";
   const shown = await state.credential.show();

@@ -56,6 +56,7 @@ const FATE: Record<EndingKind, { readonly retryable: boolean; readonly credentia
   completed: { retryable: false, credentialFault: false },
   turnLimit: { retryable: false, credentialFault: false },
   budgetExhausted: { retryable: false, credentialFault: false },
+  repeating: { retryable: false, credentialFault: false },
   rateLimited: { retryable: true, credentialFault: true },
   quotaExhausted: { retryable: true, credentialFault: true },
   overloaded: { retryable: true, credentialFault: false },

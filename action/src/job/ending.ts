@@ -24,6 +24,7 @@ const OF_PROVIDER: ReadonlySet<EndingKind> = new Set([...Object.values(BY_SIGNAL
 export function confirmEnding(ending: Ending, facts: GatewayFacts): Ending {
   if (ending.kind === "completed" || ending.kind === "turnLimit") return ending;
   if (facts.refusedForBudget) return { ...ending, kind: "budgetExhausted" };
+  if (facts.refusedForRepeating) return { ...ending, kind: "repeating" };
   if (facts.refusedForTime) return { ...ending, kind: "timedOut" };
   if (!OF_PROVIDER.has(ending.kind)) return ending;
   const { lastError, observation } = facts;

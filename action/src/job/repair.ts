@@ -3,7 +3,7 @@ import type { Tree } from "#action/checkout/snapshot.ts";
 import type { VerificationRun } from "#action/checks/verify.ts";
 import type { Blocked } from "#action/runner/failure.ts";
 import type { Log } from "#action/runner/log.ts";
-import { couldNotStart, type Ending, type Verification } from "#core/wire/contract.ts";
+import { couldNotStart, type Ending, type EndingKind, type Verification } from "#core/wire/contract.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 
@@ -35,7 +35,7 @@ export async function workAndRepair(steps: Steps, begun: Tree, bounds: Bounds, l
   const first = await steps.run(undefined, bounds.maxTurns, begun);
   if (!first.ok) return first;
   let round = first.value;
-  if (!isWorthVerifying(round.ending) || signal.aborted) return ok({ ...round, verification: [] });
+  if (!WORKED.includes(round.ending.kind) || signal.aborted) return ok({ ...round, verification: [] });
   let verified = await steps.verify(round.tree);
   for (let repairs = 0; repairs < bounds.repairs; repairs += 1) {
     const { ending } = round;
@@ -57,7 +57,5 @@ export async function workAndRepair(steps: Steps, begun: Tree, bounds: Bounds, l
   return ok({ ...round, verification: verified.results });
 }
 
-/** Work that was stopped by its limits may be good all the same; after a provider's failure there is nothing to judge. */
-function isWorthVerifying(ending: Ending): boolean {
-  return ending.kind === "completed" || ending.kind === "turnLimit" || ending.kind === "budgetExhausted";
-}
+/** How a harness ends that has worked as far as it would, or was allowed to: its work may be good all the same. */
+const WORKED: readonly EndingKind[] = ["completed", "turnLimit", "budgetExhausted", "repeating"];

@@ -80,6 +80,7 @@ const NEXT: Readonly<Record<EndingKind, string>> = {
   completed: JUDGED,
   turnLimit: JUDGED,
   budgetExhausted: JUDGED,
+  repeating: JUDGED,
   timedOut: JUDGED,
   crashed: `${JUDGED} A job that was cancelled or stopped ends like this as well.`,
   rateLimited: RESTS,

@@ -13,6 +13,7 @@ export const ESCALATES: readonly Row[] = [
   { ending: "no change", covers: ({ why }) => why === "no-change" },
   { ending: "turn limit", covers: isEnding("turnLimit") },
   { ending: "budget exhausted", covers: isEnding("budgetExhausted") },
+  { ending: "repeating", covers: isEnding("repeating") },
   { ending: "timed out", covers: isEnding("timedOut") },
   { ending: "below a floor", covers: ({ why }) => why === "below-floor" },
 ];

@@ -154,6 +154,11 @@ function describeEnding(kind: EndingKind, tier: Tier): { readonly what: string; 
         what: "The attempt's budget was used up before the model was done",
         next: "Split the issue into smaller ones, or raise `task.budget` in the policy, then label the issue again.",
       };
+    case "repeating":
+      return {
+        what: "The model repeated the same call again and again, and the same came of it each time",
+        next: `Say more in the issue about what stands in its way${stronger}.`,
+      };
     case "rateLimited":
     case "quotaExhausted":
       return {

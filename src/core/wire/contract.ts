@@ -183,6 +183,7 @@ export const ENDINGS = [
   "completed",
   "turnLimit",
   "budgetExhausted",
+  "repeating",
   "rateLimited",
   "quotaExhausted",
   "overloaded",

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Auth, Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
+import { contentText, isRepeating, type Step, toCall } from "../repeats.ts";
 import {
   type Asked,
   type CallRefusal,
@@ -115,7 +116,24 @@ function parseMessages(bytes: Buffer, { model }: Asked): Result<ModelCall, CallR
     inputTokens: estimateInput(document.bytes, images, IMAGE_TOKENS),
     maxTokens: count(body["max_tokens"]),
     longCache: document.objects.some((it) => it["ttl"] === "1h"),
+    isRepeating: isRepeating(stepsOf(list(body["messages"]))),
   });
+}
+
+/** From the end on. A reminder that the CLI puts beside a result is no word of the user's. */
+function* stepsOf(messages: readonly unknown[]): Generator<Step> {
+  for (let at = messages.length - 1; at >= 0; at -= 1) {
+    const message = record(messages[at]);
+    const steps = list(message?.["content"]).flatMap((it) => toStep(record(it) ?? {}));
+    if (steps.length === 0 && message?.["role"] === "user") yield { kind: "word" };
+    yield* steps.toReversed();
+  }
+}
+
+function toStep(block: Block): readonly Step[] {
+  if (block["type"] === "tool_use") return [toCall(block["name"], block["input"])];
+  if (block["type"] !== "tool_result") return [];
+  return [{ kind: "result", what: contentText(block["content"]), failed: block["is_error"] === true }];
 }
 
 function isOwnTool(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
+import { contentText, isRepeating, type Step, toCall } from "../repeats.ts";
 import { withFields } from "./document.ts";
 import { IMAGE_TOKENS, meterStream, toRefusal, toUsage } from "./openai.ts";
 import {
@@ -69,7 +70,23 @@ function parseChat(bytes: Buffer, { model, maxTokens }: Asked): Result<ModelCall
     inputTokens: estimateInput(sent, images, IMAGE_TOKENS),
     maxTokens: asked === 0 ? (maxTokens ?? 0) : asked,
     longCache: false,
+    isRepeating: isRepeating(stepsOf(messages)),
   });
+}
+
+/** From the end on. Nothing in this format says that a call has failed. */
+function* stepsOf(messages: readonly Record<string, unknown>[]): Generator<Step> {
+  for (let at = messages.length - 1; at >= 0; at -= 1) {
+    const { role, content, tool_calls: calls } = messages[at] ?? {};
+    if (role === "user") yield { kind: "word" };
+    else if (role === "tool") yield { kind: "result", what: contentText(content), failed: false };
+    else yield* list(calls).map(toToolCall).toReversed();
+  }
+}
+
+function toToolCall(value: unknown): Step {
+  const called = record(record(value)?.["function"]);
+  return toCall(called?.["name"], called?.["arguments"]);
 }
 
 function imageOf(part: Record<string, unknown>): string {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Usage } from "#core/wire/contract.ts";
 import { record, textOf } from "#core/wire/json.ts";
 import { ok, type Result } from "#core/wire/result.ts";
+import { contentText, isRepeating, type Step, toCall } from "../repeats.ts";
 import { withFields } from "./document.ts";
 import { IMAGE_TOKENS, meterStream, toRefusal, toUsage } from "./openai.ts";
 import {
@@ -98,7 +99,32 @@ function parseResponses(bytes: Buffer, { model, maxTokens }: Asked): Result<Mode
     inputTokens: estimateInput(sent, images, IMAGE_TOKENS),
     maxTokens: asked === 0 ? (maxTokens ?? MOST_OUTPUT_TOKENS) : asked,
     longCache: false,
+    isRepeating: isRepeating(stepsOf(items)),
   });
+}
+
+/** From the end on. Nothing in this format says that a call has failed, but Codex does (0.169.0, seen with gpt-5.5 and gpt-6.1-sol). */
+function* stepsOf(items: readonly Record<string, unknown>[]): Generator<Step> {
+  for (let at = items.length - 1; at >= 0; at -= 1) {
+    const item = items[at] ?? {};
+    if (item["role"] === "user") yield { kind: "word" };
+    else if (item["type"] === "function_call") yield toCall(item["name"], item["arguments"]);
+    else if (item["type"] === "custom_tool_call") yield toCall(item["name"], item["input"]);
+    else if (item["type"] === "function_call_output" || item["type"] === "custom_tool_call_output")
+      yield toResult(item["output"]);
+  }
+}
+
+/** Where Codex tells of a command how it ran, before what it printed; of its `exec` as JSON, after a head of its own. */
+const HEAD_CHARS = 200;
+/** What it tells that is another each time. */
+const OF_THE_RUN = /^Chunk ID: .*$|^Wall time.*$|"chunk_id":"\w*",|"wall_time_seconds":[\d.e+-]+,/gm;
+const FAILED = /^Process exited with code (?!0$)|"exit_code":(?!0\b)/m;
+
+function toResult(output: unknown): Step {
+  const text = contentText(output);
+  const head = text.slice(0, HEAD_CHARS);
+  return { kind: "result", what: head.replaceAll(OF_THE_RUN, "") + text.slice(HEAD_CHARS), failed: FAILED.test(head) };
 }
 
 function isOwnTool(value: unknown, depth = 0): boolean {

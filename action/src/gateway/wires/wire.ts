@@ -41,6 +41,8 @@ export type ModelCall = {
   readonly maxTokens: number;
   /** It asks for cache entries that live an hour. */
   readonly longCache: boolean;
+  /** Its conversation goes in circles (repeats.ts). */
+  readonly isRepeating: boolean;
 };
 
 export type CallRefusal = {
