@@ -21,7 +21,9 @@ export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route
   const { store, github } = deps;
   const [kept, found] = [await store.readTrialPull(id, pull), await store.readTrial(id)];
   const offer = found?.trial.offer;
-  if (kept === undefined || offer == null) throw new Error(`task ${task.id} is of a trial that was never offered`);
+  if (kept === undefined || found === undefined || offer == null)
+    throw new Error(`task ${task.id} is of a trial that was never offered`);
+  if (found.trial.state !== "running") return refuse({ reason: "trial-over", why: "stopped" });
   const readAt = await store.now();
   const setUp = await github.readSetUp(brief);
   if (!setUp.ok) return { failed: setUp.error };

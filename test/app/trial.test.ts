@@ -5,6 +5,7 @@ import { DeliveryId, OwnerId, RunId, TaskId, TrialId } from "#core/wire/ids.ts";
 import type { Outcome } from "#core/wire/contract.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { LEASE } from "#core/pool/lease.ts";
 import { orderOf } from "#core/pool/pick.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
 import type { Files } from "#core/trial/choice.ts";
@@ -13,6 +14,7 @@ import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { reportTrial, type TrialReport } from "#app/trial-report.ts";
+import { planTrial } from "#app/plan-trial.ts";
 import { workOnce } from "#app/worker.ts";
 import { ask } from "#cli/local.ts";
 import type { GitHub, MergedPage } from "#ports/github.ts";
@@ -61,6 +63,9 @@ function withHistory(answers: Partial<GitHub> = {}): ReturnType<typeof fakeGitHu
     ...answers,
   });
 }
+
+/** The lanes of the worker that begin at these queues. */
+const [TASKS, TRIALS] = [2, 4];
 
 /** The test's policy: $5 for a model, and at most $0.45 a job for its runner, which may be moved three times. */
 const RUN_AT_MOST = 5_000_000 + 4 * 450_000;
@@ -221,6 +226,70 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
     expect(await read(id)).toMatchObject({ state: "stopped", over: true });
     expect((await store.readTrialPull(id, 3))?.overlay).toEqual([]);
     expect(await ask(store, "trial-stop", id)).toEqual(err(`${id} has ended, or never was`));
+  });
+
+  it("starts nothing that is being planned as it is stopped", async () => {
+    const github = withHistory();
+    const id = await begin(github, { budget: MicroUsd(100_000_000) });
+    await store.startTrial(id);
+    await workOnce(depsOf(github), TRIALS);
+    const planned = await store.claimTask();
+
+    expect(await store.stopTrial(id)).toBe(true);
+
+    const next = await planTrial(depsOf(github), planned!, planned!.trial!);
+    expect(next).toEqual({ go: "refuse", patch: { failure: { reason: "trial-over", why: "stopped" } } });
+    expect(await store.advance(planned!, "plan", { plan: makePlanRow() })).toBe(false);
+    await settle(github);
+    expect(await marksOf(id)).toEqual(["3 frontier notRun", "3 light notRun", "1 frontier notRun", "1 light notRun"]);
+    expect(await read(id)).toMatchObject({ state: "stopped", over: true });
+    expect(github.asked).not.toContain("dispatchRun");
+  });
+
+  it.each(["before", "after"])(
+    "offers no runner anew what none has claimed, where the offer ran out %s it was stopped",
+    async (when) => {
+      const github = withHistory();
+      const id = await begin(github, { routes: ["light"], last: 1 });
+      await store.startTrial(id);
+      await settle(github);
+      const runOut = async () => {
+        await sql`update leases set created_at = created_at - ${LEASE.offerMs + 1}`.execute(connection.db);
+        await sql`update tasks set due_at = 0 where state = 'awaiting'`.execute(connection.db);
+        await workOnce(depsOf(github), TASKS);
+      };
+
+      if (when === "before") await runOut();
+      expect(await store.stopTrial(id)).toBe(true);
+      if (when === "after") await runOut();
+      await settle(github);
+
+      const [run] = (await read(id)).runs;
+      expect(run?.mark).toBe("notRun");
+      expect((await store.readTask(run!.task))?.failure).toEqual({ reason: "trial-over", why: "stopped" });
+      expect((await store.readLeases(run!.task)).map(({ state, attempt }) => `${state} ${String(attempt.verdict)}`)).toEqual(
+        Array.from({ length: when === "before" ? 1 : 2 }, () => "lost refused"),
+      );
+      expect(github.asked.filter((what) => what === "dispatchRun")).toHaveLength(1);
+      expect((await store.readTrialPull(id, 3))?.overlay).toEqual([]);
+    },
+  );
+
+  it("lets what a runner has claimed go on with another credential, once it is stopped", async () => {
+    const github = withHistory();
+    const id = await begin(github, { routes: ["light"], last: 1 });
+    await store.startTrial(id);
+    await settle(github);
+    expect(await store.stopTrial(id)).toBe(true);
+
+    await report(github, ran({ ending: { kind: "rateLimited", detail: null, turns: null, finalMessage: null } }));
+    await sql`update cooldowns set until = 0`.execute(connection.db);
+    await sql`update owners set due_at = 0`.execute(connection.db);
+    await settle(github);
+    await report(github, solved);
+
+    expect(await marksOf(id)).toEqual(["3 light resolved"]);
+    expect(github.asked.filter((what) => what === "dispatchRun")).toHaveLength(2);
   });
 
   it("takes nobody's place: its issues are asked for, commented on and found as if it weren't there", async () => {

@@ -3,7 +3,7 @@ import { sql, type Kysely, type Selectable } from "kysely";
 import { OwnerId, TaskId, TrialId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import { isTerminal, TASK_TRANSITIONS, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
+import { ATTEMPT_TRANSITIONS, isTerminal, TASK_TRANSITIONS, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
 import { fund, type FundedRun } from "#core/trial/fund.ts";
 import { TRIAL_TRANSITIONS } from "#core/trial/lifecycle.ts";
 import { markOf, type TrialOffer } from "#core/trial/report.ts";
@@ -106,17 +106,17 @@ export async function stopTrial(db: Kysely<Schema>, trial: TrialId): Promise<boo
       .selectFrom("tasks")
       .select("id")
       .where("trial_id", "=", trial)
-      .where((is) => is.or([isHeldBack(), isQueuedUnbegun()]))
+      .where((is) => is.or([is("state", "=", "planning"), isQueuedUnbegun()]))
       .execute();
     await leave(tx, waiting.map(({ id }) => TaskId(id)), "stopped"); // prettier-ignore
     return true;
   });
 }
 
-/** Not started yet, because of the trial's budget. Nobody works on it: it never is due. */
-const isHeldBack = () => sql<boolean>`(state = 'planning' and due_at is null)`;
+/** No run has claimed a lease of it, though one or the other may have been offered in vain. */
 const isQueuedUnbegun = () =>
-  sql<boolean>`(state = 'queued' and not exists (select from leases where leases.task_id = tasks.id))`;
+  sql<boolean>`(state = 'queued' and not exists (
+    select from leases where leases.task_id = tasks.id and leases.deadline_at is not null))`;
 
 type Why = Extract<Failure, { reason: "trial-over" }>["why"];
 
@@ -125,9 +125,16 @@ async function leave(tx: Kysely<Schema>, tasks: readonly TaskId[], why: Why): Pr
   const failure: Failure = { reason: "trial-over", why };
   await tx
     .updateTable("tasks")
-    .set({ state: TASK_TRANSITIONS.planning.refuse, failure: JSON.stringify(failure), updated_at: NOW })
+    .set({ state: TASK_TRANSITIONS.planning.refuse, failure: JSON.stringify(failure), due_at: null, updated_at: NOW })
     .where("id", "in", [...tasks])
     .where("state", "in", ["planning", "queued"] satisfies Refusable[])
+    .execute();
+  // Left open by an offer that ran out.
+  await tx
+    .updateTable("attempts")
+    .set({ state: ATTEMPT_TRANSITIONS.open.refused })
+    .where("task_id", "in", [...tasks])
+    .where("state", "=", "open")
     .execute();
 }
 /** From either, `refuse` leads to the same end. */
