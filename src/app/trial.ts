@@ -203,7 +203,8 @@ async function makeOffer(
 ): Promise<TrialOffer> {
   const { policy } = configured.read;
   const model = policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET);
-  const atMost = { model, run: MicroUsd(model + runnerAtMost(minutePrice(policy)) * (1 + policy.task.moves)) };
+  const { moves } = policy.task;
+  const atMost = { model, moves, run: MicroUsd(model + runnerAtMost(minutePrice(policy)) * (1 + moves)) };
   // For costs alone: of no task's own.
   const ledger = await readLedger(store, { id: TaskId(trial.id), brief }, policy);
   const { costOf } = knownOf(ledger, brief.repository.id, policy);

@@ -5,6 +5,7 @@ import { DeliveryId, OwnerId, RunId, TaskId, TrialId } from "#core/wire/ids.ts";
 import type { Outcome } from "#core/wire/contract.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { findModel } from "#core/config/catalog.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { orderOf } from "#core/pool/pick.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
@@ -147,7 +148,7 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
         { pull: 1, issue: 10, title: "Issue of 1" },
       ],
       leftOut: [{ pull: 4, why: "no-issue" }],
-      atMost: { model: 5_000_000, run: RUN_AT_MOST },
+      atMost: { model: 5_000_000, moves: 3, run: RUN_AT_MOST },
     });
     const [light = 0, frontier = 0] = offer?.routes.map(({ expected }) => expected) ?? [];
     expect(frontier).toBeGreaterThan(light);
@@ -356,6 +357,53 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
       asker: { team: "everyone", login: "agent-pool[bot]", urgent: false, patient: true },
       ladder: { attempts: 1 },
     });
+  });
+
+  const policyOf = (more: string): Partial<GitHub> => ({
+    readSetUp: () =>
+      Promise.resolve(
+        ok({
+          base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
+          settings: "missing" as const,
+          policy: {
+            commit: "f".repeat(40),
+            file: {
+              text: `version: 1\npool: [{ name: platform-api, provider: anthropic }]\nrunner: acme/agent-runner\nbudget: $200/month\n${more}`,
+            },
+          },
+        }),
+      ),
+  });
+
+  it("does what was offered, whatever the policy makes of the same word since", async () => {
+    const id = await begin(withHistory(), { routes: ["light"], last: 1 });
+    const offered = (await read(id)).offer?.routes[0]?.route;
+    await store.startTrial(id);
+    const tiers =
+      "tiers: { light: [{ harness: claude-code, model: claude-sonnet-5-5 }], standard: [{ harness: claude-code, model: claude-haiku-5-5, effort: high }] }";
+    await settle(withHistory(policyOf(`${tiers}\ntask: { moves: 5 }\n`)));
+
+    const { plan } = (await store.readTask((await read(id)).runs[0]!.task))!;
+
+    expect(offered).toMatchObject({ tier: "light", model: "claude-haiku-5-5", effort: null });
+    expect(plan).toMatchObject({ route: offered, moves: 3, price: findModel("claude-haiku-5-5")?.price });
+  });
+
+  it("is refused, saying so, what was offered and the pool doesn't serve any more", async () => {
+    const id = await begin(withHistory(), { routes: ["light"], last: 1 });
+    await store.startTrial(id);
+    const none = withHistory(policyOf("tiers: { light: [{ harness: claude-code, model: claude-sonnet-5-5 }] }\n"));
+    await settle(none);
+
+    const [run] = (await read(id)).runs;
+
+    expect(run?.mark).toBe("notRun");
+    expect((await store.readTask(run!.task))?.failure).toMatchObject({
+      reason: "route-not-served",
+      asked: "claude-code:claude-haiku-5-5",
+      served: expect.arrayContaining(["claude-code:claude-sonnet-5-5"]) as unknown,
+    });
+    expect(none.asked).not.toContain("dispatchRun");
   });
 
   it.each<[string, Partial<GitHub>, Partial<NewTrial>, RegExp]>([

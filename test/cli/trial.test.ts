@@ -63,7 +63,7 @@ const OFFER: TrialOffer = {
     { pull: 6, why: "no-tests" },
     { pull: 7, why: "no-tests" },
   ],
-  atMost: { run: MicroUsd(6_800_000), model: MicroUsd(5_000_000) },
+  atMost: { run: MicroUsd(6_800_000), model: MicroUsd(5_000_000), moves: 3 },
   budget: MicroUsd(8_000_000),
 }; // prettier-ignore
 const RUNS: TrialRun[] = [

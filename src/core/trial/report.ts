@@ -19,8 +19,8 @@ export type TrialOffer = {
   }[];
   readonly pulls: readonly { readonly pull: number; readonly issue: number; readonly title: string }[];
   readonly leftOut: readonly { readonly pull: number; readonly why: LeftOut }[];
-  /** The most that one run may cost, `model` of it on the model. */
-  readonly atMost: { readonly run: MicroUsd; readonly model: MicroUsd };
+  /** The most that one run may cost, `model` of it on the model, with so many moves to another credential. */
+  readonly atMost: { readonly run: MicroUsd; readonly model: MicroUsd; readonly moves: number };
   readonly budget: MicroUsd;
 };
 
