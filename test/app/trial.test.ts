@@ -16,6 +16,7 @@ import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { reportTrial, type TrialReport } from "#app/trial-report.ts";
 import { planTrial } from "#app/plan-trial.ts";
+import { workOnTrial } from "#app/trial.ts";
 import { workOnce } from "#app/worker.ts";
 import { ask } from "#cli/local.ts";
 import type { GitHub, MergedPage } from "#ports/github.ts";
@@ -159,6 +160,42 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
       overlay: [{ status: "modified", path: "test/a.test.ts", content: "dGVzdA==" }],
     });
     expect(github.asked).not.toContain("dispatchRun");
+  });
+
+  it("stands for a week, and then the tests that were kept for it go", async () => {
+    const github = withHistory();
+    const [lapsed, begun] = [await begin(github, { last: 1 }), await begin(github, { last: 1, routes: ["light"] })];
+    const pass = async (ms: number) => {
+      await sql`update trials set due_at = due_at - ${ms}::bigint where state = 'offered'`.execute(connection.db);
+      await settle(github);
+    };
+
+    await pass(6 * DAY_MS);
+    expect((await read(lapsed)).state).toBe("offered");
+    expect((await store.readTrialPull(lapsed, 3))?.overlay).toHaveLength(1);
+    expect(await store.startTrial(begun)).toBe(true);
+    await pass(DAY_MS);
+
+    const { state, over, failure } = await read(lapsed);
+    expect({ state, over }).toEqual({ state: "failed", over: true });
+    expect(failure).toMatch(/^it was offered, and not begun within 7 days/);
+    expect((await store.readTrialPull(lapsed, 3))?.overlay).toEqual([]);
+    expect(await ask(store, "trial-start", lapsed)).toEqual(err(`${lapsed} is not one that waits to be begun`));
+    expect((await read(begun)).state).toBe("running");
+    expect((await store.readTrialPull(begun, 3))?.overlay).toHaveLength(1);
+  });
+
+  it("is begun where that is asked for as its offer runs out", async () => {
+    const id = await begin(withHistory(), { last: 1, routes: ["light"] });
+    await sql`update trials set due_at = 0`.execute(connection.db);
+    const held = await store.claimTrial();
+
+    expect(await store.startTrial(id)).toBe(true);
+    expect(await workOnTrial(depsOf(withHistory()), held!)).toEqual({ restMs: null });
+    await store.rest(held!, null);
+    await settle(withHistory());
+
+    expect((await read(id)).runs.map(({ mark }) => mark)).toEqual(["goesOn"]);
   });
 
   it("does every pull request by every route, judges it, and leaves nothing on GitHub", async () => {

@@ -138,6 +138,7 @@ describe("`agent-pool trial`, at a terminal or without one", () => {
     expect(done).toEqual(ok(undefined));
     expect(asked).toEqual(["trial-ask", "trial-start"]);
     expect(out).toContain("No more than $8.00 is spent");
+    expect(out).toContain("It can be begun for 7 days");
     expect(out).toContain("1 of 1");
   });
 
