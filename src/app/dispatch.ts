@@ -1,8 +1,10 @@
 import type { Failure } from "#core/wire/failure.ts";
+import type { TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { WorkflowRun } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
+import type { TrialPart } from "#ports/trial.ts";
 import type { Deps, Next } from "./deps.ts";
 import { mayStillStart } from "./who-may.ts";
 
@@ -17,8 +19,7 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
     lease: { lease: lease.id, lose: true, verdict: { verdict: "refused", why: null } },
   });
 
-  // A trial is nobody's request on GitHub.
-  const may = task.trial === null ? await mayStillStart(deps, brief) : ok(undefined);
+  const may = task.trial === null ? await mayStillStart(deps, brief) : ok(await whyTrialOver(deps, task.id, task.trial));
   if (!may.ok) return { failed: may.error };
   if (may.value !== undefined) return refuse(may.value);
 
@@ -64,4 +65,11 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
   if (run.ok) return started(run.value);
   if (run.error.reason === "github-unavailable") return { failed: run.error };
   return refuse({ reason: "workflow-refused", runner: name, workflow, message: run.error.message });
+}
+
+/** A trial is nobody's request on GitHub; but once it is stopped, nothing of it starts that no run has claimed yet. undefined = may. */
+async function whyTrialOver({ store }: Deps, task: TaskId, { id }: TrialPart): Promise<Failure | undefined> {
+  if ((await store.readTrial(id))?.trial.state === "running") return undefined;
+  const hasBegun = (await store.readLeases(task)).some(({ deadlineInMs }) => deadlineInMs !== null);
+  return hasBegun ? undefined : { reason: "trial-over", why: "stopped" };
 }

@@ -3,7 +3,7 @@ import type { Failure } from "#core/wire/failure.ts";
 import { DEFAULT_TASK_BUDGET } from "#core/config/policy.ts";
 import { dollars } from "#core/config/shapes.ts";
 import { sizeOf } from "#core/plan/size.ts";
-import { onlyStep, routeNamed } from "#core/trial/route.ts";
+import { onlyStep, stillServed } from "#core/trial/route.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { TrialPart } from "#ports/trial.ts";
 import type { Deps, Next } from "./deps.ts";
@@ -13,15 +13,18 @@ import { minutePrice, unholdable } from "./policy.ts";
 import { askerOf } from "./trial.ts";
 
 /**
- * planning → queued of a trial's task: the configuration as it stands, the parent of the merge, the route that was asked for, and no
- * more for the model than was offered. Nobody's role is asked: who may use the app's machine has started it.
+ * planning → queued of a trial's task: the configuration as it stands, the parent of the merge, the route and the moves that were
+ * offered, and no more for the model. Nobody's role is asked: who may use the app's machine has started it.
  */
 export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route: word }: TrialPart): Promise<Next> {
   const { brief } = task;
   const { store, github } = deps;
   const [kept, found] = [await store.readTrialPull(id, pull), await store.readTrial(id)];
   const offer = found?.trial.offer;
-  if (kept === undefined || offer == null) throw new Error(`task ${task.id} is of a trial that was never offered`);
+  const offered = offer?.routes.find((each) => each.word === word);
+  if (kept === undefined || found === undefined || offer == null || offered === undefined)
+    throw new Error(`task ${task.id} is of a trial that was never offered`);
+  if (found.trial.state !== "running") return refuse({ reason: "trial-over", why: "stopped" });
   const readAt = await store.now();
   const setUp = await github.readSetUp(brief);
   if (!setUp.ok) return { failed: setUp.error };
@@ -30,7 +33,7 @@ export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route
   const { read, settings } = configured.value;
   const { policy, text, commit } = read;
   await store.recordPolicy(brief.owner.id, { text, commit, readAt });
-  const served = routeNamed(policy, word);
+  const served = stillServed(policy, offered.route);
   if (!served.ok) return refuse(served.error);
   const { route, price } = served.value;
   const budget = MicroUsd(Math.min(policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET), offer.atMost.model));
@@ -55,7 +58,7 @@ export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route
         budget,
         ladder,
         isDefaultBudget: policy.task.budget === undefined,
-        moves: policy.task.moves,
+        moves: offer.atMost.moves,
         price,
         base: kept.base,
         runner: { repository, workflow, minute: minutePrice(policy) },

@@ -11,6 +11,7 @@ import { sizeOf } from "#core/plan/size.ts";
 import type { Asker, Plan } from "#core/plan/plan.ts";
 import { runnerAtMost } from "#core/pool/ledger.ts";
 import { issueToTry, testsOf, type ClosedIssue, type LeftOut, type TestChange } from "#core/trial/choice.ts";
+import { OFFER_STANDS_DAYS } from "#core/trial/lifecycle.ts";
 import { routeNamed } from "#core/trial/route.ts";
 import type { TrialOffer } from "#core/trial/report.ts";
 import { ActorId, TaskId } from "#core/wire/ids.ts";
@@ -24,10 +25,11 @@ import { minutePrice } from "./policy.ts";
 /** How many pages of merged pull requests are looked through. */
 const MAX_PAGES = 8;
 
-/** choosing → offered, or failed; later: what the budget holds is started, until nothing is left. */
+/** choosing → offered, or failed; an offer that nobody begins → failed; later: what the budget holds is started, until nothing is left. */
 export async function workOnTrial(deps: Deps, trial: ClaimedTrial): Promise<Worked> {
   if (trial.state === "choosing") return choose(deps, trial);
-  await deps.store.fundTrial(trial);
+  if (trial.state === "offered") await deps.store.failTrial(trial, NOT_BEGUN);
+  else await deps.store.fundTrial(trial);
   return { restMs: null };
 }
 
@@ -67,6 +69,8 @@ export function whyGivenUp(failure: Failure): string {
 
 const NOTHING_TO_TRY =
   "none of the pull requests that were merged last closed an issue, changed the code and added or changed tests; docs/trial.md says which can be tried";
+
+const NOT_BEGUN = `it was offered, and not begun within ${String(OFFER_STANDS_DAYS)} days: the tests that were kept for it are dropped; ask for another`;
 
 function tooLittle({ atMost, budget }: TrialOffer): string {
   return `one run may cost up to ${formatUsd(atMost.run)}, and the budget is ${formatUsd(budget)}: raise --budget, or lower task.budget in the policy`;
@@ -203,7 +207,8 @@ async function makeOffer(
 ): Promise<TrialOffer> {
   const { policy } = configured.read;
   const model = policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET);
-  const atMost = { model, run: MicroUsd(model + runnerAtMost(minutePrice(policy)) * (1 + policy.task.moves)) };
+  const { moves } = policy.task;
+  const atMost = { model, moves, run: MicroUsd(model + runnerAtMost(minutePrice(policy)) * (1 + moves)) };
   // For costs alone: of no task's own.
   const ledger = await readLedger(store, { id: TaskId(trial.id), brief }, policy);
   const { costOf } = knownOf(ledger, brief.repository.id, policy);

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { TrialReport } from "#app/trial-report.ts";
 import { LEFT_OUT } from "#core/trial/choice.ts";
+import { OFFER_STANDS_DAYS } from "#core/trial/lifecycle.ts";
 import type { Mark, RouteRow, TrialOffer, TrialRun } from "#core/trial/report.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
@@ -128,6 +129,7 @@ export function renderOffer({ trial, repository }: Pick<TrialReport, "trial" | "
     table(costs),
     `≈ ${usd(expected)} in all at list price, runners included, by what such jobs have cost; one may cost up to ${usd(atMost.run)}.`,
     `No more than ${usd(budget)} is spent: what doesn't fit is not begun.`,
+    `It can be begun for ${String(OFFER_STANDS_DAYS)} days; until then, the app keeps these pull requests' tests.`,
     "An issue that was edited after its fix may tell the solution; title and text are taken as they stand now.",
     "",
   ].join("\n");

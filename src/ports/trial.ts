@@ -54,6 +54,7 @@ export type TrialStore = {
   claimTrial(): Promise<ClaimedTrial | undefined>;
   /** One transaction: its pull requests, and the state `offered`. False when it was stopped meanwhile. */
   offerTrial(trial: ClaimedTrial, owner: OwnerId, offer: TrialOffer, pulls: readonly TrialPull[]): Promise<boolean>;
+  /** With the tests that were kept for it. Nothing, where it was begun or stopped meanwhile. */
   failTrial(trial: ClaimedTrial, failure: string): Promise<void>;
   /** One transaction: a task for each pull request and route, none of which may start yet. False when it isn't offered. */
   startTrial(trial: TrialId): Promise<boolean>;

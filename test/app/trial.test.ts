@@ -5,6 +5,8 @@ import { DeliveryId, OwnerId, RunId, TaskId, TrialId } from "#core/wire/ids.ts";
 import type { Outcome } from "#core/wire/contract.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { findModel } from "#core/config/catalog.ts";
+import { LEASE } from "#core/pool/lease.ts";
 import { orderOf } from "#core/pool/pick.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
 import type { Files } from "#core/trial/choice.ts";
@@ -13,6 +15,8 @@ import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { reportTrial, type TrialReport } from "#app/trial-report.ts";
+import { planTrial } from "#app/plan-trial.ts";
+import { workOnTrial } from "#app/trial.ts";
 import { workOnce } from "#app/worker.ts";
 import { ask } from "#cli/local.ts";
 import type { GitHub, MergedPage } from "#ports/github.ts";
@@ -61,6 +65,9 @@ function withHistory(answers: Partial<GitHub> = {}): ReturnType<typeof fakeGitHu
     ...answers,
   });
 }
+
+/** The lanes of the worker that begin at these queues. */
+const [TASKS, TRIALS] = [2, 4];
 
 /** The test's policy: $5 for a model, and at most $0.45 a job for its runner, which may be moved three times. */
 const RUN_AT_MOST = 5_000_000 + 4 * 450_000;
@@ -142,7 +149,7 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
         { pull: 1, issue: 10, title: "Issue of 1" },
       ],
       leftOut: [{ pull: 4, why: "no-issue" }],
-      atMost: { model: 5_000_000, run: RUN_AT_MOST },
+      atMost: { model: 5_000_000, moves: 3, run: RUN_AT_MOST },
     });
     const [light = 0, frontier = 0] = offer?.routes.map(({ expected }) => expected) ?? [];
     expect(frontier).toBeGreaterThan(light);
@@ -153,6 +160,42 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
       overlay: [{ status: "modified", path: "test/a.test.ts", content: "dGVzdA==" }],
     });
     expect(github.asked).not.toContain("dispatchRun");
+  });
+
+  it("stands for a week, and then the tests that were kept for it go", async () => {
+    const github = withHistory();
+    const [lapsed, begun] = [await begin(github, { last: 1 }), await begin(github, { last: 1, routes: ["light"] })];
+    const pass = async (ms: number) => {
+      await sql`update trials set due_at = due_at - ${ms}::bigint where state = 'offered'`.execute(connection.db);
+      await settle(github);
+    };
+
+    await pass(6 * DAY_MS);
+    expect((await read(lapsed)).state).toBe("offered");
+    expect((await store.readTrialPull(lapsed, 3))?.overlay).toHaveLength(1);
+    expect(await store.startTrial(begun)).toBe(true);
+    await pass(DAY_MS);
+
+    const { state, over, failure } = await read(lapsed);
+    expect({ state, over }).toEqual({ state: "failed", over: true });
+    expect(failure).toMatch(/^it was offered, and not begun within 7 days/);
+    expect((await store.readTrialPull(lapsed, 3))?.overlay).toEqual([]);
+    expect(await ask(store, "trial-start", lapsed)).toEqual(err(`${lapsed} is not one that waits to be begun`));
+    expect((await read(begun)).state).toBe("running");
+    expect((await store.readTrialPull(begun, 3))?.overlay).toHaveLength(1);
+  });
+
+  it("is begun where that is asked for as its offer runs out", async () => {
+    const id = await begin(withHistory(), { last: 1, routes: ["light"] });
+    await sql`update trials set due_at = 0`.execute(connection.db);
+    const held = await store.claimTrial();
+
+    expect(await store.startTrial(id)).toBe(true);
+    expect(await workOnTrial(depsOf(withHistory()), held!)).toEqual({ restMs: null });
+    await store.rest(held!, null);
+    await settle(withHistory());
+
+    expect((await read(id)).runs.map(({ mark }) => mark)).toEqual(["goesOn"]);
   });
 
   it("does every pull request by every route, judges it, and leaves nothing on GitHub", async () => {
@@ -223,6 +266,70 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
     expect(await ask(store, "trial-stop", id)).toEqual(err(`${id} has ended, or never was`));
   });
 
+  it("starts nothing that is being planned as it is stopped", async () => {
+    const github = withHistory();
+    const id = await begin(github, { budget: MicroUsd(100_000_000) });
+    await store.startTrial(id);
+    await workOnce(depsOf(github), TRIALS);
+    const planned = await store.claimTask();
+
+    expect(await store.stopTrial(id)).toBe(true);
+
+    const next = await planTrial(depsOf(github), planned!, planned!.trial!);
+    expect(next).toEqual({ go: "refuse", patch: { failure: { reason: "trial-over", why: "stopped" } } });
+    expect(await store.advance(planned!, "plan", { plan: makePlanRow() })).toBe(false);
+    await settle(github);
+    expect(await marksOf(id)).toEqual(["3 frontier notRun", "3 light notRun", "1 frontier notRun", "1 light notRun"]);
+    expect(await read(id)).toMatchObject({ state: "stopped", over: true });
+    expect(github.asked).not.toContain("dispatchRun");
+  });
+
+  it.each(["before", "after"])(
+    "offers no runner anew what none has claimed, where the offer ran out %s it was stopped",
+    async (when) => {
+      const github = withHistory();
+      const id = await begin(github, { routes: ["light"], last: 1 });
+      await store.startTrial(id);
+      await settle(github);
+      const runOut = async () => {
+        await sql`update leases set created_at = created_at - ${LEASE.offerMs + 1}`.execute(connection.db);
+        await sql`update tasks set due_at = 0 where state = 'awaiting'`.execute(connection.db);
+        await workOnce(depsOf(github), TASKS);
+      };
+
+      if (when === "before") await runOut();
+      expect(await store.stopTrial(id)).toBe(true);
+      if (when === "after") await runOut();
+      await settle(github);
+
+      const [run] = (await read(id)).runs;
+      expect(run?.mark).toBe("notRun");
+      expect((await store.readTask(run!.task))?.failure).toEqual({ reason: "trial-over", why: "stopped" });
+      expect((await store.readLeases(run!.task)).map(({ state, attempt }) => `${state} ${String(attempt.verdict)}`)).toEqual(
+        Array.from({ length: when === "before" ? 1 : 2 }, () => "lost refused"),
+      );
+      expect(github.asked.filter((what) => what === "dispatchRun")).toHaveLength(1);
+      expect((await store.readTrialPull(id, 3))?.overlay).toEqual([]);
+    },
+  );
+
+  it("lets what a runner has claimed go on with another credential, once it is stopped", async () => {
+    const github = withHistory();
+    const id = await begin(github, { routes: ["light"], last: 1 });
+    await store.startTrial(id);
+    await settle(github);
+    expect(await store.stopTrial(id)).toBe(true);
+
+    await report(github, ran({ ending: { kind: "rateLimited", detail: null, turns: null, finalMessage: null } }));
+    await sql`update cooldowns set until = 0`.execute(connection.db);
+    await sql`update owners set due_at = 0`.execute(connection.db);
+    await settle(github);
+    await report(github, solved);
+
+    expect(await marksOf(id)).toEqual(["3 light resolved"]);
+    expect(github.asked.filter((what) => what === "dispatchRun")).toHaveLength(2);
+  });
+
   it("takes nobody's place: its issues are asked for, commented on and found as if it weren't there", async () => {
     const github = withHistory();
     const id = await begin(github, { budget: MicroUsd(100_000_000) });
@@ -287,6 +394,53 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
       asker: { team: "everyone", login: "agent-pool[bot]", urgent: false, patient: true },
       ladder: { attempts: 1 },
     });
+  });
+
+  const policyOf = (more: string): Partial<GitHub> => ({
+    readSetUp: () =>
+      Promise.resolve(
+        ok({
+          base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
+          settings: "missing" as const,
+          policy: {
+            commit: "f".repeat(40),
+            file: {
+              text: `version: 1\npool: [{ name: platform-api, provider: anthropic }]\nrunner: acme/agent-runner\nbudget: $200/month\n${more}`,
+            },
+          },
+        }),
+      ),
+  });
+
+  it("does what was offered, whatever the policy makes of the same word since", async () => {
+    const id = await begin(withHistory(), { routes: ["light"], last: 1 });
+    const offered = (await read(id)).offer?.routes[0]?.route;
+    await store.startTrial(id);
+    const tiers =
+      "tiers: { light: [{ harness: claude-code, model: claude-sonnet-5-5 }], standard: [{ harness: claude-code, model: claude-haiku-5-5, effort: high }] }";
+    await settle(withHistory(policyOf(`${tiers}\ntask: { moves: 5 }\n`)));
+
+    const { plan } = (await store.readTask((await read(id)).runs[0]!.task))!;
+
+    expect(offered).toMatchObject({ tier: "light", model: "claude-haiku-5-5", effort: null });
+    expect(plan).toMatchObject({ route: offered, moves: 3, price: findModel("claude-haiku-5-5")?.price });
+  });
+
+  it("is refused, saying so, what was offered and the pool doesn't serve any more", async () => {
+    const id = await begin(withHistory(), { routes: ["light"], last: 1 });
+    await store.startTrial(id);
+    const none = withHistory(policyOf("tiers: { light: [{ harness: claude-code, model: claude-sonnet-5-5 }] }\n"));
+    await settle(none);
+
+    const [run] = (await read(id)).runs;
+
+    expect(run?.mark).toBe("notRun");
+    expect((await store.readTask(run!.task))?.failure).toMatchObject({
+      reason: "route-not-served",
+      asked: "claude-code:claude-haiku-5-5",
+      served: expect.arrayContaining(["claude-code:claude-sonnet-5-5"]) as unknown,
+    });
+    expect(none.asked).not.toContain("dispatchRun");
   });
 
   it.each<[string, Partial<GitHub>, Partial<NewTrial>, RegExp]>([

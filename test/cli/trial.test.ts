@@ -63,7 +63,7 @@ const OFFER: TrialOffer = {
     { pull: 6, why: "no-tests" },
     { pull: 7, why: "no-tests" },
   ],
-  atMost: { run: MicroUsd(6_800_000), model: MicroUsd(5_000_000) },
+  atMost: { run: MicroUsd(6_800_000), model: MicroUsd(5_000_000), moves: 3 },
   budget: MicroUsd(8_000_000),
 }; // prettier-ignore
 const RUNS: TrialRun[] = [
@@ -138,6 +138,7 @@ describe("`agent-pool trial`, at a terminal or without one", () => {
     expect(done).toEqual(ok(undefined));
     expect(asked).toEqual(["trial-ask", "trial-start"]);
     expect(out).toContain("No more than $8.00 is spent");
+    expect(out).toContain("It can be begun for 7 days");
     expect(out).toContain("1 of 1");
   });
 

@@ -11,6 +11,10 @@ describe("a path of a test", () => {
     "pkg/pages_test.go",
     "lib/test_pages.py",
     "conftest.py",
+    "shop/conftest.py",
+    "shop/tests.py",
+    "src/walk/tests.rs",
+    "src/it/java/acme/PagesIT.java",
     "spec/models/user_spec.rb",
     "src/test/java/acme/PagesTest.java",
     "Acme.Tests/Fixtures/PagesTests.cs",
@@ -33,6 +37,13 @@ describe("a path of a test", () => {
     "src/Latest.java",
     "attest.rb",
     "src/test-runner.ts",
+    "src/testing/util.ts",
+    "shop/management/commands/test.py",
+    "src/commands/test.ts",
+    "src/tests.ts",
+    "src/GIT.java",
+    "src/SpeedTest.tsx",
+    "src/OpenApiSpec.ts",
   ])("%s is none", (path) => {
     expect(isTestPath(path)).toBe(false);
   });

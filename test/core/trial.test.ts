@@ -219,6 +219,7 @@ describe("a trial's lifecycle", () => {
     ["choosing", "fail", "failed"],
     ["choosing", "stop", "stopped"],
     ["offered", "start", "running"],
+    ["offered", "fail", "failed"],
     ["offered", "stop", "stopped"],
     ["running", "end", "ended"],
     ["running", "stop", "stopped"],
@@ -229,7 +230,7 @@ describe("a trial's lifecycle", () => {
   it("refuses every other cell", () => {
     const cells = TRIAL_STATES.flatMap((state) => TRIAL_EVENTS.map((event) => TRIAL_TRANSITIONS[state][event]));
 
-    expect(cells.filter((to) => to !== null)).toHaveLength(7);
+    expect(cells.filter((to) => to !== null)).toHaveLength(8);
   });
 });
 

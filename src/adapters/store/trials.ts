@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { sql, type Kysely, type Selectable } from "kysely";
+import { sql, type Kysely, type RawBuilder, type Selectable } from "kysely";
 import { OwnerId, TaskId, TrialId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import { isTerminal, TASK_TRANSITIONS, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
+import { ATTEMPT_TRANSITIONS, isTerminal, TASK_TRANSITIONS, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
 import { fund, type FundedRun } from "#core/trial/fund.ts";
-import { TRIAL_TRANSITIONS } from "#core/trial/lifecycle.ts";
+import { OFFER_STANDS_MS, TRIAL_TRANSITIONS } from "#core/trial/lifecycle.ts";
 import { markOf, type TrialOffer } from "#core/trial/report.ts";
 import type { ClaimedTrial, NewTrial, StoredRun, TrialPull, TrialRow } from "#ports/trial.ts";
 import { lockPool } from "./lock.ts";
@@ -33,7 +33,8 @@ export async function offerTrial(
   pulls: readonly TrialPull[],
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
-    const offered = { state: TRIAL_TRANSITIONS.choosing.offer, owner_id: owner, offer: JSON.stringify(offer) };
+    const due_at = sql<number>`${NOW} + ${OFFER_STANDS_MS}::bigint`;
+    const offered = { state: TRIAL_TRANSITIONS.choosing.offer, owner_id: owner, offer: JSON.stringify(offer), due_at };
     if (!(await letGo(tx, trial, offered))) return false;
     for (const { pull, brief, base, overlay } of pulls) {
       const kept = { brief: JSON.stringify(brief), base: JSON.stringify(base), overlay: JSON.stringify(overlay) };
@@ -47,18 +48,30 @@ export async function offerTrial(
 }
 
 export async function failTrial(db: Kysely<Schema>, trial: ClaimedTrial, failure: string): Promise<void> {
-  await letGo(db, trial, { state: TRIAL_TRANSITIONS.choosing.fail, failure });
+  const state = TRIAL_TRANSITIONS[trial.state].fail;
+  if (state === null) throw new Error(`trial ${trial.id} in ${trial.state} can't fail`);
+  await db.transaction().execute(async (tx) => {
+    if (await letGo(tx, trial, { state, failure })) await dropOverlays(tx, trial.id);
+  });
+}
+
+/** Private source is not kept beside its repository. */
+async function dropOverlays(tx: Kysely<Schema>, trial: TrialId): Promise<void> {
+  await tx.updateTable("trial_pulls").set({ overlay: "[]" }).where("trial_id", "=", trial).execute();
 }
 
 /** Its state moved on, as its holder. */
 async function letGo(
   tx: Kysely<Schema>,
   trial: ClaimedTrial,
-  next: Partial<Pick<Schema["trials"], "owner_id" | "state" | "failure">> & { readonly offer?: string },
+  next: Partial<Pick<Schema["trials"], "owner_id" | "state" | "failure">> & {
+    readonly offer?: string;
+    readonly due_at?: RawBuilder<number>;
+  },
 ): Promise<boolean> {
   const moved = await tx
     .updateTable("trials")
-    .set({ ...next, tries: 0, held_by: null, held_until: null, due_at: null })
+    .set({ tries: 0, held_by: null, held_until: null, due_at: null, ...next })
     .where("id", "=", trial.id)
     .where("state", "=", trial.state)
     .where("held_by", "=", trial.holder)
@@ -106,17 +119,17 @@ export async function stopTrial(db: Kysely<Schema>, trial: TrialId): Promise<boo
       .selectFrom("tasks")
       .select("id")
       .where("trial_id", "=", trial)
-      .where((is) => is.or([isHeldBack(), isQueuedUnbegun()]))
+      .where((is) => is.or([is("state", "=", "planning"), isQueuedUnbegun()]))
       .execute();
     await leave(tx, waiting.map(({ id }) => TaskId(id)), "stopped"); // prettier-ignore
     return true;
   });
 }
 
-/** Not started yet, because of the trial's budget. Nobody works on it: it never is due. */
-const isHeldBack = () => sql<boolean>`(state = 'planning' and due_at is null)`;
+/** No run has claimed a lease of it, though one or the other may have been offered in vain. */
 const isQueuedUnbegun = () =>
-  sql<boolean>`(state = 'queued' and not exists (select from leases where leases.task_id = tasks.id))`;
+  sql<boolean>`(state = 'queued' and not exists (
+    select from leases where leases.task_id = tasks.id and leases.deadline_at is not null))`;
 
 type Why = Extract<Failure, { reason: "trial-over" }>["why"];
 
@@ -125,9 +138,16 @@ async function leave(tx: Kysely<Schema>, tasks: readonly TaskId[], why: Why): Pr
   const failure: Failure = { reason: "trial-over", why };
   await tx
     .updateTable("tasks")
-    .set({ state: TASK_TRANSITIONS.planning.refuse, failure: JSON.stringify(failure), updated_at: NOW })
+    .set({ state: TASK_TRANSITIONS.planning.refuse, failure: JSON.stringify(failure), due_at: null, updated_at: NOW })
     .where("id", "in", [...tasks])
     .where("state", "in", ["planning", "queued"] satisfies Refusable[])
+    .execute();
+  // Left open by an offer that ran out.
+  await tx
+    .updateTable("attempts")
+    .set({ state: ATTEMPT_TRANSITIONS.open.refused })
+    .where("task_id", "in", [...tasks])
+    .where("state", "=", "open")
     .execute();
 }
 /** From either, `refuse` leads to the same end. */
@@ -166,8 +186,7 @@ export async function fundTrial(db: Kysely<Schema>, trial: ClaimedTrial): Promis
       .where("id", "=", trial.id)
       .where("state", "=", "running")
       .execute();
-    // Private source is not kept beside its repository.
-    await tx.updateTable("trial_pulls").set({ overlay: "[]" }).where("trial_id", "=", trial.id).execute();
+    await dropOverlays(tx, trial.id);
   });
 }
 

@@ -1,6 +1,7 @@
 import type { EndingKind } from "../wire/contract.ts";
 import type { TaskId } from "../wire/ids.ts";
 import type { MicroUsd } from "../wire/units.ts";
+import { median } from "../plan/figures.ts";
 import type { Route } from "../plan/route.ts";
 import { NO_FAULT_ENDINGS } from "../plan/scoreboard.ts";
 import { isTerminal, type TaskState, type Verdict } from "../task/lifecycle.ts";
@@ -18,8 +19,8 @@ export type TrialOffer = {
   }[];
   readonly pulls: readonly { readonly pull: number; readonly issue: number; readonly title: string }[];
   readonly leftOut: readonly { readonly pull: number; readonly why: LeftOut }[];
-  /** The most that one run may cost, `model` of it on the model. */
-  readonly atMost: { readonly run: MicroUsd; readonly model: MicroUsd };
+  /** The most that one run may cost, `model` of it on the model, with so many moves to another credential. */
+  readonly atMost: { readonly run: MicroUsd; readonly model: MicroUsd; readonly moves: number };
   readonly budget: MicroUsd;
 };
 
@@ -94,14 +95,7 @@ export function tableOf(routes: readonly string[], runs: readonly TrialRun[]): r
       model,
       runner,
       perResolved: resolved === 0 ? null : Math.round((model + runner) / resolved),
-      medianMs: medianOf(judged.map(({ ms }) => ms)),
+      medianMs: judged.length === 0 ? null : Math.round(median(judged.map(({ ms }) => ms))),
     };
   });
-}
-
-function medianOf(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)];
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
-  return upper === undefined || lower === undefined ? null : Math.round((lower + upper) / 2);
 }

@@ -5,7 +5,7 @@ import { MicroUsd } from "../wire/units.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Checking } from "../plan/belief.ts";
 import { chooseRoute, type Ladder, type Prospect } from "../plan/ladder.ts";
-import { rate, servedBy, type Known, type Served } from "../plan/route.ts";
+import { rate, servedBy, type Known, type Route, type Served } from "../plan/route.ts";
 import type { SizeEstimate } from "../plan/size.ts";
 
 /**
@@ -21,9 +21,22 @@ export function routeNamed(policy: Policy, word: string): Result<Served, Failure
       (harness ?? route.harness) === route.harness &&
       (model ?? route.model) === route.model,
   );
-  if (found !== undefined) return ok(found);
-  const known = served.map(({ route }) => `${route.harness}:${route.model}`);
-  return err({ reason: "route-not-served", asked: word, served: [...new Set(known)] });
+  return found === undefined ? err(notServed(word, served)) : ok(found);
+}
+
+/** The route that was offered, as it was then, where the policy's tiers still name its harness and model and the pool serves them. Pure. */
+export function stillServed(policy: Policy, route: Route): Result<Served, Failure> {
+  const served = servedBy(policy, {});
+  const found = served.find((each) => each.route.harness === route.harness && each.route.model === route.model);
+  return found === undefined ? err(notServed(nameOf(route), served)) : ok({ route, price: found.price });
+}
+
+function notServed(asked: string, served: readonly Served[]): Failure {
+  return { reason: "route-not-served", asked, served: [...new Set(served.map(({ route }) => nameOf(route)))] };
+}
+
+function nameOf({ harness, model }: Route): string {
+  return `${harness}:${model}`;
 }
 
 type Wanted = { readonly tier?: string; readonly harness?: string; readonly model?: string; readonly effort?: Effort };

@@ -1,3 +1,4 @@
+import { isTestPath } from "../../change/test-path.ts";
 import { plainName, stemOf } from "./names.ts";
 import type { TreeFile } from "./places.ts";
 
@@ -46,12 +47,6 @@ export function languageOf(path: string): string | undefined {
   return CODE[path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
 }
 
-const TEST = /(?:^|\/)(?:tests?|specs?|__tests__|testing)\/|(?:^|[/._-])(?:tests?|specs?)(?:[._-]|$)|[a-z\d](?:Tests?|Spec|IT)\./;
-
-export function isTest(path: string): boolean {
-  return TEST.test(path);
-}
-
 /**
  * The tests that go by these files' names: `page.test.ts`, `test_page.py`, `PageTest.java`, `tests/page/…`. What is a test
  * itself has none. Linear in the tree. Pure.
@@ -59,12 +54,12 @@ export function isTest(path: string): boolean {
 export function testsBeside(files: readonly TreeFile[], tree: readonly TreeFile[]): string[] {
   const wanted = new Set(files.filter(({ path }) => isCode(path)).flatMap(({ path }) => subjectOf(path) ?? []));
   if (wanted.size === 0) return [];
-  return tree.flatMap(({ path }) => (isTest(path) && isAbout(path, wanted) ? [path] : []));
+  return tree.flatMap(({ path }) => (isTestPath(path) && isAbout(path, wanted) ? [path] : []));
 }
 
 /** Code that is no test. */
 export function isCode(path: string): boolean {
-  return languageOf(path) !== undefined && !isTest(path);
+  return languageOf(path) !== undefined && !isTestPath(path);
 }
 
 function subjectOf(path: string): string | undefined {
