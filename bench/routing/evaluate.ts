@@ -1,4 +1,5 @@
 import type { Checking } from "#core/plan/belief.ts";
+import { mean } from "#core/plan/figures.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { BASELINES, meanOf, overCascadeLine, plainCascade, type Expected } from "./cascade.ts";
 import type { Data, Issue } from "./data.ts";
@@ -58,7 +59,7 @@ function upFront(pairs: readonly Pair[], issues: readonly Issue[], sized: Readon
     const size = sized.get(id);
     return size === undefined ? 0 : gainByDollar(size);
   });
-  const gain = (weights: readonly number[]) => meanOver(pairs, (pair) => gainOverMix(pair, issues, scores, weights));
+  const gain = (weights: readonly number[]) => mean(pairs, (pair) => gainOverMix(pair, issues, scores, weights));
   return { gain: gain(issues.map(() => 1)), ...bootstrap(issues.length, gain) };
 }
 
@@ -75,13 +76,13 @@ function rowsOf(
   const verifier = `${String(checking.noticed)}/${String(checking.falseAlarm)}`;
   const row = (policy: string, under: readonly Under[]): Row => {
     const over = (weights: readonly number[]) =>
-      meanOver(under, (each) => overCascadeLine(each.policy, each.light, each.cascade, weights));
+      mean(under, (each) => overCascadeLine(each.policy, each.light, each.cascade, weights));
     const all = issues.map(() => 1);
     return {
       verifier,
       policy,
-      resolved: meanOver(under, (each) => meanOf(each.policy, all).resolved),
-      usdPerIssue: meanOver(under, (each) => meanOf(each.policy, all).usd),
+      resolved: mean(under, (each) => meanOf(each.policy, all).resolved),
+      usdPerIssue: mean(under, (each) => meanOf(each.policy, all).usd),
       overCascadeLine: over(all),
       ...bootstrap(issues.length, over),
     };
@@ -133,8 +134,4 @@ function rowsOf(
       both.map((each) => ({ ...each, cascade: each.threeSteps })),
     ),
   ];
-}
-
-function meanOver<Item>(items: readonly Item[], of: (item: Item) => number): number {
-  return items.reduce((sum, item) => sum + of(item), 0) / items.length;
 }

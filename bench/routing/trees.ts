@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { LIST_FILES, listedFiles } from "#core/plan/signals/files.ts";
 import type { TreeFile } from "#core/plan/signals/places.ts";
 
 /** By `owner/name`. */
@@ -20,10 +21,5 @@ export function readTrees(directory: string, repositories: readonly string[]): T
 }
 
 function readTree(clone: string): TreeFile[] {
-  const args = ["-C", clone, "ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD"];
-  const listed = execFileSync("git", args, { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
-  return listed.split("\0").flatMap((line) => {
-    const found = /^\d+ blob \w+ +(\d+)\t([\s\S]+)$/.exec(line);
-    return found === null ? [] : [{ path: found[2] ?? "", size: Number(found[1]) }];
-  });
+  return listedFiles(execFileSync("git", ["-C", clone, ...LIST_FILES], { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 }));
 }

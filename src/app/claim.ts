@@ -1,16 +1,16 @@
 import { LEASE } from "#core/pool/lease.ts";
 import { authOf } from "#core/config/credential.ts";
-import { MAX_OUTCOME_BYTES, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import { MAX_OUTCOME_BYTES, type Change, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
 import type { Plan } from "#core/plan/plan.ts";
+import { carriedOver } from "#core/task/carried-over.ts";
 import { handOver, type EndedAttempt } from "#core/task/hand-over.ts";
 import { failedChecks } from "#core/task/judge.ts";
 import type { RunIdentity } from "#ports/runtime.ts";
 import type { LeaseRow, TaskRow } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
-import { begunWith } from "./runs.ts";
 
 /** An answer to the job, by HTTP status. What is wrong is told apart in our log only: the caller may be anyone. */
 export type Refused = { readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 503 } & Refusal;
@@ -131,7 +131,7 @@ async function trialTests({ store }: Deps, { id, trial }: TaskRow): Promise<Pick
 
 /**
  * What the last run had changed when a limit ended it, or its attempt, as far as it could be published (`carriedOver`): else it
- * begins anew. After another attempt, with what came of that.
+ * begins anew. After another attempt, with what came of that, and without its conversation: that is another harness's or model's.
  */
 async function earlierWork(
   { store }: Deps,
@@ -141,16 +141,18 @@ async function earlierWork(
   const runs = (await store.readLeases(lease.task)).filter(({ state }) => state === "settled");
   const last = runs.at(-1);
   if (last === undefined) return { resume: [] };
-  const isSameAttempt = last.attempt.id === lease.attempt.id;
-  const checked = checkChanges(await store.readChanges(last.id), plan.guards);
-  const resume = isSameAttempt ? (checked.ok ? [...checked.value] : []) : [...(await begunWith(store, lease, plan))];
+  const changes = await store.readChanges(last.id);
   const earlier = endedAttempts(runs, lease, plan);
-  return {
-    resume,
-    ...(earlier.length === 0 ? {} : { handOver: handOver(earlier, resume.length > 0) }),
-    // Of another attempt, it is another harness's or model's. Without its changes it would speak of files that aren't there.
-    ...(checked.ok && isSameAttempt ? { session: await store.readSession(last.id) } : {}),
-  };
+  const told = (kept: readonly Change[]) => (earlier.length === 0 ? {} : { handOver: handOver(earlier, kept.length > 0) });
+  if (last.attempt.id !== lease.attempt.id) {
+    const resume = carriedOver(changes, plan, last.attempt.route.tier);
+    return { resume: [...resume], ...told(resume) };
+  }
+  const checked = checkChanges(changes, plan.guards);
+  // Without its changes a conversation would speak of files that aren't there.
+  return checked.ok
+    ? { resume: [...checked.value], ...told(checked.value), session: await store.readSession(last.id) }
+    : { resume: [], ...told([]) };
 }
 
 /** The attempts before this lease's, by the run that ended each. */

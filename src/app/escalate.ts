@@ -1,4 +1,5 @@
 import { MicroUsd } from "#core/wire/units.ts";
+import { sum } from "#core/plan/figures.ts";
 import { chooseRoute, type Prospect, type Stop, type Tried } from "#core/plan/ladder.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { afterEnding } from "#core/task/escalate.ts";
@@ -41,7 +42,7 @@ function triedOf(leases: readonly LeaseRow[], why: Unverified["why"]): readonly 
     if (first === undefined) return [];
     const { route } = first.attempt;
     const passed = (first.attempt.why ?? why).why === "below-floor";
-    return [{ route, model: sum(runs.map(({ costs }) => costs.listed ?? 0)), passed }];
+    return [{ route, model: MicroUsd(sum(runs, ({ costs }) => costs.listed ?? 0)), passed }];
   });
 }
 
@@ -57,12 +58,8 @@ function toFailure({ stop, next }: Stop, leases: readonly LeaseRow[], attempts: 
     reason: "attempts-ended",
     stop,
     attempts,
-    cost: sum(leases.map(({ costs }) => (costs.model ?? 0) + (costs.runner ?? 0))),
+    cost: MicroUsd(sum(leases, ({ costs }) => (costs.model ?? 0) + (costs.runner ?? 0))),
     worth,
     next: next === null ? null : { model: next.option.route.model, chance: next.chance, cost: next.cost },
   } as const;
-}
-
-function sum(amounts: readonly number[]): MicroUsd {
-  return MicroUsd(amounts.reduce((total, amount) => total + amount, 0));
 }

@@ -1,14 +1,13 @@
 import { MicroUsd } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import { DEFAULT_TASK_BUDGET } from "#core/config/policy.ts";
-import { dollars } from "#core/config/shapes.ts";
+import { taskBudget } from "#core/config/policy.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import { onlyStep, stillServed } from "#core/trial/route.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { TrialPart } from "#ports/trial.ts";
 import type { Deps, Next } from "./deps.ts";
 import { knownOf, readLedger } from "./known.ts";
-import { configure } from "./plan.ts";
+import { configure, guardsOf } from "./plan.ts";
 import { minutePrice, unholdable } from "./policy.ts";
 import { askerOf } from "./trial.ts";
 
@@ -36,7 +35,7 @@ export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route
   const served = stillServed(policy, offered.route);
   if (!served.ok) return refuse(served.error);
   const { route, price } = served.value;
-  const budget = MicroUsd(Math.min(policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET), offer.atMost.model));
+  const budget = MicroUsd(Math.min(taskBudget(policy), offer.atMost.model));
   const tooSmall = unholdable(policy, route.provider, budget);
   if (tooSmall !== undefined) return refuse(tooSmall);
   const estimate = sizeOf(brief);
@@ -68,11 +67,7 @@ export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route
         commands: { setup: settings.setup, verify: verify === undefined || verify === "ci" ? "detect" : verify },
         // A repair is shown the tests that it must not see.
         repairs: 0,
-        guards: {
-          maxFiles: settings.guards["max-files"],
-          maxBytes: settings.guards["max-kb"] * 1024,
-          protected: settings.guards.protected,
-        },
+        guards: guardsOf(settings),
         draft: true,
         ci: "approved",
       },

@@ -8,7 +8,7 @@ import type { MayStart } from "#core/request/standing.ts";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import type { Classified } from "#core/plan/classified.ts";
 import { mergeSize } from "#core/plan/merge.ts";
-import type { FullPlan } from "#core/plan/plan.ts";
+import type { FullPlan, Plan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
 import { routeOf, servedModels } from "#core/plan/route.ts";
 import type { Signals } from "#core/plan/signals/signals.ts";
@@ -191,13 +191,13 @@ export function makePlan(
     },
     commands: { setup: settings.setup, verify },
     repairs: settings.repairs,
-    guards: {
-      maxFiles: settings.guards["max-files"],
-      maxBytes: settings.guards["max-kb"] * 1024,
-      protected: settings.guards.protected,
-    },
+    guards: guardsOf(settings),
     draft: settings.draft,
     // CI on the branch runs what a model made of this text, with the repository's secrets: not for a stranger's text.
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),
   });
+}
+
+export function guardsOf({ guards }: Settings): Plan["guards"] {
+  return { maxFiles: guards["max-files"], maxBytes: guards["max-kb"] * 1024, protected: guards.protected };
 }

@@ -3,10 +3,10 @@ import { Change } from "#core/wire/contract.ts";
 import { describe, type Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { formatUsd, MicroUsd } from "#core/wire/units.ts";
-import { DEFAULT_TASK_BUDGET } from "#core/config/policy.ts";
-import { dollars } from "#core/config/shapes.ts";
+import { taskBudget } from "#core/config/policy.ts";
 import { EVERYONE } from "#core/config/terms.ts";
 import { cleanText, type Brief, type Requester } from "#core/request/brief.ts";
+import { sum } from "#core/plan/figures.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Asker, Plan } from "#core/plan/plan.ts";
 import { runnerAtMost } from "#core/pool/ledger.ts";
@@ -206,7 +206,7 @@ async function makeOffer(
   leftOut: TrialOffer["leftOut"],
 ): Promise<TrialOffer> {
   const { policy } = configured.read;
-  const model = policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET);
+  const model = taskBudget(policy);
   const { moves } = policy.task;
   const atMost = { model, moves, run: MicroUsd(model + runnerAtMost(minutePrice(policy)) * (1 + moves)) };
   // For costs alone: of no task's own.
@@ -217,9 +217,9 @@ async function makeOffer(
     if (!named.ok) return [];
     const { route, price } = named.value;
     const costs = pulls.map((each) => costOf(sizeOf(each.brief).size, route, price));
-    return [{ word, route, expected: MicroUsd(costs.reduce((sum, cost) => sum + Math.min(cost.model, model) + cost.runner, 0)) }];
+    return [{ word, route, expected: MicroUsd(sum(costs, (cost) => Math.min(cost.model, model) + cost.runner)) }];
   });
-  const expected = routes.reduce((sum, each) => sum + each.expected, 0);
+  const expected = sum(routes, (each) => each.expected);
   return {
     routes,
     pulls: pulls.map((each) => ({ pull: each.pull, issue: each.brief.issue.number, title: each.brief.issue.title })),

@@ -10,6 +10,7 @@ import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
 import { chooseRoute, type Prospect } from "#core/plan/ladder.ts";
 import type { FullPlan } from "#core/plan/plan.ts";
 import { CODE_OWNERS_FILES } from "#core/plan/signals/code-owners.ts";
+import { LIST_FILES, listedFiles } from "#core/plan/signals/files.ts";
 import { signalsOf, type Surroundings } from "#core/plan/signals/signals.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
@@ -139,11 +140,7 @@ async function readRepository(dir: string): Promise<Result<Repository, string>> 
   try {
     const [commit = "", tree = ""] = (await git(dir, "rev-parse", "HEAD", "HEAD^{tree}")).trim().split("\n");
     const branch = await git(dir, "rev-parse", "--abbrev-ref", "HEAD");
-    const listed = await git(dir, "ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD");
-    const files = listed.split("\0").flatMap((line) => {
-      const found = /^\d+ blob \w+ +(\d+)\t([\s\S]+)$/.exec(line);
-      return found === null ? [] : [{ path: found[2] ?? "", size: Number(found[1]) }];
-    });
+    const files = listedFiles(await git(dir, ...LIST_FILES));
     const blob = async (path: string): Promise<string | undefined> =>
       files.some((file) => file.path === path) ? git(dir, "cat-file", "blob", `HEAD:${path}`) : undefined;
     const settings = await blob(CONFIG_FILE);

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { TrialReport } from "#app/trial-report.ts";
+import { sum } from "#core/plan/figures.ts";
 import { LEFT_OUT } from "#core/trial/choice.ts";
 import { OFFER_STANDS_DAYS } from "#core/trial/lifecycle.ts";
 import type { Mark, RouteRow, TrialOffer, TrialRun } from "#core/trial/report.ts";
@@ -115,7 +116,7 @@ const LONGEST_TITLE = 50;
 /** What would be done, and what it would cost. Pure. */
 export function renderOffer({ trial, repository }: Pick<TrialReport, "trial" | "repository">, offer: TrialOffer): string {
   const { routes, pulls, leftOut, atMost, budget } = offer;
-  const expected = routes.reduce((sum, each) => sum + each.expected, 0);
+  const expected = sum(routes, (each) => each.expected);
   const costs = routes.map(({ word, route, expected: each }) => [
     `  ${plain(word)}`,
     `${route.harness} with ${route.model}${route.effort === null ? "" : `, effort ${route.effort}`}`,

@@ -4,6 +4,7 @@ import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Answer, MergedPage, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { createAsking } from "./asking.ts";
+import { listTree } from "./trees.ts";
 
 /**
  * Merged pull requests, those first that were changed last: GitHub has no order by when they were merged. What an issue says is what it
@@ -93,13 +94,8 @@ function all<T>(connection: Nodes<T>): readonly T[] {
 }
 
 /** All files of a tree. null: there are more than GitHub lists at once. */
-export async function readFiles(client: Octokit, { owner, repository }: Place, tree: string): Answer<Files | null> {
-  const at = { owner: owner.login, repo: repository.name };
-  const read = await createAsking(client).ask("GET /repos/{owner}/{repo}/git/trees/{tree_sha}", {
-    ...at,
-    tree_sha: tree,
-    recursive: "true",
-  });
+export async function readFiles(client: Octokit, place: Place, tree: string): Answer<Files | null> {
+  const read = await listTree(client, place, tree);
   if (!read.ok) return read;
   if (read.value.truncated) return ok(null);
   const files = read.value.tree.filter(({ type }) => type !== "tree");

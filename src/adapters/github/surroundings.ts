@@ -4,11 +4,11 @@ import type { Surroundings } from "#core/plan/signals/signals.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { HOUR_MS } from "#core/wire/units.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
-import { createAsking } from "./asking.ts";
 import { answer, timeout } from "./client.ts";
 import { createMemory } from "./memory.ts";
 import { writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
+import { listTree } from "./trees.ts";
 
 type Tree = NonNullable<Surroundings["tree"]>;
 type Around = Pick<Surroundings, "codeOwners" | "links">;
@@ -87,15 +87,8 @@ async function readAround(client: Octokit, { owner, repository }: Place, issue: 
   });
 }
 
-/** All files of a tree, in one call. GitHub lists up to 100,000 entries of it and 7 MB, and says where it has cut. */
-async function readTree(client: Octokit, { owner, repository }: Place, tree: string): Answer<Tree> {
-  const { ask } = createAsking(client);
-  const read = await ask("GET /repos/{owner}/{repo}/git/trees/{tree_sha}", {
-    owner: owner.login,
-    repo: repository.name,
-    tree_sha: tree,
-    recursive: "true",
-  });
+async function readTree(client: Octokit, place: Place, tree: string): Answer<Tree> {
+  const read = await listTree(client, place, tree);
   if (!read.ok) return read;
   const files = read.value.tree.filter(({ type }) => type === "blob").map(({ path, size }) => ({ path, size: size ?? 0 }));
   return ok({ files, isCut: read.value.truncated });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Effort, Harness, TIERS } from "../wire/contract.ts";
 import { HARNESS_INFO } from "../wire/harnesses.ts";
+import type { MicroUsd } from "../wire/units.ts";
 import { findModel } from "./catalog.ts";
 import { Credential } from "./credential.ts";
 import { minuteOf, RUNNER_PRICES } from "./runners.ts";
@@ -283,3 +284,8 @@ export const Policy = z
           });
   });
 export type Policy = z.infer<typeof Policy>;
+
+/** What all attempts of a task together may spend on models. */
+export function taskBudget({ task }: Policy): MicroUsd {
+  return task.budget ?? dollars(DEFAULT_TASK_BUDGET);
+}

@@ -3,8 +3,7 @@ import { err, ok, type Result } from "../wire/result.ts";
 import type { Failure } from "../wire/failure.ts";
 import { MicroUsd } from "../wire/units.ts";
 import { harnessesFor } from "../config/credential.ts";
-import { DEFAULT_TASK_BUDGET, type Policy } from "../config/policy.ts";
-import { dollars } from "../config/shapes.ts";
+import { taskBudget, type Policy } from "../config/policy.ts";
 import type { Override } from "../request/command.ts";
 import { findModel } from "../config/catalog.ts";
 import { beliefOf, chanceOf, type Checking } from "./belief.ts";
@@ -93,7 +92,7 @@ export type Served = { readonly route: Route; readonly price: Price };
 /** Narrows the routes that may be taken. `because`: the fact, where it made a difference. */
 type Rule = {
   readonly rule: "asked-harness" | "asked-model" | "asked-tier" | "role" | "floor" | "start";
-  readonly narrow: (options: readonly Served[], asked: Asked) => readonly Served[];
+  readonly narrow: <Option extends Served>(options: readonly Option[], asked: Asked) => readonly Option[];
   /** Why there is none left of these. */
   readonly refusal: (options: readonly Served[], asked: Asked) => Failure;
   readonly because: (kept: readonly Served[], asked: Asked) => readonly RouteReason[];
@@ -178,9 +177,9 @@ export const ROUTE_RULES: readonly Rule[] = [
 export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result<Routed, Failure> {
   const { policy, estimate, use } = asked;
   if (policy.routing.start[estimate.size] === "ask" && !isChosen(use)) return err({ reason: "too-big" });
-  const all = servedBy(policy, use);
+  const all = servedBy(policy, use).map((option) => rate(option, estimate.size, known));
   const reasons: RouteReason[] = [];
-  let options: readonly Served[] = all;
+  let options: readonly RouteOption[] = all;
   for (const rule of rules) {
     const kept = rule.narrow(options, asked);
     if (kept.length === 0) return err(rule.refusal(options, asked));
@@ -189,15 +188,14 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
   }
   if (use.effort !== undefined) reasons.push(...askedFor("effort", use.effort));
   const { worth, escalate, prefer, explore } = policy.routing;
-  const rated = options.map((option) => rate(option, estimate.size, known));
   const preference = { prefer, explore: isNamed(use) ? 0 : explore, estimate, seed: known.seed };
-  const ordered = preferred(rated, known.scores.at(-1) ?? [], preference);
+  const ordered = preferred(options, known.scores.at(-1) ?? [], preference);
   const ladder: Ladder = {
     options: ordered.options,
     checking: known.checking,
-    worth: worth ?? worthOf(all.map((option) => rate(option, estimate.size, known))),
+    worth: worth ?? worthOf(all),
     attempts: escalate ? policy.task.attempts : 1,
-    budget: policy.task.budget ?? dollars(DEFAULT_TASK_BUDGET),
+    budget: taskBudget(policy),
   };
   // Where somebody has named it, it begins there.
   const at = use.model === undefined && startOf(asked) === undefined ? undefined : options[0]?.route.tier;

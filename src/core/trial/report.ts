@@ -1,7 +1,7 @@
 import type { EndingKind } from "../wire/contract.ts";
 import type { TaskId } from "../wire/ids.ts";
 import type { MicroUsd } from "../wire/units.ts";
-import { median } from "../plan/figures.ts";
+import { median, sum } from "../plan/figures.ts";
 import type { Route } from "../plan/route.ts";
 import { NO_FAULT_ENDINGS } from "../plan/scoreboard.ts";
 import { isTerminal, type TaskState, type Verdict } from "../task/lifecycle.ts";
@@ -85,8 +85,8 @@ export function tableOf(routes: readonly string[], runs: readonly TrialRun[]): r
     const counted = runs.filter((run) => run.route === route && !useless.has(run.pull));
     const judged = counted.filter(({ mark }) => mark === "resolved" || mark === "failed");
     const resolved = judged.filter(({ mark }) => mark === "resolved").length;
-    const model = judged.reduce((sum, run) => sum + run.model, 0);
-    const runner = judged.reduce((sum, run) => sum + run.runner, 0);
+    const model = sum(judged, (run) => run.model);
+    const runner = sum(judged, (run) => run.runner);
     return {
       route,
       resolved,

@@ -2,6 +2,17 @@ import { isTestPath } from "../../change/test-path.ts";
 import { plainName, stemOf } from "./names.ts";
 import type { TreeFile } from "./places.ts";
 
+/** `git` lists the files of a commit by these, each with its size, in the form that `listedFiles` reads. */
+export const LIST_FILES = ["ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD"] as const;
+
+/** The files of such a list: what is in the repository as a blob. Pure. */
+export function listedFiles(listed: string): TreeFile[] {
+  return listed.split("\0").flatMap((line) => {
+    const found = /^\d+ blob \w+ +(\d+)\t([\s\S]+)$/.exec(line);
+    return found === null ? [] : [{ path: found[2] ?? "", size: Number(found[1]) }];
+  });
+}
+
 /** Endings of code, each with the language whose it is. */
 const CODE: Readonly<Record<string, string>> = {
   c: "c",
