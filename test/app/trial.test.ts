@@ -10,9 +10,7 @@ import { LEASE } from "#core/pool/lease.ts";
 import { orderOf } from "#core/pool/pick.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
 import type { Files } from "#core/trial/choice.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import type { Deps } from "#app/deps.ts";
 import { reportTrial, type TrialReport } from "#app/trial-report.ts";
 import { planTrial } from "#app/plan-trial.ts";
@@ -26,7 +24,7 @@ import { blocked, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { fakeGitHub, refused } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { ENGINES, openFresh } from "../kit/stores.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -76,9 +74,7 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh(engine));
   });
   beforeEach(async () => {
     for (const table of ["decisions", "credentials", "teams", "seen", "spend", "ledger", "holds", "leases", "attempts", "comments", "tasks", "trial_pulls", "trials", "owners", "deliveries"])

@@ -4,20 +4,16 @@ import { sql } from "kysely";
 import { NO_USAGE } from "#core/wire/contract.ts";
 import { DeliveryId, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd } from "#core/wire/units.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { ENGINES, openFresh } from "../kit/stores.ts";
 
 describe.each(ENGINES)("what the classifier has cost, on %s", (engine) => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh(engine));
   });
   afterAll(() => store.close());
 

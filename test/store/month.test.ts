@@ -4,15 +4,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { WhyNot } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import { DeliveryId, OwnerId, RunId, TaskId, type LeaseId } from "#core/wire/ids.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import type { Store } from "#ports/store.ts";
 import { blocked } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { ENGINES, openFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 /** A grant reserves $5.45, so there is room for one at a time, and for none beside $2 that are spent. */
@@ -25,9 +23,7 @@ describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
   let store: Store;
   let issues = 0;
   beforeEach(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh(engine));
     issues = 0;
   });
   afterEach(async () => {

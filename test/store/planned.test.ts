@@ -3,12 +3,10 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MINUTE_MS } from "#core/wire/units.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { ENGINES, openFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const PERSON = ActorId(30);
@@ -17,9 +15,7 @@ describe.each(ENGINES)("what a person has had planned, on %s", (engine) => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh(engine));
   });
   afterAll(() => store.close());
 

@@ -10,13 +10,11 @@ import type { AttemptState } from "#core/task/lifecycle.ts";
 import { branchName } from "#core/task/markers.ts";
 import { EpochMs, DAY_MS } from "#core/wire/units.ts";
 import { DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow, makePolicy } from "../kit/briefs.ts";
 import { checked, ran } from "../kit/outcomes.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { ENGINES, openFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const WEB = RepositoryId(20);
@@ -30,9 +28,7 @@ describe.each(ENGINES)("what routes have come to, on %s", (engine) => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh(engine));
   });
   afterEach(async () => {
     for (const table of ["ledger", "leases", "attempts", "comments", "tasks", "reverts"])

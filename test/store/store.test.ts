@@ -11,14 +11,12 @@ import { Outcome } from "#core/wire/contract.ts";
 import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { subjectId } from "#core/pool/windows.ts";
 import { cleanText } from "#core/request/brief.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
 import { beat, blocked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { ENGINES, openFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const POLICY = makePolicy(["one", "two"]);
@@ -31,9 +29,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh(engine));
     await store.recordPolicy(OWNER, { text: "policy", commit: "c0ffee", readAt: EpochMs(1) });
   });
   afterEach(() => checkBooks(connection.db));
