@@ -67,6 +67,10 @@ export type Person = {
   openIssue(repository: string, issue: { title: string; body: string; labels?: readonly string[] }): Promise<{ number: number }>;
   label(repository: string, issue: number, label: string): Promise<void>;
   comment(repository: string, issue: number, body: string): Promise<{ id: number }>;
+  unlabel(repository: string, issue: number, label: string): Promise<void>;
+  closeIssue(repository: string, issue: number): Promise<void>;
+  reopenIssue(repository: string, issue: number): Promise<void>;
+  editComment(repository: string, comment: number, body: string): Promise<void>;
   editIssue(repository: string, issue: number, change: { title?: string; body?: string }): Promise<void>;
   /** What a draft must be before it can be merged. */
   markReady(repository: string, pull: number): Promise<void>;

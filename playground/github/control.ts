@@ -134,10 +134,11 @@ function inspection(github: GitHub): Inspection {
   return {
     comments(name, issue) {
       const comments = [...named(name).comments.values()].filter((comment) => comment.issue.number === issue);
-      return comments.map(({ id, user, body, createdAt, updatedAt }) => ({
+      return comments.map(({ id, user, body, createdAt, updatedAt, reactions }) => ({
         id,
         login: user.login,
         body,
+        reactions: reactions.map((each) => `${each.user.login} ${each.content}`),
         createdAt: iso(createdAt),
         updatedAt: iso(updatedAt),
       }));

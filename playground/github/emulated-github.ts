@@ -101,6 +101,8 @@ export type CommentView = {
   readonly body: string;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Each as `login content`. */
+  readonly reactions: readonly string[];
 };
 export type PullView = {
   readonly number: number;

@@ -64,6 +64,33 @@ export function addLabel(github: GitHub, repository: Repository, user: Account, 
   emitLabeled(github, repository, user, issue, label);
 }
 
+export function takeLabel(github: GitHub, repository: Repository, user: Account, issue: Issue, name: string): void {
+  const label = issue.labels.find((each) => each.name.toLowerCase() === name.toLowerCase());
+  if (label === undefined) return;
+  issue.labels = issue.labels.filter((each) => each !== label);
+  issue.updatedAt = nowOf(github);
+  emit(github, "issues", repository, user, {
+    action: "unlabeled",
+    issue: toIssue(github, repository, issue),
+    label: toLabel(github, repository, label),
+  });
+}
+
+export function setIssueState(
+  github: GitHub,
+  repository: Repository,
+  user: Account,
+  issue: Issue,
+  state: "open" | "closed",
+): void {
+  if (issue.state === state) return;
+  issue.state = state;
+  issue.updatedAt = nowOf(github);
+  issue.closedAt = state === "closed" ? nowOf(github) : null;
+  const action = state === "closed" ? "closed" : "reopened";
+  emit(github, "issues", repository, user, { action, issue: toIssue(github, repository, issue) });
+}
+
 function emitLabeled(github: GitHub, repository: Repository, user: Account, issue: Issue, label: Label): void {
   if (issue.pull !== undefined) return;
   emit(github, "issues", repository, user, {
@@ -112,7 +139,7 @@ export function editIssue(
 
 export function addComment(github: GitHub, repository: Repository, user: Account, issue: Issue, body: string): Comment {
   const now = nowOf(github);
-  const comment = { id: nextId(github), issue, user, body, createdAt: now, updatedAt: now };
+  const comment = { id: nextId(github), issue, user, reactions: [], body, createdAt: now, updatedAt: now };
   repository.comments.set(comment.id, comment);
   issue.updatedAt = now;
   emitComment(github, repository, user, comment, { action: "created" });

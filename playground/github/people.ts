@@ -1,5 +1,5 @@
 import type { Person } from "../types.ts";
-import { addComment, addLabel, editIssue, openIssue } from "./issues.ts";
+import { addComment, addLabel, editComment, editIssue, openIssue, setIssueState, takeLabel } from "./issues.ts";
 import { markReady, mergePull, reviewPull, revertPull, setPullState } from "./pulls.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { nextId, nowOf, repositoryNamed, type Account, type GitHub, type Issue, type Repository } from "./state.ts";
@@ -40,6 +40,28 @@ export function makePerson(github: GitHub, account: Account): Person {
     async comment(name, number, body) {
       const { repository, issue } = at(name, number);
       return Promise.resolve({ id: addComment(github, repository, account, issue, body).id });
+    },
+    async unlabel(name, number, label) {
+      const { repository, issue } = at(name, number);
+      takeLabel(github, repository, account, issue, label);
+      return Promise.resolve();
+    },
+    async closeIssue(name, number) {
+      const { repository, issue } = at(name, number);
+      setIssueState(github, repository, account, issue, "closed");
+      return Promise.resolve();
+    },
+    async reopenIssue(name, number) {
+      const { repository, issue } = at(name, number);
+      setIssueState(github, repository, account, issue, "open");
+      return Promise.resolve();
+    },
+    async editComment(name, id, body) {
+      const repository = repositoryNamed(github, name);
+      const comment = repository.comments.get(id);
+      if (comment === undefined) throw new Error(`no comment ${String(id)} in ${name}`);
+      editComment(github, repository, account, comment, body);
+      return Promise.resolve();
     },
     async editIssue(name, number, change) {
       const { repository, issue } = at(name, number);

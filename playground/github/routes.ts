@@ -83,6 +83,7 @@ export const ROUTES = {
   "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": { by: "either", needs: "issue-or-pull-write", creates: true },
   "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-read" },
   "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-write" },
+  "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": { by: "either", needs: "issue-or-pull-write" },
   "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-write" },
   "POST /repos/{owner}/{repo}/git/blobs": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
   "GET /repos/{owner}/{repo}/git/blobs/{file_sha}": { by: "either", needs: { contents: "read" } },

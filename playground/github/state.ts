@@ -131,10 +131,13 @@ export type Pull = {
   merged: { readonly at: number; readonly by: Account; readonly sha: string } | null;
 };
 
+export type Reaction = { readonly id: number; readonly user: Account; readonly content: string; readonly createdAt: number };
+
 export type Comment = {
   readonly id: number;
   readonly issue: Issue;
   readonly user: Account;
+  readonly reactions: Reaction[];
   body: string;
   readonly createdAt: number;
   updatedAt: number;

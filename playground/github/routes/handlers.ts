@@ -17,6 +17,7 @@ import { merge } from "./merge.ts";
 import * as organization from "./organization.ts";
 import * as protection from "./protection.ts";
 import * as pulls from "./pulls.ts";
+import * as reactions from "./reactions.ts";
 import * as repository from "./repository.ts";
 import * as secrets from "./secrets.ts";
 import * as teams from "./teams.ts";
@@ -82,6 +83,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/issues/comments": issue.listAllComments,
   "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.getComment,
   "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.updateComment,
+  "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": reactions.addReaction,
   "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": issue.removeComment,
   "POST /repos/{owner}/{repo}/git/blobs": data.createBlob,
   "GET /repos/{owner}/{repo}/git/blobs/{file_sha}": data.getBlob,
