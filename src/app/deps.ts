@@ -18,8 +18,14 @@ export type Deps = {
  */
 export type Worked = "done" | { readonly restMs: number | null } | { readonly failed: GitHubFailure };
 
-/** What came of a delivery, kept with it; that it is too early for it; or what GitHub did not do. */
-export type Triggered = { readonly note: string } | { readonly restMs: number } | { readonly failed: GitHubFailure };
+/**
+ * What came of a delivery, kept with it; that it is too early for it; or what GitHub did not do. `followed`: of a command by
+ * somebody who may give some.
+ */
+export type Triggered =
+  | { readonly note: string; readonly followed?: boolean }
+  | { readonly restMs: number }
+  | { readonly failed: GitHubFailure };
 
 /**
  * What a step leads to. The worker writes it, in one transaction; a step itself writes nothing of the task.

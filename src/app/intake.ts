@@ -1,41 +1,12 @@
 import { z } from "zod";
-import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
-import { cleanText, type Brief } from "#core/request/brief.ts";
-import { addressesAgent, TRIGGER_LABEL } from "#core/request/command.ts";
+import { DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { revertedIn, type PullNews } from "#core/plan/fate.ts";
 import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
+import { Account, Installation, readIssueEvent, readPlaceEvent, Repository } from "./intake-issues.ts";
 
-const Account = z.object({ id: z.number(), login: z.string(), type: z.enum(["User", "Bot", "Organization"]).catch("Bot") });
-const Repository = z.object({
-  id: z.number(),
-  name: z.string(),
-  private: z.boolean(),
-  archived: z.boolean().optional(),
-  owner: z.object({ id: z.number(), login: z.string() }),
-});
-const Installation = z.object({ id: z.number() });
-const Issue = z.object({
-  number: z.number(),
-  title: z.string(),
-  user: z.object({ id: z.number(), login: z.string() }).nullable(),
-  body: z.string().nullable(),
-  state: z.string().optional(),
-  labels: z.array(z.object({ name: z.string() })).optional(),
-  pull_request: z.unknown().optional(),
-});
-
-const IssueEvent = z.object({
-  action: z.string(),
-  label: z.object({ name: z.string() }).optional(),
-  issue: Issue,
-  comment: z.object({ body: z.string() }).optional(),
-  repository: Repository,
-  installation: Installation,
-  sender: Account,
-});
 const RunEvent = z.object({
   action: z.literal("completed"),
   workflow_run: z.object({ id: z.number(), display_title: z.string(), conclusion: z.string().nullable() }),
@@ -92,10 +63,9 @@ const PushEvent = z.object({
  * task needs, frozen here: later edits of the issue change nothing. Pure.
  */
 export function readDelivery(name: string, payload: unknown): DeliveryEvent | undefined {
-  if (name === "issues" || name === "issue_comment") {
-    const parsed = IssueEvent.safeParse(payload);
-    return parsed.success ? readRequest(name, parsed.data) : undefined;
-  }
+  if (name === "issues" || name === "issue_comment") return readIssueEvent(name, payload);
+  if (name === "repository" || name === "installation" || name === "installation_repositories")
+    return readPlaceEvent(name, payload);
   if (name === "workflow_run") {
     const parsed = RunEvent.safeParse(payload);
     if (!parsed.success) return undefined;
@@ -181,42 +151,6 @@ function toReverts(repository: z.infer<typeof Repository>, texts: readonly strin
   return reverted.length === 0 ? undefined : { kind: "reverts", repository: RepositoryId(repository.id), reverted };
 }
 
-function readRequest(name: "issues" | "issue_comment", event: z.infer<typeof IssueEvent>): DeliveryEvent | undefined {
-  const { issue, repository, sender } = event;
-  // Bots and Apps never start work: ours included, whose own comments and labels come back as events.
-  if (sender.type !== "User") return undefined;
-  if (issue.pull_request !== undefined || issue.state === "closed" || repository.archived === true) return undefined;
-  const labels = (issue.labels ?? []).map((label) => label.name);
-  const said = event.comment?.body ?? "";
-  const comment = name === "issue_comment" && event.action === "created" && /\/agent/i.test(said) ? cleanText(said) : null;
-  const asked =
-    name === "issue_comment"
-      ? // Looked at as it was cleaned: a command nobody can see commands nothing.
-        comment !== null && addressesAgent(comment)
-      : (event.action === "labeled" && isTrigger(event.label?.name)) || (event.action === "opened" && labels.some(isTrigger));
-  if (!asked) return undefined;
-  const brief: Brief = {
-    installation: InstallationId(event.installation.id),
-    owner: { id: OwnerId(repository.owner.id), login: repository.owner.login },
-    repository: {
-      id: RepositoryId(repository.id),
-      name: repository.name,
-      private: repository.private,
-    },
-    issue: { number: issue.number, title: cleanText(issue.title), body: cleanText(issue.body ?? ""), labels },
-    // A deleted account has become GitHub's "ghost", who has no role anywhere.
-    author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
-    requester: { id: ActorId(sender.id), login: sender.login },
-    comment,
-  };
-  return { kind: "request", brief };
-}
-
-/** GitHub's labels differ in case on the page and nowhere else. */
-function isTrigger(label: string | undefined): boolean {
-  return label?.toLowerCase() === TRIGGER_LABEL;
-}
-
 /** Records a delivery that concerns us: one insert, after which GitHub is answered. */
 export async function intake(
   deps: Pick<Deps, "store" | "runtime">,
@@ -234,9 +168,13 @@ export async function intake(
   return deps.store.recordDelivery({ id: DeliveryId(delivery.id), owner: OwnerId(owner.id), event });
 }
 
+const OwnerOf = z.union([
+  z.object({ repository: z.object({ owner: z.object({ id: z.number(), login: z.string() }) }) }),
+  z.object({ installation: z.object({ account: z.object({ id: z.number(), login: z.string() }) }) }),
+]);
+
 function readOwner(payload: unknown): { id: number; login: string } | undefined {
-  const parsed = z
-    .object({ repository: z.object({ owner: z.object({ id: z.number(), login: z.string() }) }) })
-    .safeParse(payload);
-  return parsed.success ? parsed.data.repository.owner : undefined;
+  const parsed = OwnerOf.safeParse(payload);
+  if (!parsed.success) return undefined;
+  return "repository" in parsed.data ? parsed.data.repository.owner : parsed.data.installation.account;
 }

@@ -28,7 +28,7 @@ export async function authenticate(deps: Deps, lease: LeaseId, runToken: string)
 export async function heartbeat(deps: Deps, lease: LeaseRow, beat: Heartbeat): Promise<Result<HeartbeatReply, Refused>> {
   if (lease.state !== "held") return err(ENDED);
   await deps.store.recordHeartbeat(lease.id, beat, costOf(beat.usage, lease.attempt.price));
-  return ok({ stop: false });
+  return ok({ stop: lease.note?.why === "cancelled" });
 }
 
 /**

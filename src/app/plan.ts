@@ -1,10 +1,12 @@
 import type { Failure } from "#core/wire/failure.ts";
+import { TaskId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import { parseConfig } from "#core/config/parse.ts";
-import { CONFIG_FILE, POLICY_REPOSITORY } from "#core/config/policy.ts";
+import { CONFIG_FILE, POLICY_REPOSITORY, type Policy } from "#core/config/policy.ts";
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import type { MayStart } from "#core/request/standing.ts";
+import { asksApproval, mayDecide } from "#core/plan/approval.ts";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import type { Classified } from "#core/plan/classified.ts";
 import { mergeSize } from "#core/plan/merge.ts";
@@ -16,7 +18,8 @@ import { splitOf } from "#core/plan/split.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { parseCommand, type Override } from "#core/request/command.ts";
-import type { SetUp } from "#ports/github.ts";
+import { ASKING } from "#core/task/asking.ts";
+import type { GitHub, GitHubFailure, SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import { classify } from "./classify.ts";
 import type { Deps, Next } from "./deps.ts";
@@ -25,29 +28,16 @@ import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.t
 import { readSignals } from "./signals.ts";
 import { isTrustedAuthor, readRequester, readStanding } from "./who-may.ts";
 
-/** planning → queued: who may, the configuration as it stands, size, route, budget; or refused, saying why. */
+/**
+ * planning → queued: who may, the configuration as it stands, size, route, budget; or asking, where a person may let it pass; or
+ * refused, saying why.
+ */
 export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
-  const { brief } = task;
-  const { store, github, runtime } = deps;
-  const role = await readRequester(github, brief);
-  if (!role.ok) return { failed: role.error };
-  const readAt = await store.now();
-  const setUp = await github.readSetUp(brief);
-  if (!setUp.ok) return { failed: setUp.error };
-  const configured = configure(brief, setUp.value);
-  if (!configured.ok) return refuse(configured.error);
-  const { text, commit, policy } = configured.value.read;
-  await store.recordPolicy(brief.owner.id, { text, commit, readAt });
-  const standing = await readStanding(github, brief, policy, role.value);
-  if (!standing.ok) return { failed: standing.error };
-  const { value: mayStart } = standing;
-  if (!mayStart.start) return refuse(mayStart.why);
-  const trusted = await isTrustedAuthor(github, brief, role.value);
-  if (!trusted.ok) return { failed: trusted.error };
-  const ledger = await readLedger(store, task, policy);
-  const signals = await readSignals(deps, brief, configured.value.base);
-  const makeOf = (classified: Classified | null) =>
-    makePlan(brief, configured.value, trusted.value, mayStart, ledger, { signals, classified });
+  const { store, runtime } = deps;
+  const prepared = await prepare(deps, task);
+  if (!prepared.ok) return { failed: prepared.error };
+  if ("reason" in prepared.value) return refuse(prepared.value);
+  const { makeOf, mayStart, readAt } = prepared.value;
   // By the rules first: what they refuse, the classifier is not asked about and can't let pass.
   const ruled = makeOf(null);
   if (!ruled.ok) return refuse(ruled.error);
@@ -59,6 +49,66 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   const { size, route } = made.value;
   runtime.log.info({ task: task.id, size, tier: route.tier, harness: route.harness, model: route.model }, "task planned");
   return { go: "plan", patch: { plan: made.value } };
+}
+
+/** What a request would come to now, by the rules alone: nothing is kept or spent. */
+export async function dryRun(deps: Deps, brief: Brief): Promise<Result<FullPlan | Failure, GitHubFailure>> {
+  const prepared = await prepare(deps, { id: TaskId(deps.runtime.newId()), brief });
+  if (!prepared.ok) return prepared;
+  if ("reason" in prepared.value) return ok(prepared.value);
+  const made = prepared.value.makeOf(null);
+  return ok(made.ok ? made.value : made.error);
+}
+
+type Prepared = {
+  readonly makeOf: (classified: Classified | null) => Result<FullPlan, Failure>;
+  readonly mayStart: MayStart;
+  readonly readAt: EpochMs;
+};
+
+/** All that a plan is made of: who asks, under which policy, with what is known. */
+async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Promise<Result<Prepared | Failure, GitHubFailure>> {
+  const { brief } = task;
+  const { store, github } = deps;
+  const role = await readRequester(github, brief);
+  if (!role.ok) return role;
+  const readAt = await store.now();
+  const setUp = await github.readSetUp(brief);
+  if (!setUp.ok) return setUp;
+  const configured = configure(brief, setUp.value);
+  if (!configured.ok) return ok(configured.error);
+  const { text, commit, policy } = configured.value.read;
+  await store.recordPolicy(brief.owner.id, { text, commit, readAt });
+  const standing = await readStanding(github, brief, policy, role.value);
+  if (!standing.ok) return standing;
+  if (!standing.value.start) return ok(standing.value.why);
+  const mayStart = await withApproval(github, brief, policy, standing.value);
+  if (!mayStart.ok) return mayStart;
+  const trusted = await isTrustedAuthor(github, brief, role.value);
+  if (!trusted.ok) return trusted;
+  const ledger = await readLedger(store, task, policy);
+  const signals = await readSignals(deps, brief, configured.value.base);
+  const makeOf = (classified: Classified | null) =>
+    makePlan(brief, configured.value, trusted.value, mayStart.value, ledger, { signals, classified });
+  return ok({ makeOf, mayStart: mayStart.value, readAt });
+}
+
+/** What a person may do once somebody who decides has let it pass: as much as that one, if they decide still. */
+async function withApproval(
+  github: GitHub,
+  brief: Brief,
+  policy: Policy,
+  own: MayStart,
+): Promise<Result<MayStart & { readonly approved?: true }, GitHubFailure>> {
+  const { approval } = brief;
+  if (approval === undefined) return ok(own);
+  const asApprover = { ...brief, requester: approval };
+  const role = await readRequester(github, asApprover);
+  if (!role.ok) return role;
+  const standing = await readStanding(github, asApprover, policy, role.value);
+  if (!standing.ok) return standing;
+  if (!mayDecide(policy, standing.value)) return ok(own);
+  return ok({ ...own, tiers: standing.value.tiers, tasksPerDay: null, approved: true });
 }
 
 /** A refusal for its size says how the issue could be split. */
@@ -87,7 +137,9 @@ async function tasksUsedUp(
 const URGENT_LABEL = "agent-urgent";
 
 function refuse(failure: Failure): Next {
-  return { go: "refuse", patch: { failure } };
+  return asksApproval(failure)
+    ? { go: "ask", patch: { failure, dueInMs: ASKING.remindMs } }
+    : { go: "refuse", patch: { failure } };
 }
 
 type Sizing = { readonly signals: Signals; readonly classified: Classified | null };
@@ -124,7 +176,7 @@ export function makePlan(
   brief: Brief,
   { read, settings, base }: Configured,
   trustedAuthor: boolean,
-  { tiers, team, operator }: Pick<MayStart, "tiers" | "team" | "operator">,
+  { tiers, team, operator, approved }: Pick<MayStart, "tiers" | "team" | "operator"> & { readonly approved?: true },
   ledger: Ledger,
   { signals, classified }: Sizing,
 ): Result<FullPlan, Failure> {
@@ -134,11 +186,12 @@ export function makePlan(
     const command = parseCommand(brief.comment, servedModels(policy));
     if (command?.ok === false) return command;
     // Any other is followed without a task (trigger.ts).
-    if (command?.value.kind === "run") use = command.value.use;
+    if (command?.value.kind === "run" || command?.value.kind === "plan") use = command.value.use;
   }
   const rules = sizeOf(brief, signals, use.size);
   const estimate = classified === null ? rules : mergeSize(rules, classified);
-  if (use.approved === true && policy.roles !== undefined && !operator)
+  if (approved === true) use = { ...use, approved };
+  else if (use.approved === true && policy.roles !== undefined && !operator)
     return err({ reason: "approval-of-an-operator", login: brief.requester.login });
   const verify = settings.verify ?? "detect";
   const routed = routeOf(

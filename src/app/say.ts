@@ -11,7 +11,8 @@ export async function say(deps: Deps, comment: ClaimedComment): Promise<Worked> 
   const { store, runtime } = deps;
   const task = comment.task === null ? undefined : await store.readTask(comment.task);
   const leases = task === undefined ? [] : await store.readLeases(task.id);
-  const body = renderComment(toView(comment, task, leases));
+  const pausedBy = task?.state === "queued" ? await store.readPause(comment.place.owner.id) : null;
+  const body = renderComment(toView(comment, task, leases, pausedBy));
   const hash = runtime.hash(body);
   if (comment.refused || comment.written?.hash === hash) {
     return { restMs: null };
@@ -58,12 +59,15 @@ export function toView(
   { notice }: Pick<ClaimedComment, "notice">,
   task: TaskRow | undefined,
   leases: readonly LeaseRow[],
+  pausedBy: string | null = null,
 ): CommentView {
-  return { notice, task: task === undefined ? null : toTaskView(task, leases) };
+  return { notice, task: task === undefined ? null : toTaskView(task, leases, pausedBy) };
 }
 
-function toTaskView(task: TaskRow, leases: readonly LeaseRow[]): TaskView {
+function toTaskView(task: TaskRow, leases: readonly LeaseRow[], pausedBy: string | null): TaskView {
   return {
+    pausedBy,
+    reminded: task.reminded,
     task: task.id,
     state: task.state,
     failure: task.failure,

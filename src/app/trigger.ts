@@ -1,34 +1,44 @@
-import { TaskId, type DeliveryId, type OwnerId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
-import { ok, unreachable, type Result } from "#core/wire/result.ts";
-import { teamsOfRoles } from "#core/request/standing.ts";
-import type { Brief } from "#core/request/brief.ts";
-import { parseCommand } from "#core/request/command.ts";
-import { mayWrite } from "#core/request/role.ts";
+import type { OwnerId } from "#core/wire/ids.ts";
+import { unreachable } from "#core/wire/result.ts";
 import { checksOf } from "#core/task/checks.ts";
 import { judgeCiChecks } from "#core/task/ci-checks.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
-import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Claimed } from "#ports/store.ts";
+import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
-import { lendOrUnlend } from "./lend.ts";
-import { readPolicy } from "./policy.ts";
-import { readRequester, readStanding } from "./who-may.ts";
+import { request } from "./request.ts";
 
 /** A recorded delivery → its task, or news of one that is there: of its run, its commit's CI or its pull request. */
 export async function trigger(deps: Deps, delivery: Claimed<Delivery>): Promise<Worked> {
-  const triggered = await follow(deps, delivery);
+  const triggered = await hear(deps, delivery);
   if (!("note" in triggered)) return triggered;
-  await deps.store.finishDelivery(delivery, triggered.note);
+  const { note, followed } = triggered;
+  if (followed !== undefined) await react(deps, delivery, followed);
+  await deps.store.finishDelivery(delivery, note);
   return "done";
 }
 
-async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered> {
+/** A command is seen to be heard. Without that it is followed all the same. */
+async function react({ github, runtime }: Deps, { event }: Delivery, followed: boolean): Promise<void> {
+  if (event.kind !== "request" || event.comment === undefined) return;
+  const reacted = await github.react(event.brief, event.comment, followed ? "+1" : "confused");
+  if (!reacted.ok) runtime.log.warn({ comment: event.comment, failure: reacted.error }, "a command got no reaction");
+}
+
+async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered> {
   const { event } = delivery;
   switch (event.kind) {
     case "request":
-      return request(deps, delivery.id, event);
+      return follow(deps, event.brief, delivery.id);
+    case "unlabeled":
+      return request(deps, { happening: "cancel", asked: "taking the label off", brief: event.brief, delivery: delivery.id });
+    case "stopped":
+      return stop(deps, delivery.owner, event);
+    case "renamed":
+      await deps.store.renameRepository(delivery.owner, event.repository, event.name);
+      return { note: "the repository's name was kept" };
     case "run-ended": {
       const lease = await deps.store.readLease(event.lease);
       if (lease === undefined || lease.owner !== delivery.owner) return { note: "not a run of ours" };
@@ -53,6 +63,19 @@ async function follow(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggere
   }
 }
 
+/** Nothing is wanted of these any more, whoever asked for it. */
+async function stop(
+  { store }: Deps,
+  owner: OwnerId,
+  { repositories, issue, why, login }: Extract<DeliveryEvent, { kind: "stopped" }>,
+): Promise<Triggered> {
+  const failure: Failure = { reason: "cancelled", why, login };
+  const reaches = repositories === null ? [{ owner }] : repositories.map((repository) => ({ owner, repository }));
+  let stopped = 0;
+  for (const reach of reaches) stopped += await store.stopTasks(issue === null ? reach : { ...reach, issue }, failure);
+  return { note: `${String(stopped)} tasks end` };
+}
+
 /**
  * One suite of CI has ended on a commit; what counts is how all of it stands now. A quick one ends before the pull request
  * is open, so the task's state is not asked: what is kept is said with it.
@@ -73,53 +96,4 @@ async function hearCiChecks(
   if (checks === undefined) return { note: "nothing is known of its CI yet" };
   await store.hearCiChecks(task.id, checks);
   return { note: "how its CI ended was kept" };
-}
-
-/**
- * Who may not start work gets one answer, on an issue where the app has said nothing yet, and takes nobody's place; who may,
- * gets a task, or learns that there is one already.
- */
-async function request(
-  deps: Deps,
-  delivery: DeliveryId,
-  { brief }: Extract<DeliveryEvent, { kind: "request" }>,
-): Promise<Triggered> {
-  const { store, github, runtime } = deps;
-  // Which models there are makes no difference to the commands that start nothing.
-  const command = parseCommand(brief.comment ?? "", []);
-  if (command?.ok === true && command.value.kind !== "run") return lendOrUnlend(deps, command.value, brief, delivery);
-  const may = await mayAsk(github, brief);
-  if (!may.ok) return { failed: may.error };
-  if (may.value !== undefined) {
-    await store.notice(brief, may.value, true);
-    return { note: "the actor may not start work" };
-  }
-  const opened = await store.openTask(TaskId(runtime.newId()), brief, delivery);
-  // `known`: we were killed between opening it and writing this down.
-  if (opened !== "busy") return { note: "a task was opened" };
-  // GitHub sends two events for an issue opened with its label; only who has written a command waits for an answer.
-  if (brief.comment !== null) await store.notice(brief, { reason: "task-under-way", login: brief.requester.login }, false);
-  return { note: "the issue has a task already" };
-}
-
-/**
- * Whether a request is worth a task, whose plan decides. Who may write is let through without a further call; for anybody else the
- * policy is read, since its roles may name them. undefined = is.
- */
-async function mayAsk(github: GitHub, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
-  const role = await readRequester(github, brief);
-  if (!role.ok) return role;
-  if (mayWrite(role.value)) return ok(undefined);
-  const { login } = brief.requester;
-  const stranger: Failure = { reason: "actor-may-not-start", login, role: role.value?.name ?? "none" };
-  if (role.value === undefined) return ok(stranger);
-  const setUp = await github.readSetUp(brief);
-  if (!setUp.ok) return setUp;
-  const read = readPolicy(brief.owner, setUp.value.policy);
-  // What is wrong with a policy is for those it may concern.
-  if (!read.ok || read.value.policy.roles === undefined) return ok(stranger);
-  const { policy } = read.value;
-  const standing = await readStanding(github, brief, policy, role.value, teamsOfRoles(policy));
-  if (!standing.ok) return standing.error.reason === "github-refused" ? ok(standing.error) : standing;
-  return ok(standing.value.start ? undefined : standing.value.why);
 }

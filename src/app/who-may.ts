@@ -1,12 +1,13 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { Policy } from "#core/config/policy.ts";
+import { mayDecide } from "#core/plan/approval.ts";
 import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/request/standing.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { mayWrite, roleOf, type Role } from "#core/request/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Deps } from "./deps.ts";
-import { currentPolicy, parsePolicy } from "./policy.ts";
+import { currentPolicy, parsePolicy, readPolicy } from "./policy.ts";
 
 /**
  * The requester's role in the repository, by what GitHub's API says now. Never by `author_association`, and never by the
@@ -59,4 +60,23 @@ export async function isTrustedAuthor(
   if (author.id === requester.id) return ok(mayWrite(role));
   const read = await github.readRole(place, author.login);
   return read.ok ? ok(mayWrite(roleOf(author, read.value))) : read;
+}
+
+/** `decides`: about what others ask for, and about what a role may not do alone. */
+export type Decider = { readonly policy: Policy; readonly standing: Standing; readonly decides: boolean };
+
+/** The sender of a request, by the policy as it stands now, which is kept; or what is wrong with that. */
+export async function readDecider({ store, github }: Deps, brief: Brief): Promise<Result<Decider | Failure, GitHubFailure>> {
+  const role = await readRequester(github, brief);
+  if (!role.ok) return role;
+  const readAt = await store.now();
+  const setUp = await github.readSetUp(brief);
+  if (!setUp.ok) return setUp;
+  const read = readPolicy(brief.owner, setUp.value.policy);
+  if (!read.ok) return ok(read.error);
+  const { policy, text, commit } = read.value;
+  const standing = await readStanding(github, brief, policy, role.value, teamsOfRoles(policy));
+  if (!standing.ok) return standing;
+  await store.recordPolicy(brief.owner.id, { text, commit, readAt });
+  return ok({ policy, standing: standing.value, decides: mayDecide(policy, standing.value) });
 }

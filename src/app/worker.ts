@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
+import { ASKING } from "#core/task/asking.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
+import { STOPPABLE } from "#core/task/happening.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { Delivery } from "#ports/delivery.ts";
@@ -9,6 +11,7 @@ import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedTrial } from "#ports/trial.ts";
 import type { Claimed, ClaimedAdmission, ClaimedComment, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
+import { cancel } from "./cancel.ts";
 import type { Deps, Next, Worked } from "./deps.ts";
 import { dispatch } from "./dispatch.ts";
 import { plan } from "./plan.ts";
@@ -163,9 +166,16 @@ async function workOnTask(deps: Deps, task: ClaimedTask): Promise<Worked> {
 }
 
 async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
+  // What a branch was made for is there for all to see: that ends as it would have.
+  if (task.cancel !== null && STOPPABLE.includes(task.state))
+    return cancel(deps, task, (await deps.store.readLeases(task.id)).at(-1), task.cancel);
   switch (task.state) {
     case "planning":
       return task.trial === null ? plan(deps, task) : planTrial(deps, task, task.trial);
+    case "asking":
+      return task.reminded
+        ? { go: "refuse", patch: { failure: { reason: "not-approved", days: ASKING.days } } }
+        : { go: "remind", patch: { dueInMs: ASKING.days * DAY_MS - ASKING.remindMs } };
     case "dispatching":
       return dispatch(deps, task, await latestLease(deps, task));
     case "awaiting":
@@ -185,6 +195,7 @@ async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
     case "unsolved":
     case "refused":
     case "stuck":
+    case "cancelled":
       return { restMs: null };
     default:
       return unreachable(task.state);

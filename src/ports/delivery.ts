@@ -1,4 +1,5 @@
 import type { DeliveryId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import type { Cancelled } from "#core/wire/failure.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { PullNews } from "#core/plan/fate.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -11,7 +12,19 @@ export type Delivery = {
 };
 
 export type DeliveryEvent =
-  | { readonly kind: "request"; readonly brief: Brief }
+  /** `comment`: GitHub's id of the one that asks. */
+  | { readonly kind: "request"; readonly brief: Brief; readonly comment?: number }
+  /** The label was taken off; `brief` as for a request, by who did it. */
+  | { readonly kind: "unlabeled"; readonly brief: Brief }
+  /** Nothing is wanted any more of an issue, or of any in these repositories; null: in all that the owner has. */
+  | {
+      readonly kind: "stopped";
+      readonly repositories: readonly RepositoryId[] | null;
+      readonly issue: number | null;
+      readonly why: Cancelled;
+      readonly login: string;
+    }
+  | { readonly kind: "renamed"; readonly repository: RepositoryId; readonly name: string }
   | {
       readonly kind: "run-ended";
       readonly installation: InstallationId;

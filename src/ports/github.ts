@@ -102,6 +102,8 @@ export type GitHub = {
   findComment(place: Place, issue: number): Answer<number | undefined>;
   createComment(place: Place, issue: number, body: string): Answer<number>;
   updateComment(place: Place, comment: number, body: string): Answer<void>;
+  /** To somebody's comment. The same once more changes nothing. */
+  react(place: Place, comment: number, reaction: "+1" | "confused"): Answer<void>;
 
   findRun(
     installation: InstallationId,

@@ -30,6 +30,7 @@ import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { ClassifierCall } from "./classifier.ts";
+import type { Conversation } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OwnComment, Place } from "./github.ts";
 import type { Results } from "./results.ts";
@@ -46,10 +47,16 @@ export type Claimed<Row> = Row & Held;
 
 export type TaskRow = {
   readonly id: TaskId;
+  /** What asked for it. */
+  readonly delivery: DeliveryId;
   readonly state: TaskState;
   readonly brief: Brief;
   readonly plan: Plan | null;
   readonly failure: Failure | null;
+  /** Why it is to end as cancelled, until it has. */
+  readonly cancel: Failure | null;
+  /** It waits for approval, and has said so once more. */
+  readonly reminded: boolean;
   /** Its place in the queue as last seen. */
   readonly waiting: Waiting | null;
   readonly commit: string | null;
@@ -97,8 +104,6 @@ export type ExpectedRun = {
   readonly workflowRef: string;
   readonly ref: string;
 };
-
-export type Lender = { readonly id: ActorId; readonly login: string };
 
 /** A lease with what its attempt was granted under. */
 export type LeaseRow = {
@@ -212,7 +217,8 @@ export type Cleared = { readonly refusals: number; readonly rests: number; reado
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
-export type Store = Results &
+export type Store = Conversation &
+  Results &
   TrialStore & {
     /** The claim is still needed. */
     renew(row: Held): Promise<void>;
@@ -255,14 +261,6 @@ export type Store = Results &
     /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
     beginComment(comment: ClaimedComment): Promise<boolean>;
     recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
-
-    /**
-     * The seat may serve others from the next grant on. `lender`: who said so, as GitHub knows them at this moment. False when
-     * they have taken it back since the delivery that says so arrived.
-     */
-    giveConsent(owner: OwnerId, seat: CredentialName, lender: Lender, delivery: DeliveryId): Promise<boolean>;
-    /** What this person has said of the seat counts no more, from the next grant on. False when they never lent it. */
-    revokeConsent(owner: OwnerId, seat: CredentialName, lender: Lender): Promise<boolean>;
 
     /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
     recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;

@@ -31,6 +31,12 @@ const comment = (body: string) =>
     state: "open",
     pull_request: undefined,
   });
+/** By its author. */
+const edited = (body: string, before: string) => {
+  const payload = comment(body);
+  const { user } = payload["comment"] as { user: { id: number } };
+  return change({ ...payload, action: "edited", changes: { body: { from: before } } }, "sender", { id: user.id });
+};
 const completed = (title: string, conclusion: string | null = "success") =>
   change(example("workflow_run", "completed"), "workflow_run", { id: 77, display_title: title, conclusion });
 
@@ -98,6 +104,43 @@ const REVERTS: readonly [string, string, Payload, readonly string[]][] = [
   ["two commits that say the same", "push", push([`A\n\nReverts #13`, `B\n\nReverts #13`]), ["#13"]],
 ];
 
+const STOPS: readonly [string, string, Payload, object][] = [
+  [
+    "the issue is closed",
+    "issues",
+    change({ ...labeled, action: "closed" }, "issue", { state: "closed" }),
+    { why: "closed", issue: 1 },
+  ],
+  ["a bot closes it", "issues", change({ ...labeled, action: "closed" }, "sender", { type: "Bot" }), { why: "closed", issue: 1 }],
+  ["it is deleted", "issues", { ...labeled, action: "deleted" }, { why: "deleted", issue: 1 }],
+  ["it is moved to another repository", "issues", { ...labeled, action: "transferred" }, { why: "transferred", issue: 1 }],
+  [
+    "its repository is archived",
+    "repository",
+    { ...example("repository", "renamed"), action: "archived" },
+    { why: "archived", issue: null },
+  ],
+  [
+    "its repository is deleted",
+    "repository",
+    { ...example("repository", "renamed"), action: "deleted" },
+    { why: "gone", issue: null },
+  ],
+  [
+    "the App is suspended",
+    "installation",
+    { ...example("installation", "deleted"), action: "suspend" },
+    { why: "uninstalled", repositories: null },
+  ],
+  ["the App is taken off", "installation", example("installation", "deleted"), { why: "uninstalled", repositories: null }],
+  [
+    "the App is taken off the repository",
+    "installation_repositories",
+    { ...example("installation_repositories", "removed"), repositories_removed: [{ id: 20 }, { id: 21 }] },
+    { why: "uninstalled", repositories: [20, 21] },
+  ],
+];
+
 const REQUESTS: readonly [string, string, Payload][] = [
   ["the label set on an issue", "issues", labeled],
   ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
@@ -109,7 +152,15 @@ const REQUESTS: readonly [string, string, Payload][] = [
 const NOTHING: readonly [string, string, Payload][] = [
   ["another label", "issues", { ...labeled, label: { name: "bug" } }],
   ["a label that only begins alike", "issues", { ...labeled, label: { name: "agent:docs" } }],
-  ["the label taken away", "issues", { ...labeled, action: "unlabeled" }],
+  ["another label taken away", "issues", { ...labeled, action: "unlabeled", label: { name: "bug" } }],
+  ["the label taken away by a bot", "issues", change({ ...labeled, action: "unlabeled" }, "sender", { type: "Bot" })],
+  ["a locked issue", "issues", { ...labeled, action: "locked" }],
+  ["an issue opened again", "issues", { ...labeled, action: "reopened" }],
+  [
+    "a closed pull request, which is an issue too",
+    "issues",
+    change({ ...labeled, action: "closed" }, "issue", { pull_request: { url: "x" } }),
+  ],
   ["an edited issue that has the label", "issues", { ...labeled, action: "edited" }],
   ["an issue opened without the label", "issues", change(opened, "issue", { labels: [{ name: "bug" }] })],
   ["the label set by a bot", "issues", change(labeled, "sender", { type: "Bot" })],
@@ -125,7 +176,11 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a quoted command", "issue_comment", comment("> /agent")],
   ["a command in a code block", "issue_comment", comment("```\n/agent\n```")],
   ["a command in an HTML comment", "issue_comment", comment("Thanks\n<!--\n/agent\n-->")],
-  ["an edited comment", "issue_comment", { ...comment("/agent"), action: "edited" }],
+  ["an edited comment that had the command before", "issue_comment", edited("Thanks!\n/agent", "Hm.\n/agent")],
+  ["an edited comment that nothing is known of", "issue_comment", { ...comment("/agent"), action: "edited" }],
+  ["a comment that somebody else edited", "issue_comment", change(edited("/agent", "Hm."), "sender", { id: 77 })],
+  ["the App on other repositories as well", "installation_repositories", { ...example("installation_repositories", "added") }],
+  ["a repository that was made private", "repository", { ...example("repository", "renamed"), action: "privatized" }],
   ["a deleted comment", "issue_comment", { ...comment("/agent"), action: "deleted" }],
   ["no installation", "issues", { ...labeled, installation: undefined }],
   ["a command under another event's name", "commit_comment", comment("/agent")],
@@ -186,6 +241,29 @@ describe("intake", () => {
     const read = readDelivery(event, payload);
 
     expect(read).toBeUndefined();
+  });
+
+  it("takes what an edit adds to a comment for new, and no more of it", () => {
+    const read = readDelivery("issue_comment", edited("Hm.\n/agent use light\n/agent", "Hm.\n/agent"));
+
+    expect(read).toMatchObject({ kind: "request", brief: { comment: "/agent use light" } });
+  });
+
+  it.each(STOPS)("hears that nothing is wanted any more: %s", (_name, event, payload, stopped) => {
+    expect(readDelivery(event, payload)).toMatchObject({ kind: "stopped", ...stopped });
+  });
+
+  it("hears that the label was taken away, and by whom", () => {
+    const read = readDelivery("issues", { ...labeled, action: "unlabeled" });
+
+    expect(read).toMatchObject({ kind: "unlabeled", brief: { comment: null } });
+  });
+
+  it("hears a repository's new name", () => {
+    const payload = example("repository", "renamed");
+
+    const { id, name } = payload["repository"] as Payload;
+    expect(readDelivery("repository", payload)).toEqual({ kind: "renamed", repository: id, name });
   });
 
   it("keeps the labels and, of a comment alone, what it says", () => {
@@ -285,7 +363,8 @@ describe("intake", () => {
     ]);
 
     expect(payloads).toHaveLength(329);
-    expect(read.filter((event) => event !== undefined)).toEqual([]);
+    const kinds = read.flatMap((event) => (event === undefined ? [] : [event.kind]));
+    expect([...new Set(kinds)].toSorted()).toEqual(["renamed", "stopped"]);
   });
 
   it.each([null, undefined, 1, "x", [], {}, { action: "labeled" }])("takes %j for nothing, under whatever name", (payload) => {
@@ -297,6 +376,9 @@ describe("intake", () => {
       "pull_request",
       "pull_request_review",
       "push",
+      "repository",
+      "installation",
+      "installation_repositories",
       "ping",
       "",
     ].map((name) => readDelivery(name, payload));

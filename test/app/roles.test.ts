@@ -231,13 +231,13 @@ describe("roles", () => {
       });
     });
 
-    it("refuse a tier that was asked for and the role doesn't allow, and give an operator any", async () => {
+    it("have a tier approved that was asked for and the role doesn't allow, and give an operator any", async () => {
       await ask(at({ teams: ["product"] }), { comment: "/agent use frontier" });
       const asked = await newest();
       await ask(at({ teams: ["platform"] }), { comment: "/agent use frontier" });
 
       expect(asked).toMatchObject({
-        state: "refused",
+        state: "asking",
         failure: { reason: "tier-not-allowed", login: "maintainer", tier: "frontier", allowed: ["light", "standard"] },
       });
       expect((await newest()).plan?.route.tier).toBe("frontier");
@@ -255,11 +255,11 @@ describe("roles", () => {
   describe("of a number of tasks a day", () => {
     const github = () => at({ teams: ["product"] });
 
-    it("refuse the next one, and say when there is room again", async () => {
+    it("have the next one approved, and say when there is room again", async () => {
       for (let asked = 0; asked < 3; asked += 1) await ask(github());
 
       const now = await store.now();
-      expect((await tasks()).map(({ state }) => state)).toEqual(["awaiting", "awaiting", "refused"]);
+      expect((await tasks()).map(({ state }) => state)).toEqual(["awaiting", "awaiting", "asking"]);
       expect((await newest()).failure).toEqual({
         reason: "tasks-used-up",
         login: "maintainer",
@@ -297,7 +297,7 @@ describe("roles", () => {
       await Promise.all(Array.from({ length: 8 }, (_, lane) => workOnce(depsOf(github()), lane)));
       await settle(github());
 
-      expect((await tasks()).map(({ state }) => state).toSorted()).toEqual(["awaiting", "awaiting", "refused"]);
+      expect((await tasks()).map(({ state }) => state).toSorted()).toEqual(["asking", "awaiting", "awaiting"]);
     });
 
     it("leave a task of yesterday its place that is planned anew on a day that is used up", async () => {

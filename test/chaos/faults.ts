@@ -18,9 +18,10 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "no-runner"> = {
+const CASES: Record<Effect, "flow" | "command" | "no-runner"> = {
   createComment: "flow",
   updateComment: "flow",
+  react: "command",
   dispatchRun: "flow",
   cancelRun: "no-runner",
   createCommit: "flow",
@@ -73,14 +74,16 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           ...(databaseUrl === undefined ? {} : { databaseUrl }),
           product: { files: sampleFiles() },
           script: sampleScript(),
-          runner: CASES[effect] === "flow",
+          runner: CASES[effect] !== "no-runner",
           // Listings lag: a look right after the restart misses what was done just before the kill.
           listingLagMs: 2_000,
         });
         const seen = strikeAt(world, effect, moment);
         await world.app.start();
 
-        const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels: ["agent"] });
+        const labels = CASES[effect] === "command" ? [] : ["agent"];
+        const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels });
+        if (CASES[effect] === "command") await world.maintainer.comment(PRODUCT, number, "/agent");
         if (CASES[effect] === "no-runner") {
           expect(await until(() => world.github.runs(RUNNER).length > 0, 20_000)).toBe(true);
           await outwaitTheOffer(world, databaseUrl);
@@ -99,7 +102,8 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         await world.app.stop();
         met.add(effect);
         expect(seen.times).toBe(1);
-        expect(world.github.comments(PRODUCT, number)).toHaveLength(1);
+        const own = world.github.comments(PRODUCT, number).filter(({ login }) => login === world.github.app.botLogin);
+        expect(own).toHaveLength(1);
         expect((await world.github.branches(PRODUCT)).map((branch) => branch.name.split("/")[0])).toEqual(["agent-pool", "main"]);
         expect(await world.github.pulls(PRODUCT)).toHaveLength(1);
         expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(3);

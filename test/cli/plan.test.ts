@@ -96,6 +96,8 @@ const VIEW: TaskView = {
   leases: [],
   pullRequest: null,
   ciChecks: null,
+  pausedBy: null,
+  reminded: false,
 };
 const NOT_STARTED = { state: "refused" } as const;
 

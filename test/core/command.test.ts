@@ -1,11 +1,12 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addressesAgent, parseCommand, type Override } from "#core/request/command.ts";
+import { addedCommands, commandLines, FORMS, parseCommand, type Override } from "#core/request/command.ts";
 import { growth, LINEAR } from "./growth.ts";
 
 const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
 
-const FORMS =
-  "`/agent`, `/agent approve`, `/agent size SIZE`, `/agent use WORD …` with a tier, harness, model or effort, several of these in one line, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
+const VALID = FORMS.map(({ form }) => `\`${form}\``).join(", ");
+const addressesAgent = (body: string) => commandLines(body).length > 0;
 
 const RUNS: readonly [string, string, Override][] = [
   ["alone", "/agent", {}],
@@ -78,6 +79,71 @@ describe("command", () => {
     expect(addressesAgent(body)).toBe(true);
   });
 
+  it.each([
+    ["/agent cancel", { kind: "cancel" }],
+    ["/agent Status", { kind: "status" }],
+    ["/agent why", { kind: "why" }],
+    ["/agent help", { kind: "help" }],
+    ["/agent pause", { kind: "pause" }],
+    ["/agent resume", { kind: "resume" }],
+    ["/agent retry", { kind: "retry", fresh: false }],
+    ["/agent retry FRESH", { kind: "retry", fresh: true }],
+    ["/agent plan", { kind: "plan", use: {} }],
+    ["/agent plan use frontier size m", { kind: "plan", use: { tier: "frontier", size: "m" } }],
+  ])("reads %j", (body, command) => {
+    expect(parseCommand(body, MODELS)).toEqual({ ok: true, value: command });
+  });
+
+  it.each(FORMS.map(({ form }) => form))("knows its own form %j", (form) => {
+    const written = form.replace("WORD …", "frontier").replace("SIZE", "m").replace("NAME", "ada-max");
+
+    expect(parseCommand(written, MODELS)).toMatchObject({ ok: true });
+  });
+
+  it.each([
+    ["/agent cancle", "/agent cancel"],
+    ["/agent frontier", "/agent use frontier"],
+    ["/agent frontire codex", "/agent use frontier codex"],
+    ["/agent m", "/agent size m"],
+    ["/agent sise m", "/agent size m"],
+    ["/agent use claude-opus-55", "/agent use claude-opus-5-5"],
+    ["/agent please use light", "/agent use light"],
+    ["/agent plan fronteir", "/agent plan use frontier"],
+    ["/agent retry frsh", "/agent retry fresh"],
+    ["/agent status now", "/agent status"],
+    ["/agent turbo", undefined],
+    ["/agent use", undefined],
+    ["/agent use light frontier", undefined],
+  ])("names the valid form nearest to %j", (body, nearest) => {
+    const parsed = parseCommand(body, MODELS);
+
+    expect(parsed).toMatchObject({ ok: false });
+    expect(parsed?.ok === false ? parsed.error.nearest : "").toBe(nearest);
+  });
+
+  it("proposes nothing but what it would follow", () => {
+    const word = fc.oneof(fc.constantFrom("use", "size", "plan", "retry", "light", "codex", "m", "cancl", "fresh"), fc.string());
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 6 }), (words) => {
+        const parsed = parseCommand(`/agent ${words.join(" ")}`, MODELS);
+
+        if (parsed?.ok !== false || parsed.error.nearest === undefined) return;
+        expect(parseCommand(parsed.error.nearest, MODELS)).toMatchObject({ ok: true });
+      }),
+    );
+  });
+
+  it.each([
+    ["a line that is new", "Hm.\n/agent use light", "Hm.", ["/agent use light"]],
+    ["a line that was there", "Hm!\n/agent use light", "Hm.\n/agent use light", []],
+    ["a line that was changed", "/agent use frontier", "/agent use light", ["/agent use frontier"]],
+    ["the second of two that are alike", "/agent\n/agent", "/agent", ["/agent"]],
+    ["a line that was quoted before", "/agent", "> /agent", ["/agent"]],
+    ["a line whose block was taken away", "/agent", "```\n/agent\n```", ["/agent"]],
+  ])("finds in an edited comment %s", (_name, body, before, added) => {
+    expect(addedCommands(body, before)).toEqual(added);
+  });
+
   it.each(NOTHING)("is not read in %s", (_name, body) => {
     const parsed = parseCommand(body, MODELS);
 
@@ -92,7 +158,7 @@ describe("command", () => {
   ])("names %s and what is valid", (_name, body, word) => {
     const parsed = parseCommand(body, MODELS);
 
-    expect(parsed).toEqual({
+    expect(parsed).toMatchObject({
       ok: false,
       error: {
         reason: "command-unknown",
@@ -137,9 +203,9 @@ describe("command", () => {
   ])("names the forms after %s", (_name, body, word) => {
     const parsed = parseCommand(body, MODELS);
 
-    expect(parsed).toEqual({
+    expect(parsed).toMatchObject({
       ok: false,
-      error: { reason: "command-unknown", word, valid: FORMS },
+      error: { reason: "command-unknown", word, valid: VALID },
     });
   });
 

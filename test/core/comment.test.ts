@@ -9,6 +9,7 @@ import { isTerminal, TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
+import { asksApproval } from "#core/plan/approval.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { MAX_CHECK_OUTPUT, type Change, type Checks } from "#core/wire/contract.ts";
 import { relevantPart } from "#core/wire/failing-log.ts";
@@ -92,6 +93,8 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     leases: [],
     pullRequest: null,
     ciChecks: null,
+    pausedBy: null,
+    reminded: false,
   } as const;
   return { task: { ...task, ...overrides }, notice };
 }
@@ -168,6 +171,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   "below-floor": { why: "below-floor", floor: { tier: "frontier", by: "path", named: "src/billing/`total`.ts" } },
   "run-ended": { why: "run-ended", conclusion: "startup_failure" },
   silent: { why: "silent" },
+  cancelled: { why: "cancelled" },
   deadline: { why: "deadline" },
   unsandboxed: { why: "unsandboxed" },
   "action-too-old": { why: "action-too-old", harness: "codex" },
@@ -211,6 +215,13 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "tier-not-allowed": { reason: "tier-not-allowed", login: "pat", tier: "frontier", allowed: ["light", "standard"] },
   "tasks-used-up": { reason: "tasks-used-up", login: "pat", tasks: 10, opensAt: EpochMs(Date.UTC(2026, 2, 2)) },
   "task-under-way": { reason: "task-under-way", login: "passer-by" },
+  "no-task": { reason: "no-task", login: "pat", asked: "/agent cancel" },
+  "task-late": { reason: "task-late", login: "pat" },
+  "pull-open": { reason: "pull-open", login: "pat", pull: 13 },
+  "operators-decide": { reason: "operators-decide", login: "pat", asked: "/agent approve" },
+  "approval-of-another": { reason: "approval-of-another", login: "pat" },
+  "not-approved": { reason: "not-approved", days: 14 },
+  cancelled: { reason: "cancelled", why: "closed", login: "pat" },
   "seat-not-yours": {
     reason: "seat-not-yours",
     seat: "ada-max",
@@ -441,11 +452,28 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     failure: { reason: "too-big", parts: ["page through the customers", "export all pages"] },
   }),
   "refused-too-large": view({ state: "refused", failure: { reason: "never-fits", why: "too-large" } }),
+  "asking-reminded": view({ state: "asking", failure: FAILURES["too-big"], reminded: true }),
+  "queued-while-paused": view({ state: "queued", plan: PLAN, pausedBy: "ada" }),
+  "answer-planned": { task: null, notice: { answer: "planned", login: "pat", plan: PLAN } },
+  "answer-why": {
+    task: null,
+    notice: { answer: "why", login: "pat", facts: ["`platform-api` at 2026-03-02 00:00 UTC: the only one that could serve"] },
+  },
+  "answer-help": { task: null, notice: { answer: "help" } },
+  "answer-paused": { task: null, notice: { answer: "paused", login: "ada" } },
+  "answer-resumed": { task: null, notice: { answer: "resumed", login: "ada" } },
+  "answer-nearest": {
+    task: null,
+    notice: { ...FAILURES["command-unknown"], word: "frontire", nearest: "/agent use frontier" },
+  },
   outsider: { task: null, notice: FAILURES["actor-may-not-start"] },
   stuck: view({ state: "stuck", plan: PLAN, failure: FAILURES["tries-used-up"], leases: [lease(RUN)] }),
   ...Object.fromEntries(Object.values(WHYS).map((why) => [`unsolved-${why.why}`, ended(why)])),
   ...Object.fromEntries(
-    Object.values(FAILURES).map((failure) => [`refused-${failure.reason}`, view({ state: "refused", failure })]),
+    Object.values(FAILURES).map((failure) => {
+      const state = asksApproval(failure) ? "asking" : failure.reason === "cancelled" ? "cancelled" : "refused";
+      return [`${state === "cancelled" ? "" : `${state}-`}${failure.reason}`, view({ state, failure })];
+    }),
   ),
 };
 
@@ -552,7 +580,7 @@ describe("comment", () => {
   it("is worth an edit before the run and at the end alone", () => {
     const states = TASK_STATES.filter(isWorthSaying);
 
-    expect(states).toEqual(["dispatching", "solved", "unsolved", "refused", "stuck"]);
+    expect(states).toEqual(["asking", "dispatching", "solved", "unsolved", "refused", "stuck", "cancelled"]);
   });
 });
 

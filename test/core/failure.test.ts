@@ -66,6 +66,37 @@ const FAILURES: {
     facts: ["ada"],
     next: /Comment `\/agent` once it has ended/,
   },
+  "no-task": {
+    failure: { reason: "no-task", login: "pat", asked: "/agent cancel" },
+    facts: ["pat", "/agent cancel"],
+    next: /Comment `\/agent` to start work/,
+  },
+  "task-late": { failure: { reason: "task-late", login: "pat" }, facts: ["pat"], next: /Close that one where it isn't wanted/ },
+  "pull-open": {
+    failure: { reason: "pull-open", login: "pat", pull: 13 },
+    facts: ["pat", "#13"],
+    next: /Review it, or close it first/,
+  },
+  "operators-decide": {
+    failure: { reason: "operators-decide", login: "pat", asked: "/agent pause" },
+    facts: ["pat", "/agent pause"],
+    next: /Ask one: the policy's `roles` name them/,
+  },
+  "approval-of-another": {
+    failure: { reason: "approval-of-another", login: "pat" },
+    facts: ["pat", "approve: other"],
+    next: /Ask somebody else to comment `\/agent approve`/,
+  },
+  "not-approved": {
+    failure: { reason: "not-approved", days: 14 },
+    facts: ["14 days"],
+    next: /Comment `\/agent` to ask again/,
+  },
+  cancelled: {
+    failure: { reason: "cancelled", why: "label", login: "pat" },
+    facts: ["@pat", "label"],
+    next: /Comment `\/agent` to start anew/,
+  },
   "actor-may-not-start": {
     failure: { reason: "actor-may-not-start", login: "eve", role: "triage" },
     facts: ["eve", "triage"],
@@ -111,7 +142,7 @@ const FAILURES: {
     facts: ["light x", "light y"],
     next: /Ask for one of these, or add it to `tiers`/,
   },
-  "too-big": { failure: { reason: "too-big" }, facts: [], next: /Split it .* or set a `size\/l` label/ },
+  "too-big": { failure: { reason: "too-big" }, facts: [], next: /Split it .* `\/agent size l`, or `\/agent approve`/ },
   "below-floor": {
     failure: { reason: "below-floor", login: "pat", tier: "frontier", by: "label", named: "security" },
     facts: ["pat", "frontier", "security"],

@@ -22,6 +22,18 @@ import {
 const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["planning", "plan", "queued"],
   ["planning", "refuse", "refused"],
+  ["planning", "ask", "asking"],
+  ["asking", "remind", "asking"],
+  ["asking", "replan", "planning"],
+  ["asking", "refuse", "refused"],
+  ["planning", "cancel", "cancelled"],
+  ["asking", "cancel", "cancelled"],
+  ["queued", "cancel", "cancelled"],
+  ["dispatching", "cancel", "cancelled"],
+  ["awaiting", "cancel", "cancelled"],
+  ["running", "cancel", "cancelled"],
+  ["judging", "cancel", "cancelled"],
+  ["committing", "cancel", "cancelled"],
   ["queued", "replan", "planning"],
   ["queued", "admit", "dispatching"],
   ["queued", "refuse", "refused"],
@@ -43,7 +55,17 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["branching", "branch", "opening"],
   ["opening", "open", "solved"],
 ];
-const WORKING = ["planning", "dispatching", "awaiting", "running", "judging", "committing", "branching", "opening"] as const;
+const WORKING = [
+  "planning",
+  "asking",
+  "dispatching",
+  "awaiting",
+  "running",
+  "judging",
+  "committing",
+  "branching",
+  "opening",
+] as const;
 
 const anyState = fc.constantFrom(...TASK_STATES);
 const anyEvent = fc.constantFrom(...TASK_EVENTS);
@@ -96,10 +118,10 @@ describe("task lifecycle", () => {
     );
   });
 
-  it("ends in solved, unsolved, refused and stuck, and nowhere else", () => {
+  it("ends in solved, unsolved, refused, stuck and cancelled, and nowhere else", () => {
     const ends = TASK_STATES.filter(isTerminal);
 
-    expect(ends).toEqual(["solved", "unsolved", "refused", "stuck"]);
+    expect(ends).toEqual(["solved", "unsolved", "refused", "stuck", "cancelled"]);
   });
 
   it.each(TASK_STATES.filter((state) => !isTerminal(state)))(

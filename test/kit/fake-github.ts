@@ -47,6 +47,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     findComment: () => Promise.resolve(told("findComment", ok(undefined))),
     createComment: () => Promise.resolve(told("createComment", ok(70))),
     updateComment: () => Promise.resolve(told("updateComment", ok(undefined))),
+    react: () => Promise.resolve(told("react", ok(undefined))),
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),

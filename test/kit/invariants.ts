@@ -8,6 +8,7 @@ export type Violation = { readonly broken: string; readonly row: string };
 /** The one live lease that belongs to a task in this state; none where null. */
 const LEASE_OF: Record<TaskState, LeaseState | null> = {
   planning: null,
+  asking: null,
   queued: null,
   dispatching: "offered",
   awaiting: "offered",
@@ -20,6 +21,7 @@ const LEASE_OF: Record<TaskState, LeaseState | null> = {
   unsolved: null,
   refused: null,
   stuck: null,
+  cancelled: null,
 };
 
 const words = (list: readonly string[]) => sql.join(list.map((word) => sql.lit(word)));

@@ -4,12 +4,13 @@ import { MINUTE_MS } from "#core/wire/units.ts";
 import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { mayWrite } from "#core/request/role.ts";
-import { parseCommentMarker, runTitle } from "#core/task/markers.ts";
+import { runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
 import { readArtifactFile } from "./artifact.ts";
 import { readCheckRuns } from "./check-runs.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
+import { commenting } from "./comments.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
 import { readBlob, readFiles, readMerged } from "./merged.ts";
@@ -135,19 +136,7 @@ export function createGitHub(app: GitHubApp): GitHub {
       return `${web}/${place.owner.login}/${place.repository.name}.git`;
     },
 
-    async readBot(place) {
-      if (bot !== undefined) return ok(bot);
-      const self = await readApp();
-      if (!self.ok) return self;
-      const route = "GET /users/{username}";
-      const user = await call(await readPurpose(place), route, (client) =>
-        client.request(route, { username: `${self.value.slug}[bot]`, request: timeout() }),
-      );
-      if (!user.ok) return user;
-      const found = { id: Number(user.value.id), login: user.value.login };
-      bot = found;
-      return ok(found);
-    },
+    readBot,
 
     readApp,
 
@@ -155,49 +144,20 @@ export function createGitHub(app: GitHubApp): GitHub {
       readPlaces(octokit, (installation, read) => under({ installation, permissions: { metadata: "read" } }, read)),
 
     async readOwnComments(place, withinMs) {
-      const self = await this.readBot(place);
+      const self = await readBot(place);
       if (!self.ok) return self;
       const since = new Date(Date.now() - withinMs).toISOString();
       return under(commentsPurpose(place), (client) => readOwnComments(client, place, { bot: self.value.id, since }));
     },
 
-    async findComment(place, issue) {
-      const self = await this.readBot(place);
-      if (!self.ok) return self;
-      const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
-      const pages = await under(writePurpose(place), (client) =>
-        answer(route, () =>
-          client.paginate(client.rest.issues.listComments, {
-            ...at(place),
-            issue_number: issue,
-            per_page: 100,
-            request: timeout(),
-          }),
-        ),
-      );
-      if (!pages.ok) return pages;
-      const mine = pages.value.find(
-        (comment) => Number(comment.user?.id) === self.value.id && parseCommentMarker(comment.body ?? "") !== undefined,
-      );
-      return ok(mine === undefined ? undefined : mine.id);
-    },
-
-    async createComment(place, issue, body) {
-      const made = await call(writePurpose(place), EFFECTS.createComment, (client) =>
-        client.request(EFFECTS.createComment, { ...at(place), issue_number: issue, body, request: timeout() }),
-      );
-      if (!made.ok) return made;
+    ...commenting({
+      under,
+      readBot,
       // Our own comment tells who we are: two calls less before the first claim.
-      if (made.value.user !== null) bot = { id: Number(made.value.user.id), login: made.value.user.login };
-      return ok(Number(made.value.id));
-    },
-
-    async updateComment(place, comment, body) {
-      const done = await call(writePurpose(place), EFFECTS.updateComment, (client) =>
-        client.request(EFFECTS.updateComment, { ...at(place), comment_id: comment, body, request: timeout() }),
-      );
-      return done.ok ? ok(undefined) : done;
-    },
+      meetBot: (found) => {
+        bot = found;
+      },
+    }),
 
     async findRun(installation, runner, workflow, lease) {
       const route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
@@ -299,6 +259,20 @@ export function createGitHub(app: GitHubApp): GitHub {
       return made.ok ? ok({ number: made.value.number, draft: made.value.draft === true }) : made;
     },
   };
+
+  async function readBot(place: Place): Promise<Result<Bot, GitHubFailure>> {
+    if (bot !== undefined) return ok(bot);
+    const self = await readApp();
+    if (!self.ok) return self;
+    const route = "GET /users/{username}";
+    const user = await call(await readPurpose(place), route, (client) =>
+      client.request(route, { username: `${self.value.slug}[bot]`, request: timeout() }),
+    );
+    if (!user.ok) return user;
+    const found = { id: Number(user.value.id), login: user.value.login };
+    bot = found;
+    return ok(found);
+  }
 
   async function readApp(): Promise<Result<{ slug: string }, GitHubFailure>> {
     const route = "GET /app";

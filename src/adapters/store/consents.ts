@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { CredentialName, DeliveryId, OwnerId } from "#core/wire/ids.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
-import type { Lender } from "#ports/store.ts";
+import type { Lender } from "#ports/conversation.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./lock.ts";
 import { wakeAdmission } from "./queue.ts";

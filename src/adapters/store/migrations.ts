@@ -5,6 +5,7 @@ import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
 import { NewerSchema } from "./newer-schema.ts";
 import type { Schema } from "./schema.ts";
+import { CONVERSATION } from "./conversation-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
 
 /** For `in (…)`. Only of words that the program itself has. */
@@ -297,6 +298,7 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`create index classified_recent on classified (owner_id, at)`.execute(db);
     },
   },
+  "0007_conversation": CONVERSATION,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

@@ -27,6 +27,11 @@ const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id"
  */
 const ROW_CLAIM_MS = 2 * MINUTE_MS;
 
+/** What is said of one issue is followed in the order in which it came: a label that is taken off and set again is set. */
+const IN_TURN = sql`and not exists (
+  select from deliveries as earlier
+  where earlier.subject = deliveries.subject and earlier.due_at is not null and earlier.seq < deliveries.seq)`;
+
 /** The row that has been due longest, if there is one, held from now on. */
 export async function claimDue<Table extends Queue>(
   db: Kysely<Schema>,
@@ -39,7 +44,7 @@ export async function claimDue<Table extends Queue>(
     set held_by = ${holder}, held_until = ${NOW} + ${ROW_CLAIM_MS}, due_at = ${NOW} + ${ROW_CLAIM_MS}, tries = tries + 1
     where ${key} = (
       select ${key} from ${sql.table(table)}
-      where due_at <= ${NOW} and (held_until is null or held_until < ${NOW})
+      where due_at <= ${NOW} and (held_until is null or held_until < ${NOW}) ${table === "deliveries" ? IN_TURN : sql``}
       order by due_at limit 1
       for update skip locked
     )

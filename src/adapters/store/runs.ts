@@ -5,7 +5,7 @@ import { EpochMs, type MicroUsd } from "#core/wire/units.ts";
 import { CredentialName, OwnerId, type LeaseId, type RunId } from "#core/wire/ids.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { listedOf } from "#core/pool/ledger.ts";
-import { stepLease, stepTask, TASK_STATES, type TaskEvent, type TaskState } from "#core/task/lifecycle.ts";
+import { stepLease, stepTask, TASK_STATES, type TaskEvent } from "#core/task/lifecycle.ts";
 import { writeLedger } from "./ledger.ts";
 import { lockPool } from "./lock.ts";
 import { learnUpstream, recordFault, recordObservation, recordUse } from "./upstreams.ts";
@@ -24,13 +24,14 @@ export async function claimLease(
   runTokenHash: string,
 ): Promise<{ deadlineInMs: number } | undefined> {
   return db.transaction().execute(async (tx) => {
-    const state = await lockTaskOf(tx, lease);
+    const task = await lockTaskOf(tx, lease);
     const row = await tx.selectFrom("leases").selectAll().where("id", "=", lease).forUpdate().executeTakeFirst();
-    if (row === undefined || state === undefined) return undefined;
+    // What is being cancelled starts no more: its run would have to be stopped at once.
+    if (row === undefined || task === undefined || task.cancel !== null) return undefined;
     if (row.run_id !== null && row.run_id !== run) return undefined;
     if (row.state === "held" && (row.check_run !== checkRun || row.heartbeat !== null)) return undefined;
     // Both tables are asked before anything is written: a refusal leaves nothing half done.
-    if (!stepLease(row.state, "claim").ok || !stepTask(state, "claim").ok) return undefined;
+    if (!stepLease(row.state, "claim").ok || !stepTask(task.state, "claim").ok) return undefined;
     // One run has one lease: a job that knows another attempt's id can't take that one as well.
     const other = await tx
       .selectFrom("leases")
@@ -60,14 +61,16 @@ export async function claimLease(
 }
 
 /** Locks a lease's task, always before the lease itself: the worker's own transactions take them in this order. */
-async function lockTaskOf(tx: Kysely<Schema>, lease: LeaseId): Promise<TaskState | undefined> {
-  const row = await tx
+async function lockTaskOf(
+  tx: Kysely<Schema>,
+  lease: LeaseId,
+): Promise<Pick<Selectable<Schema["tasks"]>, "state" | "cancel"> | undefined> {
+  return tx
     .selectFrom("tasks")
-    .select("state")
+    .select(["state", "cancel"])
     .where("id", "=", (query) => query.selectFrom("leases").select("task_id").where("leases.id", "=", lease))
     .forUpdate()
     .executeTakeFirst();
-  return row?.state;
 }
 
 export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartbeat: Heartbeat, listed: MicroUsd): Promise<void> {

@@ -40,13 +40,23 @@ export type Schema = {
   deliveries: Queue & {
     id: string;
     owner_id: number;
+    /** What it is about: of two that wait with the same, the later one waits for the earlier. */
+    subject: ColumnType<string | null, never, never>;
+    seq: Generated<number>;
     /** null once it is worked off: a private issue's text is not kept for ever. */
     event: NullableJson<DeliveryEvent>;
     received_at: Generated<number>;
     note: string | null;
   };
   /** One row an owner: the policy, and the queue of those whose pool is to be looked at. */
-  owners: Queue & { owner_id: number; policy: string; policy_commit: string; policy_read_at: number };
+  owners: Queue & {
+    owner_id: number;
+    policy: string;
+    policy_commit: string;
+    policy_read_at: number;
+    /** The login of who has paused its pool. */
+    paused_by: string | null;
+  };
   tasks: Queue & {
     id: string;
     /** What asked for it: worked off twice, a delivery finds its task here. */
@@ -58,6 +68,10 @@ export type Schema = {
     brief: Json<Brief>;
     plan: NullableJson<Plan>;
     failure: NullableJson<Failure>;
+    /** Why it is to end as cancelled, until it has. */
+    cancel: NullableJson<Failure>;
+    /** It asks for approval, and was said to wait once more. */
+    reminded: Generated<boolean>;
     commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;

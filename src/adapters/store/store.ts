@@ -4,6 +4,7 @@ import * as classified from "./classified.ts";
 import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
 import * as consents from "./consents.ts";
+import * as conversation from "./conversation.ts";
 import * as deliveries from "./deliveries.ts";
 import * as fates from "./fates.ts";
 import * as leases from "./leases.ts";
@@ -55,6 +56,13 @@ export function bindStore({ db, close }: Connection): Store {
     claimDelivery: () => deliveries.claimDelivery(db),
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
+    findNewest: (issue) => conversation.findNewest(db, issue),
+    renewTask: (task, brief) => conversation.renewTask(db, task, brief),
+    stopTasks: (reach, why) => conversation.stopTasks(db, reach, why),
+    refreshComment: (issue) => conversation.refreshComment(db, issue),
+    pause: (owner, by) => conversation.pause(db, owner, by),
+    readPause: (owner) => conversation.readPause(db, owner),
+    renameRepository: (owner, repository, name) => conversation.renameRepository(db, owner, repository, name),
     claimTask: () => tasks.claimTask(db),
     countPlanned: (task, owner, person, since) => tasks.countPlanned(db, task, owner, person, since),
     recordClassified: (task, call) => classified.recordClassified(db, task, call),

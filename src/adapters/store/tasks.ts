@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import { TaskId, TrialId, type ActorId, type DeliveryId, type LeaseId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
+import { TaskId, TrialId, type ActorId, DeliveryId, type LeaseId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -119,10 +119,13 @@ export async function readQueueHead(
 export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
   return {
     id: TaskId(row.id),
+    delivery: DeliveryId(row.delivery_id),
     state: row.state,
     brief: row.brief,
     plan: row.plan,
     failure: row.failure,
+    cancel: row.cancel,
+    reminded: row.reminded,
     waiting: row.waiting,
     commit: row.commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
@@ -163,6 +166,7 @@ export async function advance(
         ...(next.value === "queued" ? { queued_at: sql<number>`coalesce(queued_at, ${NOW})` } : {}),
         ...(patch.plan === undefined ? {} : { plan: JSON.stringify(patch.plan) }),
         ...(patch.failure === undefined ? {} : { failure: JSON.stringify(patch.failure) }),
+        ...(event === "remind" ? { reminded: true } : {}),
         ...(patch.commit === undefined ? {} : { commit_sha: patch.commit }),
         ...(patch.pullRequest === undefined
           ? {}

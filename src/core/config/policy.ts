@@ -170,6 +170,12 @@ export const Policy = z
       .default("paced")
       .describe("How the pool is drawn on."),
     roles: Roles.optional().describe("Who may start work; unset, who has write in the repository."),
+    approve: z
+      .enum(["anyone", "other"], { error: "should be anyone or other" })
+      .default("anyone")
+      .describe(
+        "Who approves what waits for it: anyone who may decide, or anyone but who asked for it. Operators decide where there are `roles`, else who may start work.",
+      ),
     teams: z
       .record(
         DeclaredTeam,

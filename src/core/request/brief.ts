@@ -26,6 +26,8 @@ export type Brief = {
   readonly requester: Requester;
   /** The comment that asked, when it was a comment and not a label. */
   readonly comment: string | null;
+  /** Who has approved what the requester may not have done alone. */
+  readonly approval?: Requester;
 };
 
 export type Requester = { readonly id: ActorId; readonly login: string };

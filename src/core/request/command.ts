@@ -1,3 +1,4 @@
+import { closest, distance } from "fastest-levenshtein";
 import { EFFORTS, HARNESSES, SIZES, TIERS, type Effort, type Harness, type Size, type Tier } from "../wire/contract.ts";
 import { ALIAS } from "../config/shapes.ts";
 import { err, ok, type Result } from "../wire/result.ts";
@@ -19,13 +20,46 @@ export type Override = {
 
 export type Command =
   | { readonly kind: "run"; readonly use: Override }
+  /** What `run` would do, without doing it. */
+  | { readonly kind: "plan"; readonly use: Override }
+  /** `fresh`: with the issue's text as it stands now, not as it stood when the task that ended was asked for. */
+  | { readonly kind: "retry"; readonly fresh: boolean }
+  | { readonly kind: "cancel" }
+  | { readonly kind: "status" | "why" | "help" | "pause" | "resume" }
   /** Of the owner of a seat, by the name it has in the policy: it may serve others from now on, or no longer. */
   | { readonly kind: "lend" | "unlend"; readonly seat: string };
 
-export type CommandError = { readonly reason: "command-unknown"; readonly word: string; readonly valid: string };
+/** `nearest`: the valid form that is most like what was written, where one is. */
+export type CommandError = {
+  readonly reason: "command-unknown";
+  readonly word: string;
+  readonly valid: string;
+  readonly nearest?: string;
+};
 
-const FORMS =
-  "`/agent`, `/agent approve`, `/agent size SIZE`, `/agent use WORD …` with a tier, harness, model or effort, several of these in one line, and of the owner of a seat `/agent lend NAME` and `/agent unlend NAME`";
+/** A command as people write it, what it does, and who may: what `/agent help` shows. */
+type Form = { readonly form: string; readonly does: string; readonly who: string };
+
+const STARTERS = "who may start work";
+const DECIDERS = "who may start work; with `roles` in the policy, operators";
+
+export const FORMS: readonly Form[] = [
+  { form: "/agent", does: "starts work on the issue, as the label does", who: STARTERS },
+  { form: "/agent use WORD …", does: "with a tier, harness, model or effort of your choice", who: STARTERS },
+  { form: "/agent size SIZE", does: "as of a size that you say", who: STARTERS },
+  { form: "/agent plan", does: "says what it would do, and starts nothing", who: STARTERS },
+  { form: "/agent approve", does: "has it done what waits for approval", who: DECIDERS },
+  { form: "/agent cancel", does: "stops it", who: "who asked for it; else as `approve`" },
+  { form: "/agent retry", does: "does it once more, with the text that it had", who: STARTERS },
+  { form: "/agent retry fresh", does: "does it anew, with the text as it is now", who: STARTERS },
+  { form: "/agent status", does: "brings the comment up to date", who: STARTERS },
+  { form: "/agent why", does: "says why it has this credential, or waits for one", who: STARTERS },
+  { form: "/agent lend NAME", does: "lets a seat serve others", who: "the seat's owner" },
+  { form: "/agent unlend NAME", does: "has it serve its owner alone again", who: "who lent it" },
+  { form: "/agent pause", does: "starts nothing more from the pool, for the whole owner", who: "operators" },
+  { form: "/agent resume", does: "starts work from it again", who: "operators" },
+  { form: "/agent help", does: "shows these", who: STARTERS },
+];
 
 /**
  * The command in a comment, if it has one: the first line that begins with `/agent`, outside quotes and code blocks.
@@ -37,31 +71,53 @@ const FORMS =
  *   "/agent use frontier"            → run with tier frontier
  *   "/agent use claude-code light"   → any order
  *   "/agent size s use high approve" → several in one
+ *   "/agent plan use frontier"       → say what `use frontier` would do
+ *   "/agent retry fresh"             → do it anew
  *   "/agent lend ada-max"            → lend the seat ada-max
  *   "> /agent use frontier"          → undefined: a quotation commands nothing
  */
 export function parseCommand(body: string, models: readonly string[]): Result<Command, CommandError> | undefined {
-  const line = commandLine(body);
+  const line = commandLines(body)[0];
   if (line === undefined) return undefined;
   const words = line.split(/\s+/).slice(1);
-  const verb = words[0]?.toLowerCase();
-  const seat = words[1]?.toLowerCase();
-  if ((verb === "lend" || verb === "unlend") && seat !== undefined && ALIAS.test(seat) && words.length === 2)
-    return ok({ kind: verb, seat });
+  const read = readWords(words, models);
+  if (read.ok) return read;
+  const nearest = nearestForm(words, models);
+  return err({ ...read.error, ...(nearest === undefined ? {} : { nearest }) });
+}
+
+function readWords(words: readonly string[], models: readonly string[]): Result<Command, CommandError> {
+  const [verb = "", ...rest] = words.map((word) => word.toLowerCase());
+  const alone = ALONE.find((kind) => kind === verb);
+  if (alone !== undefined && rest.length === 0) return ok({ kind: alone });
+  if (verb === "retry" && (rest.length === 0 || rest.join() === "fresh")) return ok({ kind: "retry", fresh: rest.length > 0 });
+  if ((verb === "lend" || verb === "unlend") && rest.length === 1 && ALIAS.test(rest.join()))
+    return ok({ kind: verb, seat: rest.join() });
+  const kind = verb === "plan" ? "plan" : "run";
+  const use = readUse(kind === "plan" ? words.slice(1) : words, models);
+  return use.ok ? ok({ kind, use: use.value }) : use;
+}
+
+const ALONE = ["cancel", "status", "why", "help", "pause", "resume"] as const;
+
+/** The clauses of what is asked for, in any order. */
+function readUse(words: readonly string[], models: readonly string[]): Result<Override, CommandError> {
+  const unknown = (word: string, valid: string) => err<CommandError>({ reason: "command-unknown", word, valid });
   let use: Override = {};
   for (const [said, ...named] of clausesOf(words)) {
     const takes = TAKES.get(said.toLowerCase());
-    if (takes === undefined || named.length < takes.least || named.length > takes.most)
-      return err({ reason: "command-unknown", word: words.join(" "), valid: FORMS });
+    if (takes === undefined || named.length < takes.least || named.length > takes.most) {
+      return unknown(words.join(" "), quoted(FORMS.map(({ form }) => form)));
+    }
     for (const word of takes.most === 0 ? [said] : named) {
       const found = takes.read(word.toLowerCase(), models);
-      if (found === undefined) return err({ reason: "command-unknown", word, valid: quoted(takes.words(models)) });
+      if (found === undefined) return unknown(word, quoted(takes.words(models)));
       const twice = (Object.keys(found) as (keyof Override)[]).find((kind) => use[kind] !== undefined);
-      if (twice !== undefined) return err({ reason: "command-unknown", word: line, valid: `one ${twice} in a command` });
+      if (twice !== undefined) return unknown(`/agent ${words.join(" ")}`, `one ${twice} in a command`);
       use = { ...use, ...found };
     }
   }
-  return ok({ kind: "run", use });
+  return ok(use);
 }
 
 /** A verb with its words. What stands before the first verb is a clause too, of a verb that nobody knows. */
@@ -82,12 +138,38 @@ type Takes = {
   readonly read: (word: string, models: readonly string[]) => Override | undefined;
 };
 
+const usable = (models: readonly string[]) => [...TIERS, ...HARNESSES, ...EFFORTS, ...models];
+
 /** The verbs that start work, and what each takes. */
 const TAKES: ReadonlyMap<string, Takes> = new Map<string, Takes>([
   ["approve", { least: 0, most: 0, words: () => [], read: () => ({ approved: true }) }],
   ["size", { least: 1, most: 1, words: () => SIZES, read: sizeNamed }],
-  ["use", { least: 1, most: Infinity, words: (models) => [...TIERS, ...HARNESSES, ...EFFORTS, ...models], read: nameOverride }],
+  ["use", { least: 1, most: Infinity, words: usable, read: nameOverride }],
 ]);
+
+/** How many letters of a word that was meant may differ: none in a short one, which is near to too many. */
+const slips = (word: string) => (word.length < 4 ? 0 : word.length < 6 ? 1 : 2);
+
+/**
+ * What was probably meant, by the words that stand there: one without its verb gets it, one that is nearly another becomes
+ * that one. undefined where nothing valid comes of it.
+ */
+function nearestForm(words: readonly string[], models: readonly string[]): string | undefined {
+  const verbs = [...ALONE, ...TAKES.keys(), "plan", "retry", "fresh", "lend", "unlend"];
+  const known = [...verbs, ...usable(models), ...SIZES];
+  const meant = words.slice(0, 10).flatMap((word) => {
+    const lower = word.toLowerCase().slice(0, 64);
+    const near = known.includes(lower) ? lower : closest(lower, known);
+    return distance(lower, near) <= slips(lower) ? [near] : [];
+  });
+  const said = meant.flatMap((word, at) => {
+    const before = meant[at - 1];
+    if (SIZES.some((size) => size === word)) return before === "size" ? [word] : ["size", word];
+    if (!usable(models).includes(word)) return [word];
+    return before === "use" || usable(models).includes(before ?? "") ? [word] : ["use", word];
+  });
+  return said.length > 0 && readWords(said, models).ok ? ["/agent", ...said].join(" ") : undefined;
+}
 
 function quoted(words: readonly string[]): string {
   return words.map((name) => `\`${name}\``).join(", ");
@@ -108,12 +190,12 @@ function nameOverride(word: string, models: readonly string[]): Override | undef
   return models.includes(word) ? { model: word } : undefined;
 }
 
-/** True when a comment addresses us at all: cheap enough for intake, which keeps nothing else. */
-export function addressesAgent(body: string): boolean {
-  return commandLine(body) !== undefined;
-}
-
-function commandLine(body: string): string | undefined {
+/**
+ * The lines of a comment that command, each without its indentation: those that begin with `/agent`, outside quotes and code
+ * blocks. Cheap enough for intake, which keeps nothing else.
+ */
+export function commandLines(body: string): readonly string[] {
+  const lines: string[] = [];
   let fence: string | undefined;
   for (const raw of body.split(/\r\n?|\n/)) {
     // As CommonMark has it: no backtick in the words after an opening ```, nothing at all after a closing one.
@@ -126,7 +208,18 @@ function commandLine(body: string): string | undefined {
     if (run !== undefined) fence = run;
     if (run !== undefined || /^( {4}| {0,3}\t| {0,3}>)/.test(raw)) continue;
     const line = raw.trim();
-    if (/^\/agent(\s|$)/i.test(line)) return line;
+    if (/^\/agent(\s|$)/i.test(line)) lines.push(line);
   }
-  return undefined;
+  return lines;
+}
+
+/** Of an edited comment, the commands that were not there before: an edit elsewhere in it commands nothing again. */
+export function addedCommands(body: string, before: string): readonly string[] {
+  const old = [...commandLines(before)];
+  return commandLines(body).filter((line) => {
+    const at = old.indexOf(line);
+    if (at === -1) return true;
+    old.splice(at, 1);
+    return false;
+  });
 }

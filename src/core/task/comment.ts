@@ -9,6 +9,7 @@ import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Route, RouteReason } from "../plan/route.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
+import { ASKING } from "./asking.ts";
 import { describeCi, describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, isProved, standings } from "./checks.ts";
 import type { JudgedReason } from "./judge.ts";
@@ -53,6 +54,10 @@ export type TaskView = {
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
   /** null before CI has ended there. */
   readonly ciChecks: CiChecks | null;
+  /** The operator who has paused the owner's pool. */
+  readonly pausedBy: string | null;
+  /** Nobody has approved it for a day. */
+  readonly reminded: boolean;
 };
 
 /**
@@ -61,7 +66,7 @@ export type TaskView = {
  * must wait in `queued` says so as well (the store marks it when an admission ends in waiting).
  */
 export function isWorthSaying(state: TaskState): boolean {
-  return state === "dispatching" || isTerminal(state);
+  return state === "dispatching" || state === "asking" || isTerminal(state);
 }
 
 /** The issue's one comment. Pure; every foreign text in it has passed `publishable`. */
@@ -71,6 +76,8 @@ export function renderComment({ task, notice }: CommentView): string {
     `**agent-pool** · ${task === null ? (notice === null ? "not started" : headlineOf(notice)) : headline(task)}`,
   ];
   if (notice !== null) sections.push(noticeText(notice));
+  if (notice !== null && "answer" in notice && notice.answer === "planned")
+    sections.push(planTable(notice.plan), reasonList(notice.plan));
   if (task !== null) sections.push(...taskSections(task));
   return `${sections.join("\n\n")}\n`;
 }
@@ -78,7 +85,10 @@ export function renderComment({ task, notice }: CommentView): string {
 function taskSections(view: TaskView): string[] {
   const sections: string[] = [];
   if (view.failure !== null) sections.push(noticeText(view.failure));
-  if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
+  if (view.state === "asking") sections.push(askingText(view));
+  if (view.state === "queued" && view.pausedBy !== null)
+    sections.push(`@${oneLine(view.pausedBy, 40)} has paused the pool: it starts once \`/agent resume\` ends the pause.`);
+  else if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
   const last = view.leases.at(-1);
@@ -115,6 +125,12 @@ function waitingText({ until, whyNot, of }: NonNullable<TaskView["waiting"]>): s
   return `Of the pool's credentials: ${reasons.length === 0 ? "none can serve this yet" : reasons.join(", ")}.${first}`;
 }
 
+/** How a request that waits for a person goes on. */
+function askingText({ reminded }: TaskView): string {
+  const since = reminded ? " Nobody has answered for a day." : "";
+  return `It waits for \`/agent approve\`, by whoever decides here, and ends by itself after ${String(ASKING.days)} days.${since} A new label or \`/agent\` asks anew, with the issue's text as it is then; \`/agent cancel\` ends it.`;
+}
+
 function noticeText(notice: Notice): string {
   return withoutFences(publishable(describeNotice(notice)));
 }
@@ -129,7 +145,10 @@ function headline(view: TaskView): string {
   switch (view.state) {
     case "planning":
       return "reading the request";
+    case "asking":
+      return "waiting for approval";
     case "queued":
+      if (view.pausedBy !== null) return "waiting, the pool is paused";
       return `waiting${view.waiting === null ? "" : `, number ${String(view.waiting.position)} in the queue,`} for a credential with room for ${goesOn(view) ? "another attempt" : "this"}; it starts by itself`;
     case "dispatching":
     case "awaiting":
@@ -149,6 +168,8 @@ function headline(view: TaskView): string {
       return view.leases.some(({ runnerCost }) => runnerCost !== null) ? "ended without a pull request" : "not started";
     case "stuck":
       return "stuck, a person is needed";
+    case "cancelled":
+      return "cancelled";
     default:
       return unreachable(view.state);
   }

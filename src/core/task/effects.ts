@@ -8,6 +8,7 @@ import { SECOND_MS } from "../wire/units.ts";
 export const EFFECTS = {
   createComment: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
   updateComment: "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
+  react: "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
   dispatchRun: "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
   cancelRun: "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel",
   createCommit: "POST /repos/{owner}/{repo}/git/commits",

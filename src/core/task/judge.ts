@@ -20,6 +20,7 @@ export type JudgedReason =
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
   | { readonly why: "silent" }
+  | { readonly why: "cancelled" }
   | { readonly why: "deadline" };
 
 /** A check that should have passed. `exitCode` null: killed at a limit; undefined, like `before`: it never ran. */

@@ -74,6 +74,7 @@ export function summarizeJudged(why: JudgedReason): string {
     case "branch-not-protected":
     case "run-ended":
     case "silent":
+    case "cancelled":
     case "deadline":
       return `it ended with \`${why.why}\``;
     default:
@@ -123,6 +124,8 @@ export function describeJudged(why: JudgedReason, tier: Tier, advises = true): s
       return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
     case "silent":
       return "The job fell silent and was stopped. Its run's log may say why; label the issue again to retry.";
+    case "cancelled":
+      return "It was cancelled.";
     case "deadline":
       return "The job reported nothing before its lease ended. Label the issue again to retry.";
     default:

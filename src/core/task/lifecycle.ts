@@ -14,11 +14,14 @@ import { err, ok, type Result } from "../wire/result.ts";
  *                                                                                                ▼
  *                                             solved ◀─open─ opening ◀─branch──────────────── branching
  *
+ * planning ─ask─▶ asking waits for a person's approval: ─replan─▶ planning with it, `refuse` without; `remind` leaves it there.
+ * `cancel` leads to `cancelled` from every state before a branch is made, once no run works on it any more.
  * `score` ends a trial's task: what it made is judged, and published nowhere.
  * `stick` leads from every state with a step of its own to `stuck`: the task can't go on and says why; a person decides.
  */
 export const TASK_STATES = [
   "planning",
+  "asking",
   "queued",
   "dispatching",
   "awaiting",
@@ -31,11 +34,14 @@ export const TASK_STATES = [
   "unsolved",
   "refused",
   "stuck",
+  "cancelled",
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
 export const TASK_EVENTS = [
   "plan",
+  "ask",
+  "remind",
   "replan",
   "refuse",
   "admit",
@@ -53,6 +59,7 @@ export const TASK_EVENTS = [
   "branch",
   "open",
   "stick",
+  "cancel",
 ] as const;
 export type TaskEvent = (typeof TASK_EVENTS)[number];
 
@@ -60,6 +67,8 @@ type Table<State extends string, Event extends string> = Record<State, Record<Ev
 
 const REFUSE_ALL = {
   plan: null,
+  ask: null,
+  remind: null,
   replan: null,
   refuse: null,
   admit: null,
@@ -77,33 +86,41 @@ const REFUSE_ALL = {
   branch: null,
   open: null,
   stick: null,
+  cancel: null,
 } as const satisfies Record<TaskEvent, null>;
 
+const STICK = { stick: "stuck" } as const;
+const CANCEL = { cancel: "cancelled" } as const;
+
 export const TASK_TRANSITIONS = {
-  planning: { ...REFUSE_ALL, plan: "queued", refuse: "refused", stick: "stuck" },
-  queued: { ...REFUSE_ALL, replan: "planning", admit: "dispatching", refuse: "refused" },
+  planning: { ...REFUSE_ALL, ...STICK, ...CANCEL, plan: "queued", ask: "asking", refuse: "refused" },
+  asking: { ...REFUSE_ALL, ...STICK, ...CANCEL, remind: "asking", replan: "planning", refuse: "refused" },
+  queued: { ...REFUSE_ALL, ...CANCEL, replan: "planning", admit: "dispatching", refuse: "refused" },
   // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost.
-  dispatching: { ...REFUSE_ALL, dispatch: "awaiting", claim: "running", refuse: "refused", stick: "stuck" },
-  awaiting: { ...REFUSE_ALL, claim: "running", expire: "queued", lose: "unsolved", stick: "stuck" },
+  dispatching: { ...REFUSE_ALL, ...STICK, ...CANCEL, dispatch: "awaiting", claim: "running", refuse: "refused" },
+  awaiting: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", expire: "queued", lose: "unsolved" },
   // The same run may claim again while it has not had our answer.
-  running: { ...REFUSE_ALL, claim: "running", report: "judging", lose: "unsolved", stick: "stuck" },
+  running: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", report: "judging", lose: "unsolved" },
   // Interrupted by a limit of its credential, the same attempt goes on with another; ended unverified, the next one follows.
   judging: {
     ...REFUSE_ALL,
+    ...STICK,
+    ...CANCEL,
     move: "queued",
     escalate: "queued",
     accept: "committing",
     score: "solved",
     reject: "unsolved",
-    stick: "stuck",
   },
-  committing: { ...REFUSE_ALL, commit: "branching", stick: "stuck" },
-  branching: { ...REFUSE_ALL, branch: "opening", stick: "stuck" },
-  opening: { ...REFUSE_ALL, open: "solved", stick: "stuck" },
+  committing: { ...REFUSE_ALL, ...STICK, ...CANCEL, commit: "branching" },
+  // From here on the work is there for all to see.
+  branching: { ...REFUSE_ALL, ...STICK, branch: "opening" },
+  opening: { ...REFUSE_ALL, ...STICK, open: "solved" },
   solved: REFUSE_ALL,
   unsolved: REFUSE_ALL,
   refused: REFUSE_ALL,
   stuck: REFUSE_ALL,
+  cancelled: REFUSE_ALL,
 } as const satisfies Table<TaskState, TaskEvent>;
 
 /** The app's judgement of an attempt, and so its last state. */

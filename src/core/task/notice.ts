@@ -1,4 +1,6 @@
 import { NOTICE } from "../pool/consent.ts";
+import type { Plan } from "../plan/plan.ts";
+import { FORMS } from "../request/command.ts";
 import { describe, type Failure } from "../wire/failure.ts";
 import { unreachable } from "../wire/result.ts";
 
@@ -11,7 +13,12 @@ export type Answer =
       /** The policy says `serves: everyone`. */
       readonly inPolicy: boolean;
     }
-  | { readonly answer: "seat-taken-back"; readonly seat: string; readonly login: string };
+  | { readonly answer: "seat-taken-back"; readonly seat: string; readonly login: string }
+  /** What would be done, and is not. */
+  | { readonly answer: "planned"; readonly login: string; readonly plan: Plan }
+  | { readonly answer: "why"; readonly login: string; readonly facts: readonly string[] }
+  | { readonly answer: "help" }
+  | { readonly answer: "paused" | "resumed"; readonly login: string };
 
 /** What the app says in an issue's comment to a request, beside or instead of a task. */
 export type Notice = Failure | Answer;
@@ -24,6 +31,16 @@ export function headlineOf(notice: Notice): string {
       return "a seat is lent";
     case "seat-taken-back":
       return "a seat serves its owner alone";
+    case "planned":
+      return "a plan, not started";
+    case "why":
+      return "why it is so";
+    case "help":
+      return "what can be asked";
+    case "paused":
+      return "the pool is paused";
+    case "resumed":
+      return "the pool is drawn on again";
     default:
       return unreachable(notice);
   }
@@ -32,9 +49,9 @@ export function headlineOf(notice: Notice): string {
 /** A notice as people read it, on the issue. Markdown. */
 export function describeNotice(notice: Notice): string {
   if (!("answer" in notice)) return describe(notice);
-  const { seat, login } = notice;
   switch (notice.answer) {
-    case "seat-lent":
+    case "seat-lent": {
+      const { seat, login } = notice;
       return [
         `@${login} lends \`${seat}\`. ${
           notice.inPolicy
@@ -43,9 +60,26 @@ export function describeNotice(notice: Notice): string {
         } Its owner can take it back whenever they like, by a comment \`/agent unlend ${seat}\` on any open issue; what runs on it by then finishes. What was agreed to, kept with the date and the lender's id, until this text changes:`,
         NOTICE.replace(/^.*$/gm, (line) => `> ${line}`.trimEnd()),
       ].join("\n\n");
+    }
     case "seat-taken-back":
-      return `@${login} lends \`${seat}\` no longer: nothing more is granted on it to others. What runs on it already finishes.`;
+      return `@${notice.login} lends \`${notice.seat}\` no longer: nothing more is granted on it to others. What runs on it already finishes.`;
+    case "planned":
+      return `@${notice.login} asked what would be done. Nothing was started; \`/agent\` does it, as it is planned then:`;
+    case "why":
+      return [`@${notice.login} asked why:`, ...notice.facts.map((fact) => `- ${fact}`)].join("\n");
+    case "help":
+      return describeForms();
+    case "paused":
+      return `@${notice.login} has paused the pool: nothing more is started from it, in any repository. What runs finishes, what waits keeps its place. \`/agent resume\` ends the pause.`;
+    case "resumed":
+      return `@${notice.login} has ended the pause: what waits is started as there is room.`;
     default:
       return unreachable(notice);
   }
+}
+
+/** Every command, as a table. */
+export function describeForms(): string {
+  const rows = FORMS.map(({ form, does, who }) => `| \`${form}\` | ${who} | ${does} |`);
+  return ["| comment | who may | what it does |", "| --- | --- | --- |", ...rows].join("\n");
 }

@@ -30,6 +30,14 @@ export type Failure =
   | { readonly reason: "approval-of-an-operator"; readonly login: string }
   | { readonly reason: "tasks-used-up"; readonly login: string; readonly tasks: number; readonly opensAt: EpochMs }
   | { readonly reason: "task-under-way"; readonly login: string }
+  | { readonly reason: "no-task"; readonly login: string; readonly asked: string }
+  | { readonly reason: "task-late"; readonly login: string }
+  | { readonly reason: "pull-open"; readonly login: string; readonly pull: number }
+  | { readonly reason: "operators-decide"; readonly login: string; readonly asked: string }
+  | { readonly reason: "approval-of-another"; readonly login: string }
+  | { readonly reason: "not-approved"; readonly days: number }
+  /** `login`: whose doing it was, where that is a person's. */
+  | { readonly reason: "cancelled"; readonly why: Cancelled; readonly login: string | null }
   | {
       readonly reason: "seat-not-yours";
       readonly seat: string;
@@ -39,7 +47,7 @@ export type Failure =
     }
   | { readonly reason: "nothing-lent"; readonly seat: string; readonly login: string }
   | { readonly reason: "lender-unverified"; readonly login: string }
-  | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string }
+  | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string; readonly nearest?: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   /** `parts`: what the issue itself lists as its parts. */
   | { readonly reason: "too-big"; readonly parts?: readonly string[] }
@@ -82,6 +90,9 @@ export type Failure =
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
   | { readonly reason: "tries-used-up"; readonly step: string; readonly tries: number; readonly last: string };
 
+/** Why a task was cancelled. */
+export type Cancelled = keyof typeof CANCELLED;
+
 /** A failure as people read it, on the issue. Markdown, one paragraph or a list; no secret, no foreign text unescaped. */
 export function describe(failure: Failure): string {
   switch (failure.reason) {
@@ -120,6 +131,20 @@ export function describe(failure: Failure): string {
       return `@${failure.login} has had the ${String(failure.tasks)} tasks a day that the policy's \`roles\` allow. Comment \`/agent\` again after ${utc(failure.opensAt)}, or ask an operator to set the label.`;
     case "task-under-way":
       return `@${failure.login} asked again while this was under way, which starts nothing. Comment \`/agent\` once it has ended.`;
+    case "no-task":
+      return `@${failure.login} asked for \`${failure.asked}\`, and nothing is under way here. Comment \`/agent\` to start work on this issue.`;
+    case "task-late":
+      return `@${failure.login} asked to cancel this when its pull request was being opened. Close that one where it isn't wanted.`;
+    case "pull-open":
+      return `@${failure.login} asked again, and pull request #${String(failure.pull)} is open for this. Review it, or close it first; \`/agent retry fresh\` has another made beside it.`;
+    case "operators-decide":
+      return `\`${failure.asked}\` is an operator's to say here, and @${failure.login} is none. Ask one: the policy's \`roles\` name them, and without \`roles\` those with admin here are.`;
+    case "approval-of-another":
+      return `Under the policy (\`approve: other\`) nobody approves what they have asked for themselves, as @${failure.login} did. Ask somebody else to comment \`/agent approve\`.`;
+    case "not-approved":
+      return `Nobody approved this within ${String(failure.days)} days, so it was not started. Comment \`/agent\` to ask again.`;
+    case "cancelled":
+      return `${CANCELLED[failure.why](failure.login === null ? "somebody" : `@${failure.login}`)} Comment \`/agent\` to start anew.`;
     case "seat-not-yours":
       return `The policy has no seat \`${failure.seat}\` whose \`owner\` is @${failure.login}, and only its owner lends a seat. Compare \`pool\` in \`${failure.file}\` of \`${failure.repository}\`, then comment again.`;
     case "nothing-lent":
@@ -127,13 +152,15 @@ export function describe(failure: Failure): string {
     case "lender-unverified":
       return `GitHub names no role of @${failure.login} in this repository, so nothing here vouches for the owner of a seat. Comment on an issue of a repository where you have one.`;
     case "command-unknown":
-      return `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`;
+      return failure.nearest === undefined
+        ? `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`
+        : `I don't know \`${failure.word}\`. Did you mean \`${failure.nearest}\`? Valid: ${failure.valid}. Comment again.`;
     case "route-not-served":
       return failure.served.length === 0
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
         : `Nothing in the pool serves \`${failure.asked}\`. Served: ${failure.served.map((name) => `\`${name}\``).join(", ")}. Ask for one of these, or add it to \`tiers\` in the policy.`;
     case "too-big":
-      return `This looks too big for one attempt. Split it into issues of one change each, or set a \`size/l\` label to have it tried as it is.${describeParts(failure.parts)}`;
+      return `This looks too big for one attempt. Split it into issues of one change each, or have it tried as it is: by \`/agent size l\`, or \`/agent approve\`.${describeParts(failure.parts)}`;
     case "below-floor":
       return `The ${failure.by} \`${failure.named}\` asks for the tier \`${failure.tier}\` at least (\`routing.floors\` in the policy), and no route of that tier is open to @${failure.login} here. Ask for a higher tier, or have an operator set the label.`;
     case "not-worth-it":
@@ -166,6 +193,18 @@ export function describe(failure: Failure): string {
       return unreachable(failure);
   }
 }
+
+const CANCELLED = {
+  asked: (who: string) => `Cancelled by ${who}.`,
+  label: (who: string) => `Cancelled: ${who} took the label off.`,
+  closed: (who: string) => `Cancelled: ${who} closed the issue.`,
+  transferred: (who: string) => `Cancelled: ${who} moved the issue to another repository.`,
+  deleted: (who: string) => `Cancelled: ${who} deleted the issue.`,
+  archived: (who: string) => `Cancelled: ${who} archived the repository.`,
+  gone: (who: string) => `Cancelled: ${who} deleted the repository or moved it to another owner.`,
+  uninstalled: (who: string) => `Cancelled: ${who} suspended the App or took it off this repository.`,
+  run: (who: string) => `Cancelled: ${who} cancelled its run on GitHub's page.`,
+} as const;
 
 const TRIAL_OVER = {
   stopped: "Its trial was stopped before this began. Begin another with `agent-pool trial`.",

@@ -1,0 +1,117 @@
+import type { DeliveryId } from "#core/wire/ids.ts";
+import { unreachable } from "#core/wire/result.ts";
+import { describeGrants } from "#core/pool/grant-words.ts";
+import { servedModels } from "#core/plan/route.ts";
+import type { Brief } from "#core/request/brief.ts";
+import { commandLines, parseCommand, type Command } from "#core/request/command.ts";
+import type { Happening } from "#core/task/happening.ts";
+import type { Notice } from "#core/task/notice.ts";
+import type { Deps, Triggered } from "./deps.ts";
+import { lendOrUnlend } from "./lend.ts";
+import { dryRun } from "./plan.ts";
+import { explainTask } from "./pool-report.ts";
+import { issueAt, request } from "./request.ts";
+import { readDecider } from "./who-may.ts";
+
+/** A command that starts nothing, of somebody who may start work. */
+type Asked = Extract<Command, { kind: "plan" | "status" | "why" | "help" | "pause" | "resume" }>;
+
+/** A comment's command, or the label. */
+export async function follow(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
+  if (brief.comment === null) return request(deps, { happening: "ask", asked: "the label", brief, delivery });
+  // Which models there are makes a difference only where a word is none of ours.
+  const command = parseCommand(brief.comment, []);
+  if (command === undefined) return { note: "no command" };
+  if (!command.ok) return followNamed(deps, brief, delivery);
+  return carryOut(deps, command.value, brief, delivery);
+}
+
+/** It may name a model: the policy says which there are. */
+async function followNamed(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
+  const decider = await readDecider(deps, brief);
+  if (!decider.ok) return { failed: decider.error };
+  const models = "reason" in decider.value ? [] : servedModels(decider.value.policy);
+  const command = parseCommand(brief.comment ?? "", models);
+  if (command?.ok === true) return carryOut(deps, command.value, brief, delivery);
+  if (!("reason" in decider.value) && !decider.value.standing.start) {
+    await deps.store.notice(brief, decider.value.standing.why, true);
+    return { note: "the actor may not start work" };
+  }
+  if (command !== undefined) await deps.store.notice(brief, command.error, false);
+  return { note: "no command that is known", followed: false };
+}
+
+async function carryOut(deps: Deps, command: Command, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
+  const asked = (commandLines(brief.comment ?? "")[0] ?? "").slice(0, 80);
+  const happen = (happening: Exclude<Happening, "close">) => request(deps, { happening, asked, brief, delivery });
+  switch (command.kind) {
+    case "run": {
+      const { approved, ...use } = command.use;
+      if (approved === true) return happen("approve");
+      return happen(Object.keys(use).length === 0 ? "ask" : "amend");
+    }
+    case "cancel":
+      return happen("cancel");
+    case "retry":
+      // The words of a retry that is to start afresh say nothing of a route.
+      return happen(command.fresh ? "retry-fresh" : "retry");
+    case "lend":
+    case "unlend":
+      return lendOrUnlend(deps, command, brief, delivery);
+    case "plan":
+    case "status":
+    case "why":
+    case "help":
+    case "pause":
+    case "resume":
+      return answer(deps, command, brief);
+    default:
+      return unreachable(command);
+  }
+}
+
+async function answer(deps: Deps, command: Asked, brief: Brief): Promise<Triggered> {
+  const { store } = deps;
+  const decider = await readDecider(deps, brief);
+  if (!decider.ok) return { failed: decider.error };
+  if ("reason" in decider.value) {
+    await store.notice(brief, decider.value, false);
+    return { note: decider.value.reason, followed: false };
+  }
+  const { standing } = decider.value;
+  if (!standing.start) {
+    await store.notice(brief, standing.why, true);
+    return { note: "the actor may not start work" };
+  }
+  const { login } = brief.requester;
+  const say = async (notice: Notice, followed = true): Promise<Triggered> => {
+    await store.notice(brief, notice, false);
+    return { note: "answer" in notice ? notice.answer : notice.reason, followed };
+  };
+  switch (command.kind) {
+    case "help":
+      return say({ answer: "help" });
+    case "status":
+      if (await store.refreshComment(issueAt(brief))) return { note: "status", followed: true };
+      return say({ reason: "no-task", login, asked: "/agent status" }, false);
+    case "why": {
+      const newest = await store.findNewest(issueAt(brief));
+      const explained = newest === undefined ? undefined : await explainTask(store, newest.id);
+      if (explained?.ok !== true) return say({ reason: "no-task", login, asked: "/agent why" }, false);
+      return say({ answer: "why", login, facts: describeGrants(explained.value) });
+    }
+    case "plan": {
+      const planned = await dryRun(deps, brief);
+      if (!planned.ok) return { failed: planned.error };
+      return "reason" in planned.value ? say(planned.value, false) : say({ answer: "planned", login, plan: planned.value });
+    }
+    case "pause":
+    case "resume": {
+      if (!standing.operator) return say({ reason: "operators-decide", login, asked: `/agent ${command.kind}` }, false);
+      await store.pause(brief.owner.id, command.kind === "pause" ? login : null);
+      return say({ answer: command.kind === "pause" ? "paused" : "resumed", login });
+    }
+    default:
+      return unreachable(command);
+  }
+}

@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
+import type { Cancelled } from "#core/wire/failure.ts";
+import { cleanText, type Brief } from "#core/request/brief.ts";
+import { addedCommands, commandLines, TRIGGER_LABEL } from "#core/request/command.ts";
+import type { DeliveryEvent } from "#ports/delivery.ts";
+
+export const Account = z.object({
+  id: z.number(),
+  login: z.string(),
+  type: z.enum(["User", "Bot", "Organization"]).catch("Bot"),
+});
+export const Repository = z.object({
+  id: z.number(),
+  name: z.string(),
+  private: z.boolean(),
+  archived: z.boolean().optional(),
+  owner: z.object({ id: z.number(), login: z.string() }),
+});
+export const Installation = z.object({ id: z.number() });
+
+const Issue = z.object({
+  number: z.number(),
+  title: z.string(),
+  user: z.object({ id: z.number(), login: z.string() }).nullable(),
+  body: z.string().nullable(),
+  state: z.string().optional(),
+  labels: z.array(z.object({ name: z.string() })).optional(),
+  pull_request: z.unknown().optional(),
+});
+const About = { issue: Issue, repository: Repository, installation: Installation, sender: Account };
+const IssueEvent = z.object({ ...About, action: z.string(), label: z.object({ name: z.string() }).optional() });
+const CommentEvent = z.object({
+  ...About,
+  action: z.enum(["created", "edited"]),
+  comment: z.object({ id: z.number(), body: z.string(), user: z.object({ id: z.number() }).nullable() }),
+  changes: z.object({ body: z.object({ from: z.string() }) }).optional(),
+});
+
+/** What is asked of an issue, or happens to it. Pure. */
+export function readIssueEvent(name: "issues" | "issue_comment", payload: unknown): DeliveryEvent | undefined {
+  return name === "issues" ? readIssue(payload) : readComment(payload);
+}
+
+function readIssue(payload: unknown): DeliveryEvent | undefined {
+  const parsed = IssueEvent.safeParse(payload);
+  if (!parsed.success) return undefined;
+  const event = parsed.data;
+  const over = ENDS[event.action];
+  if (over !== undefined && event.issue.pull_request === undefined) {
+    const { sender, repository, issue } = event;
+    return { kind: "stopped", repositories: [RepositoryId(repository.id)], issue: issue.number, why: over, login: sender.login };
+  }
+  if (!isOpen(event)) return undefined;
+  const labels = labelsOf(event);
+  if (event.action === "unlabeled" && isTrigger(event.label?.name)) return { kind: "unlabeled", brief: briefOf(event, null) };
+  const asks =
+    (event.action === "labeled" && isTrigger(event.label?.name)) || (event.action === "opened" && labels.some(isTrigger));
+  return asks ? { kind: "request", brief: briefOf(event, null) } : undefined;
+}
+
+/** By what happens to an issue, whoever did it, nothing is wanted of it any more. */
+const ENDS: Readonly<Record<string, Cancelled>> = { closed: "closed", transferred: "transferred", deleted: "deleted" };
+
+function readComment(payload: unknown): DeliveryEvent | undefined {
+  const parsed = CommentEvent.safeParse(payload);
+  if (!parsed.success || !isOpen(parsed.data)) return undefined;
+  const { action, comment, sender, changes } = parsed.data;
+  // Most comments are about something else: only what may command is cleaned.
+  if (!/\/agent/i.test(comment.body)) return undefined;
+  // A moderator's edit is not its author's word.
+  if (action === "edited" && (changes?.body === undefined || comment.user?.id !== sender.id)) return undefined;
+  // Looked at as it was cleaned: a command nobody can see commands nothing.
+  const said = cleanText(comment.body);
+  const commands = action === "created" ? commandLines(said) : addedCommands(said, cleanText(changes?.body.from ?? ""));
+  if (commands.length === 0) return undefined;
+  return { kind: "request", brief: briefOf(parsed.data, action === "created" ? said : commands.join("\n")), comment: comment.id };
+}
+
+type Event = Pick<z.infer<typeof IssueEvent>, keyof typeof About>;
+
+/** Asked by a person, in an open issue. Bots and Apps never start work: ours included, whose own comments and labels come back as events. */
+function isOpen({ issue, repository, sender }: Event): boolean {
+  return sender.type === "User" && issue.pull_request === undefined && issue.state !== "closed" && repository.archived !== true;
+}
+
+function labelsOf({ issue }: Event): readonly string[] {
+  return (issue.labels ?? []).map((label) => label.name);
+}
+
+function briefOf(event: Event, comment: string | null): Brief {
+  const { issue, repository, installation, sender } = event;
+  return {
+    installation: InstallationId(installation.id),
+    owner: { id: OwnerId(repository.owner.id), login: repository.owner.login },
+    repository: {
+      id: RepositoryId(repository.id),
+      name: repository.name,
+      private: repository.private,
+    },
+    issue: { number: issue.number, title: cleanText(issue.title), body: cleanText(issue.body ?? ""), labels: labelsOf(event) },
+    // A deleted account has become GitHub's "ghost", who has no role anywhere.
+    author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
+    requester: { id: ActorId(sender.id), login: sender.login },
+    comment,
+  };
+}
+
+/** GitHub's labels differ in case on the page and nowhere else. */
+function isTrigger(label: string | undefined): boolean {
+  return label?.toLowerCase() === TRIGGER_LABEL;
+}
+
+const RepositoryEvent = z.object({ action: z.string(), repository: Repository, sender: Account });
+const InstallationEvent = z.object({
+  action: z.enum(["suspend", "deleted"]),
+  sender: Account,
+});
+const RepositoriesEvent = z.object({
+  action: z.literal("removed"),
+  repositories_removed: z.array(z.object({ id: z.number() })),
+  sender: Account,
+});
+
+/** What happens to a repository, or to the App's installation, as it concerns the tasks there. Pure. */
+export function readPlaceEvent(name: string, payload: unknown): DeliveryEvent | undefined {
+  if (name === "repository") {
+    const parsed = RepositoryEvent.safeParse(payload);
+    if (!parsed.success) return undefined;
+    const { action, repository, sender } = parsed.data;
+    const id = RepositoryId(repository.id);
+    if (action === "renamed") return { kind: "renamed", repository: id, name: repository.name };
+    const why = GONE[action];
+    return why === undefined ? undefined : { kind: "stopped", repositories: [id], issue: null, why, login: sender.login };
+  }
+  if (name === "installation") {
+    const parsed = InstallationEvent.safeParse(payload);
+    if (!parsed.success) return undefined;
+    return { kind: "stopped", repositories: null, issue: null, why: "uninstalled", login: parsed.data.sender.login };
+  }
+  const parsed = RepositoriesEvent.safeParse(payload);
+  if (!parsed.success) return undefined;
+  const repositories = parsed.data.repositories_removed.map(({ id }) => RepositoryId(id));
+  return { kind: "stopped", repositories, issue: null, why: "uninstalled", login: parsed.data.sender.login };
+}
+
+const GONE: Readonly<Record<string, Cancelled>> = { archived: "archived", transferred: "gone", deleted: "gone" };
