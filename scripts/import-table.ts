@@ -83,13 +83,13 @@ export const ROOMS: readonly Room[] = [
     node: [],
   },
   { name: "ports", paths: ["src/ports"], rooms: ["core", "wire"], packages: [], node: [] },
-  // yaml is a parser without effects, genai-prices a table; a hash and a path matcher are functions of their arguments, as is a
+  // yaml is a parser without effects, genai-prices a table, fastest-levenshtein one function; a hash and a path matcher are functions of their arguments, as is a
   // cipher in wire: keys and nonces are parameters.
   {
     name: "core",
     paths: ["src/core"],
     rooms: ["wire"],
-    packages: ["zod", "yaml", "@pydantic/genai-prices"],
+    packages: ["zod", "yaml", "@pydantic/genai-prices", "fastest-levenshtein"],
     node: ["crypto", "path"],
   },
   // The Action: what one job does, on the things it does it with.

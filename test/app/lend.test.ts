@@ -78,8 +78,8 @@ describe("a seat's owner", () => {
   }
 
   /** A comment arrives and is worked off. */
-  async function say(comment: string, requester: typeof ADA, github: GitHub = gitHub()) {
-    const brief = makeBrief(1, { comment, requester });
+  async function say(comment: string, requester: typeof ADA, github: GitHub = gitHub(), issue = 1) {
+    const brief = makeBrief(issue, { comment, requester });
     await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OWNER, event: { kind: "request", brief } });
     const delivery = (await store.claimDelivery())!;
     const worked = await trigger(depsOf(github), delivery);
@@ -217,7 +217,8 @@ describe("a seat's owner", () => {
     expect(await say("/agent lend ada-max", ADA, down)).toMatchObject({ failed: { reason: "github-unavailable" } });
     const before = (await store.claimDelivery())!;
     await new Promise((resolve) => setTimeout(resolve, 5));
-    await say("/agent unlend ada-max", ADA);
+    // On another issue: on one and the same they are followed one after the other.
+    await say("/agent unlend ada-max", ADA, gitHub(), 2);
 
     expect(await trigger(depsOf(gitHub()), before)).toBe("done");
 
