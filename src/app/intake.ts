@@ -168,13 +168,24 @@ export async function intake(
   return deps.store.recordDelivery({ id: DeliveryId(delivery.id), owner: OwnerId(owner.id), event });
 }
 
+const Login = z.object({ id: z.number(), login: z.string() });
 const OwnerOf = z.union([
-  z.object({ repository: z.object({ owner: z.object({ id: z.number(), login: z.string() }) }) }),
-  z.object({ installation: z.object({ account: z.object({ id: z.number(), login: z.string() }) }) }),
+  // Of a repository that has moved: its tasks are those of whom it belonged to.
+  z.object({
+    changes: z.object({
+      owner: z.object({ from: z.union([z.object({ organization: Login }), z.object({ user: Login })]) }),
+    }),
+  }),
+  z.object({ repository: z.object({ owner: Login }) }),
+  z.object({ installation: z.object({ account: Login }) }),
 ]);
 
 function readOwner(payload: unknown): { id: number; login: string } | undefined {
   const parsed = OwnerOf.safeParse(payload);
   if (!parsed.success) return undefined;
+  if ("changes" in parsed.data) {
+    const { from } = parsed.data.changes.owner;
+    return "organization" in from ? from.organization : from.user;
+  }
   return "repository" in parsed.data ? parsed.data.repository.owner : parsed.data.installation.account;
 }

@@ -191,7 +191,12 @@ export function makePlan(
   const rules = sizeOf(brief, signals, use.size);
   const estimate = classified === null ? rules : mergeSize(rules, classified);
   if (approved === true) use = { ...use, approved };
-  else if (use.approved === true && policy.roles !== undefined && !operator)
+  else if (policy.approve === "other") {
+    // Nobody's own word lets pass what waits for another's: neither an approval nor a size or tier that asks no more.
+    const { approved: _own, ...rest } = use;
+    use = rest;
+    if (policy.routing.start[sizeOf(brief, signals).size] === "ask") return err(withParts({ reason: "too-big" }, brief));
+  } else if (use.approved === true && policy.roles !== undefined && !operator)
     return err({ reason: "approval-of-an-operator", login: brief.requester.login });
   const verify = settings.verify ?? "detect";
   const routed = routeOf(

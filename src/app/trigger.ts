@@ -35,7 +35,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
     case "unlabeled":
       return request(deps, { happening: "cancel", asked: "taking the label off", brief: event.brief, delivery: delivery.id });
     case "stopped":
-      return stop(deps, delivery.owner, event);
+      return stop(deps, delivery, event);
     case "renamed":
       await deps.store.renameRepository(delivery.owner, event.repository, event.name);
       return { note: "the repository's name was kept" };
@@ -66,13 +66,17 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
 /** Nothing is wanted of these any more, whoever asked for it. */
 async function stop(
   { store }: Deps,
-  owner: OwnerId,
+  { id, owner }: Delivery,
   { repositories, issue, why, login }: Extract<DeliveryEvent, { kind: "stopped" }>,
 ): Promise<Triggered> {
   const failure: Failure = { reason: "cancelled", why, login };
   const reaches = repositories === null ? [{ owner }] : repositories.map((repository) => ({ owner, repository }));
   let stopped = 0;
-  for (const reach of reaches) stopped += await store.stopTasks(issue === null ? reach : { ...reach, issue }, failure);
+  for (const each of reaches) {
+    const reach = issue === null ? each : { ...each, issue };
+    await store.dropRequests(reach, id);
+    stopped += await store.stopTasks(reach, failure, id);
+  }
   return { note: `${String(stopped)} tasks end` };
 }
 

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
-import { readDelivery } from "#app/intake.ts";
+import { intake, readDelivery } from "#app/intake.ts";
+import type { Delivery } from "#ports/delivery.ts";
 
 type Payload = Record<string, unknown>;
 type Example = { readonly name: string; readonly examples: readonly Payload[] };
@@ -304,6 +305,17 @@ describe("intake", () => {
       "requester",
     ]);
     expect(Object.keys(read.brief.issue).toSorted()).toEqual(["body", "labels", "number", "title"]);
+  });
+
+  it("keeps what happens to a repository that moved for the owner whose tasks it ends", async () => {
+    const from = { organization: { id: 71, login: "before" } };
+    const payload = { ...example("repository", "transferred"), changes: { owner: { from } } };
+    const kept: Pick<Delivery, "owner" | "event">[] = [];
+    const store = { recordDelivery: (delivery: Delivery) => Promise.resolve(kept.push(delivery) > 0) };
+
+    await intake({ store, runtime: { log: console } } as never, [], { id: "1", name: "repository", payload });
+
+    expect(kept).toMatchObject([{ owner: 71, event: { kind: "stopped", why: "gone" } }]);
   });
 
   it.each([

@@ -102,7 +102,9 @@ const ALONE = ["cancel", "status", "why", "help", "pause", "resume"] as const;
 
 /** The clauses of what is asked for, in any order. */
 function readUse(words: readonly string[], models: readonly string[]): Result<Override, CommandError> {
-  const unknown = (word: string, valid: string) => err<CommandError>({ reason: "command-unknown", word, valid });
+  // Quoted in the answer, which GitHub takes up to 65,536 characters of.
+  const unknown = (word: string, valid: string) =>
+    err<CommandError>({ reason: "command-unknown", word: word.replaceAll("`", "").slice(0, 80), valid });
   let use: Override = {};
   for (const [said, ...named] of clausesOf(words)) {
     const takes = TAKES.get(said.toLowerCase());
@@ -197,6 +199,8 @@ function nameOverride(word: string, models: readonly string[]): Override | undef
 export function commandLines(body: string): readonly string[] {
   const lines: string[] = [];
   let fence: string | undefined;
+  /** A quotation goes on in lines without a mark, up to one that is empty. */
+  let isQuoted = false;
   for (const raw of body.split(/\r\n?|\n/)) {
     // As CommonMark has it: no backtick in the words after an opening ```, nothing at all after a closing one.
     const mark = /^ {0,3}(?:(`{3,})[^`]*$|(~{3,}))/.exec(raw);
@@ -206,8 +210,10 @@ export function commandLines(body: string): readonly string[] {
       continue;
     }
     if (run !== undefined) fence = run;
-    if (run !== undefined || /^( {4}| {0,3}\t| {0,3}>)/.test(raw)) continue;
     const line = raw.trim();
+    const quotation = /^ {0,3}>/.test(raw);
+    isQuoted = quotation ? /^>[\s>]*[^\s>]/.test(line) : isQuoted && line !== "";
+    if (run !== undefined || quotation || isQuoted || /^( {4}| {0,3}\t)/.test(raw)) continue;
     if (/^\/agent(\s|$)/i.test(line)) lines.push(line);
   }
   return lines;
