@@ -42,7 +42,7 @@ export async function openEngine(name: EngineName, server: string): Promise<Engi
   };
 }
 
-async function freshDatabase(server: string): Promise<string> {
+export async function freshDatabase(server: string): Promise<string> {
   const name = `bench_${randomUUID().replaceAll("-", "")}`;
   const client = new Client({ connectionString: `${server}/postgres` });
   await client.connect();
