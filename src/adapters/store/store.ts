@@ -52,7 +52,7 @@ export function bindStore({ db, close }: Connection): Store {
     renew: (row) => renew(db, row),
     postpone: (row, dueInMs) => release(db, row, { dueInMs, anew: false }),
     rest: (row, dueInMs) => release(db, row, { dueInMs, anew: true }),
-    recordDelivery: (delivery) => deliveries.recordDelivery(db, delivery),
+    recordDelivery: deliveries.deliveryRecorder(db),
     claimDelivery: () => deliveries.claimDelivery(db),
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
