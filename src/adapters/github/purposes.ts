@@ -28,6 +28,15 @@ export function checksPurpose(place: Place): Purpose {
   };
 }
 
+/** What our own checks go by, a configuration file or a pull request's reviews, and saying how they ended. */
+export function ownChecksPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { checks: "write", contents: "read", pull_requests: "read", metadata: "read" },
+  };
+}
+
 /** What was merged, which issues that closed, and the files on both sides of it. */
 export function historyPurpose(place: Place): Purpose {
   return {
