@@ -88,7 +88,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           product: {
             files:
               CASES[effect] === "review"
-                ? { ...sampleFiles(), [CONFIG_FILE]: "version: 1\nsecond-person: true\n" }
+                ? { ...sampleFiles(), [CONFIG_FILE]: "version: 1\nverify: [npm test]\nsecond-person: true\n" }
                 : sampleFiles(),
           },
           script: sampleScript(),

@@ -136,7 +136,7 @@ export const REVIEWS_QUERY = `
         headRefOid
         reviewDecision
         latestOpinionatedReviews(first: 100, writersOnly: true) {
-          nodes { state author { __typename ... on User { databaseId } } commit { oid } }
+          nodes { state author { __typename login ... on User { databaseId } } commit { oid } }
         }
         commits(first: ${String(MAX_COMMITS)}) {
           totalCount
