@@ -120,9 +120,8 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         if (CASES[effect] === "review") {
           const conclusion = effect === "updateCheckRun" ? "success" : "action_required";
           expect(await until(() => world.github.checkRuns(PRODUCT)[0]?.conclusion === conclusion, 60_000)).toBe(true);
-          const isRepeated = effect === "createCheckRun" && moment === "killed before";
           expect(world.github.checkRuns(PRODUCT)).toHaveLength(1);
-          expect(world.github.calls()[EFFECTS.createCheckRun]).toBe(isRepeated ? 2 : 1);
+          expect(world.github.calls()[EFFECTS.createCheckRun]).toBe(1);
         }
         await world.runner?.idle();
         await world.app.stop();
