@@ -19,10 +19,12 @@ export async function lookForSecondPerson(deps: Deps, review: ClaimedReview): Pr
   if (!pull.ok) return { failed: pull.error };
   if (pull.value === undefined) return { restMs: null };
   const { written } = review;
+  const { requester, approval } = task.brief;
+  const commanded = approval === undefined ? [requester.id] : [requester.id, approval.id];
   const judged = judgeSecondPerson(pull.value, {
     setting: task.plan?.secondPerson,
     said: written !== null,
-    own: [task.brief.requester.id, ...review.pushedBy],
+    own: [...commanded, ...review.pushedBy],
   });
   if (judged.is === "none") return { restMs: null };
   const { head } = pull.value;

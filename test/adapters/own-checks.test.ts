@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import assert from "node:assert/strict";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { GitHub, Place } from "#ports/github.ts";
 import type { Person } from "#playground/types.ts";
 import { makeStage, type Stage } from "../playground/github-kit.ts";
@@ -17,13 +18,11 @@ describe("this App's own checks", () => {
     github = connect(stage);
     place = await placeOf(stage, WEB);
   });
-  beforeEach(async () => {
+  afterEach(async () => {
     await stage.github.delivered();
-    expect(stage.github.violations()).toEqual([]);
+    assert.deepEqual(stage.github.violations(), []);
   });
   afterAll(async () => {
-    await stage.github.delivered();
-    expect(stage.github.violations()).toEqual([]);
     await stage[Symbol.asyncDispose]();
   });
   const push = (branch: string, files: Readonly<Record<string, string | null>> = { count: String((pushes += 1)) }, by?: string) =>

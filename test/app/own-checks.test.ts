@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
+import type { Brief } from "#core/request/brief.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { ReviewedPull } from "#core/task/second-person.ts";
@@ -81,9 +82,9 @@ function gitHubWith(answers: Partial<GitHub> = {}) {
 
 describe("the second person of a pull request", () => {
   /** A task whose pull request was just opened, as number 2. */
-  async function opened(plan: Partial<Plan> = {}): Promise<TaskId> {
+  async function opened(plan: Partial<Plan> = {}, brief: Partial<Brief> = {}): Promise<TaskId> {
     const id = TaskId(randomUUID());
-    await store.openTask(id, makeBrief(1), DeliveryId(randomUUID()));
+    await store.openTask(id, makeBrief(1, brief), DeliveryId(randomUUID()));
     await sql`update tasks set state = 'opening', due_at = 0, plan = ${JSON.stringify(makePlanRow(plan))}::jsonb`.execute(
       connection.db,
     );
@@ -137,6 +138,16 @@ describe("the second person of a pull request", () => {
 
     expect([own, conclusions()]).toEqual([[["action_required"]], [["action_required", "success"]]]);
     expect(await connection.db.selectFrom("reviews").select("pushed_by").execute()).toEqual([{ pushed_by: [31] }]);
+  });
+
+  it("is nobody who approved that it was begun", async () => {
+    const { github, pull, conclusions } = gitHubWith();
+    pull.now = { ...pull.now, reviews: [approvalOf(OTHER)] };
+
+    await opened({}, { approval: { id: OTHER, login: "operator" } });
+    await settle(github);
+
+    expect(conclusions()).toEqual([["action_required"]]);
   });
 
   it.each<readonly [string, Partial<Plan>, Partial<ReviewedPull>]>([

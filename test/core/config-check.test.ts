@@ -208,6 +208,8 @@ const POLICY_CASES: readonly (readonly [at: string, before: string, after: strin
     `${ROLES}, tasks: 10/day } }`,
     "`product` may start 10 tasks a day each; it was 5.",
   ],
+  ["approve", "", "approve: other", "What waits for an approval is approved by somebody other than who asked for it."],
+  ["approve", "approve: other", "", "!Whoever may decide approves what waits for it, their own requests included."],
   ["teams.*", "", "teams: { x: { weight: 3, budget: $9/day } }", "The team `x` has a share of weight 3, and may cost $9 a day."],
   ["teams.*", "teams: { x: {} }", "", "The team `x` has no share of its own any more."],
   ["teams.*.weight", "teams: { x: {} }", "teams: { x: { weight: 3 } }", "The share of the team `x` has the weight 3; it was 1."],
@@ -358,9 +360,15 @@ describe("what a change of the policy means", () => {
 
 describe("what is different between two configurations of any shape", () => {
   const Value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 3 }, fc.integer(), fc.string(), fc.array(fc.integer()), fc.dictionary(fc.string(), tie("value"))),
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.integer(),
+      fc.string(),
+      fc.array(fc.integer()),
+      fc.dictionary(fc.string(), tie("value"), { noNullPrototype: true }),
+    ),
   })).value;
-  const Settled = fc.dictionary(fc.string(), Value);
+  const Settled = fc.dictionary(fc.string(), Value, { noNullPrototype: true });
 
   it("is never silent, and quotes values on one line", () => {
     fc.assert(
@@ -501,10 +509,7 @@ describe("the check of a configuration file", () => {
   });
 
   it("shows what should be looked at twice on its line, of a credential in its place", () => {
-    const before = `${MINIMAL}`.replace(
-      "[{ name: a, provider: anthropic }]",
-      `\n  - { name: a, provider: anthropic }\n  - ${SEAT} }`,
-    );
+    const before = MINIMAL.replace("[{ name: a, provider: anthropic }]", `\n  - { name: a, provider: anthropic }\n  - ${SEAT} }`);
     const after = before.replace("owner: ada }", "owner: ada, serves: everyone }");
 
     const found = check(file(before), file(after));

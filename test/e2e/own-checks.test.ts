@@ -69,7 +69,9 @@ it("a change of the policy, or of a repository's settings, is checked on its com
   const dangerous = await github.push(PRODUCT, "topic", { [FILE]: "version: 1\nci: auto\n" }, "settings");
   const warned = [dangerous, "success", "Valid: 2 changes, 1 to look at twice", [2]];
   await expect.poll(() => of(PRODUCT), WITHIN).toEqual([expect.anything(), warned]);
-  const push = github.deliveries().find(({ event, payload }) => event === "push" && Object(payload)["after"] === dangerous);
+  const push = github
+    .deliveries()
+    .find(({ event, payload }) => event === "push" && (payload as Record<string, unknown>)["after"] === dangerous);
   await github.redeliver(push!.guid);
   await github.delivered();
 

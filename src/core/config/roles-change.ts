@@ -97,4 +97,12 @@ export const ROLE_ROWS: readonly Row<View>[] = [
       return `${listed(namesOf(after?.requester))} may start ${many}${was(before?.requester?.tasks, String)}.`;
     },
   },
+  {
+    at: "approve",
+    say: (_before, { approve }) =>
+      approve === "other"
+        ? "What waits for an approval is approved by somebody other than who asked for it."
+        : "Whoever may decide approves what waits for it, their own requests included.",
+    warns: (_before, { approve }) => approve === "anyone",
+  },
 ];
