@@ -87,7 +87,7 @@ describe("this App's own checks", () => {
     const call = stage.github.callList().find(({ route }) => route === "POST /repos/{owner}/{repo}/check-runs");
 
     expect(call?.grant).toEqual({
-      permissions: { checks: "write", contents: "read", pull_requests: "read", metadata: "read" },
+      permissions: { checks: "write", contents: "read", metadata: "read" },
       repositoryIds: [place.repository.id],
     });
   });

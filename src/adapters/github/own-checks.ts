@@ -8,7 +8,7 @@ import type { Against, OwnChecks } from "#ports/checks.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { readCheckRuns } from "./check-runs.ts";
 import { answer, timeout } from "./client.ts";
-import { checksPurpose, ownChecksPurpose } from "./purposes.ts";
+import { checksPurpose, ownChecksPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
@@ -21,7 +21,8 @@ export function checking(under: Under, ownApp: number): OwnChecks & Pick<GitHub,
     readCheckRuns: (place, commit) => under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, ownApp)),
     readConfigFile: (place, commit, against) =>
       under(ownChecksPurpose(place), (client) => readConfigFile(client, place, commit, against)),
-    readReviews: (place, pull) => under(ownChecksPurpose(place), (client) => readReviews(client, place, pull)),
+    // With the token that has just opened it, which saves minting another.
+    readReviews: (place, pull) => under(writePurpose(place), (client) => readReviews(client, place, pull)),
 
     async findOwnCheckRun(place, commit, name) {
       const route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";

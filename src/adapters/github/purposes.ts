@@ -28,12 +28,12 @@ export function checksPurpose(place: Place): Purpose {
   };
 }
 
-/** What our own checks go by, a configuration file or a pull request's reviews, and saying how they ended. */
+/** What a configuration file says at a commit, and how our own checks ended. */
 export function ownChecksPurpose(place: Place): Purpose {
   return {
     installation: place.installation,
     repositoryIds: [place.repository.id],
-    permissions: { checks: "write", contents: "read", pull_requests: "read", metadata: "read" },
+    permissions: { checks: "write", contents: "read", metadata: "read" },
   };
 }
 
