@@ -252,6 +252,7 @@ export function makePlan(
     guards: guardsOf(settings),
     draft: settings.draft,
     // CI on the branch runs what a model made of this text, with the repository's secrets: not for a stranger's text.
+    ...(settings["second-person"] === undefined ? {} : { secondPerson: settings["second-person"] }),
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),
   });
 }

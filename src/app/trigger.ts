@@ -6,6 +6,7 @@ import { judgeCiChecks } from "#core/task/ci-checks.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { Claimed } from "#ports/store.ts";
+import { checkConfiguration } from "./check-config.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
 import { request } from "./request.ts";
@@ -55,6 +56,8 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       if (heard === "opening") return { restMs: LISTING_LAG_MS };
       return { note: heard === "kept" ? "what came of its pull request was kept" : "not a pull request of ours" };
     }
+    case "config-changed":
+      return checkConfiguration(deps, delivery, event);
     case "reverts":
       await deps.store.hearReverts(delivery.owner, event.repository, event.reverted);
       return { note: "what it takes back was kept" };

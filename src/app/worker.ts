@@ -8,6 +8,7 @@ import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
+import type { ClaimedReview } from "#ports/reviews.ts";
 import type { ClaimedTrial } from "#ports/trial.ts";
 import type { Claimed, ClaimedAdmission, ClaimedComment, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
@@ -20,6 +21,7 @@ import { judgeOutcome } from "./judge.ts";
 import { branch, commit, open } from "./publish.ts";
 import { reconcile } from "./reconcile.ts";
 import { say } from "./say.ts";
+import { lookForSecondPerson } from "./second-person.ts";
 import { whyGivenUp, workOnTrial } from "./trial.ts";
 import { trigger } from "./trigger.ts";
 
@@ -48,7 +50,7 @@ export type Worker = AsyncDisposable & {
   giveWay(webhook: Promise<unknown>): void;
 };
 
-/** Works off the five queues until disposed; disposing waits for the actions under way. */
+/** Works off the six queues until disposed; disposing waits for the actions under way. */
 export function startWorker(deps: Deps): Worker {
   let stopping = false;
   /** Lanes that found nothing to do, the one that has rested longest first. */
@@ -155,6 +157,12 @@ const QUEUES = [
     work: say,
     // Until there is something else to say.
     giveUp: ({ store }, comment) => store.rest(comment, null),
+  }),
+  queue<ClaimedReview>({
+    claim: (store) => store.claimReview(),
+    work: lookForSecondPerson,
+    // Until GitHub tells of it again.
+    giveUp: ({ store }, review) => store.rest(review, null),
   }),
   queue<ClaimedTrial>({
     claim: (store) => store.claimTrial(),

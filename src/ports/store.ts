@@ -38,7 +38,7 @@ import type { TrialPart, TrialStore } from "./trial.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
-  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "trials";
+  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "reviews" | "trials";
   readonly key: string | number;
   readonly holder: string;
   readonly tries: number;

@@ -92,6 +92,20 @@ const NEWS: readonly [string, string, Payload, object][] = [
     review("changes_requested"),
     { what: "changes-requested", commit: "e".repeat(40) },
   ],
+  ["approved", "pull_request_review", review("approved"), { what: "reviewed" }],
+  [
+    "approved, which was taken back",
+    "pull_request_review",
+    { ...review("dismissed"), action: "dismissed" },
+    { what: "reviewed" },
+  ],
+  [
+    "pushed to by a person",
+    "pull_request",
+    change(pull({}, "synchronize"), "sender", { id: 31, type: "User" }),
+    { what: "pushed", by: 31 },
+  ],
+  ["pushed to by ourselves", "pull_request", byUs(pull({}, "synchronize")), { what: "pushed", by: null }],
 ];
 
 const REVERTS: readonly [string, string, Payload, readonly string[]][] = [
@@ -204,7 +218,6 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a revert that was not merged", "pull_request", theirs({ merged: false, body: "Reverts #13" })],
   ["a revert on another branch", "pull_request", theirs({ merged: true, body: "Reverts #13", base: { ref: "next" } })],
   ["a merge that names no commit", "pull_request", pull({ merged: true, merge_commit_sha: null })],
-  ["an approval", "pull_request_review", review("approved")],
   ["a review that only comments", "pull_request_review", review("commented")],
   ["a bot that asks for changes", "pull_request_review", review("changes_requested", { type: "Bot" })],
   ["changes asked for and taken back", "pull_request_review", { ...review("changes_requested"), action: "dismissed" }],

@@ -12,6 +12,7 @@ import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
 import * as reports from "./reports.ts";
+import * as reviews from "./reviews.ts";
 import * as runs from "./runs.ts";
 import * as scores from "./scores.ts";
 import * as tasks from "./tasks.ts";
@@ -112,6 +113,8 @@ export function bindStore({ db, close }: Connection): Store {
     findTask: (reference) => reports.findTask(db, reference),
     readDecisions: (task) => reports.readDecisions(db, task),
     askTrial: (trial) => trials.askTrial(db, trial),
+    claimReview: () => reviews.claimReview(db),
+    recordReview: (review, written) => reviews.recordReview(db, review, written),
     claimTrial: () => trials.claimTrial(db),
     offerTrial: (trial, owner, offer, pulls) => trials.offerTrial(db, trial, owner, offer, pulls),
     failTrial: (trial, failure) => trials.failTrial(db, trial, failure),
