@@ -98,6 +98,8 @@ const VIEW: TaskView = {
   ciChecks: null,
   pausedBy: null,
   reminded: false,
+  expected: null,
+  progress: null,
 };
 const NOT_STARTED = { state: "refused" } as const;
 

@@ -5,6 +5,7 @@ import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
 import { NewerSchema } from "./newer-schema.ts";
 import type { Schema } from "./schema.ts";
+import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
 
@@ -299,6 +300,7 @@ const MIGRATIONS: Record<string, Migration> = {
     },
   },
   "0007_conversation": CONVERSATION,
+  "0009_content": CONTENT,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {
