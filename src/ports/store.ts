@@ -261,8 +261,8 @@ export type Store = Comments &
     readLeases(task: TaskId): Promise<readonly LeaseRow[]>;
     /** Why its attempt will fail, known before its run ends. */
     noteLease(lease: LeaseId, why: JudgedReason): Promise<void>;
-    /** Written before the dispatch, so that a claim can be checked whenever it comes. */
-    expectRun(lease: LeaseId, expected: ExpectedRun): Promise<void>;
+    /** Written before the dispatch, so that a claim can be checked whenever it comes; null: it was not made. */
+    expectRun(lease: LeaseId, expected: ExpectedRun | null): Promise<void>;
     /** No run can claim it from now on. False when one has. */
     withdrawLease(lease: LeaseId): Promise<boolean>;
     /**

@@ -230,8 +230,9 @@ describe("the one comment", () => {
 
     expect(github.asked.filter((what) => what === "dispatchRun")).toHaveLength(1);
     expect(headlines(github)).toEqual(["started, waiting for a runner"]);
-    // A comment that was never asked for needn't be looked for.
+    // What was never asked for needn't be looked for.
     expect(github.asked).not.toContain("findComment");
+    expect(github.asked).not.toContain("findRun");
   });
 
   it("lets the whole installation wait where GitHub says that it is limited", async () => {

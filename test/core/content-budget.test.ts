@@ -2,18 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CONTENT_LIMITS, mayTellProgress, roomInMs, type Made, type Turn } from "#core/task/content-budget.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
+import { busiest } from "../kit/busiest.ts";
 
 const times = (count: number, everyMs: number, from = 0, turn: Turn = "work"): Made =>
   Array.from({ length: count }, (_, at) => ({ at: from + at * everyMs, turn }));
-
-/** Most of these instants that lie in any window of this length. */
-function busiest(instants: readonly number[], spanMs: number): number {
-  let from = 0;
-  return instants.reduce((most, at, index) => {
-    while ((instants[from] ?? at) <= at - spanMs) from += 1;
-    return Math.max(most, index - from + 1);
-  }, 0);
-}
 
 describe("content budget", () => {
   it.each<[string, Made, number, number]>([

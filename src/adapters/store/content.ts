@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { CONTENT_SPAN_MS, mayTellProgress, roomInMs, TURNS, WAITS, type Made, type Turn } from "#core/task/content-budget.ts";
+import { jsonArrayFrom } from "kysely/helpers/postgres";
+import { CONTENT_SPAN_MS, mayTellProgress, roomInMs, TURNS, WAITS, type Turn } from "#core/task/content-budget.ts";
 import type { InstallationId } from "#core/wire/ids.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import type { Schema } from "./schema.ts";
@@ -15,20 +16,26 @@ export async function takeTurn(db: Kysely<Schema>, installation: InstallationId,
   return db.transaction().execute(async (tx) => {
     const { now, quietMs } = await lockBudget(tx, installation);
     const ours = sql<boolean>`installation_id = ${installation}`;
-    await tx
-      .deleteFrom("content_calls")
-      .where(ours)
-      .where("at", "<=", now - CONTENT_SPAN_MS)
-      .execute();
-    await tx
-      .deleteFrom("content_waits")
-      .where(ours)
-      .where("due_at", "<", now - LATE_MS)
-      .execute();
-    const made: Made = await tx.selectFrom("content_calls").select(["at", "turn"]).where(ours).orderBy("at").execute();
-    const waits = await tx.selectFrom("content_waits").select(["call", "turn", "asked_at"]).where(ours).execute();
+    const { made, waits } = await tx
+      .selectNoFrom([
+        jsonArrayFrom(
+          tx
+            .selectFrom("content_calls")
+            .select(["at", "turn"])
+            .where(ours)
+            .where("at", ">", now - CONTENT_SPAN_MS)
+            .orderBy("at"),
+        ).as("made"),
+        jsonArrayFrom(
+          tx
+            .selectFrom("content_waits")
+            .select(["call", "turn", "asked_at"])
+            .where(ours)
+            .where("due_at", ">=", now - LATE_MS),
+        ).as("waits"),
+      ])
+      .executeTakeFirstOrThrow();
     const own = waits.find((each) => each.call === call);
-    const askedAt = own?.asked_at ?? now;
     const rank = TURNS.indexOf(turn);
     const ahead = waits.filter((each) => {
       const theirs = TURNS.indexOf(each.turn);
@@ -37,15 +44,23 @@ export async function takeTurn(db: Kysely<Schema>, installation: InstallationId,
     if (turn === "progress" && !mayTellProgress({ now, made, waiting: ahead })) return Math.max(quietMs, LATE_MS);
     const waitMs = Math.max(quietMs, roomInMs({ now, made, ahead }));
     if (waitMs === 0) {
-      if (own !== undefined) await tx.deleteFrom("content_waits").where(ours).where("call", "=", call).execute();
-      await tx.insertInto("content_calls").values({ installation_id: installation, at: now, turn }).execute();
+      await sql`
+        with
+          gone as (delete from content_calls where ${ours} and at <= ${now - CONTENT_SPAN_MS}),
+          served as (delete from content_waits where ${ours} and (call = ${call} or due_at < ${now - LATE_MS}))
+        insert into content_calls (installation_id, at, turn) values (${installation}, ${now}, ${turn})`.execute(tx);
       return 0;
     }
     if (WAITS[turn])
       await tx
         .insertInto("content_waits")
-        .values({ installation_id: installation, call, turn, asked_at: askedAt, due_at: now + waitMs })
-        .onConflict((conflict) => conflict.columns(["installation_id", "call"]).doUpdateSet({ due_at: now + waitMs }))
+        .values({ installation_id: installation, call, turn, asked_at: now, due_at: now + waitMs })
+        // Who was too late begins anew.
+        .onConflict((conflict) =>
+          conflict
+            .columns(["installation_id", "call"])
+            .doUpdateSet({ due_at: now + waitMs, ...(own === undefined ? { asked_at: now, turn } : {}) }),
+        )
         .execute();
     return waitMs;
   });

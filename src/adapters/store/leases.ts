@@ -151,10 +151,10 @@ function toLease(row: Read): LeaseRow {
   };
 }
 
-export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: ExpectedRun): Promise<void> {
+export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: ExpectedRun | null): Promise<void> {
   await db
     .updateTable("leases")
-    .set({ expected: JSON.stringify(expected) })
+    .set({ expected: expected === null ? null : JSON.stringify(expected) })
     .where("id", "=", lease)
     .where("state", "=", "offered")
     .execute();
