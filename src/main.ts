@@ -44,7 +44,8 @@ async function main(config: Config): Promise<void> {
     return fail(`the store can't be opened: ${reasonOf(error)}; check ${where}`);
   });
   const { apiUrl, oidcIssuer, publicUrl, playground } = config;
-  const github = withinBudget(createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl }), store);
+  const connected = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
+  const github = config.limited ? withinBudget(connected, store) : connected;
   const deps: Deps = {
     store,
     github,
