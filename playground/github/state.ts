@@ -131,6 +131,8 @@ export type Pull = {
   baseSha: string;
   draft: boolean;
   merged: { readonly at: number; readonly by: Account; readonly sha: string } | null;
+  /** Whose review was asked for. */
+  readonly requested: Account[];
 };
 
 export type Reaction = { readonly id: number; readonly user: Account; readonly content: string; readonly createdAt: number };

@@ -126,7 +126,15 @@ describe("the worker's steps", () => {
 
     expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2, draft: true } });
     expect(github.asked.toSorted()).toEqual(
-      ["createBranch", "createComment", "createCommit", "dispatchRun", "openPullRequest", "updateComment"].toSorted(),
+      [
+        "createBranch",
+        "createComment",
+        "createCommit",
+        "dispatchRun",
+        "openPullRequest",
+        "requestReview",
+        "updateComment",
+      ].toSorted(),
     );
   });
 

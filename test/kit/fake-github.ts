@@ -48,6 +48,10 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     createComment: () => Promise.resolve(told("createComment", ok(70))),
     updateComment: () => Promise.resolve(told("updateComment", ok(undefined))),
     react: () => Promise.resolve(told("react", ok(undefined))),
+    commentUrl: (_place, issue, comment) => `https://github.com/acme/web/issues/${String(issue)}#issuecomment-${String(comment)}`,
+    createReply: () => Promise.resolve(told("createReply", ok(71))),
+    findReply: () => Promise.resolve(told("findReply", ok(undefined))),
+    requestReview: () => Promise.resolve(told("requestReview", ok(undefined))),
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),
