@@ -3,10 +3,11 @@ import { CODE_OWNERS_FILES } from "#core/plan/signals/code-owners.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { HOUR_MS } from "#core/wire/units.ts";
-import type { Answer, GitHub, Place } from "#ports/github.ts";
+import type { Answer, FileAt, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { createMemory } from "./memory.ts";
 import { writePurpose } from "./purposes.ts";
+import { toFile, type Blob as FoundBlob } from "./set-up.ts";
 import type { Purpose } from "./tokens.ts";
 import { listTree } from "./trees.ts";
 
@@ -18,10 +19,10 @@ const REMEMBERED_MS = HOUR_MS;
 /** One of 100,000 files takes some 15 MB. */
 const MAX_TREES = 8;
 
-/** Both under the token that the task will write with: one of their own would be a call more. `under`: a purpose's client. */
+/** All under the token that the task will write with: one of their own would be a call more. `under`: a purpose's client. */
 export function readingSurroundings(
   under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
-): Pick<GitHub, "readTree" | "readAround"> {
+): Pick<GitHub, "readTree" | "readAround" | "readText"> {
   const trees = createMemory(REMEMBERED_MS, MAX_TREES);
   return {
     readTree: (place, tree) =>
@@ -31,6 +32,7 @@ export function readingSurroundings(
         () => under(writePurpose(place), (client) => readTree(client, place, tree)),
       ),
     readAround: (place, issue, commit) => under(writePurpose(place), (client) => readAround(client, place, issue, commit)),
+    readText: (place, commit, path) => under(writePurpose(place), (client) => readText(client, place, `${commit}:${path}`)),
   };
 }
 
@@ -51,6 +53,22 @@ export const AROUND_QUERY = `
     }
   }
 `;
+
+/** A file at a commit: `<commit>:<path>`. */
+export const TEXT_QUERY = `
+  query Text($owner: String!, $name: String!, $file: String!) {
+    repository(owner: $owner, name: $name) { file: object(expression: $file) { ... on Blob { text isTruncated } } }
+  }
+`;
+
+async function readText(client: Octokit, { owner, repository }: Place, file: string): Answer<FileAt> {
+  const route = "POST /graphql";
+  const variables = { owner: owner.login, name: repository.name, file };
+  const read = await answer(route, () =>
+    client.graphql<{ repository: { file: FoundBlob } | null }>(TEXT_QUERY, { ...variables, request: timeout() }),
+  );
+  return read.ok ? ok(toFile(read.value.repository?.file ?? null)) : read;
+}
 
 type Blob = { readonly text?: string | null } | null;
 type AroundData = {
