@@ -17,6 +17,7 @@ import { promisify } from "node:util";
 import { MERGED_QUERY } from "#adapters/github/merged.ts";
 import { SET_UP_QUERY } from "#adapters/github/set-up.ts";
 import { AROUND_QUERY } from "#adapters/github/surroundings.ts";
+import { TEXT_QUERY } from "#adapters/github/text.ts";
 import { ROUTES } from "../playground/github/routes.ts";
 import { cutRest, type OpenApi } from "./github-contract/rest.ts";
 import { cutGraphql } from "./github-contract/graphql.ts";
@@ -39,7 +40,7 @@ async function readOpenApi(): Promise<OpenApi> {
 }
 
 async function readDocuments(): Promise<string[]> {
-  return [await readFile(join(out, "documents.graphql"), "utf8"), SET_UP_QUERY, AROUND_QUERY, MERGED_QUERY];
+  return [await readFile(join(out, "documents.graphql"), "utf8"), SET_UP_QUERY, AROUND_QUERY, TEXT_QUERY, MERGED_QUERY];
 }
 
 const rest = `${JSON.stringify({ source: OPENAPI, ...cutRest(await readOpenApi(), Object.keys(ROUTES)) })}\n`;

@@ -3,11 +3,11 @@ import { CODE_OWNERS_FILES } from "#core/plan/signals/code-owners.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import { err, ok } from "#core/wire/result.ts";
 import { HOUR_MS } from "#core/wire/units.ts";
-import type { Answer, FileAt, GitHub, Place } from "#ports/github.ts";
+import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { createMemory } from "./memory.ts";
 import { writePurpose } from "./purposes.ts";
-import { toFile, type Blob as FoundBlob } from "./set-up.ts";
+import { readText } from "./text.ts";
 import type { Purpose } from "./tokens.ts";
 import { listTree } from "./trees.ts";
 
@@ -32,7 +32,7 @@ export function readingSurroundings(
         () => under(writePurpose(place), (client) => readTree(client, place, tree)),
       ),
     readAround: (place, issue, commit) => under(writePurpose(place), (client) => readAround(client, place, issue, commit)),
-    readText: (place, commit, path) => under(writePurpose(place), (client) => readText(client, place, `${commit}:${path}`)),
+    readText: (place, commit, path) => under(writePurpose(place), (client) => readText(client, place, commit, path)),
   };
 }
 
@@ -53,22 +53,6 @@ export const AROUND_QUERY = `
     }
   }
 `;
-
-/** A file at a commit: `<commit>:<path>`. */
-export const TEXT_QUERY = `
-  query Text($owner: String!, $name: String!, $file: String!) {
-    repository(owner: $owner, name: $name) { file: object(expression: $file) { ... on Blob { text isTruncated } } }
-  }
-`;
-
-async function readText(client: Octokit, { owner, repository }: Place, file: string): Answer<FileAt> {
-  const route = "POST /graphql";
-  const variables = { owner: owner.login, name: repository.name, file };
-  const read = await answer(route, () =>
-    client.graphql<{ repository: { file: FoundBlob } | null }>(TEXT_QUERY, { ...variables, request: timeout() }),
-  );
-  return read.ok ? ok(toFile(read.value.repository?.file ?? null)) : read;
-}
 
 type Blob = { readonly text?: string | null } | null;
 type AroundData = {
