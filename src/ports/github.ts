@@ -80,6 +80,8 @@ export type GitHub = OwnChecks & {
   readTree(place: Place, tree: string): Answer<NonNullable<Surroundings["tree"]>>;
   /** Who owns the code at a commit, and what is linked with an issue. */
   readAround(place: Place, issue: number, commit: string): Answer<Pick<Surroundings, "codeOwners" | "links">>;
+  /** A file of a commit, by its path. */
+  readText(place: Place, commit: string, path: string): Answer<FileAt>;
   /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */
   readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;
   /** The branch rules of an environment; undefined when it is missing or not limited to selected branches. */

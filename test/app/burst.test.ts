@@ -126,7 +126,7 @@ it(`${String(TASKS)} issues labelled within a minute all get their pull request,
     for (const { id, inputs } of queued) {
       const lease = LeaseId(inputs["attempt"] ?? "");
       await github.host.startRun(id, runTitle(lease));
-      const claimed = await claim(deps, lease, lease, { contract: 1, harnesses: ["claude-code"] });
+      const claimed = await claim(deps, lease, lease, { contract: 1, harnesses: ["claude-code"], knows: [] });
       if (!claimed.ok) throw new Error(claimed.error.error);
       await store.recordHeartbeat(lease, beat(), (await store.readLease(lease))!.used);
       const note = Buffer.from(`# ${lease}\n`);

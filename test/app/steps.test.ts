@@ -1295,6 +1295,7 @@ describe("the worker's steps", () => {
       const answer = await claim({ ...deps, runtime }, lease.id, "token", {
         contract: 2,
         harnesses: [lease.attempt.route.harness],
+        knows: [],
       });
       return answer.ok ? answer.value : undefined;
     }

@@ -245,6 +245,16 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "nothing-lent": { reason: "nothing-lent", seat: "ada-max", login: "bob" },
   "lender-unverified": { reason: "lender-unverified", login: "ada" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
+  "agent-unknown": { reason: "agent-unknown", label: "agent:dcos", labels: ["agent:docs", "agent:tests"] },
+  "agents-several": { reason: "agents-several", agents: ["docs", "tests"] },
+  "instructions-unreadable": {
+    reason: "instructions-unreadable",
+    agent: "docs",
+    repository: "acme/web",
+    file: ".github/agents/docs.md",
+    why: "missing",
+  },
+  "agent-not-served": { reason: "agent-not-served", agent: "docs", tiers: ["light"], open: ["standard", "frontier"] },
   "route-not-served": {
     reason: "route-not-served",
     asked: "light claude-opus-5-5",
@@ -324,6 +334,43 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   planning: view({ state: "planning" }),
   queued: view({ plan: PLAN }),
   dispatching: view({ state: "dispatching", plan: WIDE_PLAN, leases: [lease({ route: WIDE_PLAN.route })] }),
+  "dispatching-a-specialist": view({
+    state: "dispatching",
+    plan: {
+      ...WIDE_PLAN,
+      agent: { name: "docs", label: "agent:docs", instructions: { path: ".github/agents/docs.md", text: "Write plainly." } },
+      routeReasons: [{ fact: "agent", agent: "docs", tiers: ["light", "frontier"], harness: "codex" }, ...WIDE_PLAN.routeReasons],
+    },
+    leases: [lease({ route: WIDE_PLAN.route })],
+  }),
+  "unsolved-outside-paths": view({
+    state: "unsolved",
+    plan: { ...PLAN, agent: { name: "docs", label: "agent:docs", instructions: null } },
+    leases: [
+      lease({
+        ...RUN,
+        verdict: "refused",
+        why: { why: "guards", violations: [{ guard: "outside", path: "src/pages.js", agent: "docs" }] },
+      }),
+    ],
+  }),
+  "unsolved-action-knows-no-specialists": view({
+    state: "unsolved",
+    plan: { ...PLAN, agent: { name: "docs", label: "agent:docs", instructions: null } },
+    leases: [lease({ verdict: "failed", why: { why: "action-too-old", harness: "claude-code", lacks: "agents" } })],
+  }),
+  "solved-by-a-specialist-and-left-to-ci": view({
+    state: "solved",
+    plan: {
+      ...PLAN,
+      agent: { name: "docs", label: "agent:docs", instructions: null },
+      commands: { setup: [], verify: { of: "ci", also: ["npm run links"] } },
+    },
+    leases: [
+      lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] }, verification: [checked("npm run links")] }),
+    ],
+    pullRequest: { number: 13, draft: true },
+  }),
   solved: view({
     state: "solved",
     plan: checking("npm test"),
@@ -550,6 +597,9 @@ const PULLS: Readonly<Record<string, Finished>> = {
       checked("go test ./...", { exitCode: 1, before: "failed", output: "--- FAIL: TestOld" }),
       checked("pytest"),
     ],
+  }),
+  "pull-request-of-a-specialist": finished({
+    plan: { ...PLAN, agent: { name: "docs", label: "agent:docs", instructions: null } },
   }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-that-ci-executes": finished({
@@ -796,6 +846,7 @@ describe("foreign text", () => {
       hostile.map((login): Failure => ({ reason: "actor-may-not-start", login, role: login })),
       hostile.map((part): Failure => ({ reason: "too-big", parts: [part, part] })),
       hostile.map((asked): Failure => ({ reason: "route-not-served", asked, served: [asked] })),
+      hostile.map((label): Failure => ({ reason: "agent-unknown", label: `agent:${label}`, labels: ["agent:docs"] })),
     );
     fc.assert(
       fc.property(failure, (reason) => {

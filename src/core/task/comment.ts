@@ -193,10 +193,12 @@ function isTested({ plan, leases, ciChecks }: TaskView): boolean {
 function planTable(plan: Plan): string {
   const { route } = plan;
   const effort = route.effort === null ? "" : `, effort ${route.effort}`;
+  // Without a specialist the table has no place for one.
+  const [head, line, by] = plan.agent === undefined ? ["", "", ""] : [" specialist |", " --- |", ` ${plan.agent.name} |`];
   return [
-    "| size | tier | harness | model | budget |",
-    "| --- | --- | --- | --- | --- |",
-    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${budgetText(plan)} |`,
+    `|${head} size | tier | harness | model | budget |`,
+    `|${line} --- | --- | --- | --- | --- |`,
+    `|${by} ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${budgetText(plan)} |`,
   ].join("\n");
 }
 
@@ -242,7 +244,7 @@ function checkNotes(
   if (source === "ci" && ciChecks !== null && pullRequest !== null)
     return [describeCi(ciChecks, pullRequest.number, plan.route.tier)];
   const told = standings(verify, { checks, verification }).filter(
-    ({ how }) => source === "detected" || how === "flaky" || how === "failedBefore",
+    ({ how }) => source !== "settings" || how === "flaky" || how === "failedBefore",
   );
   const text = [describeSource(source, verify), ...told.map(describeStanding)].filter((line) => line !== null).join("\n");
   return text === "" ? [] : [text];
@@ -275,6 +277,12 @@ export function routeReason(reason: RouteReason): string {
       return `${reason.what} ${reason.value} was asked for`;
     case "floor":
       return `the ${reason.floor.by} \`${oneLine(reason.floor.named, 200).replaceAll("`", "'")}\` asks for ${reason.floor.tier} at least`;
+    case "agent":
+      return [
+        `the specialist ${reason.agent} does it`,
+        ...(reason.tiers === null ? [] : [`works with ${reason.tiers.join(", ")}`]),
+        ...(reason.harness === null ? [] : [`prefers ${reason.harness}`]),
+      ].join(", ");
     case "preferred":
       return reason.why === "explored"
         ? `${reason.first} is tried out in the place of ${reason.instead}, as the policy has it for a few small tasks`
