@@ -153,7 +153,7 @@ function progressOf(leases: readonly LeaseRow[]): Progress | null {
   return { phase, steps: modelCalls, spent: last.used, billed: last.billed, ms: LEASE.termMs - last.deadlineInMs };
 }
 
-function toView(
+export function toView(
   { notice }: Pick<ClaimedComment, "notice">,
   task: TaskRow | undefined,
   leases: readonly LeaseRow[],
