@@ -2,6 +2,7 @@ import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from 
 import { MicroUsd } from "#core/wire/units.ts";
 import { isProved } from "#core/task/checks.ts";
 import { drawnOf } from "#core/pool/ledger.ts";
+import type { Run } from "#core/task/provenance.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
@@ -94,18 +95,27 @@ async function finish(
   const { report } = lease;
   if (plan === null || report?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
   const runs = await deps.store.readLeases(task.id);
-  const attempts = new Map(runs.map(({ attempt }) => [attempt.number, attempt]));
   const finished: Finished = {
     brief,
     plan,
-    earlier: [...attempts.values()].filter(({ id }) => id !== lease.attempt.id).map(({ route }) => route),
+    runs: runs.filter(({ costs }) => costs.model !== null).map(toRun),
     finalMessage: report.ending.finalMessage,
     checks: report.checks,
     verification: report.verification,
     changes: await deps.store.readChanges(lease.id),
-    modelCost: lease.costs.model ?? MicroUsd(0),
-    drawn: drawnOf(lease),
-    credential: lease.credential,
   };
   return { plan, finished };
+}
+
+function toRun(lease: LeaseRow): Run {
+  const { attempt, credential, report, costs } = lease;
+  return {
+    attempt: attempt.number,
+    route: attempt.route,
+    credential,
+    usage: report?.usage ?? null,
+    ms: report?.ms ?? null,
+    cost: { model: costs.model ?? MicroUsd(0), runner: costs.runner ?? MicroUsd(0) },
+    drawn: drawnOf(lease),
+  };
 }

@@ -1,29 +1,23 @@
 import type { Change, Checks, Verification } from "../wire/contract.ts";
 import { redact } from "../wire/redact.ts";
-import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import type { Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Route } from "../plan/route.ts";
-import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { type LookFirst, lookFirst } from "../change/look-first.ts";
 import { commitText, oneLine } from "../change/publishable.ts";
 import { describeSource, describeStanding } from "./check-words.ts";
-import { checksOf, standings } from "./checks.ts";
+import { checksOf, isProved, standings } from "./checks.ts";
+import { describeProvenance, type Run } from "./provenance.ts";
 
 export type Finished = {
   readonly brief: Brief;
   readonly plan: Plan;
-  /** The routes of attempts before it that were not verified: it began with what they had changed. */
-  readonly earlier: readonly Pick<Route, "tier" | "model">[];
+  /** All of the task's, oldest first; the last one's result is published. */
+  readonly runs: readonly Run[];
   readonly finalMessage: string | null;
   readonly checks: Checks;
   readonly verification: Verification[];
   readonly changes: readonly Change[];
-  readonly modelCost: MicroUsd;
-  /** What a subscription has paid; null where the model was paid by use. */
-  readonly drawn: Drawn | null;
-  readonly credential: string;
 };
 
 export function pullRequestTitle(brief: Brief): string {
@@ -42,7 +36,17 @@ export function commitMessage(finished: Finished): string {
     `${oneLine(brief.issue.title, 72) || `Issue ${String(brief.issue.number)}`}${skip}`,
     "",
     `Written by ${plan.route.harness} with ${plan.route.model} for issue ${String(brief.issue.number)}, asked for by ${brief.requester.login}.`,
+    ...coAuthor(brief.requester),
   ].join("\n");
+}
+
+/**
+ * The trailer by which GitHub shows who asked beside the App. Source: docs.github.com, "Creating a commit with multiple authors"
+ * and "Email addresses reference" (`ID+USERNAME@users.noreply.github.com`). A login in other characters is none of GitHub's.
+ */
+function coAuthor({ id, login }: Brief["requester"]): string[] {
+  if (!/^[\w-]+$/.test(login)) return [];
+  return ["", `Co-authored-by: ${login} <${String(id)}+${login}@users.noreply.github.com>`];
 }
 
 /** GitHub takes 65,536 characters; what the model said is the only part that can be long. */
@@ -55,27 +59,48 @@ export function pullRequestBody(finished: Finished): string {
   const said = commitText(redact(finished.finalMessage ?? "").slice(0, MAX_SAID)).replace(/^.*$/gm, (line) =>
     `> ${line}`.trimEnd(),
   );
-  const ci =
-    plan.ci === "approved"
-      ? "CI waits: workflows for `push` and `pull_request` skip this commit, those for other events don't. Read the changes, then push an empty commit to the branch to start it."
-      : null;
   return [
     `Closes #${String(brief.issue.number)}.`,
     said === ">" ? null : said,
     "### Checks",
     describeSource(checksOf(verify, finished.checks).source, verify),
     standings(verify, finished).map(describeStanding).join("\n"),
+    "### Not verified",
+    describeUnverified(finished),
     ...describeLookFirst(lookFirst(finished.changes)),
-    ci,
-    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}${goneBefore(finished.earlier)}. A model wrote this from the issue's text: review it as you would a stranger's.`,
+    "### How it was made",
+    describeProvenance(finished.runs),
+    `Asked for by @${brief.requester.login}.${goneBefore(finished.runs)}`,
   ]
     .filter((part) => part !== null && part !== "")
     .join("\n\n");
 }
 
-function goneBefore(earlier: Finished["earlier"]): string {
-  if (earlier.length === 0) return "";
-  return `, from where ${earlier.map(({ tier, model }) => `${model} (${tier})`).join(" and ")} had not passed`;
+/** What nobody has looked at when the pull request is opened, whatever has passed. */
+function describeUnverified(finished: Finished): string {
+  const { plan } = finished;
+  const { verify } = plan.commands;
+  const ci =
+    plan.ci === "approved"
+      ? "its CI, which waits: workflows for `push` and `pull_request` skip this commit, those for other events don't. Read the changes; then someone with write access starts it by a comment `/agent ci` here"
+      : "its CI: where it has one, that starts with this pull request";
+  return [
+    ...(isProved(verify, finished)
+      ? []
+      : [
+          `- **that it works**: ${standings(verify, finished).length === 0 ? "no check has run on it" : "not every check has passed on it"}`,
+        ]),
+    `- ${ci}`,
+    "- that it does what the issue asks for: a model wrote it from the issue's text, and nobody has read it yet. Review it as you would a stranger's",
+  ].join("\n");
+}
+
+function goneBefore(runs: readonly Run[]): string {
+  const last = runs.at(-1)?.attempt;
+  const before = new Map(runs.filter(({ attempt }) => attempt !== last).map(({ attempt, route }) => [attempt, route]));
+  if (before.size === 0) return "";
+  const named = [...before.values()].map(({ tier, model }) => `${model} (${tier})`).join(" and ");
+  return ` It went on from where ${named} had not passed.`;
 }
 
 const MAX_LOOK_FIRST = 20;
