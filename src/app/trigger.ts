@@ -8,6 +8,7 @@ import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { Claimed } from "#ports/store.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
+import { followOnPull } from "./pull-commands.ts";
 import { request } from "./request.ts";
 
 /** A recorded delivery → its task, or news of one that is there: of its run, its commit's CI or its pull request. */
@@ -31,6 +32,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
   const { event } = delivery;
   switch (event.kind) {
     case "request":
+      if (event.pull !== undefined) return followOnPull(deps, event.brief, event.pull.askedAt);
       return follow(deps, event.brief, delivery.id);
     case "unlabeled":
       return request(deps, { happening: "cancel", asked: "taking the label off", brief: event.brief, delivery: delivery.id });

@@ -5,6 +5,8 @@ import type { TaskRow } from "./store.ts";
 
 export type IssueAt = { readonly owner: OwnerId; readonly repository: RepositoryId; readonly issue: number };
 
+export type PullAt = { readonly owner: OwnerId; readonly repository: RepositoryId; readonly pull: number };
+
 /** One issue's tasks, a repository's, or all that an owner has. A trial's are nobody's request, and never among them. */
 export type Reach = { readonly owner: OwnerId; readonly repository?: RepositoryId; readonly issue?: number };
 
@@ -14,6 +16,10 @@ export type Lender = { readonly id: ActorId; readonly login: string };
 export type Conversation = {
   /** The newest task of an issue. `isPullClosed`: its pull request was merged, or is closed. */
   findNewest(issue: IssueAt): Promise<(TaskRow & { readonly isPullClosed: boolean }) | undefined>;
+  /** The newest task whose pull request this is. undefined: it is none of ours. */
+  findByPull(pull: PullAt): Promise<TaskRow | undefined>;
+  /** CI runs on this commit, which has the files of the task's own. */
+  keepCiCommit(task: TaskId, commit: string): Promise<void>;
   /** It is planned anew, as `brief` has it; a step under way comes to nothing. False where a run has worked on it, or it is over. */
   renewTask(task: TaskId, brief: Brief): Promise<boolean>;
   /** Those that are not being published yet end as cancelled, each by a step of its own. How many there were. */

@@ -60,6 +60,8 @@ export type TaskRow = {
   /** Its place in the queue as last seen. */
   readonly waiting: Waiting | null;
   readonly commit: string | null;
+  /** On top of it, where a person has started CI: the same files. */
+  readonly ciCommit: string | null;
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
   /** How the repository's CI ended on that commit, as last read; null before it has. */
   readonly ciChecks: CiChecks | null;
@@ -244,7 +246,7 @@ export type Store = Conversation &
     /** What the classifier has cost since then for this owner's issues. */
     sumClassified(owner: OwnerId, since: EpochMs): Promise<MicroUsd>;
     readTask(task: TaskId): Promise<TaskRow | undefined>;
-    /** The newest whose commit this is. */
+    /** The newest whose commit this is, or the one on top of it that started CI. */
     findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;
     /** In the place of what was read before; the issue's comment says so. */
     hearCiChecks(task: TaskId, checks: CiChecks): Promise<void>;

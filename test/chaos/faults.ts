@@ -5,7 +5,8 @@ import { EFFECTS, type Effect } from "#core/task/effects.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import type { CountedRoute } from "#playground/github/emulated-github.ts";
-import { waitForEnd } from "#playground/watch.ts";
+import { git } from "#playground/independent.ts";
+import { waitForComment, waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { freshDatabase, type Engine } from "../kit/stores.ts";
@@ -18,7 +19,7 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "no-runner"> = {
+const CASES: Record<Effect, "flow" | "command" | "ci" | "no-runner"> = {
   createComment: "flow",
   updateComment: "flow",
   react: "command",
@@ -26,8 +27,12 @@ const CASES: Record<Effect, "flow" | "command" | "no-runner"> = {
   cancelRun: "no-runner",
   createCommit: "flow",
   createBranch: "flow",
+  updateBranch: "ci",
   openPullRequest: "flow",
 };
+
+/** CI is held back until a person has read the changes. */
+const CI_WAITS = { ".github/agent-pool.yml": "version: 1\nci: approved\n" };
 
 /** The fault at the effect's first call. Says how often it struck. */
 function strikeAt(world: World, effect: Effect, moment: Moment): { times: number } {
@@ -48,6 +53,16 @@ async function outwaitTheOffer(world: World, databaseUrl: string | undefined): P
   await sql`update leases set created_at = created_at - ${LEASE.offerMs + 1}`.execute(db);
   await sql`update tasks set due_at = 0 where state = 'awaiting'`.execute(db);
   await close();
+}
+
+/** The one beside it is the work's. */
+async function expectOneCiCommit(world: World): Promise<void> {
+  const number = (await world.github.pulls(PRODUCT))[0]!.number;
+  const says = (body: string) => body.includes("has started CI");
+  expect(await waitForComment(world, PRODUCT, number, says, 40_000), world.app.output().slice(-4_000)).toBe(true);
+  const { headSha } = (await world.github.pulls(PRODUCT))[0]!;
+  const gitDir = join(world.dataDir, "repositories", `${PRODUCT}.git`);
+  expect(await git(gitDir, "log", "--format=%s", `main..${headSha}`)).toMatch(/^Start CI\n[^\n]+ \[skip ci\]$/);
 }
 
 async function connect(world: World, databaseUrl: string | undefined): Promise<Connection> {
@@ -72,7 +87,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         const databaseUrl = engine === "Postgres" ? await freshDatabase() : undefined;
         await using world = await createWorld({
           ...(databaseUrl === undefined ? {} : { databaseUrl }),
-          product: { files: sampleFiles() },
+          product: { files: { ...sampleFiles(), ...(CASES[effect] === "ci" ? CI_WAITS : {}) } },
           script: sampleScript(),
           runner: CASES[effect] !== "no-runner",
           // Listings lag: a look right after the restart misses what was done just before the kill.
@@ -89,6 +104,10 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           await outwaitTheOffer(world, databaseUrl);
           await world.app.start();
         }
+        if (CASES[effect] === "ci") {
+          expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-4_000)).toBe(true);
+          await world.maintainer.comment(PRODUCT, (await world.github.pulls(PRODUCT))[0]!.number, "/agent ci");
+        }
         const survives = moment === "answer lost at";
         expect(await until(() => seen.times > 0 && world.app.running() === survives, 60_000), `no fault at ${effect}`).toBe(true);
         if (!survives) await world.app.start();
@@ -98,6 +117,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         }
 
         expect(await waitForEnd(world, PRODUCT, number, 80_000), world.app.output().slice(-4_000)).toBe(true);
+        if (CASES[effect] === "ci") await expectOneCiCommit(world);
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);

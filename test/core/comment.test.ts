@@ -233,6 +233,10 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "nothing-lent": { reason: "nothing-lent", seat: "ada-max", login: "bob" },
   "lender-unverified": { reason: "lender-unverified", login: "ada" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
+  "command-elsewhere": { reason: "command-elsewhere", asked: "/agent plan", on: "issue", number: 12 },
+  "ci-needs-write": { reason: "ci-needs-write", login: "pat", role: "triage" },
+  "ci-not-held": { reason: "ci-not-held", login: "pat" },
+  "head-moved": { reason: "head-moved", login: "pat" },
   "route-not-served": {
     reason: "route-not-served",
     asked: "light claude-opus-5-5",
@@ -463,6 +467,8 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   "answer-help": { task: null, notice: { answer: "help" } },
   "answer-paused": { task: null, notice: { answer: "paused", login: "ada" } },
   "answer-resumed": { task: null, notice: { answer: "resumed", login: "ada" } },
+  "answer-ci-started": { task: null, notice: { answer: "ci-started", login: "ada" } },
+  "answer-ci-elsewhere": { task: null, notice: { ...FAILURES["command-elsewhere"], asked: "/agent ci", on: "pull", number: 13 } },
   "answer-nearest": {
     task: null,
     notice: { ...FAILURES["command-unknown"], word: "frontire", nearest: "/agent use frontier" },

@@ -1,4 +1,5 @@
 import { OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import { err, ok } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, RunnerRepository } from "#ports/github.ts";
 
@@ -57,6 +58,9 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     createCommit: () => Promise.resolve(told("createCommit", ok("d".repeat(40)))),
     findBranch: () => Promise.resolve(told("findBranch", ok(undefined))),
     createBranch: () => Promise.resolve(told("createBranch", ok(undefined))),
+    readHead: () => Promise.resolve(ok({ branch: "agent-pool/issue-1-1f0c2a9b", commit: "d".repeat(40) })),
+    readCommit: () => Promise.resolve(ok({ tree: "b".repeat(40), parents: ["a".repeat(40)], at: EpochMs(0) })),
+    updateBranch: () => Promise.resolve(told("updateBranch", ok(undefined))),
     readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),
     findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),
     readMerged: () => Promise.resolve(told("readMerged", ok({ pulls: [], next: null }))),

@@ -12,6 +12,7 @@ import { readCheckRuns } from "./check-runs.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { commenting } from "./comments.ts";
 import { createCommit } from "./commit.ts";
+import { movingHeads } from "./heads.ts";
 import { createMemory } from "./memory.ts";
 import { readBlob, readFiles, readMerged } from "./merged.ts";
 import { readOwnComments, readPlaces } from "./places.ts";
@@ -233,6 +234,8 @@ export function createGitHub(app: GitHubApp): GitHub {
       );
       return made.ok ? ok(undefined) : made;
     },
+
+    ...movingHeads(under),
 
     async readCheckRuns(place, commit) {
       return under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, app.appId));

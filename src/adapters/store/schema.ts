@@ -73,6 +73,8 @@ export type Schema = {
     /** It asks for approval, and was said to wait once more. */
     reminded: Generated<boolean>;
     commit_sha: string | null;
+    /** On top of it, and of no change: CI runs on it. */
+    ci_commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;
     ci_checks: NullableJson<CiChecks>;

@@ -72,7 +72,7 @@ export async function findByCommit(
     .selectAll()
     .where("owner_id", "=", owner)
     .where("repository_id", "=", repository)
-    .where("commit_sha", "=", commit)
+    .where((is) => is.or([is("commit_sha", "=", commit), is("ci_commit_sha", "=", commit)]))
     .orderBy("created_at", "desc")
     .limit(1)
     .executeTakeFirst();
@@ -128,6 +128,7 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     reminded: row.reminded,
     waiting: row.waiting,
     commit: row.commit_sha,
+    ciCommit: row.ci_commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
     ciChecks: row.ci_checks,
     trial:
@@ -235,6 +236,10 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
     await wakeComments(tx, refused);
     await wakeTrials(tx, refused);
   });
+}
+
+export async function keepCiCommit(db: Kysely<Schema>, task: TaskId, commit: string): Promise<void> {
+  await db.updateTable("tasks").set({ ci_commit_sha: commit }).where("id", "=", task).execute();
 }
 
 /** Its lease's task is due at once, unless it waits to try again what failed. */

@@ -45,7 +45,7 @@ export const Settings = z.strictObject({
     .enum(["approved", "auto"], { error: "should be approved or auto" })
     .optional()
     .describe(
-      "`approved`: the commit says `[skip ci]` until a person has decided. Unset, `approved` in public repositories and for issues by people without write, `auto` elsewhere.",
+      "`approved`: the commit says `[skip ci]` until someone with write access comments `/agent ci` on the pull request. Unset, `approved` in public repositories and for issues by people without write, `auto` elsewhere.",
     ),
 });
 export type Settings = z.infer<typeof Settings>;

@@ -13,6 +13,7 @@ export const EFFECTS = {
   cancelRun: "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel",
   createCommit: "POST /repos/{owner}/{repo}/git/commits",
   createBranch: "POST /repos/{owner}/{repo}/git/refs",
+  updateBranch: "PATCH /repos/{owner}/{repo}/git/refs/{ref}",
   openPullRequest: "POST /repos/{owner}/{repo}/pulls",
 } as const;
 export type Effect = keyof typeof EFFECTS;

@@ -45,8 +45,18 @@ export function commitMessage(finished: Finished): string {
  * and "Email addresses reference" (`ID+USERNAME@users.noreply.github.com`). A login in other characters is none of GitHub's.
  */
 function coAuthor({ id, login }: Brief["requester"]): string[] {
-  if (!/^[\w-]+$/.test(login)) return [];
+  if (!isLogin(login)) return [];
   return ["", `Co-authored-by: ${login} <${String(id)}+${login}@users.noreply.github.com>`];
+}
+
+function isLogin(text: string): boolean {
+  return /^[\w-]+$/.test(text);
+}
+
+/** Of the commit that changes nothing, and by which CI starts. */
+export function ciMessage(asked: Brief): string {
+  const who = isLogin(asked.requester.login) ? asked.requester.login : "somebody";
+  return `Start CI\n\nAsked for by ${who} on pull request ${String(asked.issue.number)}: the files are those of the commit before.`;
 }
 
 /** GitHub takes 65,536 characters; what the model said is the only part that can be long. */

@@ -1,0 +1,43 @@
+import type { Octokit } from "@octokit/rest";
+import { EFFECTS } from "#core/task/effects.ts";
+import { ok } from "#core/wire/result.ts";
+import { EpochMs } from "#core/wire/units.ts";
+import type { Answer, GitHub, Place } from "#ports/github.ts";
+import { answer, timeout } from "./client.ts";
+import { writePurpose } from "./purposes.ts";
+import type { Purpose } from "./tokens.ts";
+
+/** Where a pull request stands, and on with it. `under`: a purpose's client. */
+export function movingHeads(
+  under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
+): Pick<GitHub, "readHead" | "readCommit" | "updateBranch"> {
+  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name, request: timeout() });
+  return {
+    async readHead(place, pull) {
+      const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
+      const read = await under(writePurpose(place), (client) =>
+        answer(route, () => client.request(route, { ...at(place), pull_number: pull })),
+      );
+      return read.ok ? ok({ branch: read.value.data.head.ref, commit: read.value.data.head.sha }) : read;
+    },
+
+    async readCommit(place, commit) {
+      const route = "GET /repos/{owner}/{repo}/git/commits/{commit_sha}";
+      const read = await under(writePurpose(place), (client) =>
+        answer(route, () => client.request(route, { ...at(place), commit_sha: commit })),
+      );
+      if (!read.ok) return read;
+      const { tree, parents, committer } = read.value.data;
+      return ok({ tree: tree.sha, parents: parents.map(({ sha }) => sha), at: EpochMs(Date.parse(committer.date)) });
+    },
+
+    async updateBranch(place, branch, commit) {
+      const moved = await under(writePurpose(place), (client) =>
+        answer(EFFECTS.updateBranch, () =>
+          client.request(EFFECTS.updateBranch, { ...at(place), ref: `heads/${branch}`, sha: commit, force: false }),
+        ),
+      );
+      return moved.ok ? ok(undefined) : moved;
+    },
+  };
+}
