@@ -252,5 +252,7 @@ export function makePlan(
 }
 
 export function guardsOf({ guards }: Settings): Plan["guards"] {
-  return { maxFiles: guards["max-files"], maxBytes: guards["max-kb"] * 1024, protected: guards.protected };
+  const limits = { maxFiles: guards["max-files"], maxBytes: guards["max-kb"] * 1024 };
+  if (guards["on-protected"] === "refuse" || guards.protected.length === 0) return { ...limits, protected: guards.protected };
+  return { ...limits, protected: [], asking: guards.protected };
 }

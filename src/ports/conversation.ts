@@ -18,8 +18,6 @@ export type Conversation = {
   findNewest(issue: IssueAt): Promise<(TaskRow & { readonly isPullClosed: boolean }) | undefined>;
   /** The newest task whose pull request this is. undefined: it is none of ours. */
   findByPull(pull: PullAt): Promise<TaskRow | undefined>;
-  /** CI runs on this commit, which has the files of the task's own. */
-  keepCiCommit(task: TaskId, commit: string): Promise<void>;
   /** It is planned anew, as `brief` has it; a step under way comes to nothing. False where a run has worked on it, or it is over. */
   renewTask(task: TaskId, brief: Brief): Promise<boolean>;
   /** Those that are not being published yet end as cancelled, each by a step of its own. How many there were. */

@@ -18,10 +18,8 @@ import type { CredentialKind } from "#core/config/credential.ts";
 import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
+import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
 import type { Seen } from "#core/pool/estimator.ts";
-import type { MonthsCost } from "#core/pool/report.ts";
-import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -33,6 +31,8 @@ import type { ClassifierCall } from "./classifier.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OwnComment, Place } from "./github.ts";
+import type { Publishing } from "./publishing.ts";
+import type { KeptDecision, PoolReading } from "./reading.ts";
 import type { Results } from "./results.ts";
 import type { TrialPart, TrialStore } from "./trial.ts";
 
@@ -198,21 +198,6 @@ export type Settlement = {
   readonly isTypical: boolean;
 };
 
-/** Why a lease was granted, as it was kept with it. */
-export type KeptDecision = {
-  readonly lease: LeaseId;
-  readonly credential: CredentialName;
-  readonly at: EpochMs;
-  readonly record: DecisionRecord;
-};
-
-/** `months`: what each credential's model has cost since the month began. */
-export type PoolReading = {
-  readonly policy: KeptPolicy;
-  readonly stored: Stored;
-  readonly months: ReadonlyMap<string, MonthsCost>;
-};
-
 /** How many refusals of its key in a row, rests of its account, and windows of it that were full. */
 export type Cleared = { readonly refusals: number; readonly rests: number; readonly windows: number };
 
@@ -220,6 +205,7 @@ export type Cleared = { readonly refusals: number; readonly rests: number; reado
 export type Opened = "opened" | "busy" | "known";
 
 export type Store = Conversation &
+  Publishing &
   Results &
   TrialStore & {
     /** The claim is still needed. */

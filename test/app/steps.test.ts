@@ -8,7 +8,7 @@ import { EFFECTS } from "#core/task/effects.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { Checks, Claim, EndingKind, Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
-import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
+import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
@@ -39,6 +39,7 @@ describe("the worker's steps", () => {
   });
   beforeEach(async () => {
     for (const table of [
+      "draftless",
       "decisions",
       "credentials",
       "consents",
@@ -593,6 +594,59 @@ describe("the worker's steps", () => {
       { title: "The last page is missing", draft: true },
       { title: "[draft] The last page is missing", draft: false },
     ]);
+  });
+
+  it("ask for no draft any more in a repository that has refused one, for a month", async () => {
+    const drafts: boolean[] = [];
+    const github = fakeGitHub({
+      openPullRequest: (_place, { draft, body }) => {
+        drafts.push(draft);
+        expect(body.includes("Take this for a draft")).toBe(!draft);
+        const refusal = refused(422, "Draft pull requests are not supported in this repository.");
+        return Promise.resolve(draft ? refusal : ok({ number: 2 + drafts.length, draft }));
+      },
+    });
+    const publish = async () => {
+      await ask(github, "/agent retry fresh");
+      const lease = (await now()).leases[0]!;
+      await store.claimLease(lease.id, lease.run ?? RunId(1), "check", "hash");
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+      return drafts.splice(0);
+    };
+
+    const [first, second] = [await publish(), await publish()];
+    await connection.db
+      .updateTable("draftless")
+      .set({ at: sql`at - ${31 * DAY_MS}` })
+      .execute();
+    const later = await publish();
+
+    expect({ first, second, later }).toEqual({ first: [true, false], second: [false], later: [true, false] });
+  });
+
+  it("open as a draft, with the paths named, what a person is to be asked about", async () => {
+    const opened: { body: string; draft: boolean }[] = [];
+    const read = policy(pooled(["one"]));
+    const settings = 'version: 1\nverify: [npm test]\ndraft: false\nguards: { protected: ["a.*"], on-protected: ask }\n';
+    const github = fakeGitHub({
+      readSetUp: async (place) => {
+        const setUp = await read(place);
+        return setUp.ok ? ok({ ...setUp.value, settings: { text: settings } }) : setUp;
+      },
+      openPullRequest: (_place, pull) => {
+        opened.push(pull);
+        return Promise.resolve(ok({ number: 2, draft: pull.draft }));
+      },
+    });
+    await ask(github);
+
+    await report(depsOf(github), await start(), { ...CHANGED, verification: [checked("npm test")] });
+    await settle(github);
+
+    expect(opened).toMatchObject([{ draft: true }]);
+    expect(opened[0]?.body).toContain("### A person decides first");
+    expect(opened[0]?.body).toContain(", by `a.*`");
   });
 
   it.each([

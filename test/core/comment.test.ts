@@ -367,9 +367,15 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     { passed: 0, skipped: 0, failed: [{ name: "test", conclusion: "failure" }] },
     WIDE_PLAN,
   ),
-  "solved-in-the-demo": view({
+  "solved-without-drafts": view({
     state: "solved",
     plan: PLAN,
+    leases: [lease({ ...RUN, verdict: "solved" })],
+    pullRequest: { number: 13, draft: false },
+  }),
+  "solved-in-the-demo": view({
+    state: "solved",
+    plan: { ...PLAN, draft: false },
     leases: [lease({ ...RUN, verdict: "solved", sandbox: "none" })],
     pullRequest: { number: 13, draft: false },
   }),
@@ -493,6 +499,7 @@ function finished(overrides: Partial<Finished> = {}): Finished {
     checks: NPM_TEST,
     verification: [checked("npm test")],
     changes: [write("src/loop.ts")],
+    isDraftless: false,
     ...overrides,
   };
 }
@@ -557,6 +564,11 @@ const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request-that-ci-executes": finished({
     plan: { ...checking("npm test"), ci: "approved" },
     changes: [write("src/loop.ts"), write("package.json"), write("package-lock.json"), write("ci/@admin `x`.sh")],
+  }),
+  "pull-request-without-drafts": finished({ isDraftless: true }),
+  "pull-request-that-asks-a-person": finished({
+    plan: { ...checking("npm test"), guards: { ...PLAN.guards, asking: ["migrations/**", "*.sql"] } },
+    changes: [write("src/loop.ts"), write("migrations/1.ts"), write("Db/`Seed`.SQL")],
   }),
   "pull-request-with-a-killed-check": finished({
     plan: checking("npm test", "npm run `lint`", "/usr/bin/true"),

@@ -1,10 +1,15 @@
 import { sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** The commit by which CI was started on a pull request. */
+/** The commit by which CI was started on a pull request; where GitHub has no drafts. */
 export const PUBLISHING: Migration = {
   async up(db) {
     await sql`alter table tasks add column ci_commit_sha text`.execute(db);
     await sql`create index tasks_ci_commit on tasks (repository_id, ci_commit_sha) where ci_commit_sha is not null`.execute(db);
+    await sql`
+      create table draftless (
+        owner_id bigint not null, repository_id bigint not null, at bigint not null,
+        primary key (owner_id, repository_id)
+      )`.execute(db);
   },
 };

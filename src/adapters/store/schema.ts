@@ -91,6 +91,8 @@ export type Schema = {
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };
+  /** Repositories in which GitHub has refused a draft, the last time. */
+  draftless: { owner_id: number; repository_id: number; at: number };
   /** What was asked for, and from when it is offered on, what it would do (core/trial). */
   trials: Queue & {
     id: string;

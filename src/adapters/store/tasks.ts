@@ -238,10 +238,6 @@ export async function refuseQueued(db: Kysely<Schema>, owner: OwnerId, failure: 
   });
 }
 
-export async function keepCiCommit(db: Kysely<Schema>, task: TaskId, commit: string): Promise<void> {
-  await db.updateTable("tasks").set({ ci_commit_sha: commit }).where("id", "=", task).execute();
-}
-
 /** Its lease's task is due at once, unless it waits to try again what failed. */
 export async function hearRunEnded(db: Kysely<Schema>, lease: LeaseId): Promise<void> {
   await db.transaction().execute(async (tx) => {

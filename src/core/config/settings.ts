@@ -36,8 +36,14 @@ export const Settings = z.strictObject({
         .max(100)
         .default([])
         .describe("Paths that no change may touch, written as in `.gitignore`."),
+      "on-protected": z
+        .enum(["refuse", "ask"], { error: "should be refuse or ask" })
+        .default("refuse")
+        .describe(
+          "What becomes of a change that touches one. `refuse`: it is not published; `ask`: a draft names the paths and asks a person.",
+        ),
     })
-    .default({ "max-files": 50, "max-kb": 500, protected: [] })
+    .default({ "max-files": 50, "max-kb": 500, protected: [], "on-protected": "refuse" })
     .describe("What no change may do."),
   draft: z.boolean({ error: "should be true or false" }).default(true).describe("Whether the pull request is opened as a draft."),
   // Workflows on the branch would run model-written code with the repository's secrets.

@@ -57,7 +57,13 @@ export type Plan = {
   readonly commands: { readonly setup: readonly string[]; readonly verify: Verify };
   /** How often the harness is shown a check that fails after its work. */
   readonly repairs: number;
-  readonly guards: { readonly maxFiles: number; readonly maxBytes: number; readonly protected: readonly string[] };
+  readonly guards: {
+    readonly maxFiles: number;
+    readonly maxBytes: number;
+    readonly protected: readonly string[];
+    /** Protected too, but a change that touches them is published, and a person asked. Absent where none are. */
+    readonly asking?: readonly string[];
+  };
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
 };

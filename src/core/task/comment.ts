@@ -91,6 +91,8 @@ function taskSections(view: TaskView): string[] {
   else if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
+  if (view.plan?.draft === true && view.pullRequest?.draft === false)
+    sections.push("Take it for a draft until you have read it: GitHub has no drafts in this repository, under its owner's plan.");
   const last = view.leases.at(-1);
   if (view.plan !== null && last !== undefined && view.state !== "queued") sections.push(...checkNotes(last, view.plan, view));
   const current = last?.attempt ?? 1;

@@ -4,6 +4,7 @@ import type { Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { type LookFirst, lookFirst } from "../change/look-first.ts";
+import { touchedBy, type Touched } from "../change/guards.ts";
 import { commitText, oneLine } from "../change/publishable.ts";
 import { describeSource, describeStanding } from "./check-words.ts";
 import { checksOf, isProved, standings } from "./checks.ts";
@@ -18,6 +19,8 @@ export type Finished = {
   readonly checks: Checks;
   readonly verification: Verification[];
   readonly changes: readonly Change[];
+  /** It should be a draft, and the owner's plan has none. */
+  readonly isDraftless: boolean;
 };
 
 export function pullRequestTitle(brief: Brief): string {
@@ -71,6 +74,10 @@ export function pullRequestBody(finished: Finished): string {
   );
   return [
     `Closes #${String(brief.issue.number)}.`,
+    finished.isDraftless
+      ? "**Take this for a draft** until you have read it: GitHub has no drafts in this repository, under its owner's plan."
+      : null,
+    ...describeTouched(touchedIn(finished)),
     said === ">" ? null : said,
     "### Checks",
     describeSource(checksOf(verify, finished.checks).source, verify),
@@ -84,6 +91,33 @@ export function pullRequestBody(finished: Finished): string {
   ]
     .filter((part) => part !== null && part !== "")
     .join("\n\n");
+}
+
+/** What it touches of the paths that the repository protects and asks a person about. */
+export function touchedIn({ plan, changes }: Pick<Finished, "plan" | "changes">): readonly Touched[] {
+  return touchedBy(changes, plan.guards.asking ?? []);
+}
+
+/** A draft where the settings say so, or a person has something to decide first. */
+export function wantsDraft(finished: Finished): boolean {
+  const { plan } = finished;
+  return plan.draft || touchedIn(finished).length > 0 || !isProved(plan.commands.verify, finished);
+}
+
+/** How many paths of a kind are named. */
+const MAX_NAMED = 20;
+
+function describeTouched(touched: readonly Touched[]): string[] {
+  if (touched.length === 0) return [];
+  const lines = touched.slice(0, MAX_NAMED).map(({ path, pattern }) => `- ${inlineCode(path)}, by ${inlineCode(pattern)}`);
+  const more = touched.length > MAX_NAMED ? [`- and ${String(touched.length - MAX_NAMED)} more`] : [];
+  return [
+    "### A person decides first",
+    "The repository's settings protect these paths (`guards.protected`) and ask a person about them:",
+    [...lines, ...more].join("\n"),
+    // Source: GitHub's 422 "Can not request changes on your own pull request" (Blazity/ai-workflow#180).
+    "GitHub lets no author request changes on their own pull request, and the app is the author: it holds this back by opening it as a draft, where there are drafts, and by nothing else.",
+  ];
 }
 
 /** What nobody has looked at when the pull request is opened, whatever has passed. */
@@ -113,8 +147,6 @@ function goneBefore(runs: readonly Run[]): string {
   return ` It went on from where ${named} had not passed.`;
 }
 
-const MAX_LOOK_FIRST = 20;
-
 const WHY: Readonly<Record<LookFirst["why"], string>> = {
   executed: "CI or an install executes it",
   "not-shown": "GitHub folds its diff or shows none",
@@ -122,7 +154,7 @@ const WHY: Readonly<Record<LookFirst["why"], string>> = {
 
 function describeLookFirst(found: readonly LookFirst[]): string[] {
   if (found.length === 0) return [];
-  const lines = found.slice(0, MAX_LOOK_FIRST).map(({ path, why }) => `- ${inlineCode(path)}: ${WHY[why]}`);
-  const more = found.length > MAX_LOOK_FIRST ? [`- and ${String(found.length - MAX_LOOK_FIRST)} more of these kinds`] : [];
+  const lines = found.slice(0, MAX_NAMED).map(({ path, why }) => `- ${inlineCode(path)}: ${WHY[why]}`);
+  const more = found.length > MAX_NAMED ? [`- and ${String(found.length - MAX_NAMED)} more of these kinds`] : [];
   return ["### Look at these first", [...lines, ...more].join("\n")];
 }
