@@ -1,11 +1,13 @@
 import { git, listRefs, moveRef, readCommit, resolve, writeCommit } from "./git-repository.ts";
 import { makeIssue } from "./issues.ts";
 import { refMoved } from "./refs.ts";
+import { toUser } from "./shapes/account.ts";
+import { toWebhookTeam } from "./shapes/organization.ts";
 import { identityOf } from "./shapes/git.ts";
 import { isPull, toPullSimple, toWebhookPull, type PullIssue } from "./shapes/pull.ts";
 import { toReview, type ReviewState } from "./shapes/review.ts";
 import { toWebhookRepository } from "./shapes/repository.ts";
-import { fullName, nextId, nowOf, type Account, type GitHub, type Pull, type Repository } from "./state.ts";
+import { fullName, nextId, nowOf, type Account, type GitHub, type Pull, type Repository, type Team } from "./state.ts";
 import { emit, emitLater } from "./webhooks.ts";
 
 /** What people and the app do to pull requests. Each changes the state and sends what GitHub would send. */
@@ -24,9 +26,19 @@ export function openPull(
   github: GitHub,
   repository: Repository,
   user: Account,
-  { title, body, ...pull }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged">,
+  {
+    title,
+    body,
+    ...pull
+  }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged" | "requested" | "requestedTeams">,
 ): PullIssue {
-  const issue = makeIssue(github, repository, user, title, body, { ...pull, id: nextId(github), merged: null });
+  const issue = makeIssue(github, repository, user, title, body, {
+    ...pull,
+    id: nextId(github),
+    merged: null,
+    requested: [],
+    requestedTeams: [],
+  });
   if (!isPull(issue)) throw new Error("made no pull request");
   emitPull(github, repository, issue, "opened", user);
   return issue;
@@ -48,6 +60,34 @@ export async function markReady(github: GitHub, repository: Repository, issue: P
   issue.pull.draft = false;
   issue.updatedAt = nowOf(github);
   await tell(github, repository, issue, "ready_for_review", sender);
+}
+
+/** Once for each who is not asked yet. */
+export function requestReview(
+  github: GitHub,
+  repository: Repository,
+  issue: PullIssue,
+  reviewer: Account | Team,
+  sender: Account,
+): void {
+  const { requested, requestedTeams } = issue.pull;
+  const isTeam = "slug" in reviewer;
+  if (isTeam ? requestedTeams.includes(reviewer) : requested.includes(reviewer)) return;
+  if (isTeam) requestedTeams.push(reviewer);
+  else requested.push(reviewer);
+  issue.updatedAt = nowOf(github);
+  emitLater(github, async () => {
+    const pull = await toWebhookPull(github, repository, issue);
+    const whom = isTeam
+      ? { requested_team: toWebhookTeam(github, repository.owner, reviewer) }
+      : { requested_reviewer: toUser(github, reviewer) };
+    emit(github, "pull_request", repository, sender, {
+      action: "review_requested",
+      number: issue.number,
+      pull_request: pull,
+      ...whom,
+    });
+  });
 }
 
 /** Kept nowhere: nothing here reads reviews. */

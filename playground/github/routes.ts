@@ -99,6 +99,12 @@ export const ROUTES = {
   "POST /repos/{owner}/{repo}/pulls": { by: "either", needs: { pull_requests: "write" }, creates: true },
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": { by: "either", needs: { pull_requests: "read" } },
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": { by: "either", needs: { pull_requests: "write" } },
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers": {
+    by: "either",
+    needs: { pull_requests: "write" },
+    role: "triage",
+    creates: true,
+  },
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": { by: "either", needs: { pull_requests: "read" } },
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": {
     by: "either",
