@@ -245,6 +245,7 @@ export function makePlan(
     commands: { setup: settings.setup, verify },
     repairs: settings.repairs,
     guards: guardsOf(settings),
+    ...(settings.reviewers === undefined ? {} : { reviewers: settings.reviewers }),
     draft: settings.draft,
     // CI on the branch runs what a model made of this text, with the repository's secrets: not for a stranger's text.
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),

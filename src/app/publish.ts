@@ -50,7 +50,7 @@ async function explainRefusal(deps: Deps, { brief, plan }: ClaimedTask, refusal:
   return { go: "stick", patch: { failure: { reason: "base-moved", branch: plan.base.branch, message: refusal.message } } };
 }
 
-/** opening → solved. */
+/** opening → inviting. */
 export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { github, store } = deps;
   const { brief } = task;

@@ -74,6 +74,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[], pausedBy: string
     waiting: task.waiting,
     plan: task.plan,
     pullRequest: task.pullRequest,
+    invited: task.invited,
     ciChecks: task.ciChecks,
     leases: leases.map((lease, at) => {
       const { attempt, report } = lease;

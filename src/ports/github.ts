@@ -1,4 +1,5 @@
 import type { Brief } from "#core/request/brief.ts";
+import type { Reviewers } from "#core/plan/plan.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
@@ -159,6 +160,8 @@ export type GitHub = {
       readonly draft: boolean;
     },
   ): Answer<PullRequest>;
+  /** Who is asked already stays so, and hears of it once. Refused (422) where one of them can't see the repository. */
+  requestReview(place: Place, pull: number, reviewers: Reviewers): Answer<void>;
 };
 
 export type Head = { readonly branch: string; readonly commit: string };

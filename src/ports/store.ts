@@ -25,12 +25,13 @@ import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
+import type { Invited } from "#core/task/reviewers.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { ClassifierCall } from "./classifier.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
-import type { OwnComment, Place } from "./github.ts";
+import type { OwnComment, Place, PullRequest } from "./github.ts";
 import type { Publishing } from "./publishing.ts";
 import type { KeptDecision, PoolReading } from "./reading.ts";
 import type { Results } from "./results.ts";
@@ -62,7 +63,9 @@ export type TaskRow = {
   readonly commit: string | null;
   /** On top of it, where a person has started CI: the same files. */
   readonly ciCommit: string | null;
-  readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
+  readonly pullRequest: PullRequest | null;
+  /** Who was asked to review it; null before that. */
+  readonly invited: Invited | null;
   /** How the repository's CI ended on that commit, as last read; null before it has. */
   readonly ciChecks: CiChecks | null;
   /** What it is of a trial. Such a task has no comment, publishes nothing and is nobody's request. */
@@ -176,7 +179,8 @@ export type TaskPatch = {
   readonly plan?: Plan;
   readonly failure?: Failure;
   readonly commit?: string;
-  readonly pullRequest?: { readonly number: number; readonly draft: boolean };
+  readonly pullRequest?: PullRequest;
+  readonly invited?: Invited;
   /** When the row is due again, from now. Default: at once; `null`: not by itself. */
   readonly dueInMs?: number | null;
 };

@@ -19,7 +19,7 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "ci" | "no-runner"> = {
+const CASES: Record<Effect, "flow" | "command" | "ci" | "reviewers" | "no-runner"> = {
   createComment: "flow",
   updateComment: "flow",
   react: "command",
@@ -29,10 +29,13 @@ const CASES: Record<Effect, "flow" | "command" | "ci" | "no-runner"> = {
   createBranch: "flow",
   updateBranch: "ci",
   openPullRequest: "flow",
+  requestReview: "reviewers",
 };
 
 /** CI is held back until a person has read the changes. */
 const CI_WAITS = { ".github/agent-pool.yml": "version: 1\nci: approved\n" };
+/** Somebody is to review. */
+const REVIEWERS = { ".github/agent-pool.yml": "version: 1\nreviewers: { people: [rea] }\n" };
 
 /** The fault at the effect's first call. Says how often it struck. */
 function strikeAt(world: World, effect: Effect, moment: Moment): { times: number } {
@@ -87,12 +90,22 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         const databaseUrl = engine === "Postgres" ? await freshDatabase() : undefined;
         await using world = await createWorld({
           ...(databaseUrl === undefined ? {} : { databaseUrl }),
-          product: { files: { ...sampleFiles(), ...(CASES[effect] === "ci" ? CI_WAITS : {}) } },
+          product: {
+            files: {
+              ...sampleFiles(),
+              ...(CASES[effect] === "ci" ? CI_WAITS : {}),
+              ...(CASES[effect] === "reviewers" ? REVIEWERS : {}),
+            },
+          },
           script: sampleScript(),
           runner: CASES[effect] !== "no-runner",
           // Listings lag: a look right after the restart misses what was done just before the kill.
           listingLagMs: 2_000,
         });
+        if (CASES[effect] === "reviewers") {
+          await world.github.createPerson("rea");
+          world.github.setRole(PRODUCT, "rea", "read");
+        }
         const seen = strikeAt(world, effect, moment);
         await world.app.start();
 
@@ -125,7 +138,9 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         const own = world.github.comments(PRODUCT, number).filter(({ login }) => login === world.github.app.botLogin);
         expect(own).toHaveLength(1);
         expect((await world.github.branches(PRODUCT)).map((branch) => branch.name.split("/")[0])).toEqual(["agent-pool", "main"]);
-        expect(await world.github.pulls(PRODUCT)).toHaveLength(1);
+        expect((await world.github.pulls(PRODUCT)).map(({ requested }) => requested)).toEqual([
+          CASES[effect] === "reviewers" ? ["rea"] : [],
+        ]);
         expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(3);
         expect(await readBooks(world, databaseUrl)).toEqual({ claimed: 1, settled: 1, charges: ["model", "runner"], holds: 0 });
         expect(world.github.violations()).toEqual([]);

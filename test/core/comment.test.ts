@@ -93,6 +93,7 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     plan: null,
     leases: [],
     pullRequest: null,
+    invited: null,
     ciChecks: null,
     pausedBy: null,
     reminded: false,
@@ -372,6 +373,13 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     plan: PLAN,
     leases: [lease({ ...RUN, verdict: "solved" })],
     pullRequest: { number: 13, draft: false },
+  }),
+  "solved-with-reviewers": view({
+    state: "solved",
+    plan: PLAN,
+    leases: [lease({ ...RUN, verdict: "solved" })],
+    pullRequest: { number: 13, draft: true },
+    invited: { asked: ["rea", "acme/web"], leftOut: ["@gone` <!-- x"] },
   }),
   "solved-in-the-demo": view({
     state: "solved",

@@ -362,6 +362,7 @@ describe("makePlan", () => {
       setup: ["npm ci"],
       verify: ["npm test"],
       guards: { "max-files": 2, "max-kb": 3, protected: ["a/**"], "on-protected": "refuse" as const },
+      reviewers: { teams: ["web"], people: ["ada"] },
       draft: false,
     };
 
@@ -372,6 +373,7 @@ describe("makePlan", () => {
       value: {
         commands: { setup: ["npm ci"], verify: ["npm test"] },
         guards: { maxFiles: 2, maxBytes: 3_072, protected: ["a/**"] },
+        reviewers: { teams: ["web"], people: ["ada"] },
         draft: false,
         runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
         base: BASE,

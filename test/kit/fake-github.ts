@@ -67,6 +67,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     readFiles: () => Promise.resolve(told("readFiles", ok(new Map()))),
     readBlob: () => Promise.resolve(told("readBlob", ok(""))),
     openPullRequest: (_place, pull) => Promise.resolve(told("openPullRequest", ok({ number: 2, draft: pull.draft }))),
+    requestReview: () => Promise.resolve(told("requestReview", ok(undefined))),
   };
   return { ...all, ...answers, asked };
 }

@@ -4,13 +4,13 @@ import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
-import { writePurpose } from "./purposes.ts";
+import { teamReviewPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
-/** Where a pull request stands, and on with it. `under`: a purpose's client. */
+/** Where a pull request stands, on with it, and to whom. `under`: a purpose's client. */
 export function movingHeads(
   under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
-): Pick<GitHub, "readHead" | "readCommit" | "updateBranch"> {
+): Pick<GitHub, "readHead" | "readCommit" | "updateBranch" | "requestReview"> {
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name, request: timeout() });
   return {
     async readHead(place, pull) {
@@ -38,6 +38,20 @@ export function movingHeads(
         ),
       );
       return moved.ok ? ok(undefined) : moved;
+    },
+
+    async requestReview(place, pull, { people, teams }) {
+      const asked = await under(teams.length === 0 ? writePurpose(place) : teamReviewPurpose(place), (client) =>
+        answer(EFFECTS.requestReview, () =>
+          client.request(EFFECTS.requestReview, {
+            ...at(place),
+            pull_number: pull,
+            ...(people.length === 0 ? {} : { reviewers: [...people] }),
+            ...(teams.length === 0 ? {} : { team_reviewers: [...teams] }),
+          }),
+        ),
+      );
+      return asked.ok ? ok(undefined) : asked;
     },
   };
 }

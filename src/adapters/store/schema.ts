@@ -15,6 +15,7 @@ import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
+import type { Invited } from "#core/task/reviewers.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { TrialState } from "#core/trial/lifecycle.ts";
 import type { TrialOffer } from "#core/trial/report.ts";
@@ -77,6 +78,8 @@ export type Schema = {
     ci_commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;
+    /** Who was asked to review it. */
+    invited: NullableJson<Invited>;
     ci_checks: NullableJson<CiChecks>;
     /** What came of its pull request; null while GitHub has told nothing of it. */
     fate: NullableJson<Fate>;

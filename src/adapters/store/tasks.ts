@@ -130,6 +130,7 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     commit: row.commit_sha,
     ciCommit: row.ci_commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
+    invited: row.invited,
     ciChecks: row.ci_checks,
     trial:
       row.trial_id === null || row.trial_pull === null || row.trial_route === null
@@ -172,6 +173,7 @@ export async function advance(
         ...(patch.pullRequest === undefined
           ? {}
           : { pull_number: patch.pullRequest.number, pull_draft: patch.pullRequest.draft }),
+        ...(patch.invited === undefined ? {} : { invited: JSON.stringify(patch.invited) }),
       })
       .where("id", "=", task.id)
       .where("state", "=", task.state)

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PathPattern } from "./shapes.ts";
+import { Login, PathPattern, TeamName } from "./shapes.ts";
 
 const Command = z.string().min(1).max(1_000);
 
@@ -45,6 +45,13 @@ export const Settings = z.strictObject({
     })
     .default({ "max-files": 50, "max-kb": 500, protected: [], "on-protected": "refuse" })
     .describe("What no change may do."),
+  reviewers: z
+    .strictObject({
+      teams: z.array(TeamName).max(15).prefault([]).describe("Teams of the organisation."),
+      people: z.array(Login).max(15).prefault([]).describe("People by their login."),
+    })
+    .optional()
+    .describe("Who is asked to review a pull request. Unset, who owns the changed files by CODEOWNERS."),
   draft: z.boolean({ error: "should be true or false" }).default(true).describe("Whether the pull request is opened as a draft."),
   // Workflows on the branch would run model-written code with the repository's secrets.
   ci: z

@@ -24,6 +24,9 @@ export type Verify = readonly string[] | "detect" | "ci";
 /** Which files are never changed by a lower tier. */
 export type Floors = Policy["routing"]["floors"];
 
+/** Logins, and teams of the owner's by the last part of their address. */
+export type Reviewers = { readonly people: readonly string[]; readonly teams: readonly string[] };
+
 /** What was decided before anything was spent: frozen before dispatch; an escalation alone changes its route. */
 export type Plan = {
   readonly size: Size;
@@ -64,6 +67,8 @@ export type Plan = {
     /** Protected too, but a change that touches them is published, and a person asked. Absent where none are. */
     readonly asking?: readonly string[];
   };
+  /** Whom the settings name. Absent: who owns the changed files. */
+  readonly reviewers?: Reviewers;
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
 };

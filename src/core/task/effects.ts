@@ -15,6 +15,7 @@ export const EFFECTS = {
   createBranch: "POST /repos/{owner}/{repo}/git/refs",
   updateBranch: "PATCH /repos/{owner}/{repo}/git/refs/{ref}",
   openPullRequest: "POST /repos/{owner}/{repo}/pulls",
+  requestReview: "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
 } as const;
 export type Effect = keyof typeof EFFECTS;
 
