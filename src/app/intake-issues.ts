@@ -4,6 +4,7 @@ import type { Cancelled } from "#core/wire/failure.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines } from "#core/request/command.ts";
 import { asksForWork, mayNameAgent } from "#core/request/label.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -20,6 +21,8 @@ export const Repository = z.object({
 });
 export const Installation = z.object({ id: z.number() });
 
+export const Instant = z.iso.datetime({ offset: true }).transform((text) => EpochMs(Date.parse(text)));
+
 const Issue = z.object({
   number: z.number(),
   title: z.string(),
@@ -34,7 +37,7 @@ const IssueEvent = z.object({ ...About, action: z.string(), label: z.object({ na
 const CommentEvent = z.object({
   ...About,
   action: z.enum(["created", "edited"]),
-  comment: z.object({ id: z.number(), body: z.string(), user: z.object({ id: z.number() }).nullable() }),
+  comment: z.object({ id: z.number(), body: z.string(), user: z.object({ id: z.number() }).nullable(), updated_at: Instant }),
   changes: z.object({ body: z.object({ from: z.string() }) }).optional(),
 });
 
@@ -48,11 +51,11 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
   if (!parsed.success) return undefined;
   const event = parsed.data;
   const over = ENDS[event.action];
-  if (over !== undefined && event.issue.pull_request === undefined) {
+  if (over !== undefined && !isOnPull(event)) {
     const { sender, repository, issue } = event;
     return { kind: "stopped", repositories: [RepositoryId(repository.id)], issue: issue.number, why: over, login: sender.login };
   }
-  if (!isOpen(event)) return undefined;
+  if (!isOpen(event) || isOnPull(event)) return undefined;
   const { action, label } = event;
   // Of an issue opened with several, the first specialist's counts: who opens it has set them all at once.
   const set = action === "opened" ? labelsOf(event).filter(asksForWork) : [label?.name ?? ""].filter(asksForWork);
@@ -81,14 +84,21 @@ function readComment(payload: unknown): DeliveryEvent | undefined {
   const said = cleanText(comment.body);
   const commands = action === "created" ? commandLines(said) : addedCommands(said, cleanText(changes?.body.from ?? ""));
   if (commands.length === 0) return undefined;
-  return { kind: "request", brief: briefOf(parsed.data, action === "created" ? said : commands.join("\n")), comment: comment.id };
+  const brief = briefOf(parsed.data, action === "created" ? said : commands.join("\n"));
+  const asked = { kind: "request", brief, comment: comment.id } as const;
+  return isOnPull(parsed.data) ? { ...asked, pull: { askedAt: comment.updated_at } } : asked;
 }
 
 type Event = Pick<z.infer<typeof IssueEvent>, keyof typeof About>;
 
-/** Asked by a person, in an open issue. Bots and Apps never start work: ours included, whose own comments and labels come back as events. */
+/** GitHub tells of pull requests' comments and labels as of issues'. */
+function isOnPull({ issue }: Event): boolean {
+  return issue.pull_request !== undefined;
+}
+
+/** Asked by a person, on what is open. Bots and Apps never start work: ours included, whose own comments and labels come back as events. */
 function isOpen({ issue, repository, sender }: Event): boolean {
-  return sender.type === "User" && issue.pull_request === undefined && issue.state !== "closed" && repository.archived !== true;
+  return sender.type === "User" && issue.state !== "closed" && repository.archived !== true;
 }
 
 function labelsOf({ issue }: Event): readonly string[] {
