@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines, TRIGGER_LABEL } from "#core/request/command.ts";
@@ -19,6 +20,8 @@ export const Repository = z.object({
 });
 export const Installation = z.object({ id: z.number() });
 
+export const Instant = z.iso.datetime({ offset: true }).transform((text) => EpochMs(Date.parse(text)));
+
 const Issue = z.object({
   number: z.number(),
   title: z.string(),
@@ -27,13 +30,14 @@ const Issue = z.object({
   state: z.string().optional(),
   labels: z.array(z.object({ name: z.string() })).optional(),
   pull_request: z.unknown().optional(),
+  updated_at: Instant,
 });
 const About = { issue: Issue, repository: Repository, installation: Installation, sender: Account };
 const IssueEvent = z.object({ ...About, action: z.string(), label: z.object({ name: z.string() }).optional() });
 const CommentEvent = z.object({
   ...About,
   action: z.enum(["created", "edited"]),
-  comment: z.object({ id: z.number(), body: z.string(), user: z.object({ id: z.number() }).nullable() }),
+  comment: z.object({ id: z.number(), body: z.string(), user: z.object({ id: z.number() }).nullable(), updated_at: Instant }),
   changes: z.object({ body: z.object({ from: z.string() }) }).optional(),
 });
 
@@ -53,10 +57,11 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
   }
   if (!isOpen(event)) return undefined;
   const labels = labelsOf(event);
-  if (event.action === "unlabeled" && isTrigger(event.label?.name)) return { kind: "unlabeled", brief: briefOf(event, null) };
+  if (event.action === "unlabeled" && isTrigger(event.label?.name))
+    return { kind: "unlabeled", brief: briefOf(event, event.issue.updated_at) };
   const asks =
     (event.action === "labeled" && isTrigger(event.label?.name)) || (event.action === "opened" && labels.some(isTrigger));
-  return asks ? { kind: "request", brief: briefOf(event, null) } : undefined;
+  return asks ? { kind: "request", brief: briefOf(event, event.issue.updated_at) } : undefined;
 }
 
 /** By what happens to an issue, whoever did it, nothing is wanted of it any more. */
@@ -74,7 +79,8 @@ function readComment(payload: unknown): DeliveryEvent | undefined {
   const said = cleanText(comment.body);
   const commands = action === "created" ? commandLines(said) : addedCommands(said, cleanText(changes?.body.from ?? ""));
   if (commands.length === 0) return undefined;
-  return { kind: "request", brief: briefOf(parsed.data, action === "created" ? said : commands.join("\n")), comment: comment.id };
+  const brief = briefOf(parsed.data, comment.updated_at, action === "created" ? said : commands.join("\n"));
+  return { kind: "request", brief, comment: comment.id };
 }
 
 type Event = Pick<z.infer<typeof IssueEvent>, keyof typeof About>;
@@ -88,7 +94,7 @@ function labelsOf({ issue }: Event): readonly string[] {
   return (issue.labels ?? []).map((label) => label.name);
 }
 
-function briefOf(event: Event, comment: string | null): Brief {
+function briefOf(event: Event, askedAt: EpochMs, comment: string | null = null): Brief {
   const { issue, repository, installation, sender } = event;
   return {
     installation: InstallationId(installation.id),
@@ -103,6 +109,7 @@ function briefOf(event: Event, comment: string | null): Brief {
     author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
     requester: { id: ActorId(sender.id), login: sender.login },
     comment,
+    askedAt,
   };
 }
 

@@ -2,10 +2,9 @@ import { z } from "zod";
 import { DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { revertedIn, type PullNews } from "#core/plan/fate.ts";
 import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
-import { EpochMs } from "#core/wire/units.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
-import { Account, Installation, readIssueEvent, readPlaceEvent, Repository } from "./intake-issues.ts";
+import { Account, Installation, Instant, readIssueEvent, readPlaceEvent, Repository } from "./intake-issues.ts";
 
 const RunEvent = z.object({
   action: z.literal("completed"),
@@ -21,7 +20,6 @@ const SuiteEvent = z.object({
 });
 
 const COMMIT_ID = /^[0-9a-f]{40,64}$/;
-const Instant = z.iso.datetime({ offset: true }).transform((text) => EpochMs(Date.parse(text)));
 const DefaultBranch = Repository.extend({ default_branch: z.string() });
 const Pull = z.object({
   number: z.number(),

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { DAY_MS } from "#core/wire/units.ts";
+import { DAY_MS, EpochMs, MINUTE_MS } from "#core/wire/units.ts";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
-import type { Brief } from "#core/request/brief.ts";
+import type { Brief, Edit } from "#core/request/brief.ts";
 import { HAPPENINGS, resultOf, SITUATIONS, STOPPABLE, type Happening, type Situation } from "#core/task/happening.ts";
 import { TASK_STATES, type TaskState } from "#core/task/lifecycle.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
@@ -16,7 +16,7 @@ import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
-import { fakeGitHub } from "../kit/fake-github.ts";
+import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ran } from "../kit/outcomes.ts";
 
@@ -381,6 +381,65 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
 
       expect(refused).toEqual([{ reason: "operators-decide", login: "maintainer", asked: "/agent pause" }, null]);
       expect(paused?.state).toBe("queued");
+      expect((await newest())?.state).toBe("awaiting");
+    });
+  });
+
+  describe("of a text that was edited", () => {
+    const ASKED = EpochMs(Date.UTC(2026, 10, 30, 12));
+    const BEN = { id: ActorId(32), login: "ben" };
+    const ids: Record<string, number> = { maintainer: 30, pat: 31, ben: 32 };
+    const role = (login: string) => (login === "pat" ? "read" : "write");
+    const edited = (edit: Edit | null, answers: Partial<GitHub> = {}) =>
+      fakeGitHub({
+        readRole: (_place, login) => Promise.resolve(ok({ permission: role(login), name: role(login), userId: ids[login] ?? 1 })),
+        readAround: () => Promise.resolve(ok({ codeOwners: "", links: null, edit })),
+        ...answers,
+      });
+    const asked = { author: PAT, askedAt: ASKED };
+    const at = (minutes: number) => EpochMs(ASKED + minutes * MINUTE_MS);
+    const lately = { reason: "edited-lately", login: "maintainer", editor: "pat" };
+
+    it.each<[string, Edit, TaskState, object | null]>([
+      ["a second before by who may not write", { at: EpochMs(ASKED - 1_000), editor: PAT }, "asking", lately],
+      ["ten minutes before", { at: at(-10), editor: PAT }, "asking", lately],
+      ["since, which may hide an edit from before", { at: at(60), editor: PAT }, "asking", lately],
+      ["by nobody whom GitHub names", { at: at(-1), editor: null }, "asking", { ...lately, editor: null }],
+      ["by another who has that login now", { at: at(-1), editor: { ...BEN, id: ActorId(99) } }, "asking", { ...lately, editor: "ben" }], // prettier-ignore
+      ["eleven minutes before", { at: at(-11), editor: PAT }, "awaiting", null],
+      ["by who may write", { at: at(-1), editor: BEN }, "awaiting", null],
+      ["by who asks", { at: at(-1), editor: makeBrief().requester }, "awaiting", null],
+    ])("asks for approval where an edit may have been missed: %s", async (_name, edit, state, failure) => {
+      await say(edited(edit), null, asked);
+
+      expect(await newest()).toMatchObject({ state, failure });
+    });
+
+    it("takes the text as it was asked for once somebody approves", async () => {
+      const edit = { at: at(-1), editor: PAT };
+      await say(edited(edit), null, asked);
+      await say(edited(edit), "/agent approve", { requester: BEN, issue: { ...makeBrief(1).issue, body: "And another." } });
+
+      expect(await newest()).toMatchObject({
+        state: "awaiting",
+        brief: { approval: BEN, issue: { body: "Pages are cut off." } },
+      });
+    });
+
+    it("says so of a plan that is only asked for", async () => {
+      await say(edited({ at: at(-1), editor: PAT }), "/agent plan", asked);
+
+      expect(await notice()).toEqual(lately);
+    });
+
+    it("waits while GitHub doesn't tell, where the text is by somebody who may not write", async () => {
+      const down = edited(null, { readAround: () => Promise.resolve(unavailable()) });
+      await say(down, null, asked);
+      const before = await newest();
+      await passTime();
+      await settle(edited(null));
+
+      expect(before?.state).toBe("planning");
       expect((await newest())?.state).toBe("awaiting");
     });
   });

@@ -243,6 +243,16 @@ describe("intake", () => {
     expect(read).toBeUndefined();
   });
 
+  it("keeps when it was asked for, by GitHub's clock", () => {
+    const at = "2026-11-30T12:00:00Z";
+    const read = [
+      readDelivery("issues", change(labeled, "issue", { updated_at: at })),
+      readDelivery("issue_comment", change(comment("/agent"), "comment", { updated_at: at })),
+    ];
+
+    for (const each of read) expect(each).toMatchObject({ brief: { askedAt: Date.parse(at) } });
+  });
+
   it("takes what an edit adds to a comment for new, and no more of it", () => {
     const read = readDelivery("issue_comment", edited("Hm.\n/agent use light\n/agent", "Hm.\n/agent"));
 
@@ -295,6 +305,7 @@ describe("intake", () => {
 
     if (read?.kind !== "request") throw new Error("not read");
     expect(Object.keys(read.brief).toSorted()).toEqual([
+      "askedAt",
       "author",
       "comment",
       "installation",
