@@ -2,6 +2,7 @@ import { closest, distance } from "fastest-levenshtein";
 import { EFFORTS, HARNESSES, SIZES, TIERS, type Effort, type Harness, type Size, type Tier } from "../wire/contract.ts";
 import { ALIAS } from "../config/shapes.ts";
 import { err, ok, type Result } from "../wire/result.ts";
+import { cut } from "../wire/text.ts";
 
 /** The label that asks for agent work. */
 export const TRIGGER_LABEL = "agent";
@@ -100,9 +101,13 @@ function readWords(words: readonly string[], models: readonly string[]): Result<
 
 const ALONE = ["cancel", "status", "why", "help", "pause", "resume"] as const;
 
+/** So much of what nobody knows is repeated, in characters. */
+const MAX_WORD = 80;
+
 /** The clauses of what is asked for, in any order. */
 function readUse(words: readonly string[], models: readonly string[]): Result<Override, CommandError> {
-  const unknown = (word: string, valid: string) => err<CommandError>({ reason: "command-unknown", word, valid });
+  const unknown = (word: string, valid: string) =>
+    err<CommandError>({ reason: "command-unknown", word: cut(word, MAX_WORD), valid });
   let use: Override = {};
   for (const [said, ...named] of clausesOf(words)) {
     const takes = TAKES.get(said.toLowerCase());
@@ -191,12 +196,20 @@ function nameOverride(word: string, models: readonly string[]): Override | undef
 }
 
 /**
+ * By which a mail program begins what it answers where it quotes without a sign: Outlook's rule, "Original Message" in any
+ * language, the sender's line of a head. What follows was said by somebody else.
+ */
+const ANSWERED =
+  /^(?:_{20,}|-{3,} ?\p{L}[\p{L} ]{0,40}-{3,}|\*{0,2}(?:From|Von|De|Da|Van|Fra|Från|Od|От|差出人|发件人) ?[:：].{0,200}@.{1,200})$/u;
+
+/**
  * The lines of a comment that command, each without its indentation: those that begin with `/agent`, outside quotes and code
- * blocks. Cheap enough for intake, which keeps nothing else.
+ * blocks, and above what an e-mail answers. Cheap enough for intake, which keeps nothing else.
  */
 export function commandLines(body: string): readonly string[] {
   const lines: string[] = [];
   let fence: string | undefined;
+  let isQuoted = false;
   for (const raw of body.split(/\r\n?|\n/)) {
     // As CommonMark has it: no backtick in the words after an opening ```, nothing at all after a closing one.
     const mark = /^ {0,3}(?:(`{3,})[^`]*$|(~{3,}))/.exec(raw);
@@ -205,9 +218,12 @@ export function commandLines(body: string): readonly string[] {
       if (run?.startsWith(fence) === true && raw.trim() === run) fence = undefined;
       continue;
     }
-    if (run !== undefined) fence = run;
-    if (run !== undefined || /^( {4}| {0,3}\t| {0,3}>)/.test(raw)) continue;
     const line = raw.trim();
+    if (run !== undefined) fence = run;
+    else if (ANSWERED.test(line)) break;
+    // A quotation goes on to the next empty line, whether each of its lines has the sign or not.
+    isQuoted = /^ {0,3}>/.test(raw) || (isQuoted && run === undefined && line !== "");
+    if (run !== undefined || isQuoted || /^( {4}| {0,3}\t)/.test(raw)) continue;
     if (/^\/agent(\s|$)/i.test(line)) lines.push(line);
   }
   return lines;
