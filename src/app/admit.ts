@@ -37,7 +37,10 @@ async function grant({ store, runtime }: Deps, owner: OwnerId, policy: CurrentPo
   await store.replanQueued(owner, policy.commit);
   for (;;) {
     // Between two grants as well: who has paused the pool sees no more of them.
-    if ((await store.readPause(owner)) !== null) return { restMs: null };
+    if ((await store.readPause(owner)) !== null) {
+      await store.sayWaiting(owner);
+      return { restMs: null };
+    }
     const decision = await store.admit(owner, policy, pick);
     if (decision.kind === "grant") {
       runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");

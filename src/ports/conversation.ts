@@ -22,6 +22,8 @@ export type Conversation = {
   refreshComment(issue: IssueAt): Promise<boolean>;
   /** Nothing more is granted to this owner's tasks, by the word of `by`; null: again. Their comments say so. */
   pause(owner: OwnerId, by: string | null): Promise<void>;
+  /** Of this owner's tasks that wait, each comment says so, where it doesn't yet. */
+  sayWaiting(owner: OwnerId): Promise<void>;
   /** The login of who has paused the owner's pool, or null. */
   readPause(owner: OwnerId): Promise<string | null>;
   /** The repository has another name: what is still to be done for it, and its comments, go by that. */

@@ -5,6 +5,7 @@ import { DAY_MS, EpochMs, MINUTE_MS } from "#core/wire/units.ts";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Brief, Edit } from "#core/request/brief.ts";
+import type { Fate } from "#core/plan/fate.ts";
 import { HAPPENINGS, resultOf, SITUATIONS, STOPPABLE, type Happening, type Situation } from "#core/task/happening.ts";
 import { TASK_STATES, type TaskState } from "#core/task/lifecycle.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
@@ -132,16 +133,25 @@ describe("what is said on an issue", () => {
     await set(state);
   }
 
-  const cells = SITUATIONS.flatMap((situation) =>
+  const cells = [...SITUATIONS, "solved-and-closed" as const].flatMap((situation) =>
     (Object.keys(HAPPENINGS) as Happening[]).map((happening) => ({
-      situation,
+      situation: situation === "solved-and-closed" ? "solved" : situation,
+      isClosed: situation === "solved-and-closed",
       happening,
-      result: resultOf(happening, situation),
+      result: situation === "solved-and-closed" ? resultOf(happening, "solved", true) : resultOf(happening, situation),
     })),
   );
 
-  it.each(cells)("$happening at a task that is $situation: $result", async ({ situation, happening, result }) => {
+  it.each(cells)("$happening at a task that is $situation (its pull request closed: $isClosed): $result", async (cell) => {
+    const { situation, isClosed, happening, result } = cell;
     await bringTo(situation);
+    if (isClosed) {
+      const fate: Fate = { openedAt: EpochMs(1), merged: null, closedAt: EpochMs(2), reopenedAt: null, rounds: [] };
+      await connection.db
+        .updateTable("tasks")
+        .set({ fate: JSON.stringify(fate) })
+        .execute();
+    }
     const before = await newest();
     const github = fakeGitHub();
 
@@ -321,6 +331,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
 
       expect(asking).toMatchObject({ state: "asking", failure: { reason: "tier-not-allowed", tier: "frontier" } });
       expect(refused).toMatchObject({ reason: "operators-decide", login: "maintainer", asked: "/agent approve" });
+      expect(await notice()).toBeNull();
       expect(await newest()).toMatchObject({
         id: asking?.id,
         state: "awaiting",
@@ -369,6 +380,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
       expect(refused).toMatchObject({ reason: "operators-decide", login: "pat" });
       expect(before).toMatchObject({ cancel: null });
       expect(await newest()).toMatchObject({ state: "cancelled", failure: { why: "asked", login: "ada" } });
+      expect(await notice()).toBeNull();
     });
 
     it("pauses the pool by an operator's word alone, and grants nothing until it is resumed", async () => {
@@ -377,10 +389,11 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
       await say(at(), "/agent pause", { requester: ADA });
       await say(at(), null);
       const paused = await newest();
+      const said = (await connection.db.selectFrom("comments").select("said").executeTakeFirst())?.said;
       await say(at(), "/agent resume", { requester: ADA });
 
       expect(refused).toEqual([{ reason: "operators-decide", login: "maintainer", asked: "/agent pause" }, null]);
-      expect(paused?.state).toBe("queued");
+      expect([paused?.state, said]).toEqual(["queued", "queued"]);
       expect((await newest())?.state).toBe("awaiting");
     });
   });

@@ -8,7 +8,7 @@ import type { Brief } from "#core/request/brief.ts";
 import { endOf } from "#core/plan/fate.ts";
 import type { IssueAt, Reach } from "#ports/conversation.ts";
 import type { TaskRow } from "#ports/store.ts";
-import { wakeComments } from "./comments.ts";
+import { dropNotices, wakeComments } from "./comments.ts";
 import { lockPool } from "./lock.ts";
 import { NOW } from "./migrations.ts";
 import { wakeAdmission, woken } from "./queue.ts";
@@ -64,6 +64,7 @@ export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief):
       .where(sql<boolean>`not exists (select from attempts where task_id = tasks.id)`)
       .returning("id")
       .executeTakeFirst();
+    if (renewed !== undefined) await dropNotices(tx, [renewed.id]);
     return renewed !== undefined;
   });
 }
@@ -73,24 +74,28 @@ export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief):
  * done to GitHub has time to be seen. Returns how many.
  */
 export async function stopTasks(db: Kysely<Schema>, { owner, repository, issue }: Reach, why: Failure): Promise<number> {
-  let update = db
-    .updateTable("tasks")
-    .set({
-      cancel: JSON.stringify(why),
-      tries: 0,
-      due_at: sql<number>`case when held_by is null then ${NOW} else ${NOW} + ${LISTING_LAG_MS}::bigint end`,
-      held_by: null,
-      held_until: null,
-      updated_at: NOW,
-    })
-    .where("owner_id", "=", owner)
-    .where("trial_id", "is", null)
-    .where("state", "in", [...STOPPABLE])
-    .where("cancel", "is", null)
-    .returning("id");
-  if (repository !== undefined) update = update.where("repository_id", "=", repository);
-  if (issue !== undefined) update = update.where("issue_number", "=", issue);
-  return (await update.execute()).length;
+  return db.transaction().execute(async (tx) => {
+    let update = tx
+      .updateTable("tasks")
+      .set({
+        cancel: JSON.stringify(why),
+        tries: 0,
+        due_at: sql<number>`case when held_by is null then ${NOW} else ${NOW} + ${LISTING_LAG_MS}::bigint end`,
+        held_by: null,
+        held_until: null,
+        updated_at: NOW,
+      })
+      .where("owner_id", "=", owner)
+      .where("trial_id", "is", null)
+      .where("state", "in", [...STOPPABLE])
+      .where("cancel", "is", null)
+      .returning("id");
+    if (repository !== undefined) update = update.where("repository_id", "=", repository);
+    if (issue !== undefined) update = update.where("issue_number", "=", issue);
+    const stopped = (await update.execute()).map(({ id }) => id);
+    await dropNotices(tx, stopped);
+    return stopped.length;
+  });
 }
 
 /** What the issue's comment says is looked at again. False where the app has none there. */

@@ -58,6 +58,7 @@ export function bindStore({ db, close }: Connection): Store {
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
     findNewest: (issue) => conversation.findNewest(db, issue),
     renewTask: (task, brief) => conversation.renewTask(db, task, brief),
+    sayWaiting: (owner) => comments.wakeWaitingComments(db, owner),
     stopTasks: (reach, why) => conversation.stopTasks(db, reach, why),
     refreshComment: (issue) => conversation.refreshComment(db, issue),
     pause: (owner, by) => conversation.pause(db, owner, by),

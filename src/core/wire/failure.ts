@@ -130,7 +130,7 @@ export function describe(failure: Failure): string {
     case "approval-of-an-operator":
       return `Under the policy's \`roles\` an operator approves what would not start by itself, and @${failure.login} is none. Ask an operator to comment \`/agent approve\`, or split the issue.`;
     case "edited-lately":
-      return `${failure.editor === null ? "Somebody whom GitHub doesn't name" : `@${failure.editor}, who may not write here,`} edited this issue's text less than ten minutes before @${failure.login} asked for it, or since: it may not be what was read. Look at what was changed (*edited*, above the text). \`/agent approve\` takes the text as it stood when it was asked for.`;
+      return `${failure.editor === null ? "Somebody whom GitHub doesn't name" : `@${failure.editor}, who may not write here,`} edited this issue's text less than ten minutes before @${failure.login} asked for it, or since: it may not be what was read. Look at what was changed ("edited", above the text). \`/agent approve\` takes the text as it stood when it was asked for.`;
     case "tasks-used-up":
       return `@${failure.login} has had the ${String(failure.tasks)} tasks a day that the policy's \`roles\` allow. Comment \`/agent\` again after ${utc(failure.opensAt)}, or ask an operator to set the label.`;
     case "task-under-way":
