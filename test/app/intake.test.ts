@@ -146,11 +146,17 @@ const REQUESTS: readonly [string, string, Payload][] = [
   ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
   ["an issue opened with the label", "issues", change(opened, "issue", { labels: [{ name: "bug" }, { name: "agent" }] })],
   ["a comment with a command", "issue_comment", comment("/agent")],
+  ["a command on a locked issue, where people with write alone can comment", "issue_comment", change(comment("/agent"), "issue", { locked: true, active_lock_reason: "resolved" })], // prettier-ignore
+  ["a command between marks that nobody sees", "issue_comment", comment("\u200E/agent use light\u200B")],
   ["a comment with a command on a later line", "issue_comment", comment("I looked.\r\n\r\n/agent use frontier")],
 ];
 
 const NOTHING: readonly [string, string, Payload][] = [
   ["another label", "issues", { ...labeled, label: { name: "bug" } }],
+  ["a label that only looks alike", "issues", { ...labeled, label: { name: "\u0430gent" } }],
+  ["a label with a zero-width space in it", "issues", { ...labeled, label: { name: "agent\u200B" } }],
+  ["a command with a zero-width space in its middle", "issue_comment", comment("/ag\u200Bent use light")],
+  ["a command that only looks alike", "issue_comment", comment("/\u0430gent")],
   ["a label that only begins alike", "issues", { ...labeled, label: { name: "agent:docs" } }],
   ["another label taken away", "issues", { ...labeled, action: "unlabeled", label: { name: "bug" } }],
   ["the label taken away by a bot", "issues", change({ ...labeled, action: "unlabeled" }, "sender", { type: "Bot" })],
