@@ -1,15 +1,10 @@
-import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { Kysely } from "kysely";
-import { Client } from "pg";
 import { connectEmbedded, connectPostgres } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Store } from "#ports/store.ts";
+import { freshDatabase } from "#playground/postgres.ts";
 
 export const ENGINES = ["Postgres", "PGlite"] as const;
 export type EngineName = (typeof ENGINES)[number];
@@ -38,34 +33,6 @@ export async function openEngine(name: EngineName, server: string): Promise<Engi
     db: first.db,
     [Symbol.asyncDispose]: async () => {
       await Promise.all(connections.map((each) => each.close()));
-    },
-  };
-}
-
-async function freshDatabase(server: string): Promise<string> {
-  const name = `bench_${randomUUID().replaceAll("-", "")}`;
-  const client = new Client({ connectionString: `${server}/postgres` });
-  await client.connect();
-  await client.query(`create database ${name}`);
-  await client.end();
-  return `${server}/${name}`;
-}
-
-/** The tests' own Postgres, for as long as this runs. */
-export async function startPostgres(): Promise<{ readonly url: string; readonly [Symbol.asyncDispose]: () => Promise<void> }> {
-  const server = spawn(process.execPath, [join(import.meta.dirname, "../test/kit/postgres-process.ts")], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const exited = once(server, "exit");
-  const first: unknown[] = await Promise.race([
-    once(createInterface({ input: server.stdout }), "line"),
-    exited.then(() => Promise.reject(new Error("Postgres did not start; see above"))),
-  ]);
-  return {
-    url: String(first[0]),
-    [Symbol.asyncDispose]: async () => {
-      server.stdin.end();
-      await exited;
     },
   };
 }

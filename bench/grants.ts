@@ -3,7 +3,8 @@ import { parseArgs } from "node:util";
 import { sql } from "kysely";
 import type { TaskId } from "#core/wire/ids.ts";
 import { addPast, addTasks, addWindows, finish, grantOne, OWNER, policyOf, QUEUE } from "./grants-pool.ts";
-import { ENGINES, openEngine, startPostgres, type Engine, type EngineName } from "./grants-engine.ts";
+import { startPostgres } from "#playground/postgres.ts";
+import { ENGINES, openEngine, type Engine, type EngineName } from "./grants-engine.ts";
 
 /**
  * What a grant takes: the whole transaction, from the lock to the commit, with a queue that never empties. `--json` for a

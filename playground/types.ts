@@ -79,6 +79,8 @@ export type Person = {
     pull: number,
     review: { state: "approved" | "changes_requested" | "commented"; body: string },
   ): Promise<void>;
+  /** Of the last review of somebody, by login. */
+  dismissReview(repository: string, pull: number, of: string): Promise<void>;
   closePull(repository: string, pull: number): Promise<void>;
   reopenPull(repository: string, pull: number): Promise<void>;
   /** Answers the commit that it made. */

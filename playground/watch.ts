@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { World } from "./world.ts";
 
 /** How the one comment says that a task has come to its end. */
-export const ENDED = /is ready for review|ended without a pull request|· not started|· stuck/;
+export const ENDED = /is ready for review|ended without a pull request|· not started|· stuck|· cancelled/;
 
 /** Waits as a person would: until the app's comment says that it is over. False when it doesn't within `forMs`, or `stopped`. */
 export async function waitForEnd(

@@ -40,6 +40,8 @@ export type WorldOptions = {
   readonly live?: { readonly key: string };
   readonly databaseUrl?: string;
   readonly listingLagMs?: number;
+  /** Content-creating calls that GitHub takes. Default: its own 80 a minute and 500 an hour. */
+  readonly limits?: { readonly perMinute: number; readonly perHour: number };
   readonly onEvent?: (event: WorldEvent) => void;
   /** False: webhooks arrive and wait; nothing executes what is dispatched. */
   readonly runner?: boolean;
@@ -128,6 +130,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         webhook: { url: `${app.url}/api/github/webhooks`, secret: webhookSecret },
         app: { id: 1_234, slug: "agent-pool" },
         ...(options.listingLagMs === undefined ? {} : { listingLagMs: options.listingLagMs }),
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
         onEvent: tell("github"),
       }),
     );

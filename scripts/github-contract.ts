@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { MERGED_QUERY } from "#adapters/github/merged.ts";
+import { CONFIG_QUERY, REVIEWS_QUERY } from "#adapters/github/own-checks.ts";
 import { SET_UP_QUERY } from "#adapters/github/set-up.ts";
 import { AROUND_QUERY } from "#adapters/github/surroundings.ts";
 import { ROUTES } from "../playground/github/routes.ts";
@@ -39,7 +40,14 @@ async function readOpenApi(): Promise<OpenApi> {
 }
 
 async function readDocuments(): Promise<string[]> {
-  return [await readFile(join(out, "documents.graphql"), "utf8"), SET_UP_QUERY, AROUND_QUERY, MERGED_QUERY];
+  return [
+    await readFile(join(out, "documents.graphql"), "utf8"),
+    SET_UP_QUERY,
+    AROUND_QUERY,
+    MERGED_QUERY,
+    CONFIG_QUERY,
+    REVIEWS_QUERY,
+  ];
 }
 
 const rest = `${JSON.stringify({ source: OPENAPI, ...cutRest(await readOpenApi(), Object.keys(ROUTES)) })}\n`;

@@ -37,6 +37,7 @@ export const ROOMS: readonly Room[] = [
     node: ["*"],
   },
   { name: "attack", paths: ["attack"], rooms: ["playground", "wire"], packages: ["yaml", "zod", "esbuild"], node: ["*"] },
+  { name: "chaos", paths: ["chaos"], rooms: ["playground", "store", "core", "wire"], packages: ["kysely"], node: ["*"] },
   { name: "playground", paths: ["playground"], rooms: ["wire"], packages: ["*"], node: ["*"] },
   {
     name: "main",
@@ -131,7 +132,7 @@ type Target =
 
 /** Every source file of the house, relative to the root. */
 export function sourceFiles(): string[] {
-  return ["src", "action/src", "playground", "bench", "attack"].flatMap((folder) =>
+  return ["src", "action/src", "playground", "bench", "attack", "chaos"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
       .map((name) => join(folder, name))

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server as HttpServer } from "node:http";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Probot, Server } from "probot";
+import { Probot, ProbotOctokit, Server } from "probot";
 import { createClassifier } from "#adapters/classifier/anthropic.ts";
 import { createGitHub } from "#adapters/github/github.ts";
 import { createRuntime } from "#adapters/runtime/runtime.ts";
@@ -34,6 +34,17 @@ const ADOPTION_MS = 10_000;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const MAX_WEBHOOK_BYTES = 25 * 1024 * 1024;
 
+/**
+ * Probot makes a client for each webhook, signed in to its installation, which took a tenth of all that is done with one. Nobody here asks for it
+ * (adapters/github/client.ts has ours): each gets the same one, signed in to nothing.
+ */
+const ONE_CLIENT = ProbotOctokit.defaults({
+  authStrategy: ({ octokit }: { readonly octokit: unknown }) =>
+    Object.assign(() => Promise.resolve(octokit), {
+      hook: (request: (options: unknown) => unknown, options: unknown) => request(options),
+    }),
+});
+
 /** The composition root: the one place where ports meet adapters, and the one reader of `process.env`. */
 async function main(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
@@ -61,6 +72,7 @@ async function main(config: Config): Promise<void> {
       privateKey: config.privateKey,
       secret: config.webhookSecret,
       baseUrl: apiUrl,
+      Octokit: ONE_CLIENT,
     }),
     log,
     port: config.port,
@@ -72,7 +84,9 @@ async function main(config: Config): Promise<void> {
   await server.load((probot, { addHandler }) => {
     // Probot answers GitHub only when this has finished: one insert, and the rest is the worker's.
     probot.onAny(async ({ id, name, payload }) => {
-      if (await intake(deps, config.allowedOwners, { id, name, payload })) wake();
+      const recorded = intake(deps, config.allowedOwners, { id, name, payload });
+      worker?.giveWay(recorded);
+      if (await recorded) wake();
     });
     addHandler?.(webHandler(deps, release?.commit ?? null, wake));
   });

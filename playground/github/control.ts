@@ -125,13 +125,22 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
 
 type Inspection = Pick<
   EmulatedGitHub,
-  "comments" | "pulls" | "branches" | "runs" | "calls" | "callList" | "resetCalls" | "violations"
+  "checkRuns" | "comments" | "pulls" | "branches" | "runs" | "calls" | "callList" | "resetCalls" | "violations"
 >;
 
 /** What is there, as the state knows it: no lag, no permissions. */
 function inspection(github: GitHub): Inspection {
   const named = (name: string): ReturnType<typeof repositoryNamed> => repositoryNamed(github, name);
   return {
+    checkRuns(name) {
+      const suites = [...named(name).checkSuites.values()].filter(({ own }) => own);
+      return suites.flatMap(({ sha, runs }) =>
+        [...runs].map(([run, { id, conclusion, output }]) => {
+          const { title = "", summary = "", annotations = [] } = output ?? {};
+          return { id, commit: sha, name: run, conclusion, title, summary, annotations };
+        }),
+      );
+    },
     comments(name, issue) {
       const comments = [...named(name).comments.values()].filter((comment) => comment.issue.number === issue);
       return comments.map(({ id, user, body, createdAt, updatedAt, reactions }) => ({

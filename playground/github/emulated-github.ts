@@ -173,6 +173,19 @@ export type InstallationChange = {
 
 export type CheckConclusion = "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
 
+/** `annotations`: all that were sent; GitHub adds those of an update to those before. */
+export type CheckOutput = {
+  readonly title: string;
+  readonly summary: string;
+  readonly annotations: readonly Readonly<Record<string, unknown>>[];
+};
+export type CheckRunView = CheckOutput & {
+  readonly id: number;
+  readonly commit: string;
+  readonly name: string;
+  readonly conclusion: CheckConclusion | null;
+};
+
 /** Checks of a branch's tip. */
 export type Checks = {
   readonly branch: string;
@@ -242,6 +255,8 @@ export type EmulatedGitHub = AsyncDisposable & {
   /** How many issues stand below one from now on, and how many of them are done. */
   setIssuesBelow(repository: string, issue: number, below: { readonly total: number; readonly completed: number }): void;
 
+  /** Of the App's own, each as it is now, the oldest first. */
+  checkRuns(repository: string): readonly CheckRunView[];
   comments(repository: string, issue: number): readonly CommentView[];
   pulls(repository: string): Promise<readonly PullView[]>;
   branches(repository: string): Promise<readonly BranchView[]>;

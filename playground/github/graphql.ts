@@ -4,6 +4,7 @@ import { isRecord } from "./answers.ts";
 import { git, objectType, readBlob, readCommit, readTree, resolve } from "./git-repository.ts";
 import type { Acting } from "./credentials.ts";
 import { toIssueNode } from "./issue-node.ts";
+import { toReviewedPull } from "./graphql-reviews.ts";
 import { pullConnection, type PullArguments } from "./graphql-pulls.ts";
 import { holds, sees } from "./permissions.ts";
 import { nodeId } from "./shapes/urls.ts";
@@ -55,7 +56,7 @@ function root(github: GitHub, caller: Acting, missing: Node[]): Node {
   return {
     repository({ owner, name }: { owner: string; name: string }, _context: unknown, info: { path: { key: string | number } }) {
       const repository = findRepository(github, owner, name);
-      if (repository !== undefined && sees(github, caller, repository)) return toRepositoryNode(repository, caller);
+      if (repository !== undefined && sees(github, caller, repository)) return toRepositoryNode(github, repository, caller);
       missing.push({
         type: "NOT_FOUND",
         path: [info.path.key],
@@ -67,7 +68,7 @@ function root(github: GitHub, caller: Acting, missing: Node[]): Node {
   };
 }
 
-function toRepositoryNode(repository: Repository, caller: Acting): Node {
+function toRepositoryNode(github: GitHub, repository: Repository, caller: Acting): Node {
   const may = (what: string) => caller.party === "user" || holds(caller.token.permissions, what, "read");
   const readable = may("contents");
   return {
@@ -85,6 +86,8 @@ function toRepositoryNode(repository: Repository, caller: Acting): Node {
     ref: ({ qualifiedName }: { qualifiedName: string }) =>
       readable ? toRefNode(repository, qualifiedName.startsWith("refs/") ? qualifiedName : `refs/heads/${qualifiedName}`) : null,
     issue: ({ number }: { number: number }) => toIssueNode(repository, caller, number),
+    pullRequest: ({ number }: { number: number }) =>
+      readable && may("pull_requests") ? toReviewedPull(github, repository, number) : null,
     pullRequests: (asked: PullArguments) => {
       if (!may("pull_requests")) return null;
       return pullConnection(repository, asked, may("issues"), (sha) => toObjectNode(repository, sha));

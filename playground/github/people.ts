@@ -1,6 +1,6 @@
 import type { Person } from "../types.ts";
 import { addComment, addLabel, editComment, editIssue, openIssue, setIssueState, takeLabel } from "./issues.ts";
-import { markReady, mergePull, reviewPull, revertPull, setPullState } from "./pulls.ts";
+import { dismissReview, markReady, mergePull, reviewPull, revertPull, setPullState } from "./pulls.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { nextId, nowOf, repositoryNamed, type Account, type GitHub, type Issue, type Repository } from "./state.ts";
 
@@ -75,6 +75,11 @@ export function makePerson(github: GitHub, account: Account): Person {
     async reviewPull(name, number, review) {
       const { repository, pull } = pullAt(name, number);
       reviewPull(github, repository, pull, account, review);
+      return Promise.resolve();
+    },
+    async dismissReview(name, number, of) {
+      const { repository, pull } = pullAt(name, number);
+      dismissReview(github, repository, pull, makeAccount(github, of, "User"), account);
       return Promise.resolve();
     },
     async closePull(name, number) {

@@ -3,9 +3,9 @@ import { makeIssue } from "./issues.ts";
 import { refMoved } from "./refs.ts";
 import { identityOf } from "./shapes/git.ts";
 import { isPull, toPullSimple, toWebhookPull, type PullIssue } from "./shapes/pull.ts";
-import { toReview, type ReviewState } from "./shapes/review.ts";
+import { toReview } from "./shapes/review.ts";
 import { toWebhookRepository } from "./shapes/repository.ts";
-import { fullName, nextId, nowOf, type Account, type GitHub, type Pull, type Repository } from "./state.ts";
+import { fullName, nextId, nowOf, type Account, type GitHub, type Pull, type Repository, type Review } from "./state.ts";
 import { emit, emitLater } from "./webhooks.ts";
 
 /** What people and the app do to pull requests. Each changes the state and sends what GitHub would send. */
@@ -24,9 +24,9 @@ export function openPull(
   github: GitHub,
   repository: Repository,
   user: Account,
-  { title, body, ...pull }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged">,
+  { title, body, ...pull }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged" | "reviews">,
 ): PullIssue {
-  const issue = makeIssue(github, repository, user, title, body, { ...pull, id: nextId(github), merged: null });
+  const issue = makeIssue(github, repository, user, title, body, { ...pull, id: nextId(github), merged: null, reviews: [] });
   if (!isPull(issue)) throw new Error("made no pull request");
   emitPull(github, repository, issue, "opened", user);
   return issue;
@@ -50,17 +50,35 @@ export async function markReady(github: GitHub, repository: Repository, issue: P
   await tell(github, repository, issue, "ready_for_review", sender);
 }
 
-/** Kept nowhere: nothing here reads reviews. */
 export function reviewPull(
   github: GitHub,
   repository: Repository,
   issue: PullIssue,
   user: Account,
-  { state, body }: { readonly state: ReviewState; readonly body: string },
+  { state, body }: { readonly state: "approved" | "changes_requested" | "commented"; readonly body: string },
 ): void {
-  const review = { id: nextId(github), user, state, body, at: nowOf(github), commit: issue.pull.headSha };
-  emit(github, "pull_request_review", repository, user, {
-    action: "submitted",
+  const review: Review = { id: nextId(github), user, state, body, at: nowOf(github), commit: issue.pull.headSha };
+  issue.pull.reviews.push(review);
+  tellReview(github, repository, issue, review, { action: "submitted", sender: user });
+}
+
+/** A person's last review counts no more. */
+export function dismissReview(github: GitHub, repository: Repository, issue: PullIssue, of: Account, sender: Account): void {
+  const review = issue.pull.reviews.findLast(({ user, state }) => user.id === of.id && state !== "commented");
+  if (review === undefined) throw new Error(`${of.login} has reviewed nothing there`);
+  review.state = "dismissed";
+  tellReview(github, repository, issue, review, { action: "dismissed", sender });
+}
+
+function tellReview(
+  github: GitHub,
+  repository: Repository,
+  issue: PullIssue,
+  review: Review,
+  { action, sender }: { readonly action: "submitted" | "dismissed"; readonly sender: Account },
+): void {
+  emit(github, "pull_request_review", repository, sender, {
+    action,
     review: toReview(github, repository, issue, review),
     pull_request: toPullSimple(github, repository, issue, toWebhookRepository(github, repository)),
   });

@@ -18,7 +18,7 @@ export type RestRequest = {
 export type Match = { readonly route: Route; readonly params: Readonly<Record<string, string>> };
 
 /** Path parameters that may hold slashes. */
-const DEEP = new Set(["path", "ref"]);
+const DEEP = new Set(["path", "ref", "basehead"]);
 
 const PATTERNS = (Object.keys(ROUTES) as Route[]).map((route) => {
   const [method = "", template = ""] = route.split(" ");

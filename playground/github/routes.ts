@@ -106,7 +106,11 @@ export const ROUTES = {
     role: "write",
     hides: true,
   },
+  "GET /repos/{owner}/{repo}/compare/{basehead}": { by: "either", needs: { contents: "read" } },
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { by: "either", needs: { checks: "read" } },
+  // Apps alone make check runs; whose repository it is makes none by hand.
+  "POST /repos/{owner}/{repo}/check-runs": { by: "installation", needs: { checks: "write" }, creates: true },
+  "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": { by: "installation", needs: { checks: "write" } },
   "GET /repos/{owner}/{repo}/actions/permissions": { by: "either", needs: { administration: "read" }, role: "admin" },
   "PUT /repos/{owner}/{repo}/actions/permissions": { by: "either", needs: { administration: "write" }, role: "admin" },
   "GET /repos/{owner}/{repo}/actions/permissions/selected-actions": {

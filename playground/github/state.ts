@@ -6,6 +6,7 @@ import type {
   Call,
   CallHook,
   CheckConclusion,
+  CheckOutput,
   Delivery,
   GitHubOptions,
   Membership,
@@ -124,6 +125,7 @@ export type Issue = {
 
 export type Pull = {
   readonly id: number;
+  readonly reviews: Review[];
   readonly head: string;
   readonly base: string;
   /** The head branch's tip, and the last one known after the branch is gone. */
@@ -134,6 +136,15 @@ export type Pull = {
 };
 
 export type Reaction = { readonly id: number; readonly user: Account; readonly content: string; readonly createdAt: number };
+
+export type Review = {
+  readonly id: number;
+  readonly user: Account;
+  state: "approved" | "changes_requested" | "commented" | "dismissed";
+  readonly body: string;
+  readonly at: number;
+  readonly commit: string;
+};
 
 export type Comment = {
   readonly id: number;
@@ -203,7 +214,8 @@ export type Artifact = {
 /** What one App's checks of one commit belong to; of GitHub Actions, one each workflow. */
 export type CheckSuite = {
   readonly id: number;
-  readonly branch: string;
+  /** null: of a commit that is no branch's tip. */
+  readonly branch: string | null;
   readonly sha: string;
   /** Made by the App itself, not by GitHub Actions. */
   readonly own: boolean;
@@ -213,8 +225,13 @@ export type CheckSuite = {
   updatedAt: number;
 };
 
-/** `conclusion`: null while it runs. */
-export type CheckRun = { readonly id: number; readonly conclusion: CheckConclusion | null; readonly startedAt: number };
+/** `conclusion`: null while it runs. `output`: of one that was made through the API. */
+export type CheckRun = {
+  readonly id: number;
+  readonly conclusion: CheckConclusion | null;
+  readonly startedAt: number;
+  readonly output?: CheckOutput;
+};
 
 export type Repository = {
   readonly id: number;

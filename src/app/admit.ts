@@ -36,12 +36,8 @@ async function grant({ store, runtime }: Deps, owner: OwnerId, policy: CurrentPo
   // What was planned under another policy may cost more, start elsewhere, or not start at all now.
   await store.replanQueued(owner, policy.commit);
   for (;;) {
-    // Between two grants as well: who has paused the pool sees no more of them.
-    if ((await store.readPause(owner)) !== null) {
-      await store.sayWaiting(owner);
-      return { restMs: null };
-    }
     const decision = await store.admit(owner, policy, pick);
+    if (decision.kind === "paused") return { restMs: null };
     if (decision.kind === "grant") {
       runtime.log.info({ task: decision.task, credential: decision.credential }, "lease offered");
       continue;

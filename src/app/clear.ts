@@ -2,7 +2,7 @@ import { CredentialName, type OwnerId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import type { Cleared, Store } from "#ports/store.ts";
 import { ownersNamed } from "./owners.ts";
-import { parsePolicy } from "./policy.ts";
+import { parsePolicy } from "#core/config/policy-file.ts";
 
 export type ClearedCredential = Cleared & { readonly owner: string; readonly credential: string };
 

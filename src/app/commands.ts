@@ -10,7 +10,7 @@ import type { Deps, Triggered } from "./deps.ts";
 import { lendOrUnlend } from "./lend.ts";
 import { dryRun } from "./plan.ts";
 import { explainTask } from "./pool-report.ts";
-import { issueAt, request } from "./request.ts";
+import { issueAt, mayAsk, request } from "./request.ts";
 import { readDecider } from "./who-may.ts";
 
 /** A command that starts nothing, of somebody who may start work. */
@@ -28,27 +28,36 @@ export async function follow(deps: Deps, brief: Brief, delivery: DeliveryId): Pr
 
 /** It may name a model: the policy says which there are. */
 async function followNamed(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
+  const stranger = await turnAway(deps, brief);
+  if (stranger !== undefined) return stranger;
   const decider = await readDecider(deps, brief);
   if (!decider.ok) return { failed: decider.error };
   const models = "reason" in decider.value ? [] : servedModels(decider.value.policy);
   const command = parseCommand(brief.comment ?? "", models);
   if (command?.ok === true) return carryOut(deps, command.value, brief, delivery);
-  if (!("reason" in decider.value) && !decider.value.standing.start) {
-    await deps.store.notice(brief, decider.value.standing.why, true);
-    return { note: "the actor may not start work" };
-  }
   if (command !== undefined) await deps.store.notice(brief, command.error, false);
   return { note: "no command that is known", followed: false };
 }
 
+/** Who may not start work learns that, where nothing has been said yet, and nothing of the policy. */
+async function turnAway({ store, github }: Deps, brief: Brief): Promise<Triggered | undefined> {
+  const may = await mayAsk(github, brief);
+  if (!may.ok) return { failed: may.error };
+  if (may.value === undefined) return undefined;
+  await store.notice(brief, may.value, true);
+  return { note: "the actor may not start work" };
+}
+
 async function carryOut(deps: Deps, command: Command, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
   const asked = (commandLines(brief.comment ?? "")[0] ?? "").slice(0, 80);
-  const happen = (happening: Exclude<Happening, "close">) => request(deps, { happening, asked, brief, delivery });
+  const happen = (happening: Exclude<Happening, "close">, amends = false) =>
+    request(deps, { happening, asked, amends, brief, delivery });
   switch (command.kind) {
     case "run": {
       const { approved, ...use } = command.use;
-      if (approved === true) return happen("approve");
-      return happen(Object.keys(use).length === 0 ? "ask" : "amend");
+      const amends = Object.keys(use).length > 0;
+      if (approved === true) return happen("approve", amends);
+      return happen(amends ? "amend" : "ask");
     }
     case "cancel":
       return happen("cancel");
@@ -72,13 +81,15 @@ async function carryOut(deps: Deps, command: Command, brief: Brief, delivery: De
 
 async function answer(deps: Deps, command: Asked, brief: Brief): Promise<Triggered> {
   const { store } = deps;
+  const stranger = await turnAway(deps, brief);
+  if (stranger !== undefined) return stranger;
   const decider = await readDecider(deps, brief);
   if (!decider.ok) return { failed: decider.error };
   if ("reason" in decider.value) {
     await store.notice(brief, decider.value, false);
     return { note: decider.value.reason, followed: false };
   }
-  const { standing } = decider.value;
+  const { standing, policy } = decider.value;
   if (!standing.start) {
     await store.notice(brief, standing.why, true);
     return { note: "the actor may not start work" };
@@ -107,7 +118,9 @@ async function answer(deps: Deps, command: Asked, brief: Brief): Promise<Trigger
     }
     case "pause":
     case "resume": {
-      if (!standing.operator) return say({ reason: "operators-decide", login, asked: `/agent ${command.kind}` }, false);
+      // Of one repository's admins none speaks for all that the owner has: operators are whom the policy names.
+      if (policy.roles?.operator === undefined || !standing.operator)
+        return say({ reason: "operators-decide", login, asked: `/agent ${command.kind}` }, false);
       await store.pause(brief.owner.id, command.kind === "pause" ? login : null);
       return say({ answer: command.kind === "pause" ? "paused" : "resumed", login });
     }

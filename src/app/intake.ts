@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { revertedIn, type PullNews } from "#core/plan/fate.ts";
 import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
-import type { DeliveryEvent } from "#ports/delivery.ts";
+import type { DeliveryEvent, ReviewNews } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
+import { readConfigChange } from "./intake-config.ts";
 import { Account, Installation, Instant, readIssueEvent, readPlaceEvent, Repository } from "./intake-issues.ts";
 
 const RunEvent = z.object({
@@ -49,6 +50,18 @@ const ReviewEvent = z.object({
   installation: Installation,
   sender: Account.refine(({ type }) => type === "User"),
 });
+const HeadEvent = z.object({
+  action: z.literal("synchronize"),
+  pull_request: Pull,
+  repository: Repository,
+  sender: Account,
+});
+const ApprovalEvent = z.object({
+  action: z.enum(["submitted", "dismissed"]),
+  review: z.object({ state: z.enum(["approved", "dismissed"]) }),
+  pull_request: Pull,
+  repository: Repository,
+});
 const PushEvent = z.object({
   ref: z.string(),
   commits: z.array(z.object({ message: z.string() })),
@@ -91,11 +104,11 @@ export function readDelivery(name: string, payload: unknown): DeliveryEvent | un
   }
   if (name === "pull_request") {
     const parsed = PullEvent.safeParse(payload);
-    return parsed.success ? readPull(parsed.data) : undefined;
+    return parsed.success ? readPull(parsed.data) : readHead(payload);
   }
   if (name === "pull_request_review") {
     const parsed = ReviewEvent.safeParse(payload);
-    if (!parsed.success) return undefined;
+    if (!parsed.success) return readApproval(payload);
     const { review, pull_request: pull, repository } = parsed.data;
     return toPullNews(pull, repository, { what: "changes-requested", commit: review.commit_id });
   }
@@ -129,11 +142,24 @@ function readPull({ action, pull_request: pull, repository, sender }: z.infer<ty
   return commit === null ? undefined : toPullNews(pull, repository, { what: "merged", at: closedAt, commit });
 }
 
+/** Whoever pushed to a pull request of ours is no second person to it; an App, ours or another, is nobody. */
+function readHead(payload: unknown): DeliveryEvent | undefined {
+  const parsed = HeadEvent.safeParse(payload);
+  if (!parsed.success) return undefined;
+  const { pull_request: pull, repository, sender } = parsed.data;
+  return toPullNews(pull, repository, { what: "pushed", by: sender.type === "User" ? ActorId(sender.id) : null });
+}
+
+function readApproval(payload: unknown): DeliveryEvent | undefined {
+  const parsed = ApprovalEvent.safeParse(payload);
+  return parsed.success ? toPullNews(parsed.data.pull_request, parsed.data.repository, { what: "reviewed" }) : undefined;
+}
+
 /** Only of a pull request that an App has opened, from a branch named as ours are: which App, the store knows by its number. */
 function toPullNews(
   pull: z.infer<typeof Pull>,
   repository: z.infer<typeof Repository>,
-  news: PullNews,
+  news: PullNews | ReviewNews,
 ): DeliveryEvent | undefined {
   const { number, user, head, created_at: openedAt } = pull;
   if (user?.type !== "Bot" || !isOurBranch(head.ref)) return undefined;
@@ -149,30 +175,48 @@ function toReverts(repository: z.infer<typeof Repository>, texts: readonly strin
   return reverted.length === 0 ? undefined : { kind: "reverts", repository: RepositoryId(repository.id), reverted };
 }
 
-/** Records a delivery that concerns us: one insert, after which GitHub is answered. */
+/**
+ * Records a delivery that concerns us: one insert, after which GitHub is answered. One that changes a configuration file may be
+ * two things, each with an id of its own.
+ */
 export async function intake(
   deps: Pick<Deps, "store" | "runtime">,
   allowedOwners: readonly string[],
   delivery: { id: string; name: string; payload: unknown },
 ): Promise<boolean> {
   const event = readDelivery(delivery.name, delivery.payload);
-  if (event === undefined) return false;
+  const change = readConfigChange(delivery.name, delivery.payload);
+  if (event === undefined && change === undefined) return false;
   const owner = readOwner(delivery.payload);
   if (owner === undefined) return false;
   if (allowedOwners.length > 0 && !allowedOwners.includes(owner.login.toLowerCase())) {
     deps.runtime.log.warn({ owner: owner.login }, "an owner outside ALLOWED_OWNERS has the App installed; its event is ignored");
     return false;
   }
-  return deps.store.recordDelivery({ id: DeliveryId(delivery.id), owner: OwnerId(owner.id), event });
+  const record = async (id: string, found: DeliveryEvent): Promise<boolean> =>
+    deps.store.recordDelivery({ id: DeliveryId(id), owner: OwnerId(owner.id), event: found });
+  const isNew = event !== undefined && (await record(delivery.id, event));
+  return change === undefined ? isNew : (await record(change.id, change.event)) || isNew;
 }
 
+const Login = z.object({ id: z.number(), login: z.string() });
 const OwnerOf = z.union([
-  z.object({ repository: z.object({ owner: z.object({ id: z.number(), login: z.string() }) }) }),
-  z.object({ installation: z.object({ account: z.object({ id: z.number(), login: z.string() }) }) }),
+  // Of a repository that has moved: its tasks are those of whom it belonged to.
+  z.object({
+    changes: z.object({
+      owner: z.object({ from: z.union([z.object({ organization: Login }), z.object({ user: Login })]) }),
+    }),
+  }),
+  z.object({ repository: z.object({ owner: Login }) }),
+  z.object({ installation: z.object({ account: Login }) }),
 ]);
 
 function readOwner(payload: unknown): { id: number; login: string } | undefined {
   const parsed = OwnerOf.safeParse(payload);
   if (!parsed.success) return undefined;
+  if ("changes" in parsed.data) {
+    const { from } = parsed.data.changes.owner;
+    return "organization" in from ? from.organization : from.user;
+  }
   return "repository" in parsed.data ? parsed.data.repository.owner : parsed.data.installation.account;
 }

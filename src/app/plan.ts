@@ -198,7 +198,12 @@ export function makePlan(
   const rules = sizeOf(brief, signals, use.size);
   const estimate = classified === null ? rules : mergeSize(rules, classified);
   if (approved === true) use = { ...use, approved };
-  else if (use.approved === true && policy.roles !== undefined && !operator)
+  else if (policy.approve === "other") {
+    // Nobody's own word lets pass what waits for another's: neither an approval nor a size or tier that asks no more.
+    const { approved: _own, ...rest } = use;
+    use = rest;
+    if (policy.routing.start[sizeOf(brief, signals).size] === "ask") return err(withParts({ reason: "too-big" }, brief));
+  } else if (use.approved === true && policy.roles !== undefined && !operator)
     return err({ reason: "approval-of-an-operator", login: brief.requester.login });
   const verify = settings.verify ?? "detect";
   const routed = routeOf(
@@ -254,6 +259,7 @@ export function makePlan(
     guards: guardsOf(settings),
     draft: settings.draft,
     // CI on the branch runs what a model made of this text, with the repository's secrets: not for a stranger's text.
+    ...(settings["second-person"] === undefined ? {} : { secondPerson: settings["second-person"] }),
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),
   });
 }

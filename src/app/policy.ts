@@ -4,8 +4,8 @@ import { minuteOf } from "#core/config/runners.ts";
 import { runnerAtMost } from "#core/pool/ledger.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import { parseConfig } from "#core/config/parse.ts";
-import { CONFIG_FILE, Policy, POLICY_REPOSITORY } from "#core/config/policy.ts";
+import { CONFIG_FILE, type Policy, POLICY_REPOSITORY } from "#core/config/policy.ts";
+import { parsePolicy } from "#core/config/policy-file.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { GitHubFailure, SetUp } from "#ports/github.ts";
 import type { CurrentPolicy, KeptPolicy } from "#ports/store.ts";
@@ -21,16 +21,6 @@ export function readPolicy(owner: Brief["owner"], found: SetUp["policy"]): Resul
   const { text } = found.file;
   const policy = parsePolicy(owner.login, text);
   return policy.ok ? ok({ policy: policy.value, text, commit: found.commit }) : policy;
-}
-
-/** A policy's text, which names no runner of another owner. */
-export function parsePolicy(login: string, text: string): Result<Policy, Failure> {
-  const policy = parseConfig(`${login}/${POLICY_REPOSITORY}: ${CONFIG_FILE}`, text, Policy);
-  if (!policy.ok) return policy;
-  const runner = policy.value.runner.repository;
-  return runner.split("/")[0]?.toLowerCase() === login.toLowerCase()
-    ? policy
-    : err({ reason: "runner-of-another-owner", runner, owner: login });
 }
 
 /** A policy without either is refused when it is read. */

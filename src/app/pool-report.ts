@@ -7,7 +7,7 @@ import { reportOf, type PoolReport } from "#core/pool/report.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
 import type { KeptDecision, Store, TaskRow } from "#ports/store.ts";
 import { ownersNamed } from "./owners.ts";
-import { parsePolicy } from "./policy.ts";
+import { parsePolicy } from "#core/config/policy-file.ts";
 
 export type OwnerPool = { readonly owner: string; readonly pool: PoolReport | { readonly refused: Failure } };
 

@@ -17,6 +17,8 @@ import { readDecider, readRequester, readStanding } from "./who-may.ts";
 export type Request = {
   readonly happening: Exclude<Happening, "close">;
   readonly asked: string;
+  /** An approval that names a route or a size as well. */
+  readonly amends?: boolean;
   readonly brief: Brief;
   readonly delivery: DeliveryId;
 };
@@ -29,7 +31,7 @@ export function issueAt({ owner, repository, issue }: Brief): IssueAt {
  * What is asked of an issue, by the table of what that does where its newest task stands so (core/task/happening.ts). Who may not
  * start work gets one answer, on an issue where the app has said nothing yet, and takes nobody's place.
  */
-export async function request(deps: Deps, { happening, asked, brief, delivery }: Request): Promise<Triggered> {
+export async function request(deps: Deps, { happening, asked, amends = false, brief, delivery }: Request): Promise<Triggered> {
   const { store, github, runtime } = deps;
   const may = await mayAsk(github, brief);
   if (!may.ok) return { failed: may.error };
@@ -42,10 +44,10 @@ export async function request(deps: Deps, { happening, asked, brief, delivery }:
   const newest = await store.findNewest(issueAt(brief));
   // Killed between doing it and writing that down: it is done.
   if (newest?.delivery === delivery) return { note: "a task was opened", followed: true };
-  const ending = newest !== undefined && newest.cancel !== null;
+  const ending = newest !== undefined && newest.cancel !== null && !isTerminal(newest.state);
   if (ending && happening === "cancel") return { note: "its task ends already", followed: true };
   // What was asked for after it was cancelled waits until that has happened.
-  if (ending && !isTerminal(newest.state)) return { restMs: LISTING_LAG_MS };
+  if (ending) return { restMs: LISTING_LAG_MS };
 
   const refuse = async (failure: Failure): Promise<Triggered> => {
     await store.notice(brief, failure, false);
@@ -74,13 +76,15 @@ export async function request(deps: Deps, { happening, asked, brief, delivery }:
       if (result === "approve" ? !decides : !decides && !isOwn) return refuse({ reason: "operators-decide", login, asked });
       if (result === "stop") {
         const why = happening === "cancel" && brief.comment === null ? "label" : "asked";
-        await store.stopTasks(issueAt(brief), { reason: "cancelled", why, login });
-        return { note: "its task ends", followed: true };
+        const stopped = await store.stopTasks(issueAt(brief), { reason: "cancelled", why, login }, delivery);
+        // It has gone on meanwhile: another row of the table.
+        return stopped === 0 ? { restMs: LISTING_LAG_MS } : { note: "its task ends", followed: true };
       }
       if (result === "approve" && isOwn && policy.approve === "other") return refuse({ reason: "approval-of-another", login });
       // What is approved is what was asked for: the text as it stood then.
-      const of = result === "renew" ? brief : { ...newest.brief, approval: requester };
-      const renewed = await store.renewTask(newest.id, of);
+      const of =
+        result === "renew" ? brief : { ...newest.brief, ...(amends ? { comment: brief.comment } : {}), approval: requester };
+      const renewed = await store.renewTask(newest.id, of, delivery);
       return renewed ? { note: "its task is planned anew", followed: true } : refuse({ reason: "task-under-way", login });
     }
     case "under-way":
@@ -109,7 +113,7 @@ function asBefore({ issue, author, comment }: Brief, now: Brief): Brief {
  * Whether a request is worth a task, whose plan decides. Who may write is let through without a further call; for anybody else the
  * policy is read, since its roles may name them. undefined = is.
  */
-async function mayAsk(github: GitHub, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
+export async function mayAsk(github: GitHub, brief: Brief): Promise<Result<Failure | undefined, GitHubFailure>> {
   const role = await readRequester(github, brief);
   if (!role.ok) return role;
   if (mayWrite(role.value)) return ok(undefined);

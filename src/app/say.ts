@@ -1,6 +1,7 @@
 import { drawnOf } from "#core/pool/ledger.ts";
 import { renderComment, type CommentView, type TaskView } from "#core/task/comment.ts";
 import { EFFECTS } from "#core/task/effects.ts";
+import { STOPPABLE } from "#core/task/happening.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedComment, LeaseRow, TaskRow } from "#ports/store.ts";
@@ -67,6 +68,7 @@ export function toView(
 function toTaskView(task: TaskRow, leases: readonly LeaseRow[], pausedBy: string | null): TaskView {
   return {
     pausedBy,
+    ending: task.cancel !== null && STOPPABLE.includes(task.state),
     reminded: task.reminded,
     task: task.id,
     state: task.state,

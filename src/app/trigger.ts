@@ -6,6 +6,7 @@ import { judgeCiChecks } from "#core/task/ci-checks.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { Claimed } from "#ports/store.ts";
+import { checkConfiguration } from "./check-config.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
 import { request } from "./request.ts";
@@ -35,7 +36,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
     case "unlabeled":
       return request(deps, { happening: "cancel", asked: "taking the label off", brief: event.brief, delivery: delivery.id });
     case "stopped":
-      return stop(deps, delivery.owner, event);
+      return stop(deps, delivery, event);
     case "renamed":
       await deps.store.renameRepository(delivery.owner, event.repository, event.name);
       return { note: "the repository's name was kept" };
@@ -55,6 +56,8 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       if (heard === "opening") return { restMs: LISTING_LAG_MS };
       return { note: heard === "kept" ? "what came of its pull request was kept" : "not a pull request of ours" };
     }
+    case "config-changed":
+      return checkConfiguration(deps, delivery, event);
     case "reverts":
       await deps.store.hearReverts(delivery.owner, event.repository, event.reverted);
       return { note: "what it takes back was kept" };
@@ -66,13 +69,17 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
 /** Nothing is wanted of these any more, whoever asked for it. */
 async function stop(
   { store }: Deps,
-  owner: OwnerId,
+  { id, owner }: Delivery,
   { repositories, issue, why, login }: Extract<DeliveryEvent, { kind: "stopped" }>,
 ): Promise<Triggered> {
   const failure: Failure = { reason: "cancelled", why, login };
   const reaches = repositories === null ? [{ owner }] : repositories.map((repository) => ({ owner, repository }));
   let stopped = 0;
-  for (const reach of reaches) stopped += await store.stopTasks(issue === null ? reach : { ...reach, issue }, failure);
+  for (const each of reaches) {
+    const reach = issue === null ? each : { ...each, issue };
+    await store.dropRequests(reach, id);
+    stopped += await store.stopTasks(reach, failure, id);
+  }
   return { note: `${String(stopped)} tasks end` };
 }
 

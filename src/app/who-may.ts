@@ -8,7 +8,8 @@ import { mayBeUnseen, type Brief, type Edit } from "#core/request/brief.ts";
 import { mayWrite, roleOf, type Role } from "#core/request/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Deps } from "./deps.ts";
-import { currentPolicy, parsePolicy, readPolicy } from "./policy.ts";
+import { parsePolicy } from "#core/config/policy-file.ts";
+import { currentPolicy, readPolicy } from "./policy.ts";
 
 /**
  * The requester's role in the repository, by what GitHub's API says now. Never by `author_association`, and never by the

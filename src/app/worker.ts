@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import { ASKING } from "#core/task/asking.ts";
@@ -8,6 +8,7 @@ import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
+import type { ClaimedReview } from "#ports/reviews.ts";
 import type { ClaimedTrial } from "#ports/trial.ts";
 import type { Claimed, ClaimedAdmission, ClaimedComment, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
@@ -20,6 +21,7 @@ import { judgeOutcome } from "./judge.ts";
 import { branch, commit, open } from "./publish.ts";
 import { reconcile } from "./reconcile.ts";
 import { say } from "./say.ts";
+import { lookForSecondPerson } from "./second-person.ts";
 import { whyGivenUp, workOnTrial } from "./trial.ts";
 import { trigger } from "./trigger.ts";
 
@@ -27,6 +29,13 @@ import { trigger } from "./trigger.ts";
 const LANES = 8;
 /** How often the store is looked into for rows that became due by time or by another process. */
 const POLL_MS = SECOND_MS;
+/**
+ * Lanes begin nothing while a webhook waits for its answer, nor so soon after one: the next of a burst comes at once, GitHub waits ten seconds
+ * for an answer, and an action's statements would stand before it, on an embedded store's one thread most of all.
+ */
+const QUIET_MS = 50;
+/** The longest that a lane lets webhooks go first, so that a stream of them without an end holds no work up. */
+const GIVE_WAY_MS = 2 * SECOND_MS;
 /** How often the claim of a row is renewed that takes long: a commit of many large files. */
 const RENEW_MS = 30 * SECOND_MS;
 /** After this many tries of one action a person is asked. With the back-off below that is half an hour. */
@@ -37,50 +46,88 @@ const MAX_TRIES_UNAVAILABLE = 150;
 export type Worker = AsyncDisposable & {
   /** There may be work: look now instead of at the next poll. */
   wake(): void;
+  /** What is under way for a webhook goes first. */
+  giveWay(webhook: Promise<unknown>): void;
 };
 
-/** Works off the five queues until disposed; disposing waits for the actions under way. */
+/** Works off the six queues until disposed; disposing waits for the actions under way. */
 export function startWorker(deps: Deps): Worker {
-  const stopping = new AbortController();
-  let pulse = new AbortController();
+  let stopping = false;
+  /** Lanes that found nothing to do, the one that has rested longest first. */
+  const resting = new Set<() => void>();
+  let wakes = 0;
+  let webhooks = 0;
+  let lastWebhookAt = Number.NEGATIVE_INFINITY;
   const lanes = Array.from({ length: LANES }, (_, lane) => run(lane));
 
   async function run(lane: number): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const { signal } = pulse;
-      const worked = await workOnce(deps, lane).catch((error: unknown) => {
+    for (;;) {
+      await untilQuiet();
+      if (stopping) return;
+      const before = wakes;
+      const worked = await workOnce(deps, lane, wake).catch((error: unknown) => {
         deps.runtime.log.error({ err: error }, "the worker could not reach its store");
         return false;
       });
-      if (worked) wake();
-      // One lane polls for all, the others wait for what it finds.
-      else
-        await sleep(lane === 0 ? POLL_MS : HOUR_MS, undefined, { signal: AbortSignal.any([signal, stopping.signal]) }).catch(
-          () => undefined,
-        );
+      if (!worked && before === wakes && !stopping) await rest(lane);
     }
   }
 
+  async function untilQuiet(): Promise<void> {
+    const until = performance.now() + GIVE_WAY_MS;
+    for (;;) {
+      // What came while the thread was busy is read first: else it would be as quiet as can be.
+      await setImmediate();
+      const now = performance.now();
+      const isQuiet = webhooks === 0 && now - lastWebhookAt >= QUIET_MS;
+      if (isQuiet || now >= until || stopping) return;
+      await sleep(QUIET_MS);
+    }
+  }
+
+  function rest(lane: number): Promise<void> {
+    return new Promise((resolve) => {
+      const getUp = (): void => {
+        clearTimeout(poll);
+        resting.delete(getUp);
+        resolve();
+      };
+      // One lane polls for all, the others wait for what it finds.
+      const poll = lane === 0 ? setTimeout(getUp, POLL_MS) : undefined;
+      resting.add(getUp);
+    });
+  }
+
+  /** One lane looks, and has another one look where it finds something: all of them would ask the store forty times for nothing. */
   function wake(): void {
-    const before = pulse;
-    pulse = new AbortController();
-    before.abort();
+    wakes += 1;
+    const [first] = resting;
+    first?.();
   }
 
   return {
     wake,
+    giveWay(webhook) {
+      const answered = (): void => {
+        webhooks -= 1;
+        lastWebhookAt = performance.now();
+      };
+      webhooks += 1;
+      webhook.then(answered, answered);
+    },
     async [Symbol.asyncDispose]() {
-      stopping.abort();
+      stopping = true;
+      for (const getUp of resting) getUp();
       await Promise.all(lanes);
     },
   };
 }
 
-/** One due row of any queue. Lanes begin at different ones, so that no queue starves behind a long one. */
-export async function workOnce(deps: Deps, lane = 0): Promise<boolean> {
+/** One due row of any queue; `claimed` is told of it before it is worked on. Lanes begin at different queues, so that none starves behind a long one. */
+export async function workOnce(deps: Deps, lane = 0, claimed: () => void = () => {}): Promise<boolean> {
   for (let at = 0; at < QUEUES.length; at += 1) {
     const work = QUEUES[(lane + at) % QUEUES.length];
-    if (work !== undefined && (await work(deps))) return true;
+    if (work !== undefined && (await work(deps, claimed))) return true;
   }
   return false;
 }
@@ -111,6 +158,12 @@ const QUEUES = [
     // Until there is something else to say.
     giveUp: ({ store }, comment) => store.rest(comment, null),
   }),
+  queue<ClaimedReview>({
+    claim: (store) => store.claimReview(),
+    work: lookForSecondPerson,
+    // Until GitHub tells of it again.
+    giveUp: ({ store }, review) => store.rest(review, null),
+  }),
   queue<ClaimedTrial>({
     claim: (store) => store.claimTrial(),
     work: workOnTrial,
@@ -120,11 +173,12 @@ const QUEUES = [
 ];
 
 /** Works on one due row, if there is one, and has it tried again later where that may help. */
-function queue<Row extends Held>({ claim, work, giveUp }: Queue<Row>): (deps: Deps) => Promise<boolean> {
-  return async (deps) => {
+function queue<Row extends Held>({ claim, work, giveUp }: Queue<Row>): (deps: Deps, claimed: () => void) => Promise<boolean> {
+  return async (deps, claimed) => {
     const { store, runtime } = deps;
     const row = await claim(store);
     if (row === undefined) return false;
+    claimed();
     const about = { queue: row.queue, row: row.key, tries: row.tries };
     const renewing = setInterval(() => {
       store.renew(row).catch((error: unknown) => runtime.log.warn({ err: error, ...about }, "a claim was not renewed"));

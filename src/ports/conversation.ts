@@ -10,20 +10,26 @@ export type Reach = { readonly owner: OwnerId; readonly repository?: RepositoryI
 
 export type Lender = { readonly id: ActorId; readonly login: string };
 
+/** Nothing is granted: an operator has paused the owner's pool. */
+export type Paused = { readonly kind: "paused" };
+
 /** What people say on issues, as it reaches the tasks there. */
 export type Conversation = {
   /** The newest task of an issue. `isPullClosed`: its pull request was merged, or is closed. */
   findNewest(issue: IssueAt): Promise<(TaskRow & { readonly isPullClosed: boolean }) | undefined>;
   /** It is planned anew, as `brief` has it; a step under way comes to nothing. False where a run has worked on it, or it is over. */
-  renewTask(task: TaskId, brief: Brief): Promise<boolean>;
-  /** Those that are not being published yet end as cancelled, each by a step of its own. How many there were. */
-  stopTasks(reach: Reach, why: Failure): Promise<number>;
+  renewTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<boolean>;
+  /**
+   * Those that are not being published yet end as cancelled, each by a step of its own, and say so; but for what was asked for
+   * after the delivery that says so. How many there were.
+   */
+  stopTasks(reach: Reach, why: Failure, delivery: DeliveryId): Promise<number>;
+  /** Requests that came before that delivery and still wait are wanted no more. How many there were. */
+  dropRequests(reach: Reach, delivery: DeliveryId): Promise<number>;
   /** The issue's comment is brought up to date. False where there is none. */
   refreshComment(issue: IssueAt): Promise<boolean>;
   /** Nothing more is granted to this owner's tasks, by the word of `by`; null: again. Their comments say so. */
   pause(owner: OwnerId, by: string | null): Promise<void>;
-  /** Of this owner's tasks that wait, each comment says so, where it doesn't yet. */
-  sayWaiting(owner: OwnerId): Promise<void>;
   /** The login of who has paused the owner's pool, or null. */
   readPause(owner: OwnerId): Promise<string | null>;
   /** The repository has another name: what is still to be done for it, and its comments, go by that. */

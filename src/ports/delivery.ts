@@ -1,8 +1,10 @@
-import type { DeliveryId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import type { ActorId, DeliveryId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { PullNews } from "#core/plan/fate.ts";
 import type { Brief } from "#core/request/brief.ts";
+import type { Against } from "./checks.ts";
+import type { Place } from "./github.ts";
 
 /** A webhook delivery, reduced at intake to what a task can be made of. */
 export type Delivery = {
@@ -10,6 +12,9 @@ export type Delivery = {
   readonly owner: OwnerId;
   readonly event: DeliveryEvent;
 };
+
+/** What changes whether a second person has approved a pull request. `by` null: no person. */
+export type ReviewNews = { readonly what: "pushed"; readonly by: ActorId | null } | { readonly what: "reviewed" };
 
 export type DeliveryEvent =
   /** `comment`: GitHub's id of the one that asks. */
@@ -44,7 +49,14 @@ export type DeliveryEvent =
       readonly number: number;
       readonly branch: string;
       readonly openedAt: EpochMs;
-      readonly news: PullNews;
+      readonly news: PullNews | ReviewNews;
+    }
+  /** A commit on which the configuration file is another than in `against`, or may be; null: there was none before. */
+  | {
+      readonly kind: "config-changed";
+      readonly place: Place;
+      readonly commit: string;
+      readonly against: Against | null;
     }
   /** What a change of the default branch takes back (core/plan/fate.ts `revertedIn`). */
   | { readonly kind: "reverts"; readonly repository: RepositoryId; readonly reverted: readonly string[] };

@@ -6,6 +6,7 @@ import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
+import type { OwnChecks } from "./checks.ts";
 
 /**
  * `unavailable`: try again, not before `retryAfterMs` where GitHub named a time.
@@ -69,7 +70,7 @@ export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
 export type Around = Pick<Surroundings, "codeOwners" | "links"> & { readonly edit: Edit | null };
 
-export type GitHub = {
+export type GitHub = OwnChecks & {
   /** undefined: GitHub knows no person of this login there. */
   readRole(place: Place, login: string): Answer<Role | undefined>;
   /** Those of these teams of the owner's that have this login as an active member. A personal account has no teams. */

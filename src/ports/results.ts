@@ -2,9 +2,10 @@ import type { OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import type { Score } from "#core/plan/score.ts";
 import type { Attempted } from "#core/plan/scoreboard.ts";
 import type { DeliveryEvent } from "./delivery.ts";
+import type { ReviewStore } from "./reviews.ts";
 
 /** The part of the store that knows what came of work: of attempts by their verdicts, of pull requests by GitHub's word. */
-export type Results = {
+export type Results = ReviewStore & {
   /**
    * One more event of a task's pull request, in whatever order they come. `opening`: a task is about to open one from that branch
    * and doesn't know its number yet; `unknown`: none of this owner's.

@@ -30,7 +30,7 @@ import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { ClassifierCall } from "./classifier.ts";
-import type { Conversation } from "./conversation.ts";
+import type { Conversation, Paused } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OwnComment, Place } from "./github.ts";
 import type { Results } from "./results.ts";
@@ -38,7 +38,7 @@ import type { TrialPart, TrialStore } from "./trial.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
-  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "trials";
+  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "reviews" | "trials";
   readonly key: string | number;
   readonly holder: string;
   readonly tries: number;
@@ -273,7 +273,7 @@ export type Store = Conversation &
      * holds, decision record) and the task's `admit` event; or, where nothing can be granted, have the waiting tasks say so.
      * `decide` is pure and waits for nothing.
      */
-    admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision>;
+    admit(owner: OwnerId, policy: CurrentPolicy, decide: (snapshot: PoolSnapshot) => Decision): Promise<Decision | Paused>;
     /** The credential's refusals are forgotten, its account's rests are over and its full windows unknown. `account`: the policy's. */
     clearCredential(owner: OwnerId, credential: CredentialName, account: string | undefined): Promise<Cleared>;
     /** Tasks in the owner's queue that were planned under another policy than this commit's are planned anew, and keep their age. */

@@ -8,20 +8,16 @@ import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Fate } from "#core/plan/fate.ts";
 import { HAPPENINGS, resultOf, SITUATIONS, STOPPABLE, type Happening, type Situation } from "#core/task/happening.ts";
 import { TASK_STATES, type TaskState } from "#core/task/lifecycle.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
-import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
+import { openDesk, underPolicy, type Desk } from "../kit/desk.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ran } from "../kit/outcomes.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const PAT = { id: ActorId(31), login: "pat" };
 const COMMAND: Record<Exclude<Happening, "close">, string> = {
   ask: "/agent",
@@ -33,74 +29,24 @@ const COMMAND: Record<Exclude<Happening, "close">, string> = {
 };
 
 describe("what is said on an issue", () => {
-  let connection: Connection;
+  let desk: Desk;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
-    await migrate(connection.db);
-    store = bindStore(connection);
+    desk = await openDesk();
+    ({ store } = desk);
   });
-  beforeEach(async () => {
-    for (const table of [
-      "decisions",
-      "credentials",
-      "spend",
-      "ledger",
-      "holds",
-      "leases",
-      "attempts",
-      "comments",
-      "tasks",
-      "owners",
-      "deliveries",
-    ])
-      // prettier-ignore
-      await sql`delete from ${sql.table(table)}`.execute(connection.db);
-  });
-  afterEach(() => checkBooks(connection.db));
-  afterAll(() => store.close());
+  beforeEach(() => desk.clear());
+  afterEach(() => checkBooks(desk.db));
+  afterAll(() => desk.close());
 
-  function depsOf(github: GitHub): Deps {
-    return {
-      store,
-      github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
-    };
-  }
-  async function settle(github: GitHub): Promise<void> {
-    for (let rounds = 0; rounds < 200; rounds += 1) if (!(await workOnce(depsOf(github)))) return;
-    throw new Error("the worker never comes to rest");
-  }
-  async function passTime(): Promise<void> {
-    for (const table of ["tasks", "comments", "owners", "deliveries"])
-      await sql`update ${sql.table(table)} set due_at = 0 where due_at is not null`.execute(connection.db);
-  }
-  async function hear(github: GitHub, event: DeliveryEvent): Promise<string | null> {
-    const id = DeliveryId(randomUUID());
-    await store.recordDelivery({ id, owner: OwnerId(10), event });
-    await settle(github);
-    return (await connection.db.selectFrom("deliveries").select("note").where("id", "=", id).executeTakeFirstOrThrow()).note;
-  }
-  const say = (github: GitHub, comment: string | null, brief: Partial<Brief> = {}) =>
-    hear(github, {
-      kind: "request",
-      brief: { ...makeBrief(1), ...brief, comment },
-      ...(comment === null ? {} : { comment: 400 }),
-    });
+  const depsOf = (github: GitHub) => desk.depsOf(github);
+  const settle = (github: GitHub) => desk.settle(github);
+  const passTime = () => desk.passTime();
+  const hear = (github: GitHub, event: DeliveryEvent) => desk.hear(github, event);
+  const say = (github: GitHub, comment: string | null, brief?: Partial<Brief>) => desk.say(github, comment, brief);
   const newest = () => store.findNewest({ owner: OwnerId(10), repository: RepositoryId(20), issue: 1 });
-  const tasks = () => connection.db.selectFrom("tasks").selectAll().orderBy("created_at").execute();
-  const notice = async () =>
-    (await connection.db.selectFrom("comments").select("notice").where("issue_number", "=", 1).executeTakeFirst())?.notice ??
-    null;
-
+  const notice = () => desk.notice();
+  const tasks = () => desk.db.selectFrom("tasks").selectAll().orderBy("created_at").execute();
   /** Brings the issue's task to a state, by what brings one there. */
   async function bringTo(state: Situation): Promise<void> {
     if (state === "none") return;
@@ -112,12 +58,12 @@ describe("what is said on an issue", () => {
     if (state === "queued") await store.pause(OwnerId(10), "ada");
     await say(github, state === "asking" ? "/agent size xl" : null);
     const set = (to: TaskState) =>
-      sql`update tasks set state = ${to}, due_at = null, held_by = null, failure = null`.execute(connection.db);
+      sql`update tasks set state = ${to}, due_at = null, held_by = null, failure = null`.execute(desk.db);
     const lease = (await store.readLeases((await newest())!.id)).at(-1);
     if (state === "asking" || state === "awaiting") return;
     if (state === "queued" || state === "refused") {
       for (const table of ["decisions", "holds", "leases", "attempts"])
-        await sql`delete from ${sql.table(table)}`.execute(connection.db);
+        await sql`delete from ${sql.table(table)}`.execute(desk.db);
       await set(state);
       return;
     }
@@ -127,9 +73,9 @@ describe("what is said on an issue", () => {
     await store.settle(lease!.id, ran({ changes: [{ status: "deleted", path: "a.txt" }] }), "h", SETTLED);
     if (state !== "judging")
       await sql`update attempts set state = ${["unsolved", "stuck", "cancelled"].includes(state) ? "failed" : "solved"}`.execute(
-        connection.db,
+        desk.db,
       );
-    if (state === "solved") await sql`update tasks set pull_number = 13, pull_draft = true`.execute(connection.db);
+    if (state === "solved") await sql`update tasks set pull_number = 13, pull_draft = true`.execute(desk.db);
     await set(state);
   }
 
@@ -147,7 +93,7 @@ describe("what is said on an issue", () => {
     await bringTo(situation);
     if (isClosed) {
       const fate: Fate = { openedAt: EpochMs(1), merged: null, closedAt: EpochMs(2), reopenedAt: null, rounds: [] };
-      await connection.db
+      await desk.db
         .updateTable("tasks")
         .set({ fate: JSON.stringify(fate) })
         .execute();
@@ -189,7 +135,8 @@ describe("what is said on an issue", () => {
         expect(after).toMatchObject({
           id: before?.id,
           state: "planning",
-          brief: { comment: "/agent size xl", approval: { login: "maintainer" } },
+          // As it was asked for.
+          brief: { comment: before?.brief.comment, approval: { login: "maintainer" } },
         });
         break;
       case "stop":
@@ -198,7 +145,7 @@ describe("what is said on an issue", () => {
         await passTime();
         await settle(fakeGitHub({ readRun: (_i, _r, run) => Promise.resolve(ok({ id: run, url: "https://x/run", status: "completed", conclusion: "cancelled" })) })); // prettier-ignore
         expect(await newest()).toMatchObject({ state: "cancelled", failure: { reason: "cancelled" } });
-        expect(await connection.db.selectFrom("holds").selectAll().execute()).toEqual([]);
+        expect(await desk.db.selectFrom("holds").selectAll().execute()).toEqual([]);
         break;
       case "under-way":
         expect([after?.id, after?.state, reason]).toEqual([before?.id, situation, "task-under-way"]);
@@ -307,18 +254,10 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
 `;
     const ADA = { id: ActorId(40), login: "ada" };
     const at = (policy = POLICY) =>
-      fakeGitHub({
+      underPolicy(policy, {
         readRole: (_place, login) =>
           Promise.resolve(
             ok({ permission: "read", name: "read", userId: { maintainer: 30, pat: 31, ada: 40, bo: 41 }[login] ?? 1 }),
-          ),
-        readSetUp: () =>
-          Promise.resolve(
-            ok({
-              base: { branch: "main", commit: "a".repeat(40), tree: "b".repeat(40) },
-              settings: "missing" as const,
-              policy: { commit: "c".repeat(40), file: { text: policy } },
-            }),
           ),
       });
 
@@ -364,7 +303,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
       await say(at(), "/agent use frontier");
       await store.pause(OwnerId(10), "ada");
       await say(at(), "/agent approve", { requester: ADA });
-      await store.renewTask((await newest())!.id, (await newest())!.brief);
+      await store.renewTask((await newest())!.id, (await newest())!.brief, DeliveryId(randomUUID()));
       await settle(at(POLICY.replace("ada, bo", "bo")));
 
       expect(await newest()).toMatchObject({ state: "asking", failure: { reason: "tier-not-allowed" } });
@@ -389,7 +328,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
       await say(at(), "/agent pause", { requester: ADA });
       await say(at(), null);
       const paused = await newest();
-      const said = (await connection.db.selectFrom("comments").select("said").executeTakeFirst())?.said;
+      const said = (await desk.db.selectFrom("comments").select("said").executeTakeFirst())?.said;
       await say(at(), "/agent resume", { requester: ADA });
 
       expect(refused).toEqual([{ reason: "operators-decide", login: "maintainer", asked: "/agent pause" }, null]);
@@ -459,7 +398,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
 
   it("asks once more after a day, and ends after two weeks in which nobody approved", async () => {
     const dueIn = async () =>
-      (await sql<{ due: number }>`select due_at - (extract(epoch from now()) * 1000)::bigint as due from tasks`.execute(connection.db)).rows[0]!.due; // prettier-ignore
+      (await sql<{ due: number }>`select due_at - (extract(epoch from now()) * 1000)::bigint as due from tasks`.execute(desk.db)).rows[0]!.due; // prettier-ignore
     await say(fakeGitHub(), "/agent size xl");
     const first = await dueIn();
     await passTime();
@@ -498,12 +437,30 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
     });
   });
 
+  it("ends nothing that was asked for after what ends it, and takes back what was asked before and still waits", async () => {
+    const asks: DeliveryEvent = { kind: "request", brief: makeBrief(1) };
+    const closes: DeliveryEvent = { kind: "stopped", repositories: [RepositoryId(20)], issue: 1, why: "closed", login: "pat" };
+    const ids: DeliveryId[] = [];
+    for (const event of [asks, closes, asks]) {
+      ids.push(DeliveryId(randomUUID()));
+      await store.recordDelivery({ id: ids.at(-1)!, owner: OwnerId(10), event });
+    }
+    // As one that GitHub's answer of before had put off.
+    await sql`update deliveries set due_at = due_at + 3600000 where id = ${ids[0]}`.execute(desk.db);
+
+    await settle(fakeGitHub());
+
+    const first = await desk.db.selectFrom("deliveries").select("note").where("id", "=", ids[0]!).executeTakeFirstOrThrow();
+    expect(first.note).toBe("not wanted any more");
+    expect((await tasks()).map(({ state, cancel }) => [state, cancel])).toEqual([["awaiting", null]]);
+  });
+
   it("reaches a repository under its new name", async () => {
     await store.pause(OwnerId(10), "ada");
     await say(fakeGitHub(), null);
     await hear(fakeGitHub(), { kind: "renamed", repository: RepositoryId(20), name: "site" });
 
-    const comment = await connection.db.selectFrom("comments").select("place").executeTakeFirstOrThrow();
+    const comment = await desk.db.selectFrom("comments").select("place").executeTakeFirstOrThrow();
     expect([(await newest())?.brief.repository.name, comment.place.repository.name]).toEqual(["site", "site"]);
   });
 

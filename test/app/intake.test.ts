@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
-import { readDelivery } from "#app/intake.ts";
+import { intake, readDelivery } from "#app/intake.ts";
+import type { Delivery } from "#ports/delivery.ts";
 
 type Payload = Record<string, unknown>;
 type Example = { readonly name: string; readonly examples: readonly Payload[] };
@@ -91,6 +92,20 @@ const NEWS: readonly [string, string, Payload, object][] = [
     review("changes_requested"),
     { what: "changes-requested", commit: "e".repeat(40) },
   ],
+  ["approved", "pull_request_review", review("approved"), { what: "reviewed" }],
+  [
+    "approved, which was taken back",
+    "pull_request_review",
+    { ...review("dismissed"), action: "dismissed" },
+    { what: "reviewed" },
+  ],
+  [
+    "pushed to by a person",
+    "pull_request",
+    change(pull({}, "synchronize"), "sender", { id: 31, type: "User" }),
+    { what: "pushed", by: 31 },
+  ],
+  ["pushed to by ourselves", "pull_request", byUs(pull({}, "synchronize")), { what: "pushed", by: null }],
 ];
 
 const REVERTS: readonly [string, string, Payload, readonly string[]][] = [
@@ -209,7 +224,6 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a revert that was not merged", "pull_request", theirs({ merged: false, body: "Reverts #13" })],
   ["a revert on another branch", "pull_request", theirs({ merged: true, body: "Reverts #13", base: { ref: "next" } })],
   ["a merge that names no commit", "pull_request", pull({ merged: true, merge_commit_sha: null })],
-  ["an approval", "pull_request_review", review("approved")],
   ["a review that only comments", "pull_request_review", review("commented")],
   ["a bot that asks for changes", "pull_request_review", review("changes_requested", { type: "Bot" })],
   ["changes asked for and taken back", "pull_request_review", { ...review("changes_requested"), action: "dismissed" }],
@@ -321,6 +335,17 @@ describe("intake", () => {
       "requester",
     ]);
     expect(Object.keys(read.brief.issue).toSorted()).toEqual(["body", "labels", "number", "title"]);
+  });
+
+  it("keeps what happens to a repository that moved for the owner whose tasks it ends", async () => {
+    const from = { organization: { id: 71, login: "before" } };
+    const payload = { ...example("repository", "transferred"), changes: { owner: { from } } };
+    const kept: Pick<Delivery, "owner" | "event">[] = [];
+    const store = { recordDelivery: (delivery: Delivery) => Promise.resolve(kept.push(delivery) > 0) };
+
+    await intake({ store, runtime: { log: console } } as never, [], { id: "1", name: "repository", payload });
+
+    expect(kept).toMatchObject([{ owner: 71, event: { kind: "stopped", why: "gone" } }]);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { CONFIG_FILE } from "#core/config/policy.ts";
 import { EFFECTS, type Effect } from "#core/task/effects.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
@@ -18,7 +19,7 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "no-runner"> = {
+const CASES: Record<Effect, "flow" | "command" | "no-runner" | "review"> = {
   createComment: "flow",
   updateComment: "flow",
   react: "command",
@@ -27,6 +28,8 @@ const CASES: Record<Effect, "flow" | "command" | "no-runner"> = {
   createCommit: "flow",
   createBranch: "flow",
   openPullRequest: "flow",
+  createCheckRun: "review",
+  updateCheckRun: "review",
 };
 
 /** The fault at the effect's first call. Says how often it struck. */
@@ -48,6 +51,16 @@ async function outwaitTheOffer(world: World, databaseUrl: string | undefined): P
   await sql`update leases set created_at = created_at - ${LEASE.offerMs + 1}`.execute(db);
   await sql`update tasks set due_at = 0 where state = 'awaiting'`.execute(db);
   await close();
+}
+
+/** Somebody else approves the pull request that waits for it. */
+async function approve(world: World, issue: number): Promise<void> {
+  expect(await waitForEnd(world, PRODUCT, issue, 80_000), world.app.output().slice(-4_000)).toBe(true);
+  expect(await until(() => world.github.checkRuns(PRODUCT)[0]?.conclusion === "action_required", 30_000)).toBe(true);
+  const reviewer = await world.github.createPerson("reviewer");
+  world.github.setRole(PRODUCT, reviewer.login, "write");
+  const pull = (await world.github.pulls(PRODUCT))[0]?.number ?? 0;
+  await reviewer.reviewPull(PRODUCT, pull, { state: "approved", body: "Good." });
 }
 
 async function connect(world: World, databaseUrl: string | undefined): Promise<Connection> {
@@ -72,7 +85,12 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         const databaseUrl = engine === "Postgres" ? await freshDatabase() : undefined;
         await using world = await createWorld({
           ...(databaseUrl === undefined ? {} : { databaseUrl }),
-          product: { files: sampleFiles() },
+          product: {
+            files:
+              CASES[effect] === "review"
+                ? { ...sampleFiles(), [CONFIG_FILE]: "version: 1\nverify: [npm test]\nsecond-person: true\n" }
+                : sampleFiles(),
+          },
           script: sampleScript(),
           runner: CASES[effect] !== "no-runner",
           // Listings lag: a look right after the restart misses what was done just before the kill.
@@ -89,6 +107,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           await outwaitTheOffer(world, databaseUrl);
           await world.app.start();
         }
+        if (effect === "updateCheckRun") await approve(world, number);
         const survives = moment === "answer lost at";
         expect(await until(() => seen.times > 0 && world.app.running() === survives, 60_000), `no fault at ${effect}`).toBe(true);
         if (!survives) await world.app.start();
@@ -98,6 +117,12 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         }
 
         expect(await waitForEnd(world, PRODUCT, number, 80_000), world.app.output().slice(-4_000)).toBe(true);
+        if (CASES[effect] === "review") {
+          const conclusion = effect === "updateCheckRun" ? "success" : "action_required";
+          expect(await until(() => world.github.checkRuns(PRODUCT)[0]?.conclusion === conclusion, 60_000)).toBe(true);
+          expect(world.github.checkRuns(PRODUCT)).toHaveLength(1);
+          expect(world.github.calls()[EFFECTS.createCheckRun]).toBe(1);
+        }
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);

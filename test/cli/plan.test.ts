@@ -97,6 +97,7 @@ const VIEW: TaskView = {
   pullRequest: null,
   ciChecks: null,
   pausedBy: null,
+  ending: false,
   reminded: false,
 };
 const NOT_STARTED = { state: "refused" } as const;

@@ -44,6 +44,7 @@ const NOTHING: readonly [string, string][] = [
   ["the middle of a sentence", "try /agent use frontier"],
   ["a quotation", "> /agent use frontier"],
   ["an indented quotation", "  > /agent"],
+  ["a quotation that goes on without its mark", "> Ada wrote\n/agent"],
   ["a quotation in a quotation", "> > /agent"],
   ["a fenced block", "```\n/agent\n```"],
   ["a tilde block", "~~~\n/agent\n~~~"],
@@ -214,7 +215,8 @@ describe("command", () => {
     ["`lend` with two names", "/agent lend ada-max bob-max", "lend ada-max bob-max"],
     ["`unlend` without a name", "/agent unlend", "unlend"],
     ["a name that none can be", "/agent lend @ada", "lend @ada"],
-    ["a name in a code span", "/agent lend `ada-max`", "lend `ada-max`"],
+    ["a name in a code span, which is not quoted in one again", "/agent lend `ada-max`", "lend ada-max"],
+    ["a word of a whole page, of which it quotes the beginning", `/agent ${"x".repeat(60_000)}`, "x".repeat(80)],
     ["a name that is too long", `/agent lend ${"a".repeat(64)}`, `lend ${"a".repeat(64)}`],
   ])("names the forms after %s", (_name, body, word) => {
     const parsed = parseCommand(body, MODELS);

@@ -94,6 +94,7 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     pullRequest: null,
     ciChecks: null,
     pausedBy: null,
+    ending: false,
     reminded: false,
   } as const;
   return { task: { ...task, ...overrides }, notice };

@@ -85,7 +85,7 @@ const FAILURES: {
   "operators-decide": {
     failure: { reason: "operators-decide", login: "pat", asked: "/agent pause" },
     facts: ["pat", "/agent pause"],
-    next: /Ask one: the policy's `roles` name them/,
+    next: /Ask one: `roles` in the policy names them/,
   },
   "approval-of-another": {
     failure: { reason: "approval-of-another", login: "pat" },

@@ -4,6 +4,7 @@ import type { Schema } from "#adapters/store/schema.ts";
 /** Every column that holds a time. A day's sum has the day's first instant. */
 const TIMES = {
   deliveries: ["received_at", "due_at", "held_until"],
+  reviews: ["due_at", "held_until"],
   owners: ["policy_read_at", "due_at", "held_until"],
   tasks: ["queued_at", "passed_over_at", "created_at", "updated_at", "due_at", "held_until"],
   comments: ["due_at", "held_until"],

@@ -7,6 +7,7 @@ import { DeliveryId, OwnerId, RunId, TaskId, type LeaseId } from "#core/wire/ids
 import type { Connection } from "#adapters/store/connect.ts";
 import type { Store } from "#ports/store.ts";
 import { blocked } from "../kit/outcomes.ts";
+import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
@@ -51,7 +52,7 @@ describe.each(ENGINES)("a month's turn, with the store on %s", (engine) => {
     return id;
   }
   async function admit(): Promise<"grant" | Partial<Record<WhyNot["why"], number>> | undefined> {
-    const decision = await store.admit(OWNER, POLICY, pick);
+    const decision = await decide(store, OWNER, POLICY, pick);
     return decision.kind === "grant" ? "grant" : decision.record.passedOver[0]?.whyNot;
   }
   /** The owner's spending by month, 0 being this one. */

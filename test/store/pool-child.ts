@@ -4,6 +4,7 @@ import { OwnerId, RunId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
 import { openStore } from "#adapters/store/store.ts";
 import { beat } from "../kit/outcomes.ts";
+import { decide } from "../kit/decide.ts";
 import { makePolicy } from "../kit/briefs.ts";
 
 /**
@@ -21,7 +22,7 @@ if (doing === "ask") {
   const granted: string[] = [];
   await Promise.all(
     Array.from({ length: Number(count) }, async () => {
-      const decision = await store.admit(OWNER, policy, pick);
+      const decision = await decide(store, OWNER, policy, pick);
       if (decision.kind === "grant") granted.push(decision.task);
     }),
   );
@@ -30,7 +31,7 @@ if (doing === "ask") {
 } else if (doing === "hold") {
   const leases: string[] = [];
   for (let at = 0; at < Number(count); at += 1) {
-    const decision = await store.admit(OWNER, policy, pick);
+    const decision = await decide(store, OWNER, policy, pick);
     if (decision.kind === "wait") throw new Error("nothing to hold");
     const lease = (await store.readLeases(decision.task)).at(-1);
     if (lease === undefined) throw new Error("a grant without a lease");

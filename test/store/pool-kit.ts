@@ -13,6 +13,7 @@ import { connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import type { ClaimedTask, CurrentPolicy, LeaseRow, Store } from "#ports/store.ts";
+import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { freshDatabase } from "../kit/stores.ts";
 
@@ -69,7 +70,7 @@ export async function claim(store: Store, task: TaskId): Promise<ClaimedTask> {
 
 /** What a grant would look at now. */
 export async function look(store: Store, policy: CurrentPolicy): Promise<PoolSnapshot> {
-  const { record } = await store.admit(OWNER, policy, (snapshot) => ({
+  const { record } = await decide(store, OWNER, policy, (snapshot) => ({
     kind: "wait",
     waiting: [],
     record: { snapshot, constants: CONSTANTS, candidates: [], passedOver: [] },
@@ -80,7 +81,7 @@ export async function look(store: Store, policy: CurrentPolicy): Promise<PoolSna
 export type Granted = Extract<Decision, { kind: "grant" }> & { readonly lease: LeaseRow };
 
 export async function grant(store: Store, policy: CurrentPolicy): Promise<Granted> {
-  const decision = await store.admit(OWNER, policy, pick);
+  const decision = await decide(store, OWNER, policy, pick);
   if (decision.kind === "wait") throw new Error(`nothing is granted: ${JSON.stringify(decision.record.passedOver)}`);
   return { ...decision, lease: (await store.readLeases(decision.task)).at(-1)! };
 }

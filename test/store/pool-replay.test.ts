@@ -17,6 +17,7 @@ import { loadScenarios, type Scenario } from "../../bench/pool/scenario.ts";
 import { simulate } from "../../bench/pool/simulate.ts";
 import { makeWorkload, type Job, type Workload } from "../../bench/pool/workload.ts";
 import { beat, ran } from "../kit/outcomes.ts";
+import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 
 const OWNER = OwnerId(10);
@@ -166,7 +167,7 @@ describe("a simulated trace through the real store", () => {
           const { seed, queue: known } = decision.record.snapshot;
           const estimates = new Map(known.map(({ task, estimate }) => [task, estimate]));
           // What a job is expected to use begins with another prior in the simulation: the numbers are taken from there.
-          const replayed = await store.admit(OWNER, policy, (snapshot) =>
+          const replayed = await decide(store, OWNER, policy, (snapshot) =>
             pick({ ...snapshot, seed, queue: snapshot.queue.map((each) => ({ ...each, estimate: estimates.get(each.task)! })) }),
           );
           expect(windowsOf(replayed), `at ${String(step.now)}, after ${String(grants)} grants`).toEqual(windowsOf(decision));

@@ -15,6 +15,7 @@ import { openStore } from "#adapters/store/store.ts";
 import type { CurrentPolicy, Settlement, Store } from "#ports/store.ts";
 import { Policy } from "#core/config/policy.ts";
 import { beat, blocked, ran, seenWeek, type Ran } from "../kit/outcomes.ts";
+import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import {
@@ -101,7 +102,7 @@ describe("the pool on real Postgres", () => {
     await Promise.all(
       stores.map(async (mine, at) => {
         for (let round = 0; round < 8; round += 1) {
-          const decision = await mine.admit(OWNER, policy, pick);
+          const decision = await decide(mine, OWNER, policy, pick);
           const { budgets, credentials } = decision.record.snapshot;
           for (const { used, held, capacity } of budgets) expect(used + held).toBeLessThanOrEqual(capacity);
           for (const { live, maxLive } of credentials) expect(live).toBeLessThanOrEqual(maxLive);

@@ -9,6 +9,7 @@ import { openStore } from "#adapters/store/store.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import type { ClaimedTask, Opened, Store } from "#ports/store.ts";
 import { blocked } from "../kit/outcomes.ts";
+import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks, findViolations } from "../kit/invariants.ts";
 import { freshDatabase } from "../kit/stores.ts";
@@ -250,7 +251,7 @@ describe("on real Postgres, with eight processes at once", () => {
         return answer;
       };
       const admit = async (store: Store) => {
-        const decision = await store.admit(OWNER, policy, pick);
+        const decision = await decide(store, OWNER, policy, pick);
         const full = decision.record.passedOver.some(({ whyNot }) => whyNot.budget !== undefined);
         count(full ? `${decision.kind}, budget used up` : decision.kind);
         if (decision.kind === "grant") granted.push(decision.task);

@@ -14,6 +14,7 @@ import { cleanText } from "#core/request/brief.ts";
 import type { Connection } from "#adapters/store/connect.ts";
 import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
 import { beat, blocked, ran } from "../kit/outcomes.ts";
+import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ENGINES, openFresh } from "../kit/stores.ts";
@@ -65,13 +66,13 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   async function offer(policy = POLICY): Promise<{ task: TaskId; lease: LeaseRow }> {
     const task = await openTask();
     await store.advance(await claim(task), "plan", { plan: makePlanRow() });
-    const decision = await store.admit(OWNER, policy, pick);
+    const decision = await decide(store, OWNER, policy, pick);
     if (decision.kind !== "grant" || decision.task !== task) throw new Error("not granted");
     return { task, lease: await latest(task) };
   }
   /** The pool as an admission sees it that grants nothing. */
   async function look(policy = POLICY): Promise<PoolSnapshot> {
-    const { record } = await store.admit(OWNER, policy, (snapshot) => ({
+    const { record } = await decide(store, OWNER, policy, (snapshot) => ({
       kind: "wait",
       waiting: [],
       record: { snapshot, constants: CONSTANTS, candidates: [], passedOver: [] },
@@ -507,7 +508,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.refuseQueued(OWNER, { reason: "too-big" });
     const waiting = await store.readTask(task);
 
-    const decision = await store.admit(OWNER, POLICY, pick);
+    const decision = await decide(store, OWNER, POLICY, pick);
     const opened = await latest(task);
     await store.claimLease(opened.id, nextRun(), "check", "hash");
     await store.settle(opened.id, RAN, "h2", SETTLED);

@@ -5,6 +5,7 @@ import * as actions from "./actions.ts";
 import * as artifacts from "./artifacts.ts";
 import * as app from "./app.ts";
 import * as checks from "./checks.ts";
+import { compareCommits } from "./compare.ts";
 import * as contents from "./contents.ts";
 import * as environments from "./environments.ts";
 import * as data from "./git-data.ts";
@@ -101,7 +102,10 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": merge,
+  "GET /repos/{owner}/{repo}/compare/{basehead}": compareCommits,
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": checks.listCheckRuns,
+  "POST /repos/{owner}/{repo}/check-runs": checks.createCheckRun,
+  "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": checks.updateCheckRun,
   "GET /repos/{owner}/{repo}/actions/permissions": permissions.getActionsPermissions,
   "PUT /repos/{owner}/{repo}/actions/permissions": permissions.putActionsPermissions,
   "GET /repos/{owner}/{repo}/actions/permissions/selected-actions": permissions.getSelectedActions,

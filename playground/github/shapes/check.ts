@@ -16,7 +16,7 @@ export function toCheckRun(
   repository: Repository,
   suite: CheckSuite,
   name: string,
-  { id, conclusion, startedAt }: CheckRun,
+  { id, conclusion, startedAt, output }: CheckRun,
 ): Shape {
   const url = `${repositoryUrl(github, repository)}/check-runs/${String(id)}`;
   const html = `${repositoryHtmlUrl(github, repository)}/runs/${String(id)}`;
@@ -32,7 +32,13 @@ export function toCheckRun(
     conclusion,
     started_at: iso(startedAt),
     completed_at: conclusion === null ? null : iso(suite.updatedAt),
-    output: { title: null, summary: null, text: null, annotations_count: 0, annotations_url: `${url}/annotations` },
+    output: {
+      title: output?.title ?? null,
+      summary: output?.summary ?? null,
+      text: null,
+      annotations_count: output?.annotations.length ?? 0,
+      annotations_url: `${url}/annotations`,
+    },
     name,
     check_suite: { id: suite.id },
     app: appOf(github, suite),

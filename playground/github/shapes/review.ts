@@ -1,17 +1,7 @@
-import { iso, type Account, type GitHub, type Repository } from "../state.ts";
+import { iso, type GitHub, type Repository, type Review } from "../state.ts";
 import { associationOf, toUser, type Shape } from "./account.ts";
 import type { PullIssue } from "./pull.ts";
 import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";
-
-export type ReviewState = "approved" | "changes_requested" | "commented";
-type Review = {
-  readonly id: number;
-  readonly user: Account;
-  readonly state: ReviewState;
-  readonly body: string;
-  readonly at: number;
-  readonly commit: string;
-};
 
 /** As webhooks have it. */
 export function toReview(github: GitHub, repository: Repository, issue: PullIssue, review: Review): Shape {

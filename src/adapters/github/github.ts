@@ -8,14 +8,14 @@ import { runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
 import { readArtifactFile } from "./artifact.ts";
-import { readCheckRuns } from "./check-runs.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { commenting } from "./comments.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
 import { readBlob, readFiles, readMerged } from "./merged.ts";
+import { checking } from "./own-checks.ts";
 import { readOwnComments, readPlaces } from "./places.ts";
-import { checksPurpose, commentsPurpose, historyPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
+import { commentsPurpose, historyPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
 import { readSetUp } from "./set-up.ts";
 import { readingSurroundings } from "./surroundings.ts";
 import { isActiveMember } from "./teams.ts";
@@ -234,10 +234,7 @@ export function createGitHub(app: GitHubApp): GitHub {
       return made.ok ? ok(undefined) : made;
     },
 
-    async readCheckRuns(place, commit) {
-      return under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, app.appId));
-    },
-
+    ...checking(under, app.appId),
     readMerged: (place, after) => under(historyPurpose(place), (client) => readMerged(client, place, after)),
     readFiles: (place, tree) => under(historyPurpose(place), (client) => readFiles(client, place, tree)),
     readBlob: (place, blob) => under(historyPurpose(place), (client) => readBlob(client, place, blob)),

@@ -28,6 +28,15 @@ export function checksPurpose(place: Place): Purpose {
   };
 }
 
+/** What a configuration file says at a commit, and how our own checks ended. */
+export function ownChecksPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { checks: "write", contents: "read", metadata: "read" },
+  };
+}
+
 /** What was merged, which issues that closed, and the files on both sides of it. */
 export function historyPurpose(place: Place): Purpose {
   return {

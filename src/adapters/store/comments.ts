@@ -87,7 +87,7 @@ export async function wakeComments(tx: Kysely<Schema>, tasks: readonly string[])
     .execute();
 }
 
-/** What was last answered on these tasks' issues is past: they go another way now. */
+/** What was answered on these tasks' issues before they went another way is no news. */
 export async function dropNotices(tx: Kysely<Schema>, tasks: readonly string[]): Promise<void> {
   if (tasks.length === 0) return;
   await tx

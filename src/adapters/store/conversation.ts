@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
+import type { DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import { RENEWABLE, STOPPABLE } from "#core/task/happening.ts";
@@ -39,7 +39,7 @@ export async function findNewest(
  * It is planned anew, as `brief` has it now; a step under way on it comes to nothing. False where a run has worked on it
  * already, or none need.
  */
-export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief): Promise<boolean> {
+export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
     // Before the row: as whoever grants takes them.
     await lockPool(tx, brief.owner.id);
@@ -48,6 +48,8 @@ export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief):
       .set({
         state: TASK_TRANSITIONS.queued.replan,
         brief: JSON.stringify(brief),
+        // Worked off twice, the delivery finds here what it did.
+        delivery_id: delivery,
         plan: null,
         failure: null,
         waiting: null,
@@ -64,8 +66,9 @@ export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief):
       .where(sql<boolean>`not exists (select from attempts where task_id = tasks.id)`)
       .returning("id")
       .executeTakeFirst();
-    if (renewed !== undefined) await dropNotices(tx, [renewed.id]);
-    return renewed !== undefined;
+    if (renewed === undefined) return false;
+    await dropNotices(tx, [task]);
+    return true;
   });
 }
 
@@ -73,29 +76,69 @@ export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief):
  * They end as cancelled, each by a step of its own: what is under way on one is taken off its holder, and what that may have
  * done to GitHub has time to be seen. Returns how many.
  */
-export async function stopTasks(db: Kysely<Schema>, { owner, repository, issue }: Reach, why: Failure): Promise<number> {
+export async function stopTasks(
+  db: Kysely<Schema>,
+  { owner, repository, issue }: Reach,
+  why: Failure,
+  delivery: DeliveryId,
+): Promise<number> {
   return db.transaction().execute(async (tx) => {
-    let update = tx
-      .updateTable("tasks")
-      .set({
-        cancel: JSON.stringify(why),
-        tries: 0,
-        due_at: sql<number>`case when held_by is null then ${NOW} else ${NOW} + ${LISTING_LAG_MS}::bigint end`,
-        held_by: null,
-        held_until: null,
-        updated_at: NOW,
-      })
-      .where("owner_id", "=", owner)
-      .where("trial_id", "is", null)
-      .where("state", "in", [...STOPPABLE])
-      .where("cancel", "is", null)
-      .returning("id");
-    if (repository !== undefined) update = update.where("repository_id", "=", repository);
-    if (issue !== undefined) update = update.where("issue_number", "=", issue);
-    const stopped = (await update.execute()).map(({ id }) => id);
+    const stopped = await stopRows(tx, { owner, repository, issue }, why, delivery);
     await dropNotices(tx, stopped);
+    await wakeComments(tx, stopped);
     return stopped.length;
   });
+}
+
+/** Of what was asked for before the delivery that stops it: what was asked since is wanted. */
+async function stopRows(
+  tx: Kysely<Schema>,
+  { owner, repository, issue }: { owner: OwnerId; repository: RepositoryId | undefined; issue: number | undefined },
+  why: Failure,
+  delivery: DeliveryId,
+): Promise<readonly string[]> {
+  let update = tx
+    .updateTable("tasks")
+    .set({
+      cancel: JSON.stringify(why),
+      tries: 0,
+      // What a try that ended just now has done to GitHub may not be listed yet.
+      due_at: sql<number>`case when held_by is null and tries = 0 then ${NOW} else ${NOW} + ${LISTING_LAG_MS}::bigint end`,
+      held_by: null,
+      held_until: null,
+      updated_at: NOW,
+    })
+    .where("owner_id", "=", owner)
+    .where("trial_id", "is", null)
+    .where("state", "in", [...STOPPABLE])
+    .where("cancel", "is", null)
+    .where(sql<boolean>`not exists (
+      select from deliveries as asked, deliveries as stopping
+      where asked.id = tasks.delivery_id and stopping.id = ${delivery} and asked.seq > stopping.seq)`)
+    .returning("id");
+  if (repository !== undefined) update = update.where("repository_id", "=", repository);
+  if (issue !== undefined) update = update.where("issue_number", "=", issue);
+  return (await update.execute()).map(({ id }) => id);
+}
+
+/** Requests of these that came before it and still wait are wanted no more either. Returns how many. */
+export async function dropRequests(
+  db: Kysely<Schema>,
+  { owner, repository, issue }: Reach,
+  delivery: DeliveryId,
+): Promise<number> {
+  let update = db
+    .updateTable("deliveries")
+    .set({ event: null, due_at: null, note: "not wanted any more" })
+    .where("owner_id", "=", owner)
+    .where("due_at", "is not", null)
+    .where("held_by", "is", null)
+    .where(sql<boolean>`event ->> 'kind' in ('request', 'unlabeled')`)
+    .where(sql<boolean>`seq < (select seq from deliveries as stopping where stopping.id = ${delivery})`)
+    .returning("id");
+  if (repository !== undefined) update = update.where(sql<string>`event #>> '{brief,repository,id}'`, "=", String(repository));
+  if (issue !== undefined) update = update.where(sql<string>`event #>> '{brief,issue,number}'`, "=", String(issue));
+  return (await update.execute()).length;
 }
 
 /** What the issue's comment says is looked at again. False where the app has none there. */

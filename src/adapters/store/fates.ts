@@ -3,6 +3,7 @@ import { TaskId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
 import { hear } from "#core/plan/fate.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
+import { wakeReview } from "./reviews.ts";
 import type { Schema } from "./schema.ts";
 
 export async function hearPull(
@@ -23,6 +24,9 @@ export async function hearPull(
     const task = tasks.find(({ pull_number }) => pull_number === number);
     if (task === undefined)
       return tasks.some(({ id, issue_number }) => branchName(issue_number, TaskId(id)) === branch) ? "opening" : "unknown";
+    // Whatever is told of it may be news of its review.
+    await wakeReview(tx, task.id, news.what === "pushed" ? news.by : null);
+    if (news.what === "pushed" || news.what === "reviewed") return "kept";
     const fate = JSON.stringify(hear(task.fate, openedAt, news));
     await tx.updateTable("tasks").set({ fate }).where("id", "=", task.id).execute();
     return "kept";

@@ -31,7 +31,7 @@ export async function writeGrant(
       moved as (
         update tasks
         set state = ${TASK_TRANSITIONS.queued.admit}, tries = 0, due_at = ${NOW}, updated_at = ${NOW}, passed_over_at = null
-        where id = ${task} and state = 'queued'
+        where id = ${task} and state = 'queued' and cancel is null
         returning id, plan
       ),
       last as (select id, number, state from attempts where task_id = ${task} order by number desc limit 1),

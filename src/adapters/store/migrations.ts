@@ -3,9 +3,11 @@ import { Migrator, type Migration, type MigrationProvider } from "kysely/migrati
 import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
 import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
+import { CLASSIFIED } from "./classified-schema.ts";
 import { NewerSchema } from "./newer-schema.ts";
 import type { Schema } from "./schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
+import { REVIEWS } from "./reviews-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
 
 /** For `in (…)`. Only of words that the program itself has. */
@@ -282,23 +284,9 @@ const MIGRATIONS: Record<string, Migration> = {
     },
   },
   "0005_trials": TRIALS,
-  "0006_classified": {
-    async up(db) {
-      await sql`
-        create table classified (
-          id bigint generated always as identity primary key,
-          owner_id bigint not null,
-          task_id text not null references tasks (id),
-          model text not null,
-          usage jsonb,
-          amount bigint not null check (amount >= 0),
-          came text not null,
-          at bigint not null default ${NOW}
-        )`.execute(db);
-      await sql`create index classified_recent on classified (owner_id, at)`.execute(db);
-    },
-  },
+  "0006_classified": CLASSIFIED,
   "0007_conversation": CONVERSATION,
+  "0008_reviews": REVIEWS,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

@@ -9,8 +9,10 @@ import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
 import { kindsOf, sinceOf, toSnapshot, accountOf, type Stored } from "#core/pool/snapshot.ts";
 import type { Allowance, Learned } from "#core/pool/windows.ts";
 import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
+import type { Paused } from "#ports/conversation.ts";
 import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import { wakeWaitingComments } from "./comments.ts";
+import { readPause } from "./conversation.ts";
 import { writeGrant } from "./grant.ts";
 import { lockPool } from "./lock.ts";
 import { FIGURE_COLUMNS, NOW } from "./migrations.ts";
@@ -55,9 +57,13 @@ export async function admit(
   owner: OwnerId,
   { policy, commit }: CurrentPolicy,
   decide: (snapshot: PoolSnapshot) => Decision,
-): Promise<Decision> {
+): Promise<Decision | Paused> {
   return db.transaction().execute(async (tx) => {
     const now = await lockPool(tx, owner);
+    if ((await readPause(tx, owner)) !== null) {
+      await wakeWaitingComments(tx, owner);
+      return { kind: "paused" };
+    }
     let stored = await loadPool(tx, owner, now);
     if (await adoptAccounts(tx, owner, policy, stored.credentials)) stored = await loadPool(tx, owner, now);
     const decision = decide(toSnapshot(policy, commit, stored, randomInt(2 ** 31)));
@@ -188,7 +194,8 @@ function queuedTasks(tx: Kysely<Schema>, owner: OwnerId) {
       ).as("moved_from"),
     ])
     .where("owner_id", "=", owner)
-    .where("state", "=", "queued");
+    .where("state", "=", "queued")
+    .where("cancel", "is", null);
 }
 
 function spentMoney(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {

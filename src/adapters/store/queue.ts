@@ -7,7 +7,7 @@ import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
 /**
- * Five tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
+ * Six tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
  * Whoever claims a row has it until the claim runs out, and what its holder writes to it says `where held_by = …`.
  *
  * No action is tried again sooner than GitHub's listings lag behind its writes (LISTING_LAG_MS), so that a second try
@@ -16,10 +16,14 @@ import type { Schema } from "./schema.ts";
  * killed is given to the next one no sooner.
  */
 type Queue = Held["queue"];
-const KEYS = { deliveries: "id", owners: "owner_id", tasks: "id", comments: "id", trials: "id" } as const satisfies Record<
-  Queue,
-  string
->;
+const KEYS = {
+  deliveries: "id",
+  owners: "owner_id",
+  tasks: "id",
+  comments: "id",
+  reviews: "task_id",
+  trials: "id",
+} as const satisfies Record<Queue, string>;
 
 /**
  * How long a claimed row is left to a holder that doesn't renew its claim: short enough that work goes on soon after a

@@ -21,6 +21,7 @@ import type { TrialOffer } from "#core/trial/report.ts";
 import type { KeyPair } from "#core/wire/sealed.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { Place } from "#ports/github.ts";
+import type { WrittenCheck } from "#ports/reviews.ts";
 import type { ExpectedRun, Report } from "#ports/store.ts";
 
 /** A jsonb column: read as a value, written as its JSON text. */
@@ -111,6 +112,13 @@ export type Schema = {
     overlay: Json<readonly Change[]>;
   };
   /** One row an issue: its one comment, whatever the number of its tasks. */
+  /** Pull requests of ours whose second person is looked for. */
+  reviews: Queue & {
+    task_id: string;
+    owner_id: number;
+    pushed_by: ColumnType<readonly number[], string | undefined, string>;
+    written: NullableJson<WrittenCheck>;
+  };
   comments: Queue & {
     id: string;
     owner_id: number;

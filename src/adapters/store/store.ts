@@ -12,6 +12,7 @@ import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
 import * as reports from "./reports.ts";
+import * as reviews from "./reviews.ts";
 import * as runs from "./runs.ts";
 import * as scores from "./scores.ts";
 import * as tasks from "./tasks.ts";
@@ -52,14 +53,14 @@ export function bindStore({ db, close }: Connection): Store {
     renew: (row) => renew(db, row),
     postpone: (row, dueInMs) => release(db, row, { dueInMs, anew: false }),
     rest: (row, dueInMs) => release(db, row, { dueInMs, anew: true }),
-    recordDelivery: (delivery) => deliveries.recordDelivery(db, delivery),
+    recordDelivery: deliveries.deliveryRecorder(db),
     claimDelivery: () => deliveries.claimDelivery(db),
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
     findNewest: (issue) => conversation.findNewest(db, issue),
-    renewTask: (task, brief) => conversation.renewTask(db, task, brief),
-    sayWaiting: (owner) => comments.wakeWaitingComments(db, owner),
-    stopTasks: (reach, why) => conversation.stopTasks(db, reach, why),
+    renewTask: (task, brief, delivery) => conversation.renewTask(db, task, brief, delivery),
+    stopTasks: (reach, why, delivery) => conversation.stopTasks(db, reach, why, delivery),
+    dropRequests: (reach, delivery) => conversation.dropRequests(db, reach, delivery),
     refreshComment: (issue) => conversation.refreshComment(db, issue),
     pause: (owner, by) => conversation.pause(db, owner, by),
     readPause: (owner) => conversation.readPause(db, owner),
@@ -112,6 +113,8 @@ export function bindStore({ db, close }: Connection): Store {
     findTask: (reference) => reports.findTask(db, reference),
     readDecisions: (task) => reports.readDecisions(db, task),
     askTrial: (trial) => trials.askTrial(db, trial),
+    claimReview: () => reviews.claimReview(db),
+    recordReview: (review, written) => reviews.recordReview(db, review, written),
     claimTrial: () => trials.claimTrial(db),
     offerTrial: (trial, owner, offer, pulls) => trials.offerTrial(db, trial, owner, offer, pulls),
     failTrial: (trial, failure) => trials.failTrial(db, trial, failure),

@@ -19,6 +19,7 @@ import { dropChanges, patchLease } from "./leases.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./lock.ts";
 import { claimDue, dueAfter, wakeAdmission, wakeTrials, woken } from "./queue.ts";
+import { watchReview } from "./reviews.ts";
 import type { Schema } from "./schema.ts";
 
 /** As the index on it has it. */
@@ -183,6 +184,7 @@ export async function advance(
       return false;
     }
     if (lease !== undefined) await patchLease(tx, lease);
+    if (event === "open" && task.plan?.secondPerson !== false) await watchReview(tx, task.id, task.brief.owner.id);
     if (isTerminal(next.value)) {
       await dropChanges(tx, task.id);
       await wakeTrials(tx, [task.id]);

@@ -50,6 +50,18 @@ export function parseConfig<T>(file: string, text: string, schema: z.ZodType<T>)
   );
 }
 
+export type Place = { readonly line: number; readonly column: number };
+
+/** Where settings begin in a YAML text, or the deepest part of their path that is there. Lines and columns count from 1. Pure. */
+export function placesIn(text: string): (path: readonly PropertyKey[]) => Place {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, merge: false });
+  return (path) => {
+    const { line, col } = lines.linePos(offsetOf(document, path));
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+}
+
 function invalid(file: string, problems: readonly Problem[]): Result<never, ConfigInvalid> {
   return err({ reason: "config-invalid", file, problems });
 }

@@ -40,6 +40,12 @@ export const Settings = z.strictObject({
     .default({ "max-files": 50, "max-kb": 500, protected: [] })
     .describe("What no change may do."),
   draft: z.boolean({ error: "should be true or false" }).default(true).describe("Whether the pull request is opened as a draft."),
+  "second-person": z
+    .boolean({ error: "should be true or false" })
+    .optional()
+    .describe(
+      "Whether the check `agent-pool / second person` waits for the approval of somebody other than who asked. Unset, where the base branch needs a review.",
+    ),
   // Workflows on the branch would run model-written code with the repository's secrets.
   ci: z
     .enum(["approved", "auto"], { error: "should be approved or auto" })

@@ -60,6 +60,8 @@ export type Plan = {
   readonly guards: { readonly maxFiles: number; readonly maxBytes: number; readonly protected: readonly string[] };
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
+  /** The repository's setting; absent: where the base branch needs a review. */
+  readonly secondPerson?: boolean;
 };
 
 /** As this version makes one. */

@@ -57,8 +57,8 @@ export const FORMS: readonly Form[] = [
   { form: "/agent why", does: "says why it has this credential, or waits for one", who: STARTERS },
   { form: "/agent lend NAME", does: "lets a seat serve others", who: "the seat's owner" },
   { form: "/agent unlend NAME", does: "has it serve its owner alone again", who: "who lent it" },
-  { form: "/agent pause", does: "starts nothing more from the pool, for the whole owner", who: "operators" },
-  { form: "/agent resume", does: "starts work from it again", who: "operators" },
+  { form: "/agent pause", does: "starts nothing more from the pool, for the whole owner", who: "operators named in the policy" },
+  { form: "/agent resume", does: "starts work from it again", who: "operators named in the policy" },
   { form: "/agent help", does: "shows these", who: STARTERS },
 ];
 
@@ -107,7 +107,7 @@ const MAX_WORD = 80;
 /** The clauses of what is asked for, in any order. */
 function readUse(words: readonly string[], models: readonly string[]): Result<Override, CommandError> {
   const unknown = (word: string, valid: string) =>
-    err<CommandError>({ reason: "command-unknown", word: cut(word, MAX_WORD), valid });
+    err<CommandError>({ reason: "command-unknown", word: cut(word.replaceAll("`", ""), MAX_WORD), valid });
   let use: Override = {};
   for (const [said, ...named] of clausesOf(words)) {
     const takes = TAKES.get(said.toLowerCase());
@@ -209,6 +209,7 @@ const ANSWERED =
 export function commandLines(body: string): readonly string[] {
   const lines: string[] = [];
   let fence: string | undefined;
+  /** A quotation goes on in lines without a mark, up to one that is empty. */
   let isQuoted = false;
   for (const raw of body.split(/\r\n?|\n/)) {
     // As CommonMark has it: no backtick in the words after an opening ```, nothing at all after a closing one.
@@ -221,9 +222,9 @@ export function commandLines(body: string): readonly string[] {
     const line = raw.trim();
     if (run !== undefined) fence = run;
     else if (ANSWERED.test(line)) break;
-    // A quotation goes on to the next empty line, whether each of its lines has the sign or not.
-    isQuoted = /^ {0,3}>/.test(raw) || (isQuoted && run === undefined && line !== "");
-    if (run !== undefined || isQuoted || /^( {4}| {0,3}\t)/.test(raw)) continue;
+    const quotation = /^ {0,3}>/.test(raw);
+    isQuoted = quotation ? /^>[\s>]*[^\s>]/.test(line) : isQuoted && run === undefined && line !== "";
+    if (run !== undefined || quotation || isQuoted || /^( {4}| {0,3}\t)/.test(raw)) continue;
     if (/^\/agent(\s|$)/i.test(line)) lines.push(line);
   }
   return lines;

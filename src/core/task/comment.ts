@@ -56,6 +56,8 @@ export type TaskView = {
   readonly ciChecks: CiChecks | null;
   /** The operator who has paused the owner's pool. */
   readonly pausedBy: string | null;
+  /** It is to end as cancelled, and its run has not ended yet. */
+  readonly ending: boolean;
   /** Nobody has approved it for a day. */
   readonly reminded: boolean;
 };
@@ -87,7 +89,7 @@ function taskSections(view: TaskView): string[] {
   if (view.failure !== null) sections.push(noticeText(view.failure));
   if (view.state === "asking") sections.push(askingText(view));
   if (view.state === "queued" && view.pausedBy !== null)
-    sections.push(`@${oneLine(view.pausedBy, 40)} has paused the pool: it starts once \`/agent resume\` ends the pause.`);
+    sections.push(`\`${oneLine(view.pausedBy, 40)}\` has paused the pool: it starts once \`/agent resume\` ends the pause.`);
   else if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
@@ -142,6 +144,7 @@ function withoutFences(text: string): string {
 
 function headline(view: TaskView): string {
   const draft = view.pullRequest?.draft === true ? "draft " : "";
+  if (view.ending) return "being cancelled";
   switch (view.state) {
     case "planning":
       return "reading the request";

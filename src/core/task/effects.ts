@@ -14,6 +14,8 @@ export const EFFECTS = {
   createCommit: "POST /repos/{owner}/{repo}/git/commits",
   createBranch: "POST /repos/{owner}/{repo}/git/refs",
   openPullRequest: "POST /repos/{owner}/{repo}/pulls",
+  createCheckRun: "POST /repos/{owner}/{repo}/check-runs",
+  updateCheckRun: "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
 } as const;
 export type Effect = keyof typeof EFFECTS;
 

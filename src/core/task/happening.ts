@@ -59,7 +59,7 @@ const PUBLISHING: Row = { ...AT_WORK, cancel: "late", close: "nothing" };
 
 const TABLE: Record<Situation, Row> = {
   none: { ...ENDED, retry: "open" },
-  planning: { ...AT_WORK, amend: "renew", approve: "renew" },
+  planning: { ...AT_WORK, amend: "renew", approve: "approve" },
   // Nothing has been done for it: a new request is as good as the old one.
   asking: { ...AT_WORK, ask: "renew", amend: "renew", approve: "approve", "retry-fresh": "renew" },
   // As long as no run has worked on it; what has begun goes on under the plan that it began with.
@@ -87,7 +87,7 @@ export function resultOf(happening: Happening, situation: Situation, isPullClose
 
 /** The states that `stop` reaches. */
 export const STOPPABLE: readonly TaskState[] = TASK_STATES.filter((state) => TABLE[state].cancel === "stop");
-/** The states that `renew` and `approve` reach: no run has worked on it. */
+/** The states that `renew` and `approve` reach, as long as no run has worked on it. */
 export const RENEWABLE: readonly TaskState[] = TASK_STATES.filter(
   (state) => !TERMINAL_TASK_STATES.includes(state) && Object.values(TABLE[state]).includes("renew"),
 );

@@ -142,7 +142,7 @@ export function describe(failure: Failure): string {
     case "pull-open":
       return `@${failure.login} asked again, and pull request #${String(failure.pull)} is open for this. Review it, or close it first; \`/agent retry fresh\` has another made beside it.`;
     case "operators-decide":
-      return `\`${failure.asked}\` is an operator's to say here, and @${failure.login} is none. Ask one: the policy's \`roles\` name them, and without \`roles\` those with admin here are.`;
+      return `\`${failure.asked}\` is an operator's to say here, and @${failure.login} is none. Ask one: \`roles\` in the policy names them.`;
     case "approval-of-another":
       return `Under the policy (\`approve: other\`) nobody approves what they have asked for themselves, as @${failure.login} did. Ask somebody else to comment \`/agent approve\`.`;
     case "not-approved":
