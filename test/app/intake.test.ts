@@ -161,6 +161,7 @@ const REQUESTS: readonly [string, string, Payload][] = [
   ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
   ["an issue opened with the label", "issues", change(opened, "issue", { labels: [{ name: "bug" }, { name: "agent" }] })],
   ["a comment with a command", "issue_comment", comment("/agent")],
+  ["a command in a repository that is itself a fork, with roles of its own", "issue_comment", change(comment("/agent"), "repository", { fork: true })], // prettier-ignore
   ["a command on a locked issue, where people with write alone can comment", "issue_comment", change(comment("/agent"), "issue", { locked: true, active_lock_reason: "resolved" })], // prettier-ignore
   ["a command between marks that nobody sees", "issue_comment", comment("\u200E/agent use light\u200B")],
   ["a comment with a command on a later line", "issue_comment", comment("I looked.\r\n\r\n/agent use frontier")],

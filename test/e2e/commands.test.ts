@@ -339,19 +339,24 @@ describe("what commands nothing, or nothing more", () => {
     expect(w.act.ours(issue)[0]?.body).not.toContain("asked again");
   });
 
-  it.each([
-    ["a quotation", "> /agent\n\nShall we?"],
-    ["a code block", "Write\n\n```\n/agent\n```\n\nand wait."],
-    ["the middle of a line", "I would say /agent use frontier"],
-    ["an e-mail's reply", "Thanks!\n\nOn Mon, Nov 30, 2026 at 9:00 AM pat <notifications@github.com> wrote:\n\n> /agent\n"],
-    ["an e-mail's reply that quotes with no sign", "Thanks!\n\n________________________________\nFrom: pat <notifications@github.com>\nSent: Monday\n\n/agent\n"], // prettier-ignore
-    ["what nobody sees", "Thanks!\n<!--\n/agent\n-->"],
-  ])("doesn't follow %s", async (_name, body) => {
-    const issue = await w.act.openIssue();
-    const { id } = await w.maintainer.comment(PRODUCT, issue, body);
+  it("follows nothing that somebody quotes, shows or hides", async () => {
+    const bodies: Readonly<Record<string, string>> = {
+      "a quotation": "> /agent\n\nShall we?",
+      "a code block": "Write\n\n```\n/agent\n```\n\nand wait.",
+      "the middle of a line": "I would say /agent use frontier",
+      "an e-mail's reply": "Thanks!\n\nOn Mon, Nov 30, 2026 at 9:00 AM pat <notifications@github.com> wrote:\n\n> /agent\n",
+      "an e-mail's reply that quotes with no sign": `Thanks!\n\n${"_".repeat(32)}\nFrom: pat <notifications@github.com>\n\n/agent\n`,
+      "what nobody sees": "Thanks!\n<!--\n/agent\n-->",
+    };
+    const asked = new Map<string, { issue: number; id: number }>();
+    for (const [name, body] of Object.entries(bodies)) {
+      const issue = await w.act.openIssue();
+      asked.set(name, { issue, id: (await w.maintainer.comment(PRODUCT, issue, body)).id });
+    }
     await w.act.settled();
 
-    expect([w.act.ours(issue), w.act.reactions(issue, id)]).toEqual([[], []]);
+    const heard = [...asked].filter(([, { issue, id }]) => w.act.ours(issue).length + w.act.reactions(issue, id).length > 0);
+    expect(heard.map(([name]) => name)).toEqual([]);
   });
 
   it("answers somebody without a role once, does nothing for them, and doesn't react", async () => {
@@ -419,8 +424,8 @@ describe("commands, while a job runs and after", () => {
   });
   afterAll(() => world[Symbol.asyncDispose]());
 
-  /** What is asked of a model before it is cancelled is a matter of moments, and what attempts cost is learned from. */
-  const priceless = (text: string) => text.replace(/\$\d[\d.]*/g, "$N");
+  /** How far a job has come when it is cancelled is a matter of moments, and what attempts cost is learned from. */
+  const priceless = (text: string) => text.replace(/\$\d[\d.]*/g, "$N").replace(/refused \| [^|]+ \|/, "refused | CHECKS |");
 
   it("cancels the run of a job at work, which reports what it has used", async () => {
     await act.say(world.maintainer, issue, "/agent");
@@ -465,28 +470,32 @@ describe("commands, while a job runs and after", () => {
   });
 });
 
-describe("twenty commands in ten seconds", () => {
+describe("twenty commands in twenty seconds", () => {
   it("get their reactions without a queue", async () => {
     await using world = await createWorld({ product: { files: sampleFiles() }, script: sampleScript(), runner: false });
     const act = acting(world);
     await world.app.start();
+    const took = async (words: string) => {
+      const issue = await act.openIssue();
+      const began = performance.now();
+      await act.say(world.maintainer, issue, words, words === "/agent status" ? "confused" : "+1");
+      return performance.now() - began;
+    };
     // Who may and which policy are read once, as they are in an organisation at work.
-    await act.say(world.maintainer, await act.openIssue(), "/agent help");
-    const took = await Promise.all(
+    await took("/agent help");
+    const lone = [await took("/agent"), await took("/agent plan"), await took("/agent status"), await took("/agent help")];
+    const twenty = await Promise.all(
       Array.from({ length: 20 }, async (_, at) => {
-        await sleep(500 * at);
-        const issue = await act.openIssue();
-        const began = performance.now();
-        await act.say(world.maintainer, issue, ["/agent", "/agent plan", "/agent status", "/agent help"][at % 4] ?? "", at % 4 === 2 ? "confused" : "+1"); // prettier-ignore
-        return performance.now() - began;
+        await sleep(1_000 * at);
+        return took(["/agent", "/agent plan", "/agent status", "/agent help"][at % 4] ?? "");
       }),
     );
 
-    const p95 = took.toSorted((a, b) => a - b)[18] ?? 0;
-    process.stdout.write(`a command's reaction: p95 of 20 ${p95.toFixed(0)} ms, longest ${Math.max(...took).toFixed(0)} ms\n`);
-    // Two seconds are promised. What is held here holds on a machine that does ten other things, too: a queue that spaces what it
-    // writes by three seconds, as Probot's own does, takes a minute for the last.
-    expect(p95).toBeLessThan(20_000);
+    const [p95, alone] = [twenty.toSorted((a, b) => a - b)[18] ?? 0, Math.max(...lone)];
+    process.stdout.write(`a command's reaction: p95 of 20 ${p95.toFixed(0)} ms, alone up to ${alone.toFixed(0)} ms\n`);
+    // Two seconds are promised, and held to on a machine at leisure. One that a lone command keeps waiting is busy with something
+    // else; a queue that spaces what it writes by three seconds, as Probot's own does, keeps the last waiting for 40 more there too.
+    expect(p95).toBeLessThan(Math.max(2_000, 6 * alone));
     expect(world.github.violations()).toEqual([]);
   }, 120_000);
 });
