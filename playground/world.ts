@@ -40,7 +40,7 @@ export type WorldOptions = {
   readonly live?: { readonly key: string };
   readonly databaseUrl?: string;
   readonly listingLagMs?: number;
-  /** Content-creating calls that GitHub takes. Default: its own 80 a minute and 500 an hour. */
+  /** Content-creating calls that GitHub takes. Default: its own 80 a minute and 500 an hour. With others the app keeps no budget. */
   readonly limits?: { readonly perMinute: number; readonly perHour: number };
   readonly onEvent?: (event: WorldEvent) => void;
   /** False: webhooks arrive and wait; nothing executes what is dispatched. */
@@ -116,7 +116,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           WEBHOOK_SECRET: webhookSecret,
           AGENT_POOL_DATA: join(dataDir, "store"),
           OIDC_ISSUER: oidc.url,
-          AGENT_POOL_PLAYGROUND: "1",
+          AGENT_POOL_PLAYGROUND: options.limits === undefined ? "1" : "unlimited",
           LOG_LEVEL: "debug",
           ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
         },

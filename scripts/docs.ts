@@ -6,7 +6,7 @@ import { authOf, CREDENTIAL_KINDS } from "../src/core/config/credential.ts";
 import { Policy } from "../src/core/config/policy.ts";
 import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
-import { MAX_TURNS } from "../src/core/plan/route.ts";
+import { MAX_TURNS } from "../src/core/plan/served.ts";
 import { FORMS } from "../src/core/request/command.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
 import { NOTICE } from "../src/core/pool/consent.ts";

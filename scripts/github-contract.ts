@@ -18,6 +18,7 @@ import { MERGED_QUERY } from "#adapters/github/merged.ts";
 import { CONFIG_QUERY, REVIEWS_QUERY } from "#adapters/github/own-checks.ts";
 import { SET_UP_QUERY } from "#adapters/github/set-up.ts";
 import { AROUND_QUERY } from "#adapters/github/surroundings.ts";
+import { TEXT_QUERY } from "#adapters/github/text.ts";
 import { ROUTES } from "../playground/github/routes.ts";
 import { cutRest, type OpenApi } from "./github-contract/rest.ts";
 import { cutGraphql } from "./github-contract/graphql.ts";
@@ -44,6 +45,7 @@ async function readDocuments(): Promise<string[]> {
     await readFile(join(out, "documents.graphql"), "utf8"),
     SET_UP_QUERY,
     AROUND_QUERY,
+    TEXT_QUERY,
     MERGED_QUERY,
     CONFIG_QUERY,
     REVIEWS_QUERY,

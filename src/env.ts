@@ -41,9 +41,10 @@ const Env = z.object({
   ANTHROPIC_BASE_URL: SafeUrl.optional(),
   /**
    * Set by playground/world.ts alone: GitHub is a stand-in on this machine, and what a scripted model did without a sandbox
-   * is taken. Not read off GITHUB_API_URL, since a proxy on loopback before the real GitHub looks the same.
+   * is taken. Not read off GITHUB_API_URL, since a proxy on loopback before the real GitHub looks the same. `unlimited`: it
+   * limits no content, and so the app keeps no budget of it.
    */
-  AGENT_POOL_PLAYGROUND: z.literal("1", "is for the playground alone; unset it").optional(),
+  AGENT_POOL_PLAYGROUND: z.enum(["1", "unlimited"], "is for the playground alone; unset it").optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `should be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
 });
 
@@ -57,6 +58,8 @@ export type Config = {
   readonly store: { readonly databaseUrl: string } | { readonly directory: string };
   readonly apiUrl: string;
   readonly playground: boolean;
+  /** Whether GitHub limits how much content an installation creates. */
+  readonly limited: boolean;
   readonly oidcIssuer: string;
   /** Logins in lower case; empty = every owner that installs the App. */
   readonly allowedOwners: readonly string[];
@@ -106,6 +109,7 @@ export function readEnv(variables: Variables): Result<Config, EnvProblem> {
     store: storeOf(env),
     apiUrl: apiUrlOf(env),
     playground,
+    limited: env.AGENT_POOL_PLAYGROUND !== "unlimited",
     oidcIssuer: env.OIDC_ISSUER,
     allowedOwners: env.ALLOWED_OWNERS.split(/[\s,]+/)
       .filter(Boolean)

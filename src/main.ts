@@ -12,6 +12,7 @@ import { StoreInUse } from "#adapters/store/guard.ts";
 import { openStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { adoptComments } from "#app/adopt.ts";
+import { withinBudget } from "#app/content.ts";
 import { intake } from "#app/intake.ts";
 import { startWorker, type Worker } from "#app/worker.ts";
 import { oneLine } from "#core/change/publishable.ts";
@@ -54,7 +55,8 @@ async function main(config: Config): Promise<void> {
     return fail(`the store can't be opened: ${reasonOf(error)}; check ${where}`);
   });
   const { apiUrl, oidcIssuer, publicUrl, playground } = config;
-  const github = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
+  const connected = createGitHub({ appId: config.appId, privateKey: config.privateKey, apiUrl });
+  const github = config.limited ? withinBudget(connected, store) : connected;
   const deps: Deps = {
     store,
     github,

@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { parseConfig } from "#core/config/parse.ts";
 import { Policy } from "#core/config/policy.ts";
+import { labelOf } from "#core/config/agents.ts";
+import { plannedAgent } from "#core/plan/agent.ts";
 import { NOTICE } from "#core/pool/consent.ts";
 import { WHY_NOT } from "#core/pool/words.ts";
 import { CHECKS } from "#core/setup/doctor.ts";
@@ -85,6 +87,26 @@ describe("the documents", () => {
 
     expect(written.length).toBeGreaterThan(5);
     expect(told.toSorted()).toEqual(written.toSorted());
+  });
+
+  it.each(["docs", "tests", "dependencies"])("show the specialist %s, with instructions that it can be given", (name) => {
+    const block = /^```yaml\n([\s\S]*?)^```/m.exec(read(`docs/agents/${name}.md`))?.[1] ?? "";
+    const policy = parseConfig(name, block, Policy);
+    const agent = policy.ok ? policy.value.agents[name] : undefined;
+    const text = read(`docs/agents/instructions/${name}.md`);
+
+    const planned =
+      agent === undefined ? undefined : plannedAgent({ ...agent, name, label: labelOf(name, agent) }, "acme/web", text);
+
+    // Nothing of it is hidden from who reads it there.
+    expect(planned).toEqual({
+      ok: true,
+      value: {
+        name,
+        label: `agent:${name}`,
+        instructions: { path: `.github/agents/${name}.md`, text: text.trim() },
+      },
+    });
   });
 
   it("show the notice on seats once, in README", () => {

@@ -39646,6 +39646,15 @@ function date4(params) {
   return _coercedDate(ZodDate, params);
 }
 
+// src/core/wire/claimed-agent.ts
+var KNOWN = ["agents"];
+var ClaimedAgent = external_exports.object({
+  name: external_exports.string(),
+  instructions: external_exports.string().optional(),
+  paths: external_exports.array(external_exports.string()).optional(),
+  verify: external_exports.array(external_exports.string()).default([])
+});
+
 // src/core/wire/detectable.ts
 var DETECTABLE = [
   "npm test",
@@ -39758,7 +39767,8 @@ var text = (max) => external_exports.string().max(max).transform(storable);
 var Price = external_exports.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 var ClaimRequest = external_exports.strictObject({
   contract: Contract,
-  harnesses: external_exports.array(external_exports.string().max(50)).max(20)
+  harnesses: external_exports.array(external_exports.string().max(50)).max(20),
+  knows: external_exports.array(external_exports.string().max(50)).max(20).default([])
 });
 var Claim = external_exports.object({
   contract: Contract,
@@ -39790,6 +39800,7 @@ var Claim = external_exports.object({
    * a list `verify` may say `detect`: what the checkout itself shows how to run; any other word: nothing runs in the job.
    */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.union([external_exports.array(external_exports.string()), external_exports.string()]) }),
+  agent: ClaimedAgent.optional(),
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count.default(2),
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
@@ -40537,7 +40548,7 @@ function connectApp({ appUrl, attempt }, dispatcher) {
   });
 }
 var PROBE_REQUEST = { contract: CONTRACT_VERSION };
-var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
+var CLAIM_REQUEST = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS), knows: [...KNOWN] };
 function makeAppClient(deps) {
   return {
     async claim(token) {

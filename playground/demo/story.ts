@@ -9,6 +9,7 @@ const CALLS: Readonly<Record<string, string>> = {
   [EFFECTS.createCommit]: "the app commits the change through GitHub's Git Data API",
   [EFFECTS.createBranch]: "the app creates the branch",
   [EFFECTS.openPullRequest]: "the app opens the pull request",
+  [EFFECTS.requestReview]: "the app asks whoever wanted it for a review",
 };
 
 type Fields = Readonly<Record<string, unknown>>;

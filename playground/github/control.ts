@@ -156,7 +156,8 @@ function inspection(github: GitHub): Inspection {
       const issues = [...named(name).issues.values()].filter(isPull);
       const pulls = issues.map(({ number, title, body, user, state, pull }) => {
         const { head, base, headSha, draft } = pull;
-        return { number, title, body: body ?? "", login: user.login, head, base, headSha, draft, state };
+        const requested = pull.requested.map(({ login }) => login);
+        return { number, title, body: body ?? "", login: user.login, head, base, headSha, draft, requested, state };
       });
       return Promise.resolve(pulls);
     },

@@ -113,6 +113,8 @@ export type PullView = {
   readonly base: string;
   readonly headSha: string;
   readonly draft: boolean;
+  /** Whose review was asked for, by login. */
+  readonly requested: readonly string[];
   readonly state: "open" | "closed";
 };
 export type BranchView = { readonly name: string; readonly sha: string; readonly protected: boolean };

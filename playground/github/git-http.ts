@@ -6,7 +6,8 @@ import { actorOf, type Caller } from "./credentials.ts";
 import { listRefs } from "./git-repository.ts";
 import { holds, sees } from "./permissions.ts";
 import { pushed } from "./refs.ts";
-import { atLeast, findRepository, fullName, roleOf, type GitHub, type Repository } from "./state.ts";
+import { atLeast } from "./rank.ts";
+import { findRepository, fullName, roleOf, type GitHub, type Repository } from "./state.ts";
 
 export type GitRequest = {
   readonly route: string;

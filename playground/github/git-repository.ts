@@ -41,11 +41,28 @@ export async function git(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
+  const key = isFixed(args) ? [repository.dir, ...args].join("\0") : undefined;
+  const known = key === undefined ? undefined : remembered.get(key);
+  if (known !== undefined) return known;
   const { stdout } = await run("git", ["--git-dir", repository.dir, ...args], {
     env: { ...ENVIRONMENT, ...env },
     maxBuffer: 256 * 1024 * 1024,
   });
+  if (key !== undefined && stdout.length <= MAX_REMEMBERED) remembered.set(key, stdout);
   return stdout;
+}
+
+/** Answers about objects by their full ids, which stay true: a process for each was most of what an act on GitHub took. */
+const remembered = new Map<string, string>();
+const MAX_REMEMBERED = 64 * 1024;
+const READS: ReadonlySet<string> = new Set(["rev-parse", "diff-tree", "log", "rev-list", "merge-base", "ls-tree"]);
+
+function isFixed(args: readonly string[]): boolean {
+  const before = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  const [command = "", ...revisions] = before.filter((word) => !word.startsWith("-"));
+  return (
+    READS.has(command) && revisions.every((word) => /^\^?[0-9a-f]{40}(?:\^\{\w+\}|:.*)?$/.test(word)) && revisions.length > 0
+  );
 }
 
 async function gitInput(

@@ -2,7 +2,8 @@ import { commitsBetween } from "./git-diff.ts";
 import { readCommit } from "./git-repository.ts";
 import { protectionOf, rulesOf } from "./protection.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
-import { atLeast, roleOf, type GitHub, type Repository, type Review } from "./state.ts";
+import { atLeast } from "./rank.ts";
+import { roleOf, type GitHub, type Repository, type Review } from "./state.ts";
 
 type Node = Readonly<Record<string, unknown>>;
 type Page = { readonly first?: number };

@@ -1,7 +1,8 @@
 import { notAccessible, notAdmin, notFound, refusal, type Answer, type ApiRequest, type RepositoryRequest } from "./answers.ts";
 import type { Acting } from "./credentials.ts";
 import { ROUTES, type Level, type Route, type RouteRule } from "./routes.ts";
-import { atLeast, roleOf, type GitHub, type Installation, type Repository, type Token } from "./state.ts";
+import { atLeast } from "./rank.ts";
+import { roleOf, type GitHub, type Installation, type Repository, type Token } from "./state.ts";
 
 const RANK: Readonly<Record<string, number>> = { read: 1, write: 2, admin: 3 };
 

@@ -1,6 +1,7 @@
 import { actorOf, type Acting } from "./credentials.ts";
 import { hasAll } from "./plans.ts";
-import { atLeast, roleOf, type GitHub, type Repository } from "./state.ts";
+import { atLeast } from "./rank.ts";
+import { roleOf, type GitHub, type Repository } from "./state.ts";
 
 /** What protects a branch, in the fields of GitHub's own request. */
 export type Protection = {

@@ -1,6 +1,7 @@
 import { git, listRefs, moveRef, readCommit, resolve, writeCommit } from "./git-repository.ts";
 import { makeIssue } from "./issues.ts";
 import { refMoved } from "./refs.ts";
+import { toUser } from "./shapes/account.ts";
 import { identityOf } from "./shapes/git.ts";
 import { isPull, toPullSimple, toWebhookPull, type PullIssue } from "./shapes/pull.ts";
 import { toReview } from "./shapes/review.ts";
@@ -24,9 +25,14 @@ export function openPull(
   github: GitHub,
   repository: Repository,
   user: Account,
-  { title, body, ...pull }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged" | "reviews">,
+  {
+    title,
+    body,
+    ...pull
+  }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged" | "requested" | "reviews">,
 ): PullIssue {
-  const issue = makeIssue(github, repository, user, title, body, { ...pull, id: nextId(github), merged: null, reviews: [] });
+  const fresh = { ...pull, id: nextId(github), merged: null, requested: [], reviews: [] };
+  const issue = makeIssue(github, repository, user, title, body, fresh);
   if (!isPull(issue)) throw new Error("made no pull request");
   emitPull(github, repository, issue, "opened", user);
   return issue;
@@ -48,6 +54,28 @@ export async function markReady(github: GitHub, repository: Repository, issue: P
   issue.pull.draft = false;
   issue.updatedAt = nowOf(github);
   await tell(github, repository, issue, "ready_for_review", sender);
+}
+
+/** Once for each who is not asked yet. */
+export function requestReview(
+  github: GitHub,
+  repository: Repository,
+  issue: PullIssue,
+  reviewer: Account,
+  sender: Account,
+): void {
+  if (issue.pull.requested.includes(reviewer)) return;
+  issue.pull.requested.push(reviewer);
+  issue.updatedAt = nowOf(github);
+  emitLater(github, async () => {
+    const pull = await toWebhookPull(github, repository, issue);
+    emit(github, "pull_request", repository, sender, {
+      action: "review_requested",
+      number: issue.number,
+      pull_request: pull,
+      requested_reviewer: toUser(github, reviewer),
+    });
+  });
 }
 
 export function reviewPull(

@@ -7,7 +7,8 @@ import type { Role } from "./emulated-github.ts";
  * `by`: who may call; `either` is an installation or a person. `needs`: an installation's permission and level;
  * `issue-or-pull` is `issues` or, on a pull request's number, `pull_requests`, as GitHub's own table of permissions has it.
  * `role`: a person's in the repository, `read` where none is named. `scope`: what their token needs where `repo` won't do.
- * `hides`: who lacks the role is told 404, not 403. `creates`: counts towards the secondary limit on content.
+ * `hides`: who lacks the role is told 404, not 403. `creates`: counts towards the secondary limit on content: GitHub lists
+ * no such routes, so all do here that leave behind what others can see, and commits.
  * Source: docs.github.com/en/rest/authentication/permissions-required-for-github-apps and the routes' own pages (read as of
  * 2026-11); that people's secrets take `write`: cli/cli#7100.
  */
@@ -82,23 +83,45 @@ export const ROUTES = {
   "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": { by: "either", needs: "issue-or-pull-read" },
   "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": { by: "either", needs: "issue-or-pull-write", creates: true },
   "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-read" },
-  "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-write" },
-  "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": { by: "either", needs: "issue-or-pull-write" },
+  "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-write", creates: true },
+  "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": {
+    by: "either",
+    needs: "issue-or-pull-write",
+    creates: true,
+  },
   "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": { by: "either", needs: "issue-or-pull-write" },
   "POST /repos/{owner}/{repo}/git/blobs": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
   "GET /repos/{owner}/{repo}/git/blobs/{file_sha}": { by: "either", needs: { contents: "read" } },
   "POST /repos/{owner}/{repo}/git/trees": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
   "GET /repos/{owner}/{repo}/git/trees/{tree_sha}": { by: "either", needs: { contents: "read" } },
-  "POST /repos/{owner}/{repo}/git/commits": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
+  "POST /repos/{owner}/{repo}/git/commits": {
+    by: "either",
+    needs: { contents: "write" },
+    role: "write",
+    hides: true,
+    creates: true,
+  },
   "GET /repos/{owner}/{repo}/git/commits/{commit_sha}": { by: "either", needs: { contents: "read" } },
   "GET /repos/{owner}/{repo}/git/ref/{ref}": { by: "either", needs: { contents: "read" } },
-  "POST /repos/{owner}/{repo}/git/refs": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
+  "POST /repos/{owner}/{repo}/git/refs": {
+    by: "either",
+    needs: { contents: "write" },
+    role: "write",
+    hides: true,
+    creates: true,
+  },
   "PATCH /repos/{owner}/{repo}/git/refs/{ref}": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
   "DELETE /repos/{owner}/{repo}/git/refs/{ref}": { by: "either", needs: { contents: "write" }, role: "write", hides: true },
   "GET /repos/{owner}/{repo}/pulls": { by: "either", needs: { pull_requests: "read" } },
   "POST /repos/{owner}/{repo}/pulls": { by: "either", needs: { pull_requests: "write" }, creates: true },
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": { by: "either", needs: { pull_requests: "read" } },
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": { by: "either", needs: { pull_requests: "write" } },
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers": {
+    by: "either",
+    needs: { pull_requests: "write" },
+    role: "triage",
+    creates: true,
+  },
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": { by: "either", needs: { pull_requests: "read" } },
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": {
     by: "either",
@@ -141,6 +164,7 @@ export const ROUTES = {
     by: "either",
     needs: { actions: "write" },
     role: "write",
+    creates: true,
   },
   "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": { by: "either", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}": { by: "either", needs: { actions: "read" } },

@@ -133,6 +133,8 @@ export type Pull = {
   baseSha: string;
   draft: boolean;
   merged: { readonly at: number; readonly by: Account; readonly sha: string } | null;
+  /** Whose review was asked for. */
+  readonly requested: Account[];
 };
 
 export type Reaction = { readonly id: number; readonly user: Account; readonly content: string; readonly createdAt: number };
@@ -321,10 +323,4 @@ export function roleOf(github: GitHub, repository: Repository, account: Account)
   if (repository.owner.id === account.id || membership === "admin") return "admin";
   const least = membership === "member" || !repository.private ? "read" : "none";
   return repository.roles.get(account.login.toLowerCase()) ?? least;
-}
-
-const RANK: Readonly<Record<Role, number>> = { none: 0, read: 1, triage: 2, write: 3, maintain: 4, admin: 5 };
-
-export function atLeast(role: Role, wanted: Role): boolean {
-  return RANK[role] >= RANK[wanted];
 }

@@ -45,6 +45,7 @@ export type StageSettings = {
   readonly resume?: readonly Change[];
   readonly session?: Session | undefined;
   readonly overlay?: readonly Change[];
+  readonly agent?: Claim["agent"];
 };
 
 const COMMAND_FILES = ["GITHUB_STATE", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"] as const;
@@ -81,6 +82,7 @@ export async function setStage(given: StageSettings): Promise<Stage> {
     resume: [...(given.resume ?? [])],
     session: given.session,
     ...(given.overlay === undefined ? {} : { overlay: [...given.overlay] }),
+    agent: given.agent,
   });
   const env = {
     PATH: process.env["PATH"] ?? "", HOME: root, RUNNER_TEMP: temp, RUNNER_TOOL_CACHE: process.env["RUNNER_TOOL_CACHE"] ?? TOOL_CACHE,

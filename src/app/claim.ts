@@ -4,7 +4,7 @@ import { MAX_OUTCOME_BYTES, type Change, type Claim, type ClaimRequest, type Ref
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
-import type { Plan } from "#core/plan/plan.ts";
+import { alsoOf, ownOf, type Plan } from "#core/plan/plan.ts";
 import { carriedOver } from "#core/task/carried-over.ts";
 import { handOver, type EndedAttempt } from "#core/task/hand-over.ts";
 import { failedChecks } from "#core/task/judge.ts";
@@ -32,7 +32,7 @@ const TAKEN: Refused = {
 };
 const TOO_OLD: Refused = {
   status: 409,
-  error: "this Action doesn't know the harness of the attempt",
+  error: "this Action doesn't know the harness of the attempt, or no specialists",
   fix: "raise the commit in the workflow's `uses:` to the Action of the app's version",
 };
 /** GitHub is the one who doesn't answer. */
@@ -72,6 +72,11 @@ export async function claim(
   }
   if (lease.state !== "offered" && lease.state !== "held") return err(TAKEN);
   const { route, left, price } = lease.attempt;
+  const { plan, brief } = task;
+  if (plan.agent !== undefined && !request.knows.includes("agents")) {
+    await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness, lacks: "agents" });
+    return err(TOO_OLD);
+  }
   if (!request.harnesses.includes(route.harness)) {
     await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness });
     return err(TOO_OLD);
@@ -87,8 +92,7 @@ export async function claim(
   const fetchToken = await github.mintFetchToken(task.brief);
   if (!fetchToken.ok) return err(LATER);
   runtime.log.info({ task: task.id, lease: lease.id, run }, "lease claimed");
-  const { plan, brief } = task;
-  const { verify } = plan.commands;
+  const own = ownOf(plan.commands.verify);
   return ok({
     contract: request.contract,
     runToken: token,
@@ -112,13 +116,29 @@ export async function claim(
     auth: authOf(lease.kind),
     identity: lease.identity,
     budget: { microUsd: left, price },
-    commands: { setup: [...plan.commands.setup], verify: typeof verify === "string" ? verify : [...verify] },
+    commands: { setup: [...plan.commands.setup], verify: typeof own === "string" ? own : [...own] },
+    ...agentOf(plan),
     repairs: plan.repairs,
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
     outcomeKey: keys.publicKey,
     ...(await earlierWork(deps, lease, plan)),
     ...(await trialTests(deps, task)),
   });
+}
+
+/** What the job is told of the specialist that does it. */
+function agentOf({ agent, guards, commands }: Plan): Pick<Claim, "agent"> {
+  if (agent === undefined) return {};
+  const { name, instructions } = agent;
+  const only = guards.only?.paths;
+  return {
+    agent: {
+      name,
+      verify: [...alsoOf(commands.verify)],
+      ...(instructions === null ? {} : { instructions: instructions.text }),
+      ...(only === undefined ? {} : { paths: [...only] }),
+    },
+  };
 }
 
 /** Of a trial: what the job lays over the work to judge it. */

@@ -1,9 +1,9 @@
 import type { DeliveryId } from "#core/wire/ids.ts";
 import { unreachable } from "#core/wire/result.ts";
 import { describeGrants } from "#core/pool/grant-words.ts";
-import { servedModels } from "#core/plan/route.ts";
+import { namedIn } from "#core/plan/served.ts";
 import type { Brief } from "#core/request/brief.ts";
-import { commandLines, parseCommand, type Command } from "#core/request/command.ts";
+import { commandLines, NOTHING_NAMED, parseCommand, type Command } from "#core/request/command.ts";
 import type { Happening } from "#core/task/happening.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { Deps, Triggered } from "./deps.ts";
@@ -19,21 +19,21 @@ type Asked = Extract<Command, { kind: "plan" | "status" | "why" | "help" | "paus
 /** A comment's command, or the label. */
 export async function follow(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
   if (brief.comment === null) return request(deps, { happening: "ask", asked: "the label", brief, delivery });
-  // Which models there are makes a difference only where a word is none of ours.
-  const command = parseCommand(brief.comment, []);
+  // Which models and specialists there are makes a difference only where a word is none of ours.
+  const command = parseCommand(brief.comment, NOTHING_NAMED);
   if (command === undefined) return { note: "no command" };
   if (!command.ok) return followNamed(deps, brief, delivery);
   return carryOut(deps, command.value, brief, delivery);
 }
 
-/** It may name a model: the policy says which there are. */
+/** It may name a model or a specialist: the policy says which there are. */
 async function followNamed(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
   const stranger = await turnAway(deps, brief);
   if (stranger !== undefined) return stranger;
   const decider = await readDecider(deps, brief);
   if (!decider.ok) return { failed: decider.error };
-  const models = "reason" in decider.value ? [] : servedModels(decider.value.policy);
-  const command = parseCommand(brief.comment ?? "", models);
+  const named = "reason" in decider.value ? NOTHING_NAMED : namedIn(decider.value.policy);
+  const command = parseCommand(brief.comment ?? "", named);
   if (command?.ok === true) return carryOut(deps, command.value, brief, delivery);
   if (command !== undefined) await deps.store.notice(brief, command.error, false);
   return { note: "no command that is known", followed: false };

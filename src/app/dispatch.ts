@@ -63,7 +63,11 @@ export async function dispatch(deps: Deps, task: ClaimedTask, lease: LeaseRow): 
     credential: lease.credential,
   });
   if (run.ok) return started(run.value);
-  if (run.error.reason === "github-unavailable") return { failed: run.error };
+  if (run.error.reason === "github-unavailable") {
+    // What was looked for in vain and then not even asked for needn't be looked for again.
+    if (run.error.made === false) await store.expectRun(lease.id, null);
+    return { failed: run.error };
+  }
   return refuse({ reason: "workflow-refused", runner: name, workflow, message: run.error.message });
 }
 

@@ -3,7 +3,8 @@ import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.t
 import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
-import { addedCommands, commandLines, TRIGGER_LABEL } from "#core/request/command.ts";
+import { addedCommands, commandLines } from "#core/request/command.ts";
+import { asksForWork, mayNameAgent } from "#core/request/label.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -56,12 +57,17 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
     return { kind: "stopped", repositories: [RepositoryId(repository.id)], issue: issue.number, why: over, login: sender.login };
   }
   if (!isOpen(event)) return undefined;
-  const labels = labelsOf(event);
-  if (event.action === "unlabeled" && isTrigger(event.label?.name))
-    return { kind: "unlabeled", brief: briefOf(event, event.issue.updated_at) };
-  const asks =
-    (event.action === "labeled" && isTrigger(event.label?.name)) || (event.action === "opened" && labels.some(isTrigger));
-  return asks ? { kind: "request", brief: briefOf(event, event.issue.updated_at) } : undefined;
+  const { action, label } = event;
+  // Of an issue opened with several, the first specialist's counts: who opens it has set them all at once.
+  const set = action === "opened" ? labelsOf(event).filter(asksForWork) : [label?.name ?? ""].filter(asksForWork);
+  if (set.length === 0) return undefined;
+  const brief = { ...briefOf(event, event.issue.updated_at), ...named(set.find(mayNameAgent)) };
+  if (action === "unlabeled") return { kind: "unlabeled", brief };
+  return action === "labeled" || action === "opened" ? { kind: "request", brief } : undefined;
+}
+
+function named(label: string | undefined): Pick<Brief, "label"> {
+  return label === undefined ? {} : { label };
 }
 
 /** By what happens to an issue, whoever did it, nothing is wanted of it any more. */
@@ -111,11 +117,6 @@ function briefOf(event: Event, askedAt: EpochMs, comment: string | null = null):
     comment,
     askedAt,
   };
-}
-
-/** GitHub's labels differ in case on the page and nowhere else. */
-function isTrigger(label: string | undefined): boolean {
-  return label?.toLowerCase() === TRIGGER_LABEL;
 }
 
 const RepositoryEvent = z.object({ action: z.string(), repository: Repository, sender: Account });

@@ -67,7 +67,7 @@ export async function planTrial(deps: Deps, task: ClaimedTask, { id, pull, route
         commands: { setup: settings.setup, verify: verify === undefined || verify === "ci" ? "detect" : verify },
         // A repair is shown the tests that it must not see.
         repairs: 0,
-        guards: guardsOf(settings),
+        guards: guardsOf(settings, policy),
         draft: true,
         ci: "approved",
       },

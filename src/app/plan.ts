@@ -7,20 +7,22 @@ import { CONFIG_FILE, POLICY_REPOSITORY, type Policy } from "#core/config/policy
 import { DEFAULT_SETTINGS, Settings } from "#core/config/settings.ts";
 import type { MayStart } from "#core/request/standing.ts";
 import { asksApproval, mayDecide } from "#core/plan/approval.ts";
+import { keptTo, reviewersOf, withChecksOf } from "#core/plan/agent.ts";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import type { Classified } from "#core/plan/classified.ts";
 import { mergeSize } from "#core/plan/merge.ts";
-import type { FullPlan, Plan } from "#core/plan/plan.ts";
+import { leftToCi, type FullPlan, type Plan } from "#core/plan/plan.ts";
 import { periodOf } from "#core/pool/windows.ts";
-import { routeOf, servedModels } from "#core/plan/route.ts";
+import { routeOf } from "#core/plan/route.ts";
 import type { Signals } from "#core/plan/signals/signals.ts";
 import { splitOf } from "#core/plan/split.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import type { Brief } from "#core/request/brief.ts";
-import { parseCommand, type Override } from "#core/request/command.ts";
+import type { Override } from "#core/request/command.ts";
 import { ASKING } from "#core/task/asking.ts";
 import type { GitHub, GitHubFailure, SetUp } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
+import { readSpecialist, usedBy, type Specialist } from "./agent.ts";
 import { classify } from "./classify.ts";
 import type { Deps, Next } from "./deps.ts";
 import { knownOf, readLedger, type Ledger } from "./known.ts";
@@ -86,6 +88,10 @@ async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Pro
   if (!mayStart.ok) return mayStart;
   const trusted = await isTrustedAuthor(github, brief, role.value);
   if (!trusted.ok) return trusted;
+  const specialist = await readSpecialist(github, brief, policy, configured.value.base);
+  if (!specialist.ok) return specialist;
+  if (specialist.value !== undefined && "reason" in specialist.value) return ok(specialist.value);
+  const { value: by } = specialist;
   const { signals, edit } = await readSignals(deps, brief, configured.value.base);
   if (mayStart.value.approved !== true) {
     // Where its author may write, so may whoever edits it: nothing is to be looked for there.
@@ -96,7 +102,7 @@ async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Pro
   }
   const ledger = await readLedger(store, task, policy);
   const makeOf = (classified: Classified | null) =>
-    makePlan(brief, configured.value, trusted.value, mayStart.value, ledger, { signals, classified });
+    makePlan(brief, configured.value, trusted.value, mayStart.value, ledger, { signals, classified, by });
   return ok({ makeOf, mayStart: mayStart.value, readAt });
 }
 
@@ -149,7 +155,8 @@ function refuse(failure: Failure): Next {
     : { go: "refuse", patch: { failure } };
 }
 
-type Sizing = { readonly signals: Signals; readonly classified: Classified | null };
+/** `by`: the specialist. */
+type Known = { readonly signals: Signals; readonly classified: Classified | null; readonly by?: Specialist | undefined };
 
 export type Configured = {
   readonly read: ReadPolicy;
@@ -185,16 +192,12 @@ export function makePlan(
   trustedAuthor: boolean,
   { tiers, team, operator, approved }: Pick<MayStart, "tiers" | "team" | "operator"> & { readonly approved?: true },
   ledger: Ledger,
-  { signals, classified }: Sizing,
+  { signals, classified, by }: Known,
 ): Result<FullPlan, Failure> {
   const { policy } = read;
-  let use: Override = {};
-  if (brief.comment !== null) {
-    const command = parseCommand(brief.comment, servedModels(policy));
-    if (command?.ok === false) return command;
-    // Any other is followed without a task (trigger.ts).
-    if (command?.value.kind === "run" || command?.value.kind === "plan") use = command.value.use;
-  }
+  const used = usedBy(brief, policy);
+  if (!used.ok) return used;
+  let use: Override = used.value;
   const rules = sizeOf(brief, signals, use.size);
   const estimate = classified === null ? rules : mergeSize(rules, classified);
   if (approved === true) use = { ...use, approved };
@@ -205,20 +208,21 @@ export function makePlan(
     if (policy.routing.start[sizeOf(brief, signals).size] === "ask") return err(withParts({ reason: "too-big" }, brief));
   } else if (use.approved === true && policy.roles !== undefined && !operator)
     return err({ reason: "approval-of-an-operator", login: brief.requester.login });
-  const verify = settings.verify ?? "detect";
+  const verify = withChecksOf(by?.agent, settings.verify ?? "detect");
   const routed = routeOf(
     {
       policy,
       estimate,
       use,
       allowed: { login: brief.requester.login, tiers },
+      agent: by?.agent,
       labels: brief.issue.labels,
       // What isn't in the tree is meant as well, folders and files to come: a floor is not to be missed for it.
       paths: [...signals.files.map(({ path }) => path), ...signals.named],
     },
     {
       ...knownOf(ledger, brief.repository.id, policy),
-      checking: verify === "ci" || verify.length === 0 ? NO_CHECKS : WITH_CHECKS,
+      checking: leftToCi(verify) ? NO_CHECKS : WITH_CHECKS,
     },
   );
   if (!routed.ok) return err(withParts(routed.error, brief));
@@ -256,14 +260,22 @@ export function makePlan(
     },
     commands: { setup: settings.setup, verify },
     repairs: settings.repairs,
-    guards: guardsOf(settings),
+    guards: { ...guardsOf(settings, policy), ...keptTo(by?.agent) },
     draft: settings.draft,
     // CI on the branch runs what a model made of this text, with the repository's secrets: not for a stranger's text.
     ...(settings["second-person"] === undefined ? {} : { secondPerson: settings["second-person"] }),
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),
+    ...(by === undefined ? {} : { agent: by.planned }),
+    ...reviewersOf(by?.agent),
   });
 }
 
-export function guardsOf({ guards }: Settings): Plan["guards"] {
-  return { maxFiles: guards["max-files"], maxBytes: guards["max-kb"] * 1024, protected: guards.protected };
+/** What any specialist is told is changed by people alone: it would tell the next task's agent. */
+export function guardsOf({ guards }: Settings, { agents }: Policy): Plan["guards"] {
+  const instructions = Object.values(agents).flatMap(({ instructions: path }) => (path === undefined ? [] : [`/${path}`]));
+  return {
+    maxFiles: guards["max-files"],
+    maxBytes: guards["max-kb"] * 1024,
+    protected: [...new Set([...guards.protected, ...instructions])],
+  };
 }

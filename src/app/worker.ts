@@ -6,11 +6,12 @@ import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import { STOPPABLE } from "#core/task/happening.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { unreachable } from "#core/wire/result.ts";
+import type { ClaimedComment } from "#ports/comments.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedReview } from "#ports/reviews.ts";
 import type { ClaimedTrial } from "#ports/trial.ts";
-import type { Claimed, ClaimedAdmission, ClaimedComment, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
+import type { Claimed, ClaimedAdmission, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps, Next, Worked } from "./deps.ts";
@@ -195,6 +196,7 @@ function queue<Row extends Held>({ claim, work, giveUp }: Queue<Row>): (deps: De
       if (worked === undefined) await again(undefined, "the app ended while it worked on it");
       else if (worked === "done") return true;
       else if ("restMs" in worked) await store.rest(row, worked.restMs);
+      else if (isUnmade(worked.failed)) await store.rest(row, worked.failed.retryAfterMs);
       else {
         const { route, reason, message } = worked.failed;
         runtime.log.warn({ ...about, route, reason, message }, "GitHub did not do it");
@@ -209,6 +211,14 @@ function queue<Row extends Held>({ claim, work, giveUp }: Queue<Row>): (deps: De
     }
     return true;
   };
+}
+
+/**
+ * Its own budget had no room: no try, however often that comes. What a try before it may have done has been looked for in vain,
+ * or its step wouldn't have come as far as the call.
+ */
+function isUnmade(failure: GitHubFailure): failure is GitHubFailure & { readonly retryAfterMs: number } {
+  return failure.reason === "github-unavailable" && failure.made === false && failure.retryAfterMs !== null;
 }
 
 async function workOnTask(deps: Deps, task: ClaimedTask): Promise<Worked> {

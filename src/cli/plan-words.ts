@@ -1,5 +1,5 @@
 import type { Prospect, Stop } from "#core/plan/ladder.ts";
-import type { FullPlan } from "#core/plan/plan.ts";
+import { alsoOf, ownOf, type FullPlan } from "#core/plan/plan.ts";
 import type { Signals } from "#core/plan/signals/signals.ts";
 import type { RuledSize } from "#core/plan/size.ts";
 import { routeReason } from "#core/task/comment.ts";
@@ -92,7 +92,9 @@ const STOPS: Record<Stop["stop"], string> = {
 
 /** A list of commands, or in words what stands for one. */
 function checkedBy(verify: FullPlan["commands"]["verify"]): string {
-  if (verify === "ci") return "the repository's CI, on the draft";
-  if (verify === "detect") return "what its files show how to run";
-  return verify.length === 0 ? "nothing" : verify.join(", ");
+  const own = ownOf(verify);
+  const also = alsoOf(verify);
+  const whose =
+    own === "ci" ? "the repository's CI, on the draft" : own === "detect" ? "what its files show how to run" : own.join(", ");
+  return [whose === "" ? "nothing" : whose, ...(also.length === 0 ? [] : [`and the specialist's ${also.join(", ")}`])].join(", ");
 }

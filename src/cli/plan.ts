@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { z } from "zod";
-import { configure, makePlan } from "#app/plan.ts";
+import { readSpecialist } from "#app/agent.ts";
+import { configure, makePlan, type Configured } from "#app/plan.ts";
 import { NOTHING_KNOWN } from "#app/known.ts";
 import { parseConfig } from "#core/config/parse.ts";
 import { CONFIG_FILE, Policy } from "#core/config/policy.ts";
@@ -11,13 +12,13 @@ import { chooseRoute, type Prospect } from "#core/plan/ladder.ts";
 import type { FullPlan } from "#core/plan/plan.ts";
 import { CODE_OWNERS_FILES } from "#core/plan/signals/code-owners.ts";
 import { LIST_FILES, listedFiles } from "#core/plan/signals/files.ts";
-import { signalsOf, type Surroundings } from "#core/plan/signals/signals.ts";
+import { signalsOf, type Signals, type Surroundings } from "#core/plan/signals/signals.ts";
 import { sizeOf } from "#core/plan/size.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
-import { describe } from "#core/wire/failure.ts";
+import { describe, type Failure } from "#core/wire/failure.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import type { SetUp } from "#ports/github.ts";
+import type { FileAt, SetUp } from "#ports/github.ts";
 import { renderPlan, type DryRun } from "./plan-words.ts";
 import { wrongOptions } from "./text.ts";
 
@@ -71,7 +72,7 @@ export async function runPlan({ issue, repo, policy, json }: PlanOptions): Promi
   if (!repository.ok) return repository;
   const parsed = parseIssue(asked.value);
   if (!parsed.ok) return err(`--issue ${issue} ${parsed.error}`);
-  const made = dryRun(parsed.value, repository.value, { text: named.value, file: policy });
+  const made = await dryRun(parsed.value, repository.value, { text: named.value, file: policy });
   if (!made.ok) return made;
   return ok(json ? `${JSON.stringify(made.value, rounded, 2)}\n` : renderPlan(made.value));
 }
@@ -133,6 +134,7 @@ type Repository = {
   readonly settings: SetUp["settings"];
   readonly tree: NonNullable<Surroundings["tree"]>;
   readonly codeOwners: string;
+  readonly readText: (path: string) => Promise<FileAt>;
 };
 
 /** The repository at its HEAD, read by git and never checked out. */
@@ -151,6 +153,10 @@ async function readRepository(dir: string): Promise<Result<Repository, string>> 
       settings: settings === undefined ? "missing" : { text: settings },
       tree: { files, isCut: false },
       codeOwners: (owners === undefined ? undefined : await blob(owners)) ?? "",
+      readText: async (path) => {
+        const text = await blob(path);
+        return text === undefined ? "missing" : { text };
+      },
     });
   } catch (error) {
     const said = error instanceof Error ? (error.message.split("\n").find((line) => line.startsWith("fatal:")) ?? "") : "";
@@ -175,11 +181,11 @@ async function readText(path: string, option: string): Promise<Result<string, st
 }
 
 /** The same functions as the app's, on what is at hand. */
-function dryRun(
+async function dryRun(
   issue: Issue,
   repository: Repository,
   policy: { readonly text: string; readonly file: string | undefined },
-): Result<DryRun, string> {
+): Promise<Result<DryRun, string>> {
   const read = parseConfig(policy.file ?? "policy", policy.text, Policy);
   if (!read.ok) return err(describe(read.error));
   const [login = ""] = read.value.runner.repository.split("/");
@@ -190,9 +196,7 @@ function dryRun(
     settings: repository.settings,
     policy: { commit: "0".repeat(40), file: { text: policy.text } },
   });
-  const made = configured.ok
-    ? makePlan(brief, configured.value, true, ANYBODY, NOTHING_KNOWN, { signals, classified: null })
-    : configured;
+  const made = configured.ok ? await planOf(brief, configured.value, signals, repository) : configured;
   const { name, base, tree } = repository;
   return ok({
     issue: { number: issue.number, title: issue.title },
@@ -204,6 +208,19 @@ function dryRun(
     refused: made.ok ? null : made.error,
     follows: made.ok ? whatFollows(made.value) : null,
   });
+}
+
+async function planOf(
+  brief: Brief,
+  configured: Configured,
+  signals: Signals,
+  { readText }: Repository,
+): Promise<Result<FullPlan, Failure>> {
+  const github = { readText: async (_place: unknown, _commit: unknown, path: string) => ok(await readText(path)) };
+  const by = await readSpecialist(github, brief, configured.read.policy, configured.base);
+  if (!by.ok) throw new Error("a file of a local repository was refused");
+  if (by.value !== undefined && "reason" in by.value) return err(by.value);
+  return makePlan(brief, configured, true, ANYBODY, NOTHING_KNOWN, { signals, classified: null, by: by.value });
 }
 
 /** The attempts as they would follow one another if none were verified: the plan's own first. */

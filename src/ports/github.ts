@@ -20,6 +20,8 @@ export type GitHubFailure =
       readonly retryAfterMs: number | null;
       /** The token was revoked or has run out: the next try needs another. */
       readonly tokenRefused: boolean;
+      /** False: the call was not even made, since our own budget had no room before `retryAfterMs` (app/content.ts). */
+      readonly made?: false;
     }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string };
 
@@ -80,6 +82,8 @@ export type GitHub = OwnChecks & {
   readTree(place: Place, tree: string): Answer<NonNullable<Surroundings["tree"]>>;
   /** Who owns the code at a commit, what is linked with an issue, and its text's last edit: null where there was none. */
   readAround(place: Place, issue: number, commit: string): Answer<Around>;
+  /** A file of a commit, by its path. */
+  readText(place: Place, commit: string, path: string): Answer<FileAt>;
   /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */
   readRunner(installation: InstallationId, repository: string): Answer<RunnerRepository | undefined>;
   /** The branch rules of an environment; undefined when it is missing or not limited to selected branches. */
@@ -104,7 +108,13 @@ export type GitHub = OwnChecks & {
   /** Our own comment on the issue, the oldest should there be several. */
   findComment(place: Place, issue: number): Answer<number | undefined>;
   createComment(place: Place, issue: number, body: string): Answer<number>;
-  updateComment(place: Place, comment: number, body: string): Answer<void>;
+  updateComment(place: Place, comment: number, body: string, turn: "news" | "progress"): Answer<void>;
+  /** Where people see a comment. */
+  commentUrl(place: Place, issue: number, comment: number): string;
+  /** A comment of ours beside the one, which notifies whom it mentions. */
+  createReply(place: Place, issue: number, body: string): Answer<number>;
+  /** Our reply for a call of a task's, by its name (core/task/notification.ts). */
+  findReply(place: Place, issue: number, call: string): Answer<number | undefined>;
   /** To somebody's comment. The same once more changes nothing. */
   react(place: Place, comment: number, reaction: "+1" | "confused"): Answer<void>;
 
@@ -155,6 +165,8 @@ export type GitHub = OwnChecks & {
       readonly draft: boolean;
     },
   ): Answer<PullRequest>;
+  /** Who is asked already stays so, and hears of it once. Refused where one of them can't see the repository. */
+  requestReview(place: Place, pull: number, logins: readonly string[]): Answer<void>;
 };
 
 export type PullRequest = { readonly number: number; readonly draft: boolean };

@@ -26,13 +26,12 @@ import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
-import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { ClassifierCall } from "./classifier.ts";
+import type { Comments } from "./comments.ts";
 import type { Conversation, Paused } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
-import type { OwnComment, Place } from "./github.ts";
 import type { Results } from "./results.ts";
 import type { TrialPart, TrialStore } from "./trial.ts";
 
@@ -67,25 +66,6 @@ export type TaskRow = {
   readonly trial: TrialPart | null;
 };
 export type ClaimedTask = Claimed<TaskRow>;
-
-/** An issue's one comment, and what it should say: the newest task's state, or what was answered to a request. */
-export type CommentRow = {
-  readonly id: string;
-  readonly place: Place;
-  readonly issue: number;
-  readonly task: TaskId | null;
-  readonly notice: Notice | null;
-  /** GitHub's id, and the hash of what it says; null while there is none. */
-  readonly written: { readonly id: number; readonly hash: string } | null;
-  /** Its creation was begun, and the answer has not been seen. */
-  readonly begun: boolean;
-  /** GitHub takes no comments there (locked, disabled): the work goes on without. */
-  readonly refused: boolean;
-};
-export type ClaimedComment = Claimed<CommentRow>;
-
-/** What came of writing a comment. `gone`: it was deleted; `refused`: GitHub takes none there (locked, disabled). */
-export type Written = { readonly id: number; readonly hash: string } | "gone" | "refused";
 
 /** An owner whose queue is to be looked at. */
 export type AdmissionRow = { readonly owner: OwnerId; readonly policy: KeptPolicy };
@@ -149,6 +129,8 @@ export type LeaseRow = {
   readonly outcomeHash: string | null;
   /** What its job has reported so far of its model's use, at list price. */
   readonly used: MicroUsd;
+  /** What its job was doing when it was last heard, and how many calls of its model it had made; null before that. */
+  readonly beat: Pick<Heartbeat, "phase" | "modelCalls"> | null;
   /** What its job reported, without the changes. */
   readonly report: Report | null;
   /**
@@ -217,7 +199,8 @@ export type Cleared = { readonly refusals: number; readonly rests: number; reado
 /** `busy`: the issue has a task that hasn't ended; `known`: this delivery opened one already. */
 export type Opened = "opened" | "busy" | "known";
 
-export type Store = Conversation &
+export type Store = Comments &
+  Conversation &
   Results &
   TrialStore & {
     /** The claim is still needed. */
@@ -251,16 +234,8 @@ export type Store = Conversation &
     /** One transaction: the task's event with its patch, and the lease's. False when the claim was lost meanwhile. */
     advance(task: ClaimedTask, event: TaskEvent, patch?: TaskPatch, lease?: LeasePatch): Promise<boolean>;
 
-    /** Answers a request in the issue's comment. `onlyIfNone`: unless the app has said something there already. */
-    notice(brief: Brief, notice: Notice, onlyIfNone: boolean): Promise<void>;
     /** Whether nobody has asked anything yet: a new store, or one that took a lost one's place. */
     isUnused(): Promise<boolean>;
-    /** A comment of ours that is there already becomes its issue's one comment; it says this from now on, or goes on saying what it does. */
-    adoptComment(place: Place, comment: OwnComment, notice: Notice | null): Promise<void>;
-    claimComment(): Promise<ClaimedComment | undefined>;
-    /** Written before a comment is created, so that a lost answer is looked for. False when the claim was lost meanwhile. */
-    beginComment(comment: ClaimedComment): Promise<boolean>;
-    recordComment(comment: ClaimedComment, written: Written, said: TaskState | null): Promise<void>;
 
     /** Keeps an owner's policy, unless a newer reading is kept. `readAt`: the database's time before it was read. */
     recordPolicy(owner: OwnerId, policy: { text: string; commit: string; readAt: EpochMs }): Promise<void>;
@@ -286,8 +261,8 @@ export type Store = Conversation &
     readLeases(task: TaskId): Promise<readonly LeaseRow[]>;
     /** Why its attempt will fail, known before its run ends. */
     noteLease(lease: LeaseId, why: JudgedReason): Promise<void>;
-    /** Written before the dispatch, so that a claim can be checked whenever it comes. */
-    expectRun(lease: LeaseId, expected: ExpectedRun): Promise<void>;
+    /** Written before the dispatch, so that a claim can be checked whenever it comes; null: it was not made. */
+    expectRun(lease: LeaseId, expected: ExpectedRun | null): Promise<void>;
     /** No run can claim it from now on. False when one has. */
     withdrawLease(lease: LeaseId): Promise<boolean>;
     /**

@@ -303,6 +303,45 @@ describe("the job", { timeout: 90_000 }, () => {
     expect(told).not.toContain("these must succeed");
   });
 
+  test("tells a specialist what its organisation says, and has its checks pass beside the repository's own", async () => {
+    await using stage = await setStage({
+      reply: edit,
+      verify: "detect",
+      files: { "package.json": JSON.stringify({ scripts: { test: "true" } }) },
+      agent: { name: "docs", instructions: "Write plainly.", paths: ["*.md"], verify: ["grep -q British b.md || exit 5"] },
+    });
+
+    await stage.run();
+
+    const [outcome] = stage.app.outcomes;
+    expect(Outcome.parse(outcome)).toMatchObject({
+      checks: { source: "detected", commands: ["npm test"] },
+      verification: [
+        { command: "npm test", exitCode: 0, before: "passed" },
+        { command: "grep -q British b.md || exit 5", exitCode: 0, before: "failed" },
+      ],
+    });
+    const told = JSON.stringify(stage.model.seen[0]?.body);
+    expect(told).toMatch(/Write plainly\..*THE-ISSUE-TEXT/);
+    expect(told).toContain("Change nothing outside of `*.md`");
+  });
+
+  test("runs a specialist's checks where the repository shows none, and starts nothing where one can't be started", async () => {
+    await using shown = await setStage({ reply: edit, agent: { name: "docs", verify: ["test -e a.txt"] } });
+    await using missing = await setStage({ reply: edit, agent: { name: "docs", verify: ["no-such-linter ."] } });
+
+    await shown.run();
+    await missing.run();
+
+    expect(shown.app.outcomes).toMatchObject([
+      { kind: "ran", checks: { source: "ci", commands: [] }, verification: [{ command: "test -e a.txt", exitCode: 0 }] },
+    ]);
+    expect(missing.app.outcomes).toMatchObject([
+      { kind: "blocked", reason: "setupFailed", detail: containing("no-such-linter") },
+    ]);
+    expect(missing.model.seen).toEqual([]);
+  });
+
   test("shows the model no check that can't be started on this runner", async () => {
     await using stage = await setStage({ reply: edit, verify: ["tools/no-such-linter"] });
 
@@ -412,7 +451,7 @@ describe("the job", { timeout: 90_000 }, () => {
 
     const job = await stage.run();
 
-    expect(stage.app.claims).toEqual([{ contract: CONTRACT_VERSION, harnesses: [...HARNESSES] }]);
+    expect(stage.app.claims).toEqual([{ contract: CONTRACT_VERSION, harnesses: [...HARNESSES], knows: ["agents"] }]);
     expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "harnessUnavailable", detail: containing("`gemini`") }]);
     expect(stage.app.events).toEqual(["claim", "revoke", "outcome"]);
     expect(job).toMatchObject({ status: 1, log: containing("Raise the commit of the Action in the workflow") });

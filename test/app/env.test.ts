@@ -127,6 +127,7 @@ describe("readEnv", () => {
         store: { directory: "./.agent-pool" },
         apiUrl: "https://api.github.com",
         playground: false,
+        limited: true,
         oidcIssuer: "https://token.actions.githubusercontent.com",
         allowedOwners: [],
         classifier: null,
@@ -180,7 +181,14 @@ describe("readEnv", () => {
     const here = { ...GOOD, GITHUB_API_URL: "http://127.0.0.1:4000" };
 
     expect(readEnv(here)).toMatchObject({ ok: true, value: { playground: false } });
-    expect(readEnv({ ...here, AGENT_POOL_PLAYGROUND: "1" })).toMatchObject({ ok: true, value: { playground: true } });
+    expect(readEnv({ ...here, AGENT_POOL_PLAYGROUND: "1" })).toMatchObject({
+      ok: true,
+      value: { playground: true, limited: true },
+    });
+    expect(readEnv({ ...here, AGENT_POOL_PLAYGROUND: "unlimited" })).toMatchObject({
+      ok: true,
+      value: { playground: true, limited: false },
+    });
   });
 
   it("takes an empty variable for one that isn't set", () => {

@@ -22,6 +22,7 @@ function change(payload: Payload, key: string, values: Payload): Payload {
 }
 
 const opened = change(change(example("issues", "opened"), "sender", { type: "User" }), "issue", { state: "open" });
+const openedWith = (...labels: string[]) => change(opened, "issue", { labels: labels.map((name) => ({ name })) });
 const labeled = change(
   change({ ...example("issues", "labeled"), label: { name: "agent" } }, "sender", { type: "User" }),
   "issue",
@@ -159,6 +160,7 @@ const STOPS: readonly [string, string, Payload, object][] = [
 const REQUESTS: readonly [string, string, Payload][] = [
   ["the label set on an issue", "issues", labeled],
   ["the label in other letters, which is the same label", "issues", { ...labeled, label: { name: "Agent" } }],
+  ["a specialist's label", "issues", { ...labeled, label: { name: "Agent:Docs" } }],
   ["an issue opened with the label", "issues", change(opened, "issue", { labels: [{ name: "bug" }, { name: "agent" }] })],
   ["a comment with a command", "issue_comment", comment("/agent")],
   ["a command in a repository that is itself a fork, with roles of its own", "issue_comment", change(comment("/agent"), "repository", { fork: true })], // prettier-ignore
@@ -173,7 +175,8 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a label with a zero-width space in it", "issues", { ...labeled, label: { name: "agent\u200B" } }],
   ["a command with a zero-width space in its middle", "issue_comment", comment("/ag\u200Bent use light")],
   ["a command that only looks alike", "issue_comment", comment("/\u0430gent")],
-  ["a label that only begins alike", "issues", { ...labeled, label: { name: "agent:docs" } }],
+  ["a label that only begins alike", "issues", { ...labeled, label: { name: "agents:docs" } }],
+  ["the label of standby", "issues", { ...labeled, label: { name: "Agent:Whenever" } }],
   ["another label taken away", "issues", { ...labeled, action: "unlabeled", label: { name: "bug" } }],
   ["the label taken away by a bot", "issues", change({ ...labeled, action: "unlabeled" }, "sender", { type: "Bot" })],
   ["a locked issue", "issues", { ...labeled, action: "locked" }],
@@ -288,6 +291,18 @@ describe("intake", () => {
     const read = readDelivery("issues", { ...labeled, action: "unlabeled" });
 
     expect(read).toMatchObject({ kind: "unlabeled", brief: { comment: null } });
+  });
+
+  it.each<[string, Payload, string | undefined]>([
+    ["the label set now, whatever else the issue has", { ...labeled, label: { name: "agent:tests" } }, "agent:tests"],
+    ["none where the plain label was set", labeled, undefined],
+    ["the first of those that an issue was opened with", openedWith("bug", "agent", "agent:tests", "agent:docs"), "agent:tests"],
+    ["none where an issue was opened with the plain label", openedWith("agent", "agent:whenever"), undefined],
+    ["the label taken away", { ...labeled, action: "unlabeled", label: { name: "agent:docs" } }, "agent:docs"],
+  ])("keeps of a specialist's labels %s", (_name, payload, label) => {
+    const read = readDelivery("issues", payload);
+
+    expect(read?.kind === "request" || read?.kind === "unlabeled" ? [read.brief.label] : []).toEqual([label]);
   });
 
   it("hears a repository's new name", () => {

@@ -126,7 +126,15 @@ describe("the worker's steps", () => {
 
     expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2, draft: true } });
     expect(github.asked.toSorted()).toEqual(
-      ["createBranch", "createComment", "createCommit", "dispatchRun", "openPullRequest", "updateComment"].toSorted(),
+      [
+        "createBranch",
+        "createComment",
+        "createCommit",
+        "dispatchRun",
+        "openPullRequest",
+        "requestReview",
+        "updateComment",
+      ].toSorted(),
     );
   });
 
@@ -1287,6 +1295,7 @@ describe("the worker's steps", () => {
       const answer = await claim({ ...deps, runtime }, lease.id, "token", {
         contract: 2,
         harnesses: [lease.attempt.route.harness],
+        knows: [],
       });
       return answer.ok ? answer.value : undefined;
     }

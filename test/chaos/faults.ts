@@ -5,6 +5,8 @@ import { CONFIG_FILE } from "#core/config/policy.ts";
 import { EFFECTS, type Effect } from "#core/task/effects.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
+import { parseReplyMarker } from "#core/task/markers.ts";
+import { isRecord } from "#playground/github/answers.ts";
 import type { CountedRoute } from "#playground/github/emulated-github.ts";
 import { waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
@@ -19,9 +21,10 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "no-runner" | "review"> = {
+const CASES: Record<Effect, "flow" | "command" | "no-runner" | "review" | "no-review"> = {
   createComment: "flow",
   updateComment: "flow",
+  createReply: "no-review",
   react: "command",
   dispatchRun: "flow",
   cancelRun: "no-runner",
@@ -30,12 +33,15 @@ const CASES: Record<Effect, "flow" | "command" | "no-runner" | "review"> = {
   openPullRequest: "flow",
   createCheckRun: "review",
   updateCheckRun: "review",
+  requestReview: "flow",
 };
 
 /** The fault at the effect's first call. Says how often it struck. */
 function strikeAt(world: World, effect: Effect, moment: Moment): { times: number } {
   const seen = { times: 0 };
-  world.github.onCall(EFFECTS[effect] satisfies CountedRoute, async ({ phase }) => {
+  world.github.onCall(EFFECTS[effect] satisfies CountedRoute, async ({ phase, request: { body } }) => {
+    const isReply = isRecord(body) && parseReplyMarker(String(body["body"])) !== undefined;
+    if (isReply !== (effect === "createReply")) return undefined;
     if (phase !== (moment === "killed before" ? "before" : "after")) return undefined;
     seen.times += 1;
     if (moment !== "answer lost at") await world.app.kill();
@@ -97,6 +103,10 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           listingLagMs: 2_000,
         });
         const seen = strikeAt(world, effect, moment);
+        const isReply = CASES[effect] === "no-review";
+        // The requester can't be asked for a review, so a reply calls them.
+        if (isReply)
+          world.github.onCall(EFFECTS.requestReview, () => ({ status: 422, body: { message: "not a collaborator" } }), "always");
         await world.app.start();
 
         const labels = CASES[effect] === "command" ? [] : ["agent"];
@@ -123,12 +133,17 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           expect(world.github.checkRuns(PRODUCT)).toHaveLength(1);
           expect(world.github.calls()[EFFECTS.createCheckRun]).toBe(1);
         }
+        const called = async (): Promise<boolean> =>
+          isReply
+            ? world.github.comments(PRODUCT, number).length > 1
+            : (await world.github.pulls(PRODUCT)).some(({ requested }) => requested.includes("maintainer"));
+        await expect.poll(called, { timeout: 30_000 }).toBe(true);
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);
         expect(seen.times).toBe(1);
         const own = world.github.comments(PRODUCT, number).filter(({ login }) => login === world.github.app.botLogin);
-        expect(own).toHaveLength(1);
+        expect(own).toHaveLength(isReply ? 2 : 1);
         expect((await world.github.branches(PRODUCT)).map((branch) => branch.name.split("/")[0])).toEqual(["agent-pool", "main"]);
         expect(await world.github.pulls(PRODUCT)).toHaveLength(1);
         expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(3);

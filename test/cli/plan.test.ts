@@ -99,6 +99,8 @@ const VIEW: TaskView = {
   pausedBy: null,
   ending: false,
   reminded: false,
+  expected: null,
+  progress: null,
 };
 const NOT_STARTED = { state: "refused" } as const;
 

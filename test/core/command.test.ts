@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { RESERVED } from "#core/config/agents.ts";
 import { addedCommands, commandLines, FORMS, parseCommand, type Override } from "#core/request/command.ts";
 import { growth, LINEAR } from "./growth.ts";
 
-const MODELS = ["claude-haiku-5-5", "claude-opus-5-5"];
+const NAMED = { models: ["claude-haiku-5-5", "claude-opus-5-5"], agents: ["docs"] };
 
 const VALID = FORMS.map(({ form }) => `\`${form}\``).join(", ");
 const addressesAgent = (body: string) => commandLines(body).length > 0;
@@ -13,6 +14,8 @@ const RUNS: readonly [string, string, Override][] = [
   ["with a tier", "/agent use frontier", { tier: "frontier" }],
   ["with a harness", "/agent use claude-code", { harness: "claude-code" }],
   ["with a model", "/agent use claude-opus-5-5", { model: "claude-opus-5-5" }],
+  ["with a specialist", "/agent use docs", { agent: "docs" }],
+  ["with a specialist and a tier", "/agent use Light DOCS", { tier: "light", agent: "docs" }],
   ["approved", "/agent approve", { approved: true }],
   ["with an effort", "/agent use high", { effort: "high" }],
   ["with several words", "/agent use light claude-code low", { tier: "light", harness: "claude-code", effort: "low" }],
@@ -67,7 +70,7 @@ const NOTHING: readonly [string, string][] = [
 
 describe("command", () => {
   it.each(RUNS)("runs %s", (_name, body, use) => {
-    const parsed = parseCommand(body, MODELS);
+    const parsed = parseCommand(body, NAMED);
 
     expect(parsed).toEqual({ ok: true, value: { kind: "run", use } });
     expect(addressesAgent(body)).toBe(true);
@@ -80,7 +83,7 @@ describe("command", () => {
     ["lend", "> /agent unlend ada-max\n\n/agent lend bob.2_x", "bob.2_x"],
     ["lend", "/agent lend unlend", "unlend"],
   ] as const)("is to %s in %j", (kind, body, seat) => {
-    expect(parseCommand(body, MODELS)).toEqual({ ok: true, value: { kind, seat } });
+    expect(parseCommand(body, NAMED)).toEqual({ ok: true, value: { kind, seat } });
     expect(addressesAgent(body)).toBe(true);
   });
 
@@ -96,13 +99,13 @@ describe("command", () => {
     ["/agent plan", { kind: "plan", use: {} }],
     ["/agent plan use frontier size m", { kind: "plan", use: { tier: "frontier", size: "m" } }],
   ])("reads %j", (body, command) => {
-    expect(parseCommand(body, MODELS)).toEqual({ ok: true, value: command });
+    expect(parseCommand(body, NAMED)).toEqual({ ok: true, value: command });
   });
 
   it.each(FORMS.map(({ form }) => form))("knows its own form %j", (form) => {
     const written = form.replace("WORD …", "frontier").replace("SIZE", "m").replace("NAME", "ada-max");
 
-    expect(parseCommand(written, MODELS)).toMatchObject({ ok: true });
+    expect(parseCommand(written, NAMED)).toMatchObject({ ok: true });
   });
 
   it.each([
@@ -113,6 +116,7 @@ describe("command", () => {
     ["/agent sise m", "/agent size m"],
     ["/agent use claude-opus-55", "/agent use claude-opus-5-5"],
     ["/agent please use light", "/agent use light"],
+    ["/agent docs", "/agent use docs"],
     ["/agent plan fronteir", "/agent plan use frontier"],
     ["/agent retry frsh", "/agent retry fresh"],
     ["/agent status now", "/agent status"],
@@ -120,7 +124,7 @@ describe("command", () => {
     ["/agent use", undefined],
     ["/agent use light frontier", undefined],
   ])("names the valid form nearest to %j", (body, nearest) => {
-    const parsed = parseCommand(body, MODELS);
+    const parsed = parseCommand(body, NAMED);
 
     expect(parsed).toMatchObject({ ok: false });
     expect(parsed?.ok === false ? parsed.error.nearest : "").toBe(nearest);
@@ -130,12 +134,19 @@ describe("command", () => {
     const word = fc.oneof(fc.constantFrom("use", "size", "plan", "retry", "light", "codex", "m", "cancl", "fresh"), fc.string());
     fc.assert(
       fc.property(fc.array(word, { maxLength: 6 }), (words) => {
-        const parsed = parseCommand(`/agent ${words.join(" ")}`, MODELS);
+        const parsed = parseCommand(`/agent ${words.join(" ")}`, NAMED);
 
         if (parsed?.ok !== false || parsed.error.nearest === undefined) return;
-        expect(parseCommand(parsed.error.nearest, MODELS)).toMatchObject({ ok: true });
+        expect(parseCommand(parsed.error.nearest, NAMED)).toMatchObject({ ok: true });
       }),
     );
+  });
+
+  it("leaves no word of its own to name a specialist by", () => {
+    const words = FORMS.flatMap(({ form }) => form.split(" ").slice(1).filter((word) => /^[a-z]+$/.test(word))); // prettier-ignore
+
+    expect(words.length).toBeGreaterThan(10);
+    expect(words.filter((word) => !RESERVED.includes(word))).toEqual([]);
   });
 
   it.each([
@@ -150,7 +161,7 @@ describe("command", () => {
   });
 
   it.each(NOTHING)("is not read in %s", (_name, body) => {
-    const parsed = parseCommand(body, MODELS);
+    const parsed = parseCommand(body, NAMED);
 
     expect(parsed).toBeUndefined();
     expect(addressesAgent(body)).toBe(false);
@@ -161,7 +172,7 @@ describe("command", () => {
     ["a model that no tier names", "/agent use claude-haiku-9", "claude-haiku-9"],
     ["a word that a good one stands before", "/agent use light turbo", "turbo"],
   ])("names %s and what is valid", (_name, body, word) => {
-    const parsed = parseCommand(body, MODELS);
+    const parsed = parseCommand(body, NAMED);
 
     expect(parsed).toMatchObject({
       ok: false,
@@ -169,7 +180,7 @@ describe("command", () => {
         reason: "command-unknown",
         word,
         valid:
-          "`light`, `standard`, `frontier`, `claude-code`, `codex`, `opencode`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`",
+          "`light`, `standard`, `frontier`, `claude-code`, `codex`, `opencode`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`, `docs`",
       },
     });
   });
@@ -180,14 +191,14 @@ describe("command", () => {
       `/agent ${"/".repeat(65_000)}`,
       `/agent size s${" size s".repeat(9_000)}`,
     ]) {
-      const parsed = parseCommand(body, MODELS);
+      const parsed = parseCommand(body, NAMED);
 
       expect(parsed?.ok === false ? parsed.error.word.length : 0).toBeLessThan(100);
     }
   });
 
   it("names the sizes after one that is none", () => {
-    expect(parseCommand("/agent size huge", MODELS)).toEqual({
+    expect(parseCommand("/agent size huge", NAMED)).toEqual({
       ok: false,
       error: { reason: "command-unknown", word: "huge", valid: "`xs`, `s`, `m`, `l`, `xl`" },
     });
@@ -196,9 +207,10 @@ describe("command", () => {
   it.each([
     ["two sizes", "/agent size s size m", "one size in a command"],
     ["two tiers", "/agent use light frontier", "one tier in a command"],
+    ["one specialist twice", "/agent use docs docs", "one agent in a command"],
     ["one model twice", "/agent use claude-opus-5-5 light claude-opus-5-5", "one model in a command"],
   ])("follows neither of %s", (_name, body, valid) => {
-    expect(parseCommand(body, MODELS)).toEqual({ ok: false, error: { reason: "command-unknown", word: body, valid } });
+    expect(parseCommand(body, NAMED)).toEqual({ ok: false, error: { reason: "command-unknown", word: body, valid } });
   });
 
   it.each([
@@ -219,7 +231,7 @@ describe("command", () => {
     ["a word of a whole page, of which it quotes the beginning", `/agent ${"x".repeat(60_000)}`, "x".repeat(80)],
     ["a name that is too long", `/agent lend ${"a".repeat(64)}`, `lend ${"a".repeat(64)}`],
   ])("names the forms after %s", (_name, body, word) => {
-    const parsed = parseCommand(body, MODELS);
+    const parsed = parseCommand(body, NAMED);
 
     expect(parsed).toMatchObject({
       ok: false,

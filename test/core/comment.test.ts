@@ -3,7 +3,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
-import { isWorthSaying, renderComment, type CommentView, type LeaseView, type TaskView } from "#core/task/comment.ts";
+import {
+  isWorthSaying,
+  renderComment,
+  withoutProgress,
+  type CommentView,
+  type LeaseView,
+  type TaskView,
+} from "#core/task/comment.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import { isTerminal, TASK_STATES } from "#core/task/lifecycle.ts";
 import { commentMarker } from "#core/task/markers.ts";
@@ -81,6 +88,9 @@ const RUN = {
   sandbox: "srt",
 } as const;
 
+const PROGRESS = { phase: "harness", steps: 34, spent: MicroUsd(421_000), billed: true, ms: 380_000 } as const;
+const WAITING = { position: 20, until: null, whyNot: { busy: 5 }, of: {} } as const;
+
 const NPM_TEST = { source: "settings", commands: ["npm test"] } as const satisfies Checks;
 
 function view(overrides: Partial<TaskView>, notice: Notice | null = null): CommentView {
@@ -96,6 +106,8 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     pausedBy: null,
     ending: false,
     reminded: false,
+    expected: null,
+    progress: null,
   } as const;
   return { task: { ...task, ...overrides }, notice };
 }
@@ -233,6 +245,16 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "nothing-lent": { reason: "nothing-lent", seat: "ada-max", login: "bob" },
   "lender-unverified": { reason: "lender-unverified", login: "ada" },
   "command-unknown": { reason: "command-unknown", word: "turbo", valid: "`light`, `standard`, `frontier`" },
+  "agent-unknown": { reason: "agent-unknown", label: "agent:dcos", labels: ["agent:docs", "agent:tests"] },
+  "agents-several": { reason: "agents-several", agents: ["docs", "tests"] },
+  "instructions-unreadable": {
+    reason: "instructions-unreadable",
+    agent: "docs",
+    repository: "acme/web",
+    file: ".github/agents/docs.md",
+    why: "missing",
+  },
+  "agent-not-served": { reason: "agent-not-served", agent: "docs", tiers: ["light"], open: ["standard", "frontier"] },
   "route-not-served": {
     reason: "route-not-served",
     asked: "light claude-opus-5-5",
@@ -313,6 +335,43 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   planning: view({ state: "planning" }),
   queued: view({ plan: PLAN }),
   dispatching: view({ state: "dispatching", plan: WIDE_PLAN, leases: [lease({ route: WIDE_PLAN.route })] }),
+  "dispatching-a-specialist": view({
+    state: "dispatching",
+    plan: {
+      ...WIDE_PLAN,
+      agent: { name: "docs", label: "agent:docs", instructions: { path: ".github/agents/docs.md", text: "Write plainly." } },
+      routeReasons: [{ fact: "agent", agent: "docs", tiers: ["light", "frontier"], harness: "codex" }, ...WIDE_PLAN.routeReasons],
+    },
+    leases: [lease({ route: WIDE_PLAN.route })],
+  }),
+  "unsolved-outside-paths": view({
+    state: "unsolved",
+    plan: { ...PLAN, agent: { name: "docs", label: "agent:docs", instructions: null } },
+    leases: [
+      lease({
+        ...RUN,
+        verdict: "refused",
+        why: { why: "guards", violations: [{ guard: "outside", path: "src/pages.js", agent: "docs" }] },
+      }),
+    ],
+  }),
+  "unsolved-action-knows-no-specialists": view({
+    state: "unsolved",
+    plan: { ...PLAN, agent: { name: "docs", label: "agent:docs", instructions: null } },
+    leases: [lease({ verdict: "failed", why: { why: "action-too-old", harness: "claude-code", lacks: "agents" } })],
+  }),
+  "solved-by-a-specialist-and-left-to-ci": view({
+    state: "solved",
+    plan: {
+      ...PLAN,
+      agent: { name: "docs", label: "agent:docs", instructions: null },
+      commands: { setup: [], verify: { of: "ci", also: ["npm run links"] } },
+    },
+    leases: [
+      lease({ ...RUN, verdict: "solved", checks: { source: "ci", commands: [] }, verification: [checked("npm run links")] }),
+    ],
+    pullRequest: { number: 13, draft: true },
+  }),
   solved: view({
     state: "solved",
     plan: checking("npm test"),
@@ -369,6 +428,19 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     plan: PLAN,
     leases: [lease({ ...RUN, verdict: "solved", sandbox: "none" })],
     pullRequest: { number: 13, draft: false },
+  }),
+  running: view({ state: "running", plan: PLAN, leases: [lease({ runUrl: RUN.runUrl })], progress: PROGRESS }),
+  "running-on-a-seat": view({
+    state: "running",
+    plan: PLAN,
+    leases: [lease({ runUrl: RUN.runUrl, credential: "ada-max" })],
+    progress: { ...PROGRESS, phase: "setup", steps: 1, billed: false, ms: 59_000 },
+  }),
+  "waiting-for-a-known-time": view({
+    state: "queued",
+    plan: PLAN,
+    waiting: WAITING,
+    expected: { from: EpochMs(Date.UTC(2026, 10, 30, 12, 28)), to: EpochMs(Date.UTC(2026, 10, 30, 12, 52)), of: 48 },
   }),
   "dispatching-by-default": view({ state: "dispatching", plan: { ...PLAN, isDefaultBudget: true }, leases: [lease()] }),
   "dispatching-again": view({ state: "dispatching", plan: PLAN, leases: [lease(), lease({ credential: "second-key" })] }),
@@ -527,6 +599,9 @@ const PULLS: Readonly<Record<string, Finished>> = {
       checked("pytest"),
     ],
   }),
+  "pull-request-of-a-specialist": finished({
+    plan: { ...PLAN, agent: { name: "docs", label: "agent:docs", instructions: null } },
+  }),
   "pull-request-whose-ci-waits": finished({ plan: { ...checking("npm test"), ci: "approved" } }),
   "pull-request-that-ci-executes": finished({
     plan: { ...checking("npm test"), ci: "approved" },
@@ -579,10 +654,18 @@ describe("comment", () => {
     expect(lines.join("\n")).toContain(why);
   });
 
-  it("is worth an edit before the run and at the end alone", () => {
+  it("tells at once that it starts, that it is at work, and how it ended", () => {
     const states = TASK_STATES.filter(isWorthSaying);
 
-    expect(states).toEqual(["asking", "dispatching", "solved", "unsolved", "refused", "stuck", "cancelled"]);
+    expect(states).toEqual(["asking", "dispatching", "running", "solved", "unsolved", "refused", "stuck", "cancelled"]);
+  });
+
+  it.each<[string, Partial<TaskView>, Partial<TaskView>]>([
+    ["further on", { state: "running", progress: PROGRESS }, { state: "running", progress: { ...PROGRESS, steps: 99 } }],
+    ["further up the queue", { waiting: WAITING }, { waiting: { ...WAITING, position: 1 } }],
+  ])("tells nothing new where a task is only %s", (_how, before, after) => {
+    expect(renderComment(view(after))).not.toBe(renderComment(view(before)));
+    expect(renderComment(withoutProgress(view(after)))).toBe(renderComment(withoutProgress(view(before))));
   });
 });
 
@@ -764,6 +847,7 @@ describe("foreign text", () => {
       hostile.map((login): Failure => ({ reason: "actor-may-not-start", login, role: login })),
       hostile.map((part): Failure => ({ reason: "too-big", parts: [part, part] })),
       hostile.map((asked): Failure => ({ reason: "route-not-served", asked, served: [asked] })),
+      hostile.map((label): Failure => ({ reason: "agent-unknown", label: `agent:${label}`, labels: ["agent:docs"] })),
     );
     fc.assert(
       fc.property(failure, (reason) => {
@@ -790,7 +874,7 @@ describe("foreign text", () => {
         const body = pullRequestBody(done);
 
         expectHarmless(pullRequestTitle(done.brief));
-        expectHarmless(body.replace("Asked for by @maintainer.", ""));
+        expectHarmless(body.replace("Asked for by maintainer.", ""));
         expect(body.replace(CODE, "$1").match(/\b(?:closes|fixes) #\d+/gi)).toEqual(["Closes #12"]);
         expect(body.split("\n").filter((line) => /^ {0,3}(?:```|~~~)/.test(line))).toEqual([]);
       }),

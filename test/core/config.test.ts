@@ -299,6 +299,7 @@ describe("policy", () => {
         runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml", "runs-on": "ubuntu-24.04" },
         budget: { amount: 200_000_000, period: "month" },
         strategy: "paced",
+        agents: {},
         approve: "anyone",
         teams: {},
         people: {},

@@ -142,6 +142,26 @@ const FAILURES: {
     facts: ["turbo"],
     next: /Valid: `light`/,
   },
+  "agent-unknown": {
+    failure: { reason: "agent-unknown", label: "agent:x", labels: ["agent:docs"] },
+    facts: ["agent:x", "agent:docs"],
+    next: /Set one of these/,
+  },
+  "agents-several": {
+    failure: { reason: "agents-several", agents: ["docs", "tests"] },
+    facts: ["docs", "tests"],
+    next: /like `\/agent use docs`, or take the other labels off/,
+  },
+  "instructions-unreadable": {
+    failure: { reason: "instructions-unreadable", agent: "docs", repository: "acme/web", file: "f.md", why: "too-long" },
+    facts: ["docs", "acme/web", "f.md", "20,000 characters"],
+    next: /Put it there, or take `agents.docs.instructions` out of the policy/,
+  },
+  "agent-not-served": {
+    failure: { reason: "agent-not-served", agent: "docs", tiers: ["light"], open: ["frontier"] },
+    facts: ["docs", "`light`", "`frontier`"],
+    next: /Ask for another tier or without the specialist/,
+  },
   "route-not-served": {
     failure: { reason: "route-not-served", asked: "light x", served: ["light y"] },
     facts: ["light x", "light y"],

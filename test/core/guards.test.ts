@@ -174,6 +174,24 @@ const FREE = [
   "config/dev.yml",
 ];
 
+/** Pattern, what a specialist that is kept to it may touch, and what not. */
+const WITHIN: readonly [string, readonly string[], readonly string[]][] = [
+  ["docs/**", ["docs/a.md", "docs/a/b.ts"], ["Docs/a.md", "src/docs/a.md", "doc", "docs.md", "src/a.ts"]],
+  ["docs", ["docs/a.md", "src/docs/a/b.ts", "docs"], ["docs.md", "DOCS/a.md", "src/a.ts"]],
+  ["docs/", ["docs/a.md", "src/docs/a/b.ts"], ["docs.md", "src/a.ts"]],
+  ["/docs", ["docs/a.md"], ["src/docs/a.md"]],
+  ["**/*.md", ["a.md", "src/a.md", "a.md/b.md"], ["a.md/b.ts", "a.mdx", "a.MD", "src/a.ts"]],
+  ["*.md", ["a.md", "src/a.md"], ["a.md/b.ts", "src/a.ts"]],
+  ["README.md", ["README.md", "src/README.md"], ["README.md/a.ts", "README"]],
+  ["packages/*", ["packages/a.ts"], ["packages/a/b.ts", "packages"]],
+  ["packages/*/", ["packages/a/b.ts"], ["packages.ts", "src/a.ts"]],
+  ["packages/*/docs/**", ["packages/a/docs/b.md"], ["packages/a/src/b.ts", "packages/a"]],
+  ["{docs,site/content}/**", ["docs/a.md", "site/content/a.md"], ["site/a.ts", "site"]],
+  ["v1.2/", ["v1.2/a.md"], ["v1.3/a.md"]],
+  ["**", ["a.ts", "src/a.ts"], []],
+  ["{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", [], ["aaaaaaa", "src/a.ts"]],
+];
+
 const NO_PATHS = [
   "/etc/passwd",
   "../up",
@@ -307,6 +325,39 @@ describe("guards", () => {
     expect(found.map(({ guard }) => guard)).toEqual(["protected"]);
   });
 
+  it.each(WITHIN)("keep a specialist to %j, read as .gitignore does", (pattern, within, outside) => {
+    const guards = { maxFiles: 1, maxBytes: 100, protected: [], only: { agent: "docs", paths: [pattern] } };
+
+    const refused = [...within, ...outside].filter((path) => violations([write(path)], guards).length > 0);
+
+    expect(refused).toEqual(outside);
+  });
+
+  it("keep a specialist's deletions and both names of what it renames to its paths, and what is protected protected", () => {
+    const guards = { ...GUARDS, only: { agent: "docs", paths: ["docs/**", "*.lock"] } };
+
+    expect(violations([remove("docs/a.md"), add("docs/b.md")], guards)).toEqual([]);
+    expect(violations([remove("src/a.ts"), add("docs/a.ts")], guards)).toEqual([
+      { guard: "outside", path: "src/a.ts", agent: "docs" },
+    ]);
+    expect(violations([remove("docs"), write("a.lock")], guards)).toEqual([
+      { guard: "protected", path: "a.lock", pattern: "*.lock" },
+    ]);
+  });
+
+  it("let a specialist's change pass only where each path is named, whatever the paths", () => {
+    const name = fc.constantFrom("docs", "src", "Docs", "a.md", "a.ts", "b.md", "docs.md", "..", ".git", "DOCS");
+    const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join("/"));
+    const only = { agent: "docs", paths: ["docs/**", "*.md"] };
+    fc.assert(
+      fc.property(fc.uniqueArray(path, { maxLength: 3 }), (paths) => {
+        const checked = checkChanges(paths.map(add), { maxFiles: 9, maxBytes: 999, protected: [], only });
+
+        if (checked.ok) for (const each of paths) expect(each).toMatch(/^docs(\/|$)|(^|\/)[a-z]+\.md$/);
+      }),
+    );
+  });
+
   it("protect a path by its own name, whatever signs it has", () => {
     const name = fc.stringMatching(/^[a-z.[\]*?()$@+-]{1,12}$/).filter((text) => /[^.]/.test(text) && !text.endsWith("."));
     fc.assert(
@@ -406,6 +457,10 @@ describe("guards", () => {
   it.each<[Violation, string]>([
     [{ guard: "path", path: "../a" }, "`../a` is not a path a repository may hold"],
     [{ guard: "protected", path: "a", pattern: "b" }, "`a` is protected by `b`: change it by hand"],
+    [
+      { guard: "outside", path: "a", agent: "docs" },
+      "`a` is outside what the specialist `docs` may touch (`agents.docs.paths` in the policy)",
+    ],
     [{ guard: "symlink", path: "a" }, "`a` is a symbolic link"],
     [{ guard: "submodule", path: "a" }, "`a` is a submodule"],
     [{ guard: "lfs", path: "a" }, "`a` is kept in Git LFS"],

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { NO_CHECKS, WITH_CHECKS } from "#core/plan/belief.ts";
 import { chooseRoute, type Ladder, type RouteOption, type Tried } from "#core/plan/ladder.ts";
-import { MAX_TURNS } from "#core/plan/route.ts";
+import { MAX_TURNS } from "#core/plan/served.ts";
 import { skillOf, TIER_SKILL, type Score } from "#core/plan/score.ts";
 import { SIZES, TIERS, type Tier } from "#core/wire/contract.ts";
 import { MicroUsd } from "#core/wire/units.ts";

@@ -81,6 +81,38 @@ const CASES: readonly [string, string, Asked, string][] = [
     asked({ policy: FLOORS, labels: ["security"], allowed: { login: "pat", tiers: ["light"] } }),
     "below-floor",
   ],
+  ["agent", "a specialist works with one tier", asked({ agent: { name: "docs", tiers: ["standard"] } }), "standard claude-code"],
+  ["none", "a specialist prefers a harness", asked({ agent: { name: "docs", harness: "codex" } }), "light codex"],
+  [
+    "none",
+    "a harness is named beside the one that a specialist prefers",
+    asked({ use: { harness: "claude-code" }, agent: { name: "docs", harness: "codex" } }),
+    "light claude-code",
+  ],
+  [
+    "none",
+    "a specialist prefers a harness, and the scoreboard may try others out",
+    asked({ policy: policy({ routing: { explore: 0.05 } }), agent: { name: "docs", harness: "codex" } }),
+    "light codex",
+  ],
+  [
+    "agent",
+    "a tier is named that the specialist doesn't work with",
+    asked({ use: { tier: "frontier" }, agent: { name: "docs", tiers: ["light"] } }),
+    "agent-not-served",
+  ],
+  [
+    "agent",
+    "the role allows none of the specialist's tiers",
+    asked({ allowed: { login: "pat", tiers: ["light"] }, agent: { name: "docs", tiers: ["frontier"] } }),
+    "agent-not-served",
+  ],
+  [
+    "agent",
+    "a floor is above the specialist's tiers",
+    asked({ policy: FLOORS, labels: ["security"], agent: { name: "docs", tiers: ["light"] } }),
+    "agent-not-served",
+  ],
   [
     "start",
     "the policy names a tier for the size",

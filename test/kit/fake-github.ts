@@ -36,6 +36,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
       ),
     readTree: () => Promise.resolve(ok({ files: [], isCut: false })),
     readAround: () => Promise.resolve(ok({ codeOwners: "", links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 }, edit: null })),
+    readText: () => Promise.resolve(told("readText", ok("missing" as const))),
     readRunner: () => Promise.resolve(ok(RUNNER_REPOSITORY)),
     readDeploymentBranches: () => Promise.resolve(ok(["branch:main"])),
     mintFetchToken: () => Promise.resolve(ok("ghs_fetch")),
@@ -48,6 +49,10 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     createComment: () => Promise.resolve(told("createComment", ok(70))),
     updateComment: () => Promise.resolve(told("updateComment", ok(undefined))),
     react: () => Promise.resolve(told("react", ok(undefined))),
+    commentUrl: (_place, issue, comment) => `https://github.com/acme/web/issues/${String(issue)}#issuecomment-${String(comment)}`,
+    createReply: () => Promise.resolve(told("createReply", ok(71))),
+    findReply: () => Promise.resolve(told("findReply", ok(undefined))),
+    requestReview: () => Promise.resolve(told("requestReview", ok(undefined))),
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),

@@ -238,7 +238,8 @@ describe("on real Postgres, with eight processes at once", () => {
     }
     async function comment(store: Store): Promise<void> {
       const due = await store.claimComment();
-      if (due !== undefined) await store.recordComment(due, due.written ?? { id: due.issue, hash: "h" }, "queued");
+      if (due !== undefined)
+        await store.recordComment(due, due.written ?? { id: due.issue, hash: "h", news: "n" }, "queued", false);
     }
 
     for (let round = 0; round < ROUNDS; round += 1) {

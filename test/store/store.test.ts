@@ -12,7 +12,8 @@ import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { subjectId } from "#core/pool/windows.ts";
 import { cleanText } from "#core/request/brief.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import type { ClaimedComment, ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
+import type { ClaimedComment } from "#ports/comments.ts";
+import type { ClaimedTask, LeaseRow, Store } from "#ports/store.ts";
 import { beat, blocked, ran } from "../kit/outcomes.ts";
 import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow, makePolicy, SETTLED, settlementOf } from "../kit/briefs.ts";
@@ -116,13 +117,13 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const first = TaskId(randomUUID());
     await store.openTask(first, brief, nextDelivery());
     await store.advance(await claim(first), "refuse", { failure: { reason: "too-big" } });
-    await store.recordComment(await claimComment(9_002), { id: 77, hash: "h" }, "refused");
+    await store.recordComment(await claimComment(9_002), { id: 77, hash: "h", news: "n" }, "refused", false);
     const second = TaskId(randomUUID());
 
     await store.openTask(second, brief, nextDelivery());
     await store.advance(await claim(second), "refuse", { failure: { reason: "too-big" } });
 
-    expect(await claimComment(9_002)).toMatchObject({ task: second, written: { id: 77, hash: "h" }, notice: null });
+    expect(await claimComment(9_002)).toMatchObject({ task: second, written: { id: 77, hash: "h", news: "n" }, notice: null });
   });
 
   it("begins no comment for who has lost its claim", async () => {
@@ -130,7 +131,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const comment = await claimComment(9_104);
     await sql`update comments set held_by = 'another' where issue_number = 9104`.execute(connection.db);
 
-    expect(await store.beginComment(comment)).toBe(false);
+    expect(await store.begin(comment, { comment: true, told: null })).toBe(false);
   });
 
   it("lets no wake cut short the wait of what failed, and keeps one that comes after a claim ran out", async () => {
@@ -154,7 +155,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
   it("asks again where GitHub refused a comment, in the place and for the owner of the new request", async () => {
     const before = makeBrief(9_106);
     await store.notice(before, { reason: "too-big" }, true);
-    await store.recordComment(await claimComment(9_106), "refused", null);
+    await store.recordComment(await claimComment(9_106), "refused", null, false);
     const moved = { ...before, installation: before.installation + 1, owner: { ...before.owner, id: OwnerId(12) } };
 
     await store.notice(moved as typeof before, { reason: "too-big" }, true);
@@ -170,10 +171,10 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const comment = await claimComment(9_003);
     expect(comment).toMatchObject({ begun: false, written: null, task: null, notice: { reason: "too-big" } });
 
-    await store.beginComment(comment);
+    await store.begin(comment, { comment: true, told: null });
     await store.postpone(comment, 0);
     const again = await claimComment(9_003);
-    await store.recordComment(again, { id: 78, hash: "h" }, null);
+    await store.recordComment(again, { id: 78, hash: "h", news: "n" }, null, false);
     await store.notice(brief, { reason: "too-big" }, true);
 
     expect(again).toMatchObject({ begun: true, tries: 2 });
@@ -185,7 +186,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const task = TaskId(randomUUID());
     await store.openTask(task, brief, nextDelivery());
     await store.advance(await claim(task), "refuse", { failure: { reason: "too-big" } });
-    await store.recordComment(await claimComment(9_004), { id: 79, hash: "h" }, "refused");
+    await store.recordComment(await claimComment(9_004), { id: 79, hash: "h", news: "n" }, "refused", false);
 
     await store.notice(brief, { reason: "actor-may-not-start", login: "eve", role: "none" }, true);
     await expect(claimComment(9_004)).rejects.toThrow("not due");
@@ -200,7 +201,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const held = await claimComment(9_005);
 
     await store.notice(brief, { reason: "too-big" }, false);
-    await store.recordComment(held, { id: 80, hash: "h" }, null);
+    await store.recordComment(held, { id: 80, hash: "h", news: "n" }, null, false);
 
     expect((await claimComment(9_005)).written?.id).toBe(80);
   });
@@ -393,7 +394,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     const commit = randomUUID();
     await store.advance(await claim(task), "commit", { commit });
     const { brief } = (await store.readTask(task))!;
-    await store.recordComment(await claimComment(brief.issue.number), { id: 91, hash: "h" }, "dispatching");
+    await store.recordComment(await claimComment(brief.issue.number), { id: 91, hash: "h", news: "n" }, "dispatching", false);
     const unheard = await store.findByCommit(OWNER, brief.repository.id, commit);
 
     await store.hearCiChecks(task, { passed: 1, skipped: 0, failed: [{ name: "lint", conclusion: "failure" }] });
@@ -476,7 +477,7 @@ describe.each(ENGINES)("the store on %s", (engine) => {
     await store.advance(await claim(task), "plan", { plan: makePlanRow() });
     await look();
     const comment = await claimComment(issues);
-    await store.recordComment(comment, { id: 81, hash: "h" }, "queued");
+    await store.recordComment(comment, { id: 81, hash: "h", news: "n" }, "queued", false);
     await look();
 
     expect(comment.task).toBe(task);

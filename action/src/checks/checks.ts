@@ -14,8 +14,8 @@ import type { Limits } from "#action/runner/process.ts";
 
 type Place = { readonly git: Git; readonly sandbox: Sandbox; readonly workspace: Workspace; readonly log: Log };
 
-/** The checks of this attempt, and how they ended before the work. */
-export type Known = { readonly checks: Checks; readonly baseline: Baseline };
+/** The repository's own checks of this attempt, all that are run (a specialist's too), and how these ended before the work. */
+export type Known = { readonly checks: Checks; readonly commands: readonly string[]; readonly baseline: Baseline };
 
 /** What the harness is told of them. */
 export type Expected = { readonly mustPass: readonly string[]; readonly failing: readonly string[] };
@@ -35,29 +35,36 @@ export async function findChecks(place: Omit<Place, "sandbox">, claim: Claim): P
 }
 
 /**
- * Runs the checks on the untouched checkout. A detected one that can't be started there is none: it was only a guess. Where
- * nothing can be run (no room for a copy of the checkout), nothing could be after the work either, which is not begun for
- * nothing. Errors: setupFailed.
+ * Runs the checks on the untouched checkout, `also` a specialist's. A detected one that can't be started there is none: it was
+ * only a guess. Where nothing can be run (no room for a copy of the checkout), nothing could be after the work either, which is
+ * not begun for nothing. Errors: setupFailed.
  */
-export async function learnBaseline(place: Place, checks: Checks, limits: Limits): Promise<Result<Known, Blocked>> {
-  if (checks.commands.length === 0) return ok({ checks, baseline: new Map() });
+export async function learnBaseline(
+  place: Place,
+  checks: Checks,
+  also: readonly string[],
+  limits: Limits,
+): Promise<Result<Known, Blocked>> {
+  const all = [...new Set([...checks.commands, ...also])];
+  if (all.length === 0) return ok({ checks, commands: [], baseline: new Map() });
   const { log, workspace } = place;
   const kept = await keepSetUp(workspace, limits.until);
   if (!kept.ok) return kept;
-  const ran = await whereSetUpEnded(workspace, limits.until, () => runBaseline(place, checks.commands, limits));
-  if (!ran.ok) return checks.source === "detected" ? ok({ checks: NO_CHECKS, baseline: new Map() }) : ran;
+  const ran = await whereSetUpEnded(workspace, limits.until, () => runBaseline(place, all, limits));
+  const isGuess = checks.source === "detected" && also.length === 0;
+  if (!ran.ok) return isGuess ? ok({ checks: NO_CHECKS, commands: [], baseline: new Map() }) : ran;
   const baseline = ran.value;
   log("ran the repository's checks before the work", {
-    commands: checks.commands.length,
+    commands: all.length,
     passed: [...baseline.values()].filter(({ exitCode }) => exitCode === 0).length,
-    unknown: checks.commands.length - baseline.size,
+    unknown: all.length - baseline.size,
   });
-  if (checks.source !== "detected") {
-    const missing = await findMissing(checks.commands, baseline, place.git.path);
-    return missing === undefined ? ok({ checks, baseline }) : err(blocked("setupFailed", missing));
-  }
+  const missing = await findMissing(checks.source === "detected" ? also : all, baseline, place.git.path);
+  if (missing !== undefined) return err(blocked("setupFailed", missing));
+  if (checks.source !== "detected") return ok({ checks, commands: all, baseline });
   const commands = checks.commands.filter((command) => !couldNotStart(baseline.get(command)?.exitCode));
-  return ok({ checks: commands.length === 0 ? NO_CHECKS : { ...checks, commands }, baseline });
+  const found = commands.length === 0 ? NO_CHECKS : { ...checks, commands };
+  return ok({ checks: found, commands: [...new Set([...commands, ...also])], baseline });
 }
 
 /** Work that no check could judge is not begun: what it says of a check whose program is not there. Others may be made by the work. */
@@ -72,10 +79,10 @@ async function findMissing(commands: readonly string[], baseline: Baseline, path
 }
 
 /** What the harness is told of the checks. Pure. */
-export function expectedOf({ checks, baseline }: Known): Expected {
+export function expectedOf({ commands, baseline }: Known): Expected {
   const fails = (command: string): boolean => (baseline.get(command)?.exitCode ?? 0) !== 0;
   return {
-    mustPass: checks.commands.filter((command) => !fails(command)),
-    failing: checks.commands.filter(fails),
+    mustPass: commands.filter((command) => !fails(command)),
+    failing: commands.filter(fails),
   };
 }

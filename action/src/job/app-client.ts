@@ -4,6 +4,7 @@ import { type Dispatcher } from "undici";
 import { z } from "zod";
 import { HARNESS } from "#action/harness/table.ts";
 import { blocked, messageOf, toBlocked } from "#action/runner/failure.ts";
+import { KNOWN } from "#core/wire/claimed-agent.ts";
 import {
   Claim,
   type ClaimRequest,
@@ -85,7 +86,7 @@ export function connectApp({ appUrl, attempt }: Pick<AppClientDeps, "appUrl" | "
 }
 
 const PROBE_REQUEST = { contract: CONTRACT_VERSION };
-const CLAIM_REQUEST: ClaimRequest = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS) };
+const CLAIM_REQUEST: ClaimRequest = { contract: CONTRACT_VERSION, harnesses: Object.keys(HARNESS), knows: [...KNOWN] };
 
 export function makeAppClient(deps: AppClientDeps): AppClient {
   return {

@@ -69,7 +69,8 @@ async function workOn(deps: AttemptDeps, git: Git, until: number): Promise<Resul
   log("set up", { commands: claim.commands.setup.length });
   const checks = await findChecks({ ...deps, git }, claim);
   if (!checks.ok) return checks;
-  const known = await learnBaseline({ ...deps, git }, checks.value, { until, signal: stopping });
+  const also = claim.agent?.verify ?? [];
+  const known = await learnBaseline({ ...deps, git }, checks.value, also, { until, signal: stopping });
   if (stopping.aborted) return ok(toOutcome(deps, NOTHING_DONE));
   if (!known.ok) return known;
   const control = await runControl(deps, known.value, { until, signal: stopping });

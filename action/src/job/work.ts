@@ -67,7 +67,7 @@ export async function work(
   if (claim.resume.length > 0) log(`goes on from ${from} work`, { files: claim.resume.length });
   const handed = claim.session !== undefined && (await restoreSession(deps, harness, claim.session, limits));
   let session: Session = { kind: handed ? "resume" : "first", id: (handed && claim.session?.id) || randomUUID() };
-  const { commands } = known.checks;
+  const { commands } = known;
   const runOnce = async (failed: Verification | undefined, maxTurns: number, onto: Tree) => {
     // A fresh fence each time: the output comes from code that may have seen an earlier one.
     const fence = makeFence();
@@ -114,7 +114,7 @@ export async function work(
 export async function verifyChange(
   deps: AttemptDeps,
   changes: readonly Change[],
-  { checks, baseline }: Known,
+  { commands, baseline }: Known,
   limits: Limits,
 ): Promise<Result<VerificationRun, Blocked>> {
   const { overlay = [] } = deps.claim;
@@ -122,7 +122,7 @@ export async function verifyChange(
   const laid = [...changes.filter(({ path }) => !covered.has(path)), ...overlay];
   const ran = await whereSetUpEnded(deps.workspace, limits.until, async () => {
     const put = await putChanges(deps.sandbox, laid, limits);
-    return put.ok ? ok(await runVerification(deps, checks.commands, baseline, limits)) : put;
+    return put.ok ? ok(await runVerification(deps, commands, baseline, limits)) : put;
   });
   return ran.ok ? ran.value : ran;
 }

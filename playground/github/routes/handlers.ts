@@ -100,6 +100,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "POST /repos/{owner}/{repo}/pulls": pulls.createPull,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": pulls.getPull,
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers": pulls.requestReviewers,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": merge,
   "GET /repos/{owner}/{repo}/compare/{basehead}": compareCommits,

@@ -14,7 +14,8 @@ import { actorOf } from "../credentials.ts";
 import { addComment, addLabel, deleteComment, editComment, openIssue } from "../issues.ts";
 import { toComment, toIssue, toLabel } from "../shapes/issue.ts";
 import { repositoryUrl } from "../shapes/urls.ts";
-import { atLeast, listed, roleOf, type Account, type Comment, type GitHub, type Issue } from "../state.ts";
+import { atLeast } from "../rank.ts";
+import { listed, roleOf, type Account, type Comment, type GitHub, type Issue } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 
 /** GitHub's limit on a comment's body, in characters. */

@@ -13,10 +13,10 @@ import { actorOf } from "../credentials.ts";
 import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
 import { resolve } from "../git-repository.ts";
 import { hasAll } from "../plans.ts";
-import { openPull, setPullState } from "../pulls.ts";
+import { openPull, requestReview, setPullState } from "../pulls.ts";
 import { isPull, toPull, toPullSimple, type PullIssue } from "../shapes/pull.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { listed, nowOf, type Repository } from "../state.ts";
+import { accountOf, fullName, listed, nowOf, roleOf, type Repository } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 import { mayChange } from "./issue.ts";
 
@@ -95,6 +95,25 @@ export const updatePull: RepositoryHandler = async (github, request) => {
   if ((wanted === "open" || wanted === "closed") && wanted !== issue.state)
     await setPullState(github, repository, issue, wanted, actorOf(github, caller));
   return answer(200, await toPull(github, repository, issue));
+};
+
+/** Whoever is asked already stays so. One who can't see the repository, or who opened the pull request, spoils the whole request. */
+export const requestReviewers: RepositoryHandler = async (github, request) => {
+  const issue = pullOf(request);
+  if (issue === undefined) return notFound();
+  const { repository, body, caller } = request;
+  const { reviewers } = body;
+  const logins = Array.isArray(reviewers) ? reviewers.filter((login) => typeof login === "string") : [];
+  const people = logins.map((login) => accountOf(github, login));
+  if (people.some((person) => person?.id === issue.user.id))
+    return unprocessable("Review cannot be requested from pull request author.");
+  const asked = people.filter((person) => person !== undefined && roleOf(github, repository, person) !== "none");
+  if (asked.length < logins.length)
+    return unprocessable(
+      `Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the ${fullName(repository)} repository.`,
+    );
+  for (const person of asked) if (person !== undefined) requestReview(github, repository, issue, person, actorOf(github, caller));
+  return answer(201, toPullSimple(github, repository, issue));
 };
 
 export const listPullFiles: RepositoryHandler = async (github, request) => {

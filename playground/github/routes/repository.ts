@@ -5,20 +5,12 @@ import { hasScope } from "../permissions.ts";
 import { protectedBranches } from "../plans.ts";
 import { actorOf } from "../credentials.ts";
 import { commitFiles, deleteRepository, isRepositoryName, makeRepository } from "../repositories.ts";
+import { atLeast } from "../rank.ts";
 import { toUser } from "../shapes/account.ts";
 import { toBranchCommit } from "../shapes/git.ts";
 import { toFullRepository } from "../shapes/repository.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import {
-  accountOf,
-  atLeast,
-  findRepository,
-  organizationRole,
-  roleOf,
-  type Account,
-  type GitHub,
-  type Repository,
-} from "../state.ts";
+import { accountOf, findRepository, organizationRole, roleOf, type Account, type GitHub, type Repository } from "../state.ts";
 import type { Handler, RepositoryHandler } from "./handler.ts";
 import { belongs, organizationOf } from "./organization.ts";
 

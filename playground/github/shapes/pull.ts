@@ -54,7 +54,7 @@ export function toPullSimple(
     merge_commit_sha: pull.merged?.sha ?? null,
     assignee: null,
     assignees: [],
-    requested_reviewers: [],
+    requested_reviewers: pull.requested.map((reviewer) => toUser(github, reviewer)),
     requested_teams: [],
     labels: issue.labels.map((label) => toLabel(github, repository, label)),
     milestone: null,

@@ -1,65 +1,85 @@
 import type { Octokit } from "@octokit/rest";
 import { EFFECTS } from "#core/task/effects.ts";
-import { parseCommentMarker } from "#core/task/markers.ts";
+import { parseCommentMarker, parseReplyMarker } from "#core/task/markers.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
-type Bot = { readonly id: number; readonly login: string };
-type Doors = {
+export type Bot = { readonly id: number; readonly login: string };
+
+type Deps = {
+  /** A purpose's client. */
   readonly under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
-  readonly readBot: (place: Place) => Answer<Bot>;
-  readonly meetBot: (bot: Bot) => void;
+  readonly readBot: GitHub["readBot"];
+  /** A comment of ours tells who we are. */
+  readonly meet: (bot: Bot) => void;
+  /** A repository's page. */
+  readonly pageOf: (place: Place) => string;
 };
 
-/** What the app says on issues, and how it shows that it has heard. */
+/** What the app says on issues, how it is found again, and how it shows that it has heard. */
 export function commenting({
   under,
   readBot,
-  meetBot,
-}: Doors): Pick<GitHub, "findComment" | "createComment" | "updateComment" | "react"> {
-  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name, request: timeout() });
+  meet,
+  pageOf,
+}: Deps): Pick<GitHub, "findComment" | "createComment" | "updateComment" | "react" | "commentUrl" | "createReply" | "findReply"> {
+  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
+
+  /** Our oldest comment that is one of these. Listed oldest first. */
+  async function findOwn(place: Place, issue: number, isIt: (body: string) => boolean): Answer<number | undefined> {
+    const self = await readBot(place);
+    if (!self.ok) return self;
+    const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
+    const pages = await under(writePurpose(place), (client) =>
+      answer(route, () =>
+        client.paginate(client.rest.issues.listComments, {
+          ...at(place),
+          issue_number: issue,
+          per_page: 100,
+          request: timeout(),
+        }),
+      ),
+    );
+    if (!pages.ok) return pages;
+    return ok(pages.value.find(({ user, body }) => Number(user?.id) === self.value.id && isIt(body ?? ""))?.id);
+  }
+
+  async function create(effect: "createComment" | "createReply", place: Place, issue: number, body: string): Answer<number> {
+    const made = await under(writePurpose(place), (client) =>
+      answer(EFFECTS[effect], () =>
+        client.request(EFFECTS[effect], { ...at(place), issue_number: issue, body, request: timeout() }),
+      ),
+    );
+    if (!made.ok) return made;
+    const { id, user } = made.value.data;
+    if (user !== null) meet({ id: Number(user.id), login: user.login });
+    return ok(Number(id));
+  }
+
   return {
-    async findComment(place, issue) {
-      const self = await readBot(place);
-      if (!self.ok) return self;
-      const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
-      const pages = await under(writePurpose(place), (client) =>
-        answer(route, () =>
-          client.paginate(client.rest.issues.listComments, { ...at(place), issue_number: issue, per_page: 100 }),
-        ),
-      );
-      if (!pages.ok) return pages;
-      const mine = pages.value.find(
-        (comment) => Number(comment.user?.id) === self.value.id && parseCommentMarker(comment.body ?? "") !== undefined,
-      );
-      return ok(mine === undefined ? undefined : mine.id);
-    },
-
-    async createComment(place, issue, body) {
-      const made = await under(writePurpose(place), (client) =>
-        answer(EFFECTS.createComment, () => client.request(EFFECTS.createComment, { ...at(place), issue_number: issue, body })),
-      );
-      if (!made.ok) return made;
-      const { id, user } = made.value.data;
-      if (user !== null) meetBot({ id: Number(user.id), login: user.login });
-      return ok(Number(id));
-    },
-
+    findComment: (place, issue) => findOwn(place, issue, (body) => parseCommentMarker(body) !== undefined),
+    createComment: (place, issue, body) => create("createComment", place, issue, body),
     async updateComment(place, comment, body) {
       const done = await under(writePurpose(place), (client) =>
-        answer(EFFECTS.updateComment, () => client.request(EFFECTS.updateComment, { ...at(place), comment_id: comment, body })),
+        answer(EFFECTS.updateComment, () =>
+          client.request(EFFECTS.updateComment, { ...at(place), comment_id: comment, body, request: timeout() }),
+        ),
       );
       return done.ok ? ok(undefined) : done;
     },
-
     async react(place, comment, content) {
       const done = await under(writePurpose(place), (client) =>
-        answer(EFFECTS.react, () => client.request(EFFECTS.react, { ...at(place), comment_id: comment, content })),
+        answer(EFFECTS.react, () =>
+          client.request(EFFECTS.react, { ...at(place), comment_id: comment, content, request: timeout() }),
+        ),
       );
       return done.ok ? ok(undefined) : done;
     },
+    commentUrl: (place, issue, comment) => `${pageOf(place)}/issues/${String(issue)}#issuecomment-${String(comment)}`,
+    findReply: (place, issue, call) => findOwn(place, issue, (body) => parseReplyMarker(body) === call),
+    createReply: (place, issue, body) => create("createReply", place, issue, body),
   };
 }

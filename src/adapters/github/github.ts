@@ -9,7 +9,7 @@ import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
 import { readArtifactFile } from "./artifact.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
-import { commenting } from "./comments.ts";
+import { commenting, type Bot } from "./comments.ts";
 import { createCommit } from "./commit.ts";
 import { createMemory } from "./memory.ts";
 import { readBlob, readFiles, readMerged } from "./merged.ts";
@@ -23,8 +23,6 @@ import { createTokens, type Purpose } from "./tokens.ts";
 
 /** A role taken away, or a lock opened, is noticed within this time. */
 const REMEMBERED_MS = 5 * MINUTE_MS;
-
-type Bot = { readonly id: number; readonly login: string };
 
 /** GitHub as the app uses it: one method a thing it must know or do, each under the narrowest token that allows it. */
 export function createGitHub(app: GitHubApp): GitHub {
@@ -128,16 +126,9 @@ export function createGitHub(app: GitHubApp): GitHub {
       return minted.ok ? ok(minted.value.value) : minted;
     },
 
-    cloneUrl(place) {
-      const web = app.apiUrl
-        .replace(/\/api\/v3\/?$/, "")
-        .replace("://api.github.com", "://github.com")
-        .replace(/\/$/, "");
-      return `${web}/${place.owner.login}/${place.repository.name}.git`;
-    },
+    cloneUrl: (place) => `${pageOf(place)}.git`,
 
     readBot,
-
     readApp,
 
     readPlaces: () =>
@@ -150,14 +141,7 @@ export function createGitHub(app: GitHubApp): GitHub {
       return under(commentsPurpose(place), (client) => readOwnComments(client, place, { bot: self.value.id, since }));
     },
 
-    ...commenting({
-      under,
-      readBot,
-      // Our own comment tells who we are: two calls less before the first claim.
-      meetBot: (found) => {
-        bot = found;
-      },
-    }),
+    ...commenting({ under, readBot, meet: (met) => (bot = met), pageOf }),
 
     async findRun(installation, runner, workflow, lease) {
       const route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
@@ -255,7 +239,27 @@ export function createGitHub(app: GitHubApp): GitHub {
       );
       return made.ok ? ok({ number: made.value.number, draft: made.value.draft === true }) : made;
     },
+
+    async requestReview(place, pull, logins) {
+      const done = await call(writePurpose(place), EFFECTS.requestReview, (client) =>
+        client.request(EFFECTS.requestReview, {
+          ...at(place),
+          pull_number: pull,
+          reviewers: [...logins],
+          request: timeout(),
+        }),
+      );
+      return done.ok ? ok(undefined) : done;
+    },
   };
+
+  function pageOf(place: Place): string {
+    const web = app.apiUrl
+      .replace(/\/api\/v3\/?$/, "")
+      .replace("://api.github.com", "://github.com")
+      .replace(/\/$/, "");
+    return `${web}/${place.owner.login}/${place.repository.name}`;
+  }
 
   async function readBot(place: Place): Promise<Result<Bot, GitHubFailure>> {
     if (bot !== undefined) return ok(bot);

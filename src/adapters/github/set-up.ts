@@ -21,7 +21,7 @@ export const SET_UP_QUERY = `
   }
 `;
 
-type Blob = { text?: string | null; isTruncated?: boolean } | null;
+export type Blob = { text?: string | null; isTruncated?: boolean } | null;
 type SetUpData = {
   product: { defaultBranchRef: { name: string; target: { oid: string; tree?: { oid: string } } } | null; settings: Blob } | null;
   policy: { defaultBranchRef: { target: { oid: string } } | null; file: Blob } | null;
@@ -62,7 +62,7 @@ function partialData(error: unknown): SetUpData | undefined {
     : undefined;
 }
 
-function toFile(blob: Blob): FileAt {
+export function toFile(blob: Blob): FileAt {
   if (blob === null) return "missing";
   // A directory or submodule of that name has no text; a binary file's text is null.
   return blob.isTruncated === false && typeof blob.text === "string" ? { text: blob.text } : "unreadable";

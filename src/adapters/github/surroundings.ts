@@ -8,6 +8,7 @@ import type { Answer, Around, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { createMemory } from "./memory.ts";
 import { writePurpose } from "./purposes.ts";
+import { readText } from "./text.ts";
 import type { Purpose } from "./tokens.ts";
 import { listTree } from "./trees.ts";
 
@@ -18,10 +19,10 @@ const REMEMBERED_MS = HOUR_MS;
 /** One of 100,000 files takes some 15 MB. */
 const MAX_TREES = 8;
 
-/** Both under the token that the task will write with: one of their own would be a call more. `under`: a purpose's client. */
+/** All under the token that the task will write with: one of their own would be a call more. `under`: a purpose's client. */
 export function readingSurroundings(
   under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
-): Pick<GitHub, "readTree" | "readAround"> {
+): Pick<GitHub, "readTree" | "readAround" | "readText"> {
   const trees = createMemory(REMEMBERED_MS, MAX_TREES);
   return {
     readTree: (place, tree) =>
@@ -31,6 +32,7 @@ export function readingSurroundings(
         () => under(writePurpose(place), (client) => readTree(client, place, tree)),
       ),
     readAround: (place, issue, commit) => under(writePurpose(place), (client) => readAround(client, place, issue, commit)),
+    readText: (place, commit, path) => under(writePurpose(place), (client) => readText(client, place, commit, path)),
   };
 }
 

@@ -94,6 +94,7 @@ function leases(db: Kysely<Schema>) {
       "leases.minute",
       "leases.run_ended",
       "leases.used",
+      "leases.heartbeat",
       sql<number>`${NOW} - leases.created_at`.as("age"),
       sql<number | null>`${NOW} - coalesce(heard_at, deadline_at - ${LEASE.termMs})`.as("unheard"),
       sql<number | null>`deadline_at - ${NOW}`.as("deadline_in"),
@@ -139,6 +140,7 @@ function toLease(row: Read): LeaseRow {
     note: row.note,
     outcomeHash: row.outcome_hash,
     used: MicroUsd(row.used),
+    beat: row.heartbeat,
     report: row.report,
     costs: {
       model: money(row.model_cost),
@@ -149,10 +151,10 @@ function toLease(row: Read): LeaseRow {
   };
 }
 
-export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: ExpectedRun): Promise<void> {
+export async function expectRun(db: Kysely<Schema>, lease: LeaseId, expected: ExpectedRun | null): Promise<void> {
   await db
     .updateTable("leases")
-    .set({ expected: JSON.stringify(expected) })
+    .set({ expected: expected === null ? null : JSON.stringify(expected) })
     .where("id", "=", lease)
     .where("state", "=", "offered")
     .execute();

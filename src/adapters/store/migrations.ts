@@ -3,9 +3,10 @@ import { Migrator, type Migration, type MigrationProvider } from "kysely/migrati
 import { ATTEMPT_STATES, LEASE_STATES, LIVE_LEASE_STATES, TASK_STATES, TERMINAL_TASK_STATES } from "#core/task/lifecycle.ts";
 import { CREDENTIAL_KINDS } from "#core/config/credential.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
-import { CLASSIFIED } from "./classified-schema.ts";
 import { NewerSchema } from "./newer-schema.ts";
 import type { Schema } from "./schema.ts";
+import { CLASSIFIED } from "./classified-schema.ts";
+import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
@@ -287,6 +288,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0006_classified": CLASSIFIED,
   "0007_conversation": CONVERSATION,
   "0008_reviews": REVIEWS,
+  "0009_content": CONTENT,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

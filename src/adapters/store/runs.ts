@@ -6,6 +6,7 @@ import { CredentialName, OwnerId, type LeaseId, type RunId } from "#core/wire/id
 import { LEASE } from "#core/pool/lease.ts";
 import { listedOf } from "#core/pool/ledger.ts";
 import { stepLease, stepTask, TASK_STATES, type TaskEvent } from "#core/task/lifecycle.ts";
+import { wakeComments, wakeProgress } from "./comments.ts";
 import { writeLedger } from "./ledger.ts";
 import { lockPool } from "./lock.ts";
 import { learnUpstream, recordFault, recordObservation, recordUse } from "./upstreams.ts";
@@ -56,6 +57,7 @@ export async function claimLease(
       .executeTakeFirstOrThrow();
     // One run less waits for a runner: the next task may be dispatched.
     await wakeAdmission(tx, row.owner_id);
+    await wakeComments(tx, [row.task_id]);
     return { deadlineInMs: claimed.deadline_in };
   });
 }
@@ -88,6 +90,7 @@ export async function recordHeartbeat(db: Kysely<Schema>, lease: LeaseId, heartb
       .where("id", "=", lease)
       .execute();
     await hear(tx, row, await modelOf(tx, row.attempt_id), listed, heartbeat.observation, Infinity);
+    await wakeProgress(tx, lease);
   });
 }
 

@@ -15,6 +15,7 @@ import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
+import type { Turn } from "#core/task/content-budget.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { TrialState } from "#core/trial/lifecycle.ts";
 import type { TrialOffer } from "#core/trial/report.ts";
@@ -129,10 +130,22 @@ export type Schema = {
     notice: NullableJson<Notice>;
     comment_id: number | null;
     comment_hash: string | null;
+    /** Of what it says without what changes while nothing happens: see `Written`. */
+    comment_news: string | null;
     said: TaskState | null;
+    said_at: number | null;
+    /** The call of a task's that a reply is being written for, and the last one that was made. */
+    telling: string | null;
+    told: string | null;
     begun: Generated<boolean>;
     refused: Generated<boolean>;
   };
+  /** An installation's budget of content-creating calls. Its row is the lock. */
+  content_budgets: { installation_id: number; quiet_until: Generated<number> };
+  /** The calls of the last hour. */
+  content_calls: { id: Generated<number>; installation_id: number; at: number; turn: Turn };
+  /** Who was told to come back, and when. */
+  content_waits: { installation_id: number; call: string; turn: Turn; asked_at: number; due_at: number };
   attempts: {
     id: string;
     owner_id: number;

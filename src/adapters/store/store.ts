@@ -3,6 +3,7 @@ import type { Store } from "#ports/store.ts";
 import * as classified from "./classified.ts";
 import * as comments from "./comments.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "./connect.ts";
+import * as content from "./content.ts";
 import * as consents from "./consents.ts";
 import * as conversation from "./conversation.ts";
 import * as deliveries from "./deliveries.ts";
@@ -82,8 +83,11 @@ export function bindStore({ db, close }: Connection): Store {
     isUnused: () => deliveries.isUnused(db),
     adoptComment: (place, comment, notice) => comments.adoptComment(db, place, comment, notice),
     claimComment: () => comments.claimComment(db),
-    beginComment: (comment) => comments.beginComment(db, comment),
-    recordComment: (comment, written, said) => comments.recordComment(db, comment, written, said),
+    begin: (comment, begun) => comments.begin(db, comment, begun),
+    recordComment: (comment, written, said, again) => comments.recordComment(db, comment, written, said, again),
+    recordTold: (comment, call) => comments.recordTold(db, comment, call),
+    takeTurn: (installation, call, turn) => content.takeTurn(db, installation, call, turn),
+    restContent: (installation, ms) => content.restContent(db, installation, ms),
     recordPolicy: (owner, policy) => pool.recordPolicy(db, owner, policy),
     readPolicy: (owner) => pool.readPolicy(db, owner),
     claimAdmission: () => pool.claimAdmission(db),

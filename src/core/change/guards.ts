@@ -3,12 +3,13 @@ import type { Change } from "../wire/contract.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 import { holdsSecret } from "../wire/redact.ts";
 import { unreachable } from "../wire/result.ts";
-import { covers, readPattern } from "./pattern.ts";
+import { covers, isWithin, readPattern } from "./pattern.ts";
 
 /** Why a set of changes may not be published. All found are named, so that a person sees the whole of it. */
 export type Violation =
   | { readonly guard: "path"; readonly path: string }
   | { readonly guard: "protected"; readonly path: string; readonly pattern: string }
+  | { readonly guard: "outside"; readonly path: string; readonly agent: string }
   | { readonly guard: "symlink"; readonly path: string }
   | { readonly guard: "submodule"; readonly path: string }
   | { readonly guard: "lfs"; readonly path: string }
@@ -20,11 +21,12 @@ export type Violation =
   | { readonly guard: "too-many-files"; readonly files: number; readonly max: number }
   | { readonly guard: "too-large"; readonly bytes: number; readonly max: number };
 
-/** `protected`: as `readPattern` reads them. */
+/** `protected` and `paths` as `readPattern` reads them. `only`: what a specialist is kept to. */
 export type Guards = {
   readonly maxFiles: number;
   readonly maxBytes: number;
   readonly protected: readonly string[];
+  readonly only?: { readonly agent: string; readonly paths: readonly string[] };
 };
 
 /** Always protected, whatever a repository says: files by which a merged change could give itself or others more rights. */
@@ -52,6 +54,7 @@ export const PROTECTED_FOR: Readonly<Record<string, readonly string[]>> = {
     "**/GEMINI.md",
     ".github/copilot-instructions.md",
     ".github/instructions/**",
+    ".github/agents/**",
   ],
   "agents take hooks, tools and permissions from it": [
     "**/.agents/**",
@@ -92,6 +95,8 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
   const violations: Violation[] = [];
   const seen = new Set<string>();
   const patterns = [...ALWAYS_PROTECTED, ...guards.protected].map((text) => readPattern(text, foldName));
+  // As it is spelt: what folding takes for one name is refused where that is safe, and here it would let pass.
+  const within = guards.only?.paths.map((text) => readPattern(text, (name) => name));
   for (const change of changes) {
     const { path } = change;
     if (!isPlainPath(path)) {
@@ -104,6 +109,8 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
     const isModified = change.status === "modified";
     const pattern = patterns.find((each) => covers(each, folded.split("/"), isModified));
     if (pattern !== undefined) violations.push({ guard: "protected", path, pattern: pattern.text });
+    if (guards.only !== undefined && within?.some((each) => isWithin(each, path.split("/"))) !== true)
+      violations.push({ guard: "outside", path, agent: guards.only.agent });
     if (change.status === "deleted") continue;
     if (change.mode === "120000") violations.push({ guard: "symlink", path });
     else if (change.mode === "160000") violations.push({ guard: "submodule", path });
@@ -199,6 +206,8 @@ export function describeViolation(violation: Violation): string {
       return `\`${violation.path}\` is not a path a repository may hold`;
     case "protected":
       return `\`${violation.path}\` is protected by \`${violation.pattern}\`: change it by hand`;
+    case "outside":
+      return `\`${violation.path}\` is outside what the specialist \`${violation.agent}\` may touch (\`agents.${violation.agent}.paths\` in the policy)`;
     case "symlink":
       return `\`${violation.path}\` is a symbolic link`;
     case "submodule":

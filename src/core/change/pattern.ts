@@ -1,5 +1,8 @@
 /** A pattern of paths, read once: the ways its braces allow, each as the names of folders and a file. */
-export type Pattern = { readonly text: string; readonly ways: readonly (readonly Name[])[] };
+export type Pattern = { readonly text: string; readonly ways: readonly Way[] };
+
+/** `below`: surely a folder, so that all below it is meant: `docs/`, `docs/**`, and `docs`, whose name has no ending. */
+type Way = { readonly names: readonly Name[]; readonly below: boolean };
 
 /** What one name of a path may be; `many`: any number of any names. */
 type Name = { readonly kind: "many" } | { readonly kind: "plain" | "wild"; readonly matches: (part: string) => boolean };
@@ -24,8 +27,9 @@ export function readPattern(text: string, fold: (name: string) => string): Patte
     ways: (alternativesOf(bare) ?? ["**"]).map((way) => {
       const names = way.split("/").filter((name) => name !== "" && name !== ".");
       const isAnchored = names.length > 1 || /^\.?\//.test(way);
+      const below = way.endsWith("/") || names.at(-1) === "**" || !/[*?[]|.\./.test(names.at(-1) ?? "");
       while (names.at(-1) === "**") names.pop();
-      return [...(isAnchored ? [] : ["**"]), ...names].map((name) => readName(fold(name)));
+      return { names: [...(isAnchored ? [] : ["**"]), ...names].map((name) => readName(fold(name))), below };
     }),
   };
 }
@@ -51,18 +55,12 @@ export function problemOf(text: string): string | undefined {
  * In time of the pattern's length times the path's. Pure.
  */
 export function covers({ ways }: Pattern, path: readonly string[], isModified: boolean): boolean {
-  return ways.some((names) => {
+  return ways.some(({ names }) => {
     // The numbers of names that what was read of the path can have used up.
     let reached = withNone(names, [0]);
     for (const part of path) {
       if (reached.has(names.length)) return true;
-      const next: number[] = [];
-      for (const at of reached) {
-        const name = names[at];
-        if (name?.kind === "many") next.push(at);
-        else if (name?.matches(part) === true) next.push(at + 1);
-      }
-      reached = withNone(names, next);
+      reached = withNone(names, step(names, reached, part));
       if (reached.size === 0) return false;
     }
     if (reached.has(names.length)) return true;
@@ -70,6 +68,32 @@ export function covers({ ways }: Pattern, path: readonly string[], isModified: b
       const last = names[at - 1]?.kind;
       return last === "plain" || (last === "wild" && !isModified && names.slice(0, at).every(({ kind }) => kind !== "many"));
     });
+  });
+}
+
+/**
+ * True where `path` is itself named, or lies below a folder that surely is (`Way.below`). Narrower than `covers`, since here a
+ * doubt must not let pass: nothing in a folder called `notes.md` is named by `*.md`, and no folder above what is named is meant.
+ * A pattern that can't be read lets nothing pass. In time of the pattern's length times the path's. Pure.
+ */
+export function isWithin({ text, ways }: Pattern, path: readonly string[]): boolean {
+  if (problemOf(text) !== undefined) return false;
+  return ways.some(({ names, below }) => {
+    let reached = withNone(names, [0]);
+    for (const [at, part] of path.entries()) {
+      reached = withNone(names, step(names, reached, part));
+      if (reached.has(names.length) && (below || at === path.length - 1)) return true;
+    }
+    return false;
+  });
+}
+
+/** The numbers of names that are used up once this part of a path was read, too. */
+function step(names: readonly Name[], reached: ReadonlySet<number>, part: string): readonly number[] {
+  return [...reached].flatMap((at) => {
+    const name = names[at];
+    if (name?.kind === "many") return [at];
+    return name?.matches(part) === true ? [at + 1] : [];
   });
 }
 

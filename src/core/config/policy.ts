@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Effort, Harness, TIERS } from "../wire/contract.ts";
 import { HARNESS_INFO } from "../wire/harnesses.ts";
 import type { MicroUsd } from "../wire/units.ts";
+import { Agents, harnessless } from "./agents.ts";
 import { findModel } from "./catalog.ts";
 import { Credential } from "./credential.ts";
 import { minuteOf, RUNNER_PRICES } from "./runners.ts";
@@ -278,8 +279,15 @@ export const Policy = z
       })
       .prefault({})
       .describe("Of each task."),
+    agents: Agents.default({}).describe("Specialists, by name: what each is told, and what it is kept to."),
   })
-  .superRefine(({ pool, teams }, context) => {
+  .superRefine(({ pool, teams, agents, tiers }, context) => {
+    for (const name of harnessless(agents, tiers))
+      context.addIssue({
+        code: "custom",
+        path: ["agents", name, "harness"],
+        message: "should be one that a choice of its tiers works with",
+      });
     for (const [at, { only }] of pool.entries())
       for (const [place, team] of (only?.teams ?? []).entries())
         if (!Object.hasOwn(teams, team))

@@ -2,6 +2,8 @@ import type { Price, Size } from "../wire/contract.ts";
 import type { ActorId, RepositoryId } from "../wire/ids.ts";
 import type { MicroUsd } from "../wire/units.ts";
 import type { Policy } from "../config/policy.ts";
+import type { Guards } from "../change/guards.ts";
+import type { PlannedAgent } from "./agent.ts";
 import type { Ladder } from "./ladder.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
@@ -18,8 +20,28 @@ export type Asker = {
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 
-/** The commands of the repository's settings; those that its files show how to run; or its CI on the draft. */
-export type Verify = readonly string[] | "detect" | "ci";
+/**
+ * The commands of the repository's settings; those that its files show how to run; or its CI on the draft. `also`: a
+ * specialist's, which must pass beside these.
+ */
+export type Verify = readonly string[] | OwnChecks | { readonly of: OwnChecks; readonly also: readonly string[] };
+export type OwnChecks = "detect" | "ci";
+
+/** What says of a repository's own checks which run in the job. Pure. */
+export function ownOf(verify: Verify): readonly string[] | OwnChecks {
+  return typeof verify === "object" && "of" in verify ? verify.of : verify;
+}
+
+/** A specialist's checks where they stand beside those. Pure. */
+export function alsoOf(verify: Verify): readonly string[] {
+  return typeof verify === "object" && "of" in verify ? verify.also : [];
+}
+
+/** None of the repository's own runs in the job. Pure. */
+export function leftToCi(verify: Verify): boolean {
+  const own = ownOf(verify);
+  return own === "ci" || own.length === 0;
+}
 
 /** Which files are never changed by a lower tier. */
 export type Floors = Policy["routing"]["floors"];
@@ -57,12 +79,18 @@ export type Plan = {
   readonly commands: { readonly setup: readonly string[]; readonly verify: Verify };
   /** How often the harness is shown a check that fails after its work. */
   readonly repairs: number;
-  readonly guards: { readonly maxFiles: number; readonly maxBytes: number; readonly protected: readonly string[] };
+  readonly guards: Guards;
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
   /** The repository's setting; absent: where the base branch needs a review. */
   readonly secondPerson?: boolean;
+  /** The specialist that does it; absent: none. */
+  readonly agent?: PlannedAgent;
+  /** Whom it asks to review, beside whom the repository asks. */
+  readonly reviewers?: Reviewers;
 };
+
+export type Reviewers = { readonly teams: readonly string[]; readonly people: readonly string[] };
 
 /** As this version makes one. */
 export type FullPlan = Plan & Required<Pick<Plan, "ladder" | "floors">>;

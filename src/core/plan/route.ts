@@ -2,14 +2,14 @@ import { TIERS, type Effort, type Harness, type Price, type Provider, type Size,
 import { err, ok, type Result } from "../wire/result.ts";
 import type { Failure } from "../wire/failure.ts";
 import { MicroUsd } from "../wire/units.ts";
-import { harnessesFor } from "../config/credential.ts";
 import { taskBudget, type Policy } from "../config/policy.ts";
 import type { Override } from "../request/command.ts";
-import { findModel } from "../config/catalog.ts";
+import type { NamedAgent } from "./agent.ts";
 import { beliefOf, chanceOf, type Checking } from "./belief.ts";
 import { floorOf, isAtLeast, type Floor } from "./floors.ts";
 import { chooseRoute, type Ladder, type Prospect, type RouteOption } from "./ladder.ts";
 import { preferred, type Moved } from "./prefer.ts";
+import { servedBy, servedRoutes, type Served } from "./served.ts";
 import { skillOf, TIER_SKILL, type Score } from "./score.ts";
 
 export type Route = {
@@ -27,6 +27,13 @@ export type RouteReason =
   | { readonly fact: "nearest-allowed"; readonly tier: Tier }
   | { readonly fact: "asked-for"; readonly what: "tier" | "harness" | "model" | "effort"; readonly value: string }
   | { readonly fact: "floor"; readonly floor: Floor }
+  /** `tiers`, `harness`: what the specialist is kept to and prefers; null: nothing. */
+  | {
+      readonly fact: "agent";
+      readonly agent: string;
+      readonly tiers: readonly Tier[] | null;
+      readonly harness: Harness | null;
+    }
   | ({ readonly fact: "preferred" } & Moved)
   /** `of`: so many could be begun with. `worth`: what a verified result may cost. */
   | {
@@ -47,9 +54,6 @@ export type RouteReason =
       readonly cost: MicroUsd;
     };
 
-/** How long a harness may go on by turns; the budget usually ends it first. */
-export const MAX_TURNS: Record<Tier, number> = { light: 40, standard: 60, frontier: 80 };
-
 /**
  * A verified result is worth twice what the dearest tier is expected to spend on one of this size, where the policy says nothing:
  * small work isn't worth a dear model's price for large work. Assumed: at more the router asks a person less and spends more.
@@ -64,6 +68,8 @@ export type Asked = {
   readonly estimate: { readonly size: Size; readonly confidence: number };
   readonly use: Override;
   readonly allowed: Allowed;
+  /** The specialist that is to do it. */
+  readonly agent?: Pick<NamedAgent, "name" | "tiers" | "harness"> | undefined;
   readonly labels: readonly string[];
   /** The files that the issue's text leads to. */
   readonly paths: readonly string[];
@@ -86,12 +92,9 @@ export type Known = {
 
 export type Routed = { readonly ladder: Ladder; readonly first: Prospect; readonly reasons: readonly RouteReason[] };
 
-/** A choice of the policy's tiers that the pool can serve. */
-export type Served = { readonly route: Route; readonly price: Price };
-
 /** Narrows the routes that may be taken. `because`: the fact, where it made a difference. */
 type Rule = {
-  readonly rule: "asked-harness" | "asked-model" | "asked-tier" | "role" | "floor" | "start";
+  readonly rule: "asked-harness" | "asked-model" | "asked-tier" | "role" | "floor" | "agent" | "start";
   readonly narrow: <Option extends Served>(options: readonly Option[], asked: Asked) => readonly Option[];
   /** Why there is none left of these. */
   readonly refusal: (options: readonly Served[], asked: Asked) => Failure;
@@ -151,6 +154,20 @@ export const ROUTE_RULES: readonly Rule[] = [
     },
   },
   {
+    rule: "agent",
+    narrow: (options, { agent }) => options.filter(({ route }) => agent?.tiers?.includes(route.tier) !== false),
+    refusal: (options, asked) => {
+      const { agent } = asked;
+      if (agent?.tiers === undefined) return notServed(options, asked);
+      const open = ranked(options.map(({ route }) => route.tier));
+      return { reason: "agent-not-served", agent: agent.name, tiers: ranked(agent.tiers), open };
+    },
+    because: (_, { agent }) =>
+      agent === undefined
+        ? []
+        : [{ fact: "agent", agent: agent.name, tiers: agent.tiers ?? null, harness: agent.harness ?? null }],
+  },
+  {
     rule: "start",
     narrow: (options, asked) => {
       const start = startOf(asked);
@@ -188,8 +205,13 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
   }
   if (use.effort !== undefined) reasons.push(...askedFor("effort", use.effort));
   const { worth, escalate, prefer, explore } = policy.routing;
-  const preference = { prefer, explore: isNamed(use) ? 0 : explore, estimate, seed: known.seed };
-  const ordered = preferred(options, known.scores.at(-1) ?? [], preference);
+  const favoured = asked.agent?.harness;
+  // The owner has said it of this kind of work, so no score and no trying out changes it.
+  const preference =
+    favoured === undefined
+      ? { prefer, explore: isNamed(use) ? 0 : explore, estimate, seed: known.seed }
+      : { prefer: "configuration" as const, explore: 0, estimate, seed: known.seed };
+  const ordered = preferred(harnessFirst(options, favoured), known.scores.at(-1) ?? [], preference);
   const ladder: Ladder = {
     options: ordered.options,
     checking: known.checking,
@@ -221,28 +243,6 @@ export function routeOf(asked: Asked, known: Known, rules = ROUTE_RULES): Result
   );
 }
 
-/** Everything that the tiers list and some credential of the pool can serve, tier by tier in the policy's order. */
-export function servedBy(policy: Policy, use: Override): readonly Served[] {
-  return TIERS.flatMap((tier) =>
-    policy.tiers[tier].flatMap(({ harness, model, effort }): Served[] => {
-      const row = findModel(model);
-      const isServed = policy.pool.some(
-        ({ provider, kind }) => provider === row?.provider && harnessesFor(kind).includes(harness),
-      );
-      if (row === undefined || !isServed) return [];
-      const route = {
-        tier,
-        harness,
-        provider: row.provider,
-        model,
-        effort: use.effort ?? effort ?? null,
-        maxTurns: MAX_TURNS[tier],
-      };
-      return [{ route, price: row.price }];
-    }),
-  );
-}
-
 export function rate({ route, price }: Served, size: Size, { scores, costOf }: Known): RouteOption {
   const levels = scores.map((level) => level.find(({ harness, model }) => harness === route.harness && model === route.model));
   return { route, price, skill: skillOf(route.tier, levels), ...costOf(size, route, price) };
@@ -253,6 +253,12 @@ export function worthOf(options: readonly RouteOption[]): MicroUsd {
   const usual = beliefOf("m", 0);
   const each = options.map(({ model, runner, route }) => (model + runner) / chanceOf(usual, TIER_SKILL[route.tier]));
   return MicroUsd(Math.round(WORTH_FACTOR * Math.max(0, ...each)));
+}
+
+/** Those of this harness before the others, else in their order. */
+function harnessFirst(options: readonly RouteOption[], harness: Harness | undefined): readonly RouteOption[] {
+  const isFirst = ({ route }: RouteOption) => route.harness === harness;
+  return [...options.filter(isFirst), ...options.filter((option) => !isFirst(option))];
 }
 
 function askedFor(what: "tier" | "harness" | "model" | "effort", value: string | undefined): readonly RouteReason[] {
@@ -302,15 +308,4 @@ function notServed(_: readonly Served[], { policy, use, allowed }: Asked, tier: 
     asked: asked === "" ? "any tier" : asked,
     served: servedRoutes(policy, allowed.tiers ?? TIERS),
   };
-}
-
-/** `light claude-code claude-haiku-5-5`, one a choice that the pool serves, for an error that names what can be had. */
-function servedRoutes(policy: Policy, tiers: readonly Tier[]): string[] {
-  const open = servedBy(policy, {}).filter(({ route }) => tiers.includes(route.tier));
-  return open.map(({ route: { tier, harness, model } }) => `${tier} ${harness} ${model}`);
-}
-
-/** The models an owner's tiers name: what `/agent use` accepts. */
-export function servedModels(policy: Policy): string[] {
-  return [...new Set(Object.values(policy.tiers).flatMap((choices) => choices.map((choice) => choice.model)))];
 }

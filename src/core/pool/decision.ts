@@ -129,6 +129,8 @@ export type Waiting = {
   readonly position: number;
   readonly until: EpochMs | null;
   readonly whyNot: PassedOver["whyNot"];
+  /** Leases that were live, as of the same instant. Kept since 0.7: what was written before has none. */
+  readonly running?: number;
   readonly of: Readonly<Partial<Record<WhyNot["why"], string>>>;
 };
 

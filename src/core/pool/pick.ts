@@ -33,9 +33,10 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
   const keptFree = keepFree(queue, pool);
   const passedOver: PassedOver[] = [];
   const waiting: Waiting[] = [];
+  const running = snapshot.credentials.reduce((sum, { live }) => sum + live, 0);
   const wait = (task: TaskId, { whyNot, of, until }: Refused): void => {
     passedOver.push({ task, whyNot });
-    waiting.push({ task, position: waiting.length + 1, until, whyNot, of });
+    waiting.push({ task, position: waiting.length + 1, until, whyNot, of, running });
   };
   // Where a task found no room, one that asks for the same thing and needs no less finds none either.
   const refused = new Map<string, Refused[]>();

@@ -27,6 +27,8 @@ export type Brief = {
   readonly requester: Requester;
   /** The comment that asked, when it was a comment and not a label. */
   readonly comment: string | null;
+  /** The label that asked, where it is a specialist's (label.ts). */
+  readonly label?: string;
   /** Who has approved what the requester may not have done alone. */
   readonly approval?: Requester;
   /** When it was asked for, by GitHub's clock. Absent from what was asked for before this was kept. */

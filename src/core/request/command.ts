@@ -15,6 +15,8 @@ export type Override = {
   readonly effort?: Effort;
   /** How large a person says it is. */
   readonly size?: Size;
+  /** The specialist of the policy's `agents`, by name. */
+  readonly agent?: string;
   /** Whatever its size and whatever it is expected to cost, within the budgets. */
   readonly approved?: true;
 };
@@ -29,6 +31,10 @@ export type Command =
   | { readonly kind: "status" | "why" | "help" | "pause" | "resume" }
   /** Of the owner of a seat, by the name it has in the policy: it may serve others from now on, or no longer. */
   | { readonly kind: "lend" | "unlend"; readonly seat: string };
+
+/** The owner's own words: the models that its tiers can serve and its specialists, so that a misspelt one is an error and not a surprise. */
+export type Named = { readonly models: readonly string[]; readonly agents: readonly string[] };
+export const NOTHING_NAMED: Named = { models: [], agents: [] };
 
 /** `nearest`: the valid form that is most like what was written, where one is. */
 export type CommandError = {
@@ -46,7 +52,7 @@ const DECIDERS = "who may start work; with `roles` in the policy, operators";
 
 export const FORMS: readonly Form[] = [
   { form: "/agent", does: "starts work on the issue, as the label does", who: STARTERS },
-  { form: "/agent use WORD …", does: "with a tier, harness, model or effort of your choice", who: STARTERS },
+  { form: "/agent use WORD …", does: "with a specialist, tier, harness, model or effort of your choice", who: STARTERS },
   { form: "/agent size SIZE", does: "as of a size that you say", who: STARTERS },
   { form: "/agent plan", does: "says what it would do, and starts nothing", who: STARTERS },
   { form: "/agent approve", does: "has it done what waits for approval", who: DECIDERS },
@@ -64,30 +70,30 @@ export const FORMS: readonly Form[] = [
 
 /**
  * The command in a comment, if it has one: the first line that begins with `/agent`, outside quotes and code blocks.
- * `models` are the names the owner's tiers can serve, so that a misspelt one is an error and not a surprise.
  *
  *   "/agent"                         → run
  *   "/agent approve"                 → run whatever its size
  *   "/agent size m"                  → run as of size m
  *   "/agent use frontier"            → run with tier frontier
  *   "/agent use claude-code light"   → any order
+ *   "/agent use docs"                → run by the specialist docs
  *   "/agent size s use high approve" → several in one
  *   "/agent plan use frontier"       → say what `use frontier` would do
  *   "/agent retry fresh"             → do it anew
  *   "/agent lend ada-max"            → lend the seat ada-max
  *   "> /agent use frontier"          → undefined: a quotation commands nothing
  */
-export function parseCommand(body: string, models: readonly string[]): Result<Command, CommandError> | undefined {
+export function parseCommand(body: string, named: Named): Result<Command, CommandError> | undefined {
   const line = commandLines(body)[0];
   if (line === undefined) return undefined;
   const words = line.split(/\s+/).slice(1);
-  const read = readWords(words, models);
+  const read = readWords(words, named);
   if (read.ok) return read;
-  const nearest = nearestForm(words, models);
+  const nearest = nearestForm(words, named);
   return err({ ...read.error, ...(nearest === undefined ? {} : { nearest }) });
 }
 
-function readWords(words: readonly string[], models: readonly string[]): Result<Command, CommandError> {
+function readWords(words: readonly string[], named: Named): Result<Command, CommandError> {
   const [verb = "", ...rest] = words.map((word) => word.toLowerCase());
   const alone = ALONE.find((kind) => kind === verb);
   if (alone !== undefined && rest.length === 0) return ok({ kind: alone });
@@ -95,7 +101,7 @@ function readWords(words: readonly string[], models: readonly string[]): Result<
   if ((verb === "lend" || verb === "unlend") && rest.length === 1 && ALIAS.test(rest.join()))
     return ok({ kind: verb, seat: rest.join() });
   const kind = verb === "plan" ? "plan" : "run";
-  const use = readUse(kind === "plan" ? words.slice(1) : words, models);
+  const use = readUse(kind === "plan" ? words.slice(1) : words, named);
   return use.ok ? ok({ kind, use: use.value }) : use;
 }
 
@@ -105,18 +111,18 @@ const ALONE = ["cancel", "status", "why", "help", "pause", "resume"] as const;
 const MAX_WORD = 80;
 
 /** The clauses of what is asked for, in any order. */
-function readUse(words: readonly string[], models: readonly string[]): Result<Override, CommandError> {
+function readUse(words: readonly string[], named: Named): Result<Override, CommandError> {
   const unknown = (word: string, valid: string) =>
     err<CommandError>({ reason: "command-unknown", word: cut(word.replaceAll("`", ""), MAX_WORD), valid });
   let use: Override = {};
-  for (const [said, ...named] of clausesOf(words)) {
+  for (const [said, ...taken] of clausesOf(words)) {
     const takes = TAKES.get(said.toLowerCase());
-    if (takes === undefined || named.length < takes.least || named.length > takes.most) {
+    if (takes === undefined || taken.length < takes.least || taken.length > takes.most) {
       return unknown(words.join(" "), quoted(FORMS.map(({ form }) => form)));
     }
-    for (const word of takes.most === 0 ? [said] : named) {
-      const found = takes.read(word.toLowerCase(), models);
-      if (found === undefined) return unknown(word, quoted(takes.words(models)));
+    for (const word of takes.most === 0 ? [said] : taken) {
+      const found = takes.read(word.toLowerCase(), named);
+      if (found === undefined) return unknown(word, quoted(takes.words(named)));
       const twice = (Object.keys(found) as (keyof Override)[]).find((kind) => use[kind] !== undefined);
       if (twice !== undefined) return unknown(`/agent ${words.join(" ")}`, `one ${twice} in a command`);
       use = { ...use, ...found };
@@ -139,11 +145,11 @@ function clausesOf(words: readonly string[]): [string, ...string[]][] {
 type Takes = {
   readonly least: number;
   readonly most: number;
-  readonly words: (models: readonly string[]) => readonly string[];
-  readonly read: (word: string, models: readonly string[]) => Override | undefined;
+  readonly words: (named: Named) => readonly string[];
+  readonly read: (word: string, named: Named) => Override | undefined;
 };
 
-const usable = (models: readonly string[]) => [...TIERS, ...HARNESSES, ...EFFORTS, ...models];
+const usable = ({ models, agents }: Named) => [...TIERS, ...HARNESSES, ...EFFORTS, ...models, ...agents];
 
 /** The verbs that start work, and what each takes. */
 const TAKES: ReadonlyMap<string, Takes> = new Map<string, Takes>([
@@ -159,9 +165,9 @@ const slips = (word: string) => (word.length < 4 ? 0 : word.length < 6 ? 1 : 2);
  * What was probably meant, by the words that stand there: one without its verb gets it, one that is nearly another becomes
  * that one. undefined where nothing valid comes of it.
  */
-function nearestForm(words: readonly string[], models: readonly string[]): string | undefined {
+function nearestForm(words: readonly string[], named: Named): string | undefined {
   const verbs = [...ALONE, ...TAKES.keys(), "plan", "retry", "fresh", "lend", "unlend"];
-  const known = [...verbs, ...usable(models), ...SIZES];
+  const known = [...verbs, ...usable(named), ...SIZES];
   const meant = words.slice(0, 10).flatMap((word) => {
     const lower = word.toLowerCase().slice(0, 64);
     const near = known.includes(lower) ? lower : closest(lower, known);
@@ -170,10 +176,10 @@ function nearestForm(words: readonly string[], models: readonly string[]): strin
   const said = meant.flatMap((word, at) => {
     const before = meant[at - 1];
     if (SIZES.some((size) => size === word)) return before === "size" ? [word] : ["size", word];
-    if (!usable(models).includes(word)) return [word];
-    return before === "use" || usable(models).includes(before ?? "") ? [word] : ["use", word];
+    if (!usable(named).includes(word)) return [word];
+    return before === "use" || usable(named).includes(before ?? "") ? [word] : ["use", word];
   });
-  return said.length > 0 && readWords(said, models).ok ? ["/agent", ...said].join(" ") : undefined;
+  return said.length > 0 && readWords(said, named).ok ? ["/agent", ...said].join(" ") : undefined;
 }
 
 function quoted(words: readonly string[]): string {
@@ -185,14 +191,15 @@ function sizeNamed(word: string): Override | undefined {
   return size === undefined ? undefined : { size };
 }
 
-function nameOverride(word: string, models: readonly string[]): Override | undefined {
+function nameOverride(word: string, { models, agents }: Named): Override | undefined {
   const tier = TIERS.find((name) => name === word);
   if (tier !== undefined) return { tier };
   const harness = HARNESSES.find((name) => name === word);
   if (harness !== undefined) return { harness };
   const effort = EFFORTS.find((name) => name === word);
   if (effort !== undefined) return { effort };
-  return models.includes(word) ? { model: word } : undefined;
+  if (models.includes(word)) return { model: word };
+  return agents.includes(word) ? { agent: word } : undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { inlineCode } from "../change/inline-code.ts";
 import { couldNotStart, type Checks, type Tier, type Verification } from "../wire/contract.ts";
 import { unreachable } from "../wire/result.ts";
-import type { Verify } from "../plan/plan.ts";
+import { alsoOf, ownOf, type Verify } from "../plan/plan.ts";
 import type { Standing } from "./checks.ts";
 import type { CiChecks } from "./ci-checks.ts";
 
@@ -13,9 +13,11 @@ export function describeSource(source: Checks["source"], asked: Verify): string 
     case "settings":
       return null;
     case "detected":
-      return "The repository's settings list no checks; these were found in its files:";
+      return `The repository's settings list no checks; these were found in its files${alsoOf(asked).length > 0 ? ", or are the specialist's" : ""}:`;
     case "ci":
-      return asked === "detect"
+      if (alsoOf(asked).length > 0)
+        return "Of the repository's own checks none has run: its CI on the draft decides. The specialist's:";
+      return ownOf(asked) === "detect"
         ? "Nothing was tested yet: no check was found that could run in the job. CI on the draft decides; to have some run before, list them under `verify` in `.github/agent-pool.yml`."
         : "Nothing was tested yet: the repository's settings leave that to its CI on the draft. The comment on the issue says how that ended, once it has.";
     default:

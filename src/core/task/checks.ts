@@ -1,4 +1,4 @@
-import type { Verify } from "../plan/plan.ts";
+import { alsoOf, ownOf, type Verify } from "../plan/plan.ts";
 import { couldNotStart, type Checks, type Outcome, type Verification } from "../wire/contract.ts";
 
 type Reported = Pick<Extract<Outcome, { kind: "ran" }>, "checks" | "verification">;
@@ -13,13 +13,20 @@ export type Standing = { readonly command: string } & (
   | { readonly how: "passed" | "flaky" | "failedBefore" | "failed"; readonly ran: Verification }
 );
 
+/** The checks that count, and where the repository's own among them come from. */
+export type Counted = { readonly source: Checks["source"]; readonly commands: readonly string[] };
+
 /**
- * The checks that count. Commands of the settings were frozen with the plan, and what a job reports of them is only how they
- * ended; which ones a checkout shows how to run, the job alone can tell. Pure.
+ * The checks that count. Commands of the settings and of a specialist were frozen with the plan, and what a job reports of them
+ * is only how they ended; which ones a checkout shows how to run, the job alone can tell. Pure.
  */
-export function checksOf(verify: Verify, reported: Checks): Checks {
-  if (typeof verify !== "string" && verify.length > 0) return { source: "settings", commands: [...verify] };
-  return verify === "detect" && reported.source === "detected" ? reported : { source: "ci", commands: [] };
+export function checksOf(verify: Verify, reported: Checks): Counted {
+  const own = ownOf(verify);
+  const also = alsoOf(verify);
+  if (typeof own !== "string" && own.length > 0) return { source: "settings", commands: own };
+  return own === "detect" && reported.source === "detected"
+    ? { source: "detected", commands: [...new Set([...reported.commands, ...also])] }
+    : { source: "ci", commands: also };
 }
 
 /** Every check that counts, and how it stands: one that is missing in the report has proved nothing. Pure. */
@@ -36,8 +43,9 @@ function standingOf(ran: Verification): "passed" | "flaky" | "failedBefore" | "f
   return ran.before === "failed" && ran.exitCode !== null && !couldNotStart(ran.exitCode) ? "failedBefore" : "failed";
 }
 
-/** Checks ran in the job, and each passed. Pure. */
+/** Checks of the repository's own ran in the job, and each passed, as did a specialist's. Pure. */
 export function isProved(verify: Verify, reported: Reported): boolean {
+  if (checksOf(verify, reported.checks).source === "ci") return false;
   const all = standings(verify, reported);
   return all.length > 0 && all.every(({ how }) => how === "passed" || how === "flaky");
 }

@@ -1,10 +1,10 @@
 import type { Waiting } from "../pool/decision.ts";
+import type { Expected } from "../pool/expected.ts";
 import { type Checks, type EndingKind, type SandboxKind, type Verification } from "../wire/contract.ts";
 import type { Failure } from "../wire/failure.ts";
 import type { TaskId } from "../wire/ids.ts";
 import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
-import { WHY_NOT } from "../pool/words.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Route, RouteReason } from "../plan/route.ts";
@@ -17,6 +17,7 @@ import { describeJudged, summarizeJudged } from "./judged-words.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { sizeReason } from "./size-words.ts";
+import { progressText, waitingText, type Progress } from "./so-far.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
 import type { CiChecks } from "./ci-checks.ts";
 
@@ -49,6 +50,10 @@ export type TaskView = {
   readonly state: TaskState;
   readonly failure: Failure | null;
   readonly waiting: Pick<Waiting, "position" | "until" | "whyNot" | "of"> | null;
+  /** When it probably starts; null where nothing says. */
+  readonly expected: Expected | null;
+  /** Of a run that was heard of. */
+  readonly progress: Progress | null;
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
@@ -63,12 +68,18 @@ export type TaskView = {
 };
 
 /**
- * The states in which the comment is brought up to date: before the run is dispatched, and at the end. The others pass
- * in seconds, and each edit is a content-creating call, of which GitHub allows an installation 80 a minute. A task that
- * must wait in `queued` says so as well (the store marks it when an admission ends in waiting).
+ * The states that the comment tells at once: that it starts, that it is at work, how it ended; `queued` where it must wait (the
+ * store marks it when an admission ends in waiting). The others pass in seconds. Each edit is one call of the 500 an hour that
+ * GitHub allows an installation (content-budget.ts): a task that starts at once takes three for its comment, one for its
+ * review request and four for run, commit, branch and pull request, which is 62 tasks an hour; one that waits takes one more.
  */
 export function isWorthSaying(state: TaskState): boolean {
-  return state === "dispatching" || state === "asking" || isTerminal(state);
+  return state === "dispatching" || state === "asking" || state === "running" || isTerminal(state);
+}
+
+/** What the comment says without what changes while nothing happens: where only that differs, an edit tells progress, and may be dropped. */
+export function withoutProgress({ task, notice }: CommentView): CommentView {
+  return { notice, task: task === null ? null : { ...task, waiting: null, expected: null, progress: null } };
 }
 
 /** The issue's one comment. Pure; every foreign text in it has passed `publishable`. */
@@ -90,7 +101,8 @@ function taskSections(view: TaskView): string[] {
   if (view.state === "asking") sections.push(askingText(view));
   if (view.state === "queued" && view.pausedBy !== null)
     sections.push(`\`${oneLine(view.pausedBy, 40)}\` has paused the pool: it starts once \`/agent resume\` ends the pause.`);
-  else if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting));
+  else if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting, view.expected));
+  if (view.state === "running" && view.progress !== null) sections.push(progressText(view.progress));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
   const last = view.leases.at(-1);
@@ -111,20 +123,6 @@ function attemptText({ attempt, route, why }: LeaseView, { state, failure, plan 
   if (next?.fact === "escalated" && (!isLast || state === "queued"))
     return [`Attempt ${String(attempt)}: ${summarizeJudged(why)}, so ${routeReason(next)}.`];
   return [describeJudged(why, route.tier, failure?.reason !== "attempts-ended")];
-}
-
-/** What time may mend, another job's end, or a person. */
-const IN_THE_WAY = ["runners-busy", "budget", "cooling", "busy", "window", "kept-free", "quarantined"] as const;
-
-function waitingText({ until, whyNot, of }: NonNullable<TaskView["waiting"]>): string {
-  const reasons = IN_THE_WAY.flatMap((why) => {
-    const count = whyNot[why];
-    const named = why === "kept-free" || of[why] === undefined ? "" : ` (${of[why]})`;
-    return count === undefined ? [] : [`${String(count)} ${WHY_NOT[why]}${named}`];
-  });
-  const first =
-    until === null ? "" : ` The first of this ends at ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
-  return `Of the pool's credentials: ${reasons.length === 0 ? "none can serve this yet" : reasons.join(", ")}.${first}`;
 }
 
 /** How a request that waits for a person goes on. */
@@ -195,10 +193,12 @@ function isTested({ plan, leases, ciChecks }: TaskView): boolean {
 function planTable(plan: Plan): string {
   const { route } = plan;
   const effort = route.effort === null ? "" : `, effort ${route.effort}`;
+  // Without a specialist the table has no place for one.
+  const [head, line, by] = plan.agent === undefined ? ["", "", ""] : [" specialist |", " --- |", ` ${plan.agent.name} |`];
   return [
-    "| size | tier | harness | model | budget |",
-    "| --- | --- | --- | --- | --- |",
-    `| ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${budgetText(plan)} |`,
+    `|${head} size | tier | harness | model | budget |`,
+    `|${line} --- | --- | --- | --- | --- |`,
+    `|${by} ${plan.size} | ${route.tier} | ${route.harness} | ${route.model}${effort} | ${budgetText(plan)} |`,
   ].join("\n");
 }
 
@@ -244,7 +244,7 @@ function checkNotes(
   if (source === "ci" && ciChecks !== null && pullRequest !== null)
     return [describeCi(ciChecks, pullRequest.number, plan.route.tier)];
   const told = standings(verify, { checks, verification }).filter(
-    ({ how }) => source === "detected" || how === "flaky" || how === "failedBefore",
+    ({ how }) => source !== "settings" || how === "flaky" || how === "failedBefore",
   );
   const text = [describeSource(source, verify), ...told.map(describeStanding)].filter((line) => line !== null).join("\n");
   return text === "" ? [] : [text];
@@ -277,6 +277,12 @@ export function routeReason(reason: RouteReason): string {
       return `${reason.what} ${reason.value} was asked for`;
     case "floor":
       return `the ${reason.floor.by} \`${oneLine(reason.floor.named, 200).replaceAll("`", "'")}\` asks for ${reason.floor.tier} at least`;
+    case "agent":
+      return [
+        `the specialist ${reason.agent} does it`,
+        ...(reason.tiers === null ? [] : [`works with ${reason.tiers.join(", ")}`]),
+        ...(reason.harness === null ? [] : [`prefers ${reason.harness}`]),
+      ].join(", ");
     case "preferred":
       return reason.why === "explored"
         ? `${reason.first} is tried out in the place of ${reason.instead}, as the policy has it for a few small tasks`

@@ -1,4 +1,5 @@
 import { SECOND_MS } from "../wire/units.ts";
+import type { Turn } from "./content-budget.ts";
 
 /**
  * Every effect the app has outside its own database, by the route that causes it. The GitHub adapter calls these
@@ -8,6 +9,7 @@ import { SECOND_MS } from "../wire/units.ts";
 export const EFFECTS = {
   createComment: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
   updateComment: "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
+  createReply: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
   react: "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
   dispatchRun: "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
   cancelRun: "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel",
@@ -16,8 +18,31 @@ export const EFFECTS = {
   openPullRequest: "POST /repos/{owner}/{repo}/pulls",
   createCheckRun: "POST /repos/{owner}/{repo}/check-runs",
   updateCheckRun: "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
+  requestReview: "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
 } as const;
 export type Effect = keyof typeof EFFECTS;
+
+/**
+ * Whose turn an effect takes of the installation's budget of content-creating calls; null: it takes none. GitHub doesn't list
+ * the calls that it counts. The pages of some say "this endpoint triggers notifications", but others were "blocked from content
+ * creation" while they committed (fjogeleit/yaml-update-action#537). So all count that leave something behind; what ends a
+ * run leaves nothing, and must not wait while the run costs money.
+ */
+export const TURN_OF = {
+  createComment: "work",
+  /** Or `progress`, as its caller says. */
+  updateComment: "news",
+  createReply: "news",
+  react: "sign",
+  dispatchRun: "work",
+  cancelRun: null,
+  createCommit: "work",
+  createBranch: "work",
+  openPullRequest: "work",
+  createCheckRun: "news",
+  updateCheckRun: "news",
+  requestReview: "news",
+} as const satisfies Record<Effect, Turn | null>;
 
 /**
  * How long GitHub's listings may lag behind a write. Nothing is tried again sooner (adapters/store/queue.ts), so that a

@@ -16,7 +16,8 @@ export type JudgedReason =
   /** What it touches is a higher tier's than the attempt's. */
   | { readonly why: "below-floor"; readonly floor: Floor }
   | { readonly why: "unsandboxed" }
-  | { readonly why: "action-too-old"; readonly harness: string }
+  /** It doesn't know the harness; or, where it does, something else. */
+  | { readonly why: "action-too-old"; readonly harness: string; readonly lacks?: "agents" }
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
   | { readonly why: "silent" }

@@ -119,7 +119,7 @@ export function describeJudged(why: JudgedReason, tier: Tier, advises = true): s
     case "unsandboxed":
       return "The job ran without a sandbox, which only the demo may: its result was thrown away. Remove `AGENT_POOL_UNSANDBOXED` from the runner's environment.";
     case "action-too-old":
-      return `The Action in the runner repository's workflow doesn't know \`${oneLine(why.harness, 50)}\`. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
+      return `The Action in the runner repository's workflow doesn't know ${why.lacks === undefined ? `\`${oneLine(why.harness, 50)}\`` : "specialists (`agents` in the policy)"}. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
     case "run-ended":
       return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
     case "silent":

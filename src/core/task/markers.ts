@@ -5,6 +5,7 @@ import { LeaseId, TaskId } from "../wire/ids.ts";
  * written to GitHub can always be traced back to its task.
  */
 const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36})(:open)?)? -->/;
+const REPLY_MARKER = /^<!-- agent-pool:reply:([0-9a-f-]{36}:[a-z]+) -->/;
 const RUN_TITLE = /^agent-pool ([0-9a-f-]{36})$/;
 const BRANCH_NAME = /^agent-pool\/issue-\d+-[0-9a-f]{8}$/;
 
@@ -26,6 +27,16 @@ export function parseCommentMarker(body: string): TaskId | null | undefined {
   const found = COMMENT_MARKER.exec(body);
   if (found === null) return undefined;
   return found[1] === undefined ? null : TaskId(found[1]);
+}
+
+/** Invisible first line of a reply in which a task calls a person, by the call's name (notification.ts). */
+export function replyMarker(call: string): string {
+  return `<!-- agent-pool:reply:${call} -->`;
+}
+
+/** The call that a comment of ours is a reply for; undefined where it is none. */
+export function parseReplyMarker(body: string): string | undefined {
+  return REPLY_MARKER.exec(body)?.[1];
 }
 
 /** The workflow's `run-name`, with the dispatch's input `attempt`; a run is looked up by it when the answer was lost. */

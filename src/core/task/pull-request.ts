@@ -67,7 +67,8 @@ export function pullRequestBody(finished: Finished): string {
     standings(verify, finished).map(describeStanding).join("\n"),
     ...describeLookFirst(lookFirst(finished.changes)),
     ci,
-    `Asked for by @${brief.requester.login}. Made by ${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}${goneBefore(finished.earlier)}. A model wrote this from the issue's text: review it as you would a stranger's.`,
+    // Without an @: the review request calls them, and one call is enough.
+    `Asked for by ${brief.requester.login}. Made by ${plan.agent === undefined ? "" : `the specialist \`${plan.agent.name}\`, `}${plan.route.harness} with ${plan.route.model} (${plan.route.tier}) on \`${finished.credential}\` ${finished.drawn === null ? `for ${formatUsd(finished.modelCost)}` : `(${paidBySubscription(finished.drawn)})`}${goneBefore(finished.earlier)}. A model wrote this from the issue's text: review it as you would a stranger's.`,
   ]
     .filter((part) => part !== null && part !== "")
     .join("\n\n");

@@ -5,7 +5,8 @@ import { MicroUsd } from "../wire/units.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Checking } from "../plan/belief.ts";
 import { chooseRoute, type Ladder, type Prospect } from "../plan/ladder.ts";
-import { rate, servedBy, type Known, type Route, type Served } from "../plan/route.ts";
+import { rate, type Known, type Route } from "../plan/route.ts";
+import { servedBy, type Served } from "../plan/served.ts";
 import type { SizeEstimate } from "../plan/size.ts";
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ClaimedAgent } from "./claimed-agent.ts";
 import { DETECTABLE } from "./detectable.ts";
 import { Observation } from "./observation.ts";
 import { Session } from "./session.ts";
@@ -80,10 +81,14 @@ const text = (max: number) => z.string().max(max).transform(storable);
 export const Price = z.object({ input: count, output: count, cacheRead: count, cacheWrite: count, cacheWrite1h: count });
 export type Price = z.infer<typeof Price>;
 
-/** `harnesses`: those this Action can run, so that a lease isn't taken by a job that can't use it. */
+/**
+ * `harnesses`: those this Action can run; `knows`: what it follows of `KNOWN`. So that a lease isn't taken by a job that can't
+ * use it, or that would leave out what its work is kept to.
+ */
 export const ClaimRequest = z.strictObject({
   contract: Contract,
   harnesses: z.array(z.string().max(50)).max(20),
+  knows: z.array(z.string().max(50)).max(20).default([]),
 });
 export type ClaimRequest = z.infer<typeof ClaimRequest>;
 
@@ -117,6 +122,7 @@ export const Claim = z.object({
    * a list `verify` may say `detect`: what the checkout itself shows how to run; any other word: nothing runs in the job.
    */
   commands: z.object({ setup: z.array(z.string()), verify: z.union([z.array(z.string()), z.string()]) }),
+  agent: ClaimedAgent.optional(),
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count.default(2),
   limits: z.object({ maxFiles: count, maxBytes: count }),

@@ -50,6 +50,23 @@ export type Failure =
   | { readonly reason: "nothing-lent"; readonly seat: string; readonly login: string }
   | { readonly reason: "lender-unverified"; readonly login: string }
   | { readonly reason: "command-unknown"; readonly word: string; readonly valid: string; readonly nearest?: string }
+  /** `labels`: those that there are. */
+  | { readonly reason: "agent-unknown"; readonly label: string; readonly labels: readonly string[] }
+  | { readonly reason: "agents-several"; readonly agents: readonly string[] }
+  | {
+      readonly reason: "instructions-unreadable";
+      readonly agent: string;
+      readonly repository: string;
+      readonly file: string;
+      readonly why: "missing" | "empty" | "too-long";
+    }
+  /** `open`: the tiers that could be had here without the agent. */
+  | {
+      readonly reason: "agent-not-served";
+      readonly agent: string;
+      readonly tiers: readonly Tier[];
+      readonly open: readonly Tier[];
+    }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   /** `parts`: what the issue itself lists as its parts. */
   | { readonly reason: "too-big"; readonly parts?: readonly string[] }
@@ -159,6 +176,16 @@ export function describe(failure: Failure): string {
       return failure.nearest === undefined
         ? `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`
         : `I don't know \`${failure.word}\`. Did you mean \`${failure.nearest}\`? Valid: ${failure.valid}. Comment again.`;
+    case "agent-unknown":
+      return failure.labels.length === 0
+        ? `The label ${quoted(failure.label)} would start a specialist, and the policy has none (\`agents\`). Set the label \`agent\` instead.`
+        : `The label ${quoted(failure.label)} is no specialist's. There are: ${failure.labels.map(quoted).join(", ")}. Set one of these, or \`agent\`.`;
+    case "agents-several":
+      return `The issue has the labels of several specialists: ${failure.agents.map(quoted).join(", ")}. Say which is meant, like \`/agent use ${failure.agents[0] ?? ""}\`, or take the other labels off and ask again.`;
+    case "instructions-unreadable":
+      return `The specialist \`${failure.agent}\` is told what \`${failure.file}\` in \`${failure.repository}\` says, and that file ${UNFIT[failure.why]} on the default branch. Put it there, or take \`agents.${failure.agent}.instructions\` out of the policy; then ask again.`;
+    case "agent-not-served":
+      return `The specialist \`${failure.agent}\` works with ${failure.tiers.map(quoted).join(", ")} alone (\`agents.${failure.agent}.tiers\` in the policy), and by what was asked for, the role of who asked, \`routing.floors\` and the pool this could only have ${failure.open.map(quoted).join(", ")}. Ask for another tier or without the specialist, or have the policy give it one of these.`;
     case "route-not-served":
       return failure.served.length === 0
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
@@ -209,6 +236,16 @@ const CANCELLED = {
   uninstalled: (who: string) => `Cancelled: ${who} suspended the App or took it off this repository.`,
   run: (who: string) => `Cancelled: ${who} cancelled its run on GitHub's page.`,
 } as const;
+
+const UNFIT = {
+  missing: "is not there, or is no text,",
+  empty: "says nothing that a reader sees",
+  "too-long": "has more than 20,000 characters",
+} as const;
+
+function quoted(text: string): string {
+  return `\`${text.replaceAll("`", "'")}\``;
+}
 
 const TRIAL_OVER = {
   stopped: "Its trial was stopped before this began. Begin another with `agent-pool trial`.",

@@ -1,4 +1,4 @@
-import type { Change } from "#core/wire/contract.ts";
+import type { Change, Claim } from "#core/wire/contract.ts";
 import { setStage as setPlaygroundStage, type Stage as PlaygroundStage } from "#playground/stage/stage.ts";
 import { type Model, type Reply, startModel } from "./model.ts";
 
@@ -22,6 +22,7 @@ type Given = {
   readonly files?: Record<string, string>;
   readonly resume?: Change[];
   readonly overlay?: Change[];
+  readonly agent?: Claim["agent"];
 };
 
 export async function setStage({ reply, harness = "claude-code", ...given }: Given): Promise<Stage> {
