@@ -7,6 +7,7 @@ import { Policy } from "../src/core/config/policy.ts";
 import { Settings } from "../src/core/config/settings.ts";
 import { PROTECTED_FOR } from "../src/core/change/guards.ts";
 import { MAX_TURNS } from "../src/core/plan/served.ts";
+import { FORMS } from "../src/core/request/command.ts";
 import { LEASE } from "../src/core/pool/lease.ts";
 import { NOTICE } from "../src/core/pool/consent.ts";
 import { MAX_UNCLAIMED } from "../src/core/pool/why-not.ts";
@@ -18,6 +19,7 @@ import { TOOLS } from "../action/src/tools.ts";
 import { BASELINE_LIMIT_MS, VERIFY_LIMIT_MS } from "../action/src/checks/verify.ts";
 import { SETUP_LIMIT_MS } from "../action/src/checks/set-up.ts";
 import { drawComment } from "./comment-picture.ts";
+import { renderDrawing, renderHappenings, renderStates, renderTransitions } from "./lifecycle-page.ts";
 import { readImports, roomOf, ROOMS, ROOT, sourceFiles } from "./import-table.ts";
 
 /**
@@ -35,14 +37,29 @@ const GENERATED = [
   { file: "docs/configuration.md", name: "limits", render: renderLimits },
   { file: "docs/harnesses.md", name: "harnesses", render: renderHarnesses },
   { file: "docs/doctor.md", name: "checks", render: renderChecks },
+  { file: "docs/commands/README.md", name: "forms", render: renderForms },
+  { file: "docs/lifecycle.md", name: "states", render: renderStates },
+  { file: "docs/lifecycle.md", name: "drawing", render: renderDrawing },
+  { file: "docs/lifecycle.md", name: "happenings", render: renderHappenings },
+  { file: "docs/lifecycle.md", name: "transitions", render: renderTransitions },
 ] as const;
 
 /** Comments as the tests hold them to be (test/core/golden), drawn for docs/commands. */
 const PICTURES = [
+  "comment-answer-help",
+  "comment-answer-nearest",
+  "comment-answer-paused",
+  "comment-answer-planned",
+  "comment-answer-why",
+  "comment-asking-edited-lately",
+  "comment-asking-tier-not-allowed",
+  "comment-cancelled",
   "comment-dispatching",
   "comment-dispatching-by-default",
   "comment-refused-actor-may-not-start",
+  "comment-queued-while-paused",
   "comment-refused-command-unknown",
+  "comment-refused-pull-open",
   "comment-refused-route-not-served",
   "comment-refused-seat-not-yours",
   "comment-seat-lent",
@@ -91,6 +108,19 @@ function renderImports(): string {
   });
   return `\`\`\`mermaid\nflowchart TD\n${rows.join("")}\`\`\``;
 }
+
+/** Every command with a link to its page. */
+function renderForms(): string {
+  const rows = FORMS.map(({ form, does, who }) => {
+    const verb = form.split(" ")[1] ?? "agent";
+    const page = PAGE_OF[verb] ?? verb;
+    return `| [\`${form}\`](${page}.md) | ${who} | ${does} |`;
+  });
+  return ["| comment | who may | what it does |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
+/** Of commands that share a page with another. */
+const PAGE_OF: Readonly<Record<string, string>> = { unlend: "lend", resume: "pause" };
 
 function renderProtected(): string {
   const rows = Object.entries(PROTECTED_FOR).map(

@@ -2,7 +2,7 @@ import { holds } from "./permissions.ts";
 import type { Acting } from "./credentials.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { nodeId } from "./shapes/urls.ts";
-import type { Repository } from "./state.ts";
+import { iso, type Account, type Repository } from "./state.ts";
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -16,6 +16,8 @@ export function toIssueNode(repository: Repository, caller: Acting, number: numb
   return {
     id: nodeId("Issue", issue.id),
     number,
+    lastEditedAt: issue.lastEdit === undefined ? null : iso(issue.lastEdit.at),
+    editor: issue.lastEdit === undefined ? null : toActor(issue.lastEdit.by),
     subIssuesSummary: { total, completed, percentCompleted },
     closedByPullRequestsReferences({ first, includeClosedPrs }: { first: number; includeClosedPrs: boolean }) {
       const pulls = may("pull_requests") ? closing(repository, number) : [];
@@ -27,6 +29,13 @@ export function toIssueNode(repository: Repository, caller: Acting, number: numb
       };
     },
   };
+}
+
+/** An organisation acts nowhere. */
+function toActor({ id, login, type }: Account): Node {
+  return type === "Bot"
+    ? { __typename: "Bot", id: nodeId("Bot", id), login: login.replace(/\[bot\]$/, ""), databaseId: id }
+    : { __typename: "User", id: nodeId("User", id), login, databaseId: id };
 }
 
 /** A pull request closes an issue by a keyword, into the default branch alone. Source: docs.github.com, "Linking a pull request to an issue". */

@@ -131,6 +131,7 @@ export function editIssue(
   if (change.body !== undefined && change.body !== issue.body) {
     changes["body"] = { from: issue.body ?? "" };
     issue.body = change.body;
+    issue.lastEdit = { by: user, at: nowOf(github) };
   }
   if (Object.keys(changes).length === 0) return;
   issue.updatedAt = nowOf(github);

@@ -115,6 +115,8 @@ export type Issue = {
   readonly createdAt: number;
   updatedAt: number;
   closedAt: number | null;
+  /** Of the body. */
+  lastEdit?: { readonly by: Account; readonly at: number };
   /** Present when this number is a pull request's. */
   readonly pull?: Pull;
   /** Issues below it, where it has any. */

@@ -51,17 +51,20 @@ export async function cutGraphql(documents: readonly string[]): Promise<string> 
       }),
     );
   }
-  // What answers an interface must be there too: `owner` is a RepositoryOwner, so Organization and User.
+  // What answers an interface must be there too: `owner` is a RepositoryOwner, so Organization and User; whoever edits is any Actor.
   for (const [name, chosen] of Array.from(fields)) {
     const type = schema.getType(name);
     if (!isInterfaceType(type)) continue;
     for (const object of schema.getPossibleTypes(type)) {
-      if (name === "RepositoryOwner" || fields.has(object.name) || name === "GitObject")
+      if (OPEN.includes(name) || fields.has(object.name) || name === "GitObject")
         for (const field of chosen) add(object.name, field);
     }
   }
   return printCut(schema.getTypeMap(), fields);
 }
+
+/** Interfaces that the documents name without naming what answers them. */
+const OPEN = ["RepositoryOwner", "Actor"];
 
 function printCut(types: Record<string, GraphQLNamedType>, fields: ReadonlyMap<string, ReadonlySet<string>>): string {
   const blocks = new Map<string, string>();

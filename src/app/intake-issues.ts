@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines } from "#core/request/command.ts";
 import { asksForWork, mayNameAgent } from "#core/request/label.ts";
-import { EpochMs } from "#core/wire/units.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -31,6 +31,7 @@ const Issue = z.object({
   state: z.string().optional(),
   labels: z.array(z.object({ name: z.string() })).optional(),
   pull_request: z.unknown().optional(),
+  updated_at: Instant,
 });
 const About = { issue: Issue, repository: Repository, installation: Installation, sender: Account };
 const IssueEvent = z.object({ ...About, action: z.string(), label: z.object({ name: z.string() }).optional() });
@@ -60,7 +61,7 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
   // Of an issue opened with several, the first specialist's counts: who opens it has set them all at once.
   const set = action === "opened" ? labelsOf(event).filter(asksForWork) : [label?.name ?? ""].filter(asksForWork);
   if (set.length === 0) return undefined;
-  const brief = { ...briefOf(event, null), ...named(set.find(mayNameAgent)) };
+  const brief = { ...briefOf(event, event.issue.updated_at), ...named(set.find(mayNameAgent)) };
   if (action === "unlabeled") return { kind: "unlabeled", brief };
   return action === "labeled" || action === "opened" ? { kind: "request", brief } : undefined;
 }
@@ -84,7 +85,7 @@ function readComment(payload: unknown): DeliveryEvent | undefined {
   const said = cleanText(comment.body);
   const commands = action === "created" ? commandLines(said) : addedCommands(said, cleanText(changes?.body.from ?? ""));
   if (commands.length === 0) return undefined;
-  const brief = briefOf(parsed.data, action === "created" ? said : commands.join("\n"));
+  const brief = briefOf(parsed.data, comment.updated_at, action === "created" ? said : commands.join("\n"));
   const asked = { kind: "request", brief, comment: comment.id } as const;
   return isOnPull(parsed.data) ? { ...asked, pull: { askedAt: comment.updated_at } } : asked;
 }
@@ -105,7 +106,7 @@ function labelsOf({ issue }: Event): readonly string[] {
   return (issue.labels ?? []).map((label) => label.name);
 }
 
-function briefOf(event: Event, comment: string | null): Brief {
+function briefOf(event: Event, askedAt: EpochMs, comment: string | null = null): Brief {
   const { issue, repository, installation, sender } = event;
   return {
     installation: InstallationId(installation.id),
@@ -120,6 +121,7 @@ function briefOf(event: Event, comment: string | null): Brief {
     author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
     requester: { id: ActorId(sender.id), login: sender.login },
     comment,
+    askedAt,
   };
 }
 

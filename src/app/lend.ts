@@ -36,7 +36,7 @@ async function unlend({ store, github, runtime }: Deps, { seat, brief }: Asked):
   const role = await github.readRole(brief, login);
   if (!role.ok) return { failed: role.error };
   await store.notice(brief, { reason: "nothing-lent", seat, login }, !mayWrite(role.value));
-  return { note: "the actor has lent no such seat", ...(mayWrite(role.value) ? { followed: false } : {}) };
+  return { note: "the actor has lent no such seat", ...unfollowed(role.value) };
 }
 
 async function lend(deps: Deps, asked: Asked): Promise<Triggered> {
@@ -50,13 +50,19 @@ async function lend(deps: Deps, asked: Asked): Promise<Triggered> {
   if ("reason" in entry.value) {
     // Who may not start work takes the place of nothing that the app has said.
     await store.notice(brief, entry.value, !mayWrite(role.value));
-    return { note: "a seat could not be lent", ...(mayWrite(role.value) ? { followed: false } : {}) };
+    return { note: "a seat could not be lent", ...unfollowed(role.value) };
   }
-  if (!(await store.giveConsent(owner.id, seat, requester, delivery))) return { note: "its owner has taken it back since" };
+  if (!(await store.giveConsent(owner.id, seat, requester, delivery)))
+    return { note: "its owner has taken it back since", followed: false };
   runtime.log.info({ seat, actor: requester.id }, "seat lent");
   const inPolicy = entry.value.serves === "everyone";
   await store.notice(brief, { answer: "seat-lent", seat, login: requester.login, inPolicy }, false);
   return { note: "a seat is lent", followed: true };
+}
+
+/** Who could not have started work is shown nothing. */
+function unfollowed(role: Role | undefined): { readonly followed?: false } {
+  return mayWrite(role) ? { followed: false } : {};
 }
 
 /**

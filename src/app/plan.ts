@@ -28,7 +28,7 @@ import type { Deps, Next } from "./deps.ts";
 import { knownOf, readLedger, type Ledger } from "./known.ts";
 import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
 import { readSignals } from "./signals.ts";
-import { isTrustedAuthor, readRequester, readStanding } from "./who-may.ts";
+import { isTrustedAuthor, readRequester, readStanding, readUnseenEdit } from "./who-may.ts";
 
 /**
  * planning → queued: who may, the configuration as it stands, size, route, budget; or asking, where a person may let it pass; or
@@ -92,8 +92,15 @@ async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Pro
   if (!specialist.ok) return specialist;
   if (specialist.value !== undefined && "reason" in specialist.value) return ok(specialist.value);
   const { value: by } = specialist;
+  const { signals, edit } = await readSignals(deps, brief, configured.value.base);
+  if (mayStart.value.approved !== true) {
+    // Where its author may write, so may whoever edits it: nothing is to be looked for there.
+    if (!edit.ok && !trusted.value) return edit;
+    const unseen = await readUnseenEdit(github, brief, edit.ok ? edit.value : null, readAt);
+    if (!unseen.ok) return unseen;
+    if (unseen.value !== undefined) return ok(unseen.value);
+  }
   const ledger = await readLedger(store, task, policy);
-  const signals = await readSignals(deps, brief, configured.value.base);
   const makeOf = (classified: Classified | null) =>
     makePlan(brief, configured.value, trusted.value, mayStart.value, ledger, { signals, classified, by });
   return ok({ makeOf, mayStart: mayStart.value, readAt });

@@ -1,9 +1,10 @@
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
+import type { EpochMs } from "#core/wire/units.ts";
 import type { Policy } from "#core/config/policy.ts";
 import { mayDecide } from "#core/plan/approval.ts";
 import { standingOf, teamsNamed, teamsOfRoles, type Standing } from "#core/request/standing.ts";
-import type { Brief } from "#core/request/brief.ts";
+import { mayBeUnseen, type Brief, type Edit } from "#core/request/brief.ts";
 import { mayWrite, roleOf, type Role } from "#core/request/role.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { Deps } from "./deps.ts";
@@ -61,6 +62,24 @@ export async function isTrustedAuthor(
   if (author.id === requester.id) return ok(mayWrite(role));
   const read = await github.readRole(place, author.login);
   return read.ok ? ok(mayWrite(roleOf(author, read.value))) : read;
+}
+
+/**
+ * What somebody who may not write has put into the issue's text so shortly before the request that its requester may not have
+ * seen it. undefined = nothing.
+ */
+export async function readUnseenEdit(
+  github: GitHub,
+  brief: Brief,
+  edit: Edit | null,
+  now: EpochMs,
+): Promise<Result<Failure | undefined, GitHubFailure>> {
+  if (edit === null || !mayBeUnseen(edit, brief, now)) return ok(undefined);
+  const { editor } = edit;
+  const unseen: Failure = { reason: "edited-lately", login: brief.requester.login, editor: editor?.login ?? null };
+  if (editor === null) return ok(unseen);
+  const role = await github.readRole(brief, editor.login);
+  return role.ok ? ok(mayWrite(roleOf(editor, role.value)) ? undefined : unseen) : role;
 }
 
 /** `decides`: about what others ask for, and about what a role may not do alone. */

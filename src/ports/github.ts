@@ -1,4 +1,4 @@
-import type { Brief } from "#core/request/brief.ts";
+import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Reviewers } from "#core/plan/plan.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Role } from "#core/request/role.ts";
@@ -72,6 +72,8 @@ export type MergedPage = {
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
+export type Around = Pick<Surroundings, "codeOwners" | "links"> & { readonly edit: Edit | null };
+
 export type GitHub = OwnChecks & {
   /** undefined: GitHub knows no person of this login there. */
   readRole(place: Place, login: string): Answer<Role | undefined>;
@@ -80,8 +82,8 @@ export type GitHub = OwnChecks & {
   readSetUp(place: Place): Answer<SetUp>;
   /** The files of a tree; of one that is known, without asking again. */
   readTree(place: Place, tree: string): Answer<NonNullable<Surroundings["tree"]>>;
-  /** Who owns the code at a commit, and what is linked with an issue. */
-  readAround(place: Place, issue: number, commit: string): Answer<Pick<Surroundings, "codeOwners" | "links">>;
+  /** Who owns the code at a commit, what is linked with an issue, and its text's last edit: null where there was none. */
+  readAround(place: Place, issue: number, commit: string): Answer<Around>;
   /** A file of a commit, by its path. */
   readText(place: Place, commit: string, path: string): Answer<FileAt>;
   /** By `owner/name`, as it was at most five minutes ago. undefined: the App is not installed on it. */

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { DAY_MS } from "#core/wire/units.ts";
+import { DAY_MS, EpochMs, MINUTE_MS } from "#core/wire/units.ts";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
-import type { Brief } from "#core/request/brief.ts";
+import type { Brief, Edit } from "#core/request/brief.ts";
+import type { Fate } from "#core/plan/fate.ts";
 import { HAPPENINGS, resultOf, SITUATIONS, STOPPABLE, type Happening, type Situation } from "#core/task/happening.ts";
 import { TASK_STATES, type TaskState } from "#core/task/lifecycle.ts";
 import { workOnce } from "#app/worker.ts";
@@ -13,7 +14,7 @@ import type { GitHub } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
 import { openDesk, underPolicy, type Desk } from "../kit/desk.ts";
-import { fakeGitHub } from "../kit/fake-github.ts";
+import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ran } from "../kit/outcomes.ts";
 
@@ -78,16 +79,25 @@ describe("what is said on an issue", () => {
     await set(state);
   }
 
-  const cells = SITUATIONS.flatMap((situation) =>
+  const cells = [...SITUATIONS, "solved-and-closed" as const].flatMap((situation) =>
     (Object.keys(HAPPENINGS) as Happening[]).map((happening) => ({
-      situation,
+      situation: situation === "solved-and-closed" ? "solved" : situation,
+      isClosed: situation === "solved-and-closed",
       happening,
-      result: resultOf(happening, situation),
+      result: situation === "solved-and-closed" ? resultOf(happening, "solved", true) : resultOf(happening, situation),
     })),
   );
 
-  it.each(cells)("$happening at a task that is $situation: $result", async ({ situation, happening, result }) => {
+  it.each(cells)("$happening at a task that is $situation (its pull request closed: $isClosed): $result", async (cell) => {
+    const { situation, isClosed, happening, result } = cell;
     await bringTo(situation);
+    if (isClosed) {
+      const fate: Fate = { openedAt: EpochMs(1), merged: null, closedAt: EpochMs(2), reopenedAt: null, rounds: [] };
+      await desk.db
+        .updateTable("tasks")
+        .set({ fate: JSON.stringify(fate) })
+        .execute();
+    }
     const before = await newest();
     const github = fakeGitHub();
 
@@ -260,6 +270,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
 
       expect(asking).toMatchObject({ state: "asking", failure: { reason: "tier-not-allowed", tier: "frontier" } });
       expect(refused).toMatchObject({ reason: "operators-decide", login: "maintainer", asked: "/agent approve" });
+      expect(await notice()).toBeNull();
       expect(await newest()).toMatchObject({
         id: asking?.id,
         state: "awaiting",
@@ -308,6 +319,7 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
       expect(refused).toMatchObject({ reason: "operators-decide", login: "pat" });
       expect(before).toMatchObject({ cancel: null });
       expect(await newest()).toMatchObject({ state: "cancelled", failure: { why: "asked", login: "ada" } });
+      expect(await notice()).toBeNull();
     });
 
     it("pauses the pool by an operator's word alone, and grants nothing until it is resumed", async () => {
@@ -316,10 +328,70 @@ roles: { operator: { people: [ada, bo] }, requester: { people: [maintainer, pat]
       await say(at(), "/agent pause", { requester: ADA });
       await say(at(), null);
       const paused = await newest();
+      const said = (await desk.db.selectFrom("comments").select("said").executeTakeFirst())?.said;
       await say(at(), "/agent resume", { requester: ADA });
 
       expect(refused).toEqual([{ reason: "operators-decide", login: "maintainer", asked: "/agent pause" }, null]);
-      expect(paused?.state).toBe("queued");
+      expect([paused?.state, said]).toEqual(["queued", "queued"]);
+      expect((await newest())?.state).toBe("awaiting");
+    });
+  });
+
+  describe("of a text that was edited", () => {
+    const ASKED = EpochMs(Date.UTC(2026, 10, 30, 12));
+    const BEN = { id: ActorId(32), login: "ben" };
+    const ids: Record<string, number> = { maintainer: 30, pat: 31, ben: 32 };
+    const role = (login: string) => (login === "pat" ? "read" : "write");
+    const edited = (edit: Edit | null, answers: Partial<GitHub> = {}) =>
+      fakeGitHub({
+        readRole: (_place, login) => Promise.resolve(ok({ permission: role(login), name: role(login), userId: ids[login] ?? 1 })),
+        readAround: () => Promise.resolve(ok({ codeOwners: "", links: null, edit })),
+        ...answers,
+      });
+    const asked = { author: PAT, askedAt: ASKED };
+    const at = (minutes: number) => EpochMs(ASKED + minutes * MINUTE_MS);
+    const lately = { reason: "edited-lately", login: "maintainer", editor: "pat" };
+
+    it.each<[string, Edit, TaskState, object | null]>([
+      ["a second before by who may not write", { at: EpochMs(ASKED - 1_000), editor: PAT }, "asking", lately],
+      ["ten minutes before", { at: at(-10), editor: PAT }, "asking", lately],
+      ["since, which may hide an edit from before", { at: at(60), editor: PAT }, "asking", lately],
+      ["by nobody whom GitHub names", { at: at(-1), editor: null }, "asking", { ...lately, editor: null }],
+      ["by another who has that login now", { at: at(-1), editor: { ...BEN, id: ActorId(99) } }, "asking", { ...lately, editor: "ben" }], // prettier-ignore
+      ["eleven minutes before", { at: at(-11), editor: PAT }, "awaiting", null],
+      ["by who may write", { at: at(-1), editor: BEN }, "awaiting", null],
+      ["by who asks", { at: at(-1), editor: makeBrief().requester }, "awaiting", null],
+    ])("asks for approval where an edit may have been missed: %s", async (_name, edit, state, failure) => {
+      await say(edited(edit), null, asked);
+
+      expect(await newest()).toMatchObject({ state, failure });
+    });
+
+    it("takes the text as it was asked for once somebody approves", async () => {
+      const edit = { at: at(-1), editor: PAT };
+      await say(edited(edit), null, asked);
+      await say(edited(edit), "/agent approve", { requester: BEN, issue: { ...makeBrief(1).issue, body: "And another." } });
+
+      expect(await newest()).toMatchObject({
+        state: "awaiting",
+        brief: { approval: BEN, issue: { body: "Pages are cut off." } },
+      });
+    });
+
+    it("says so of a plan that is only asked for", async () => {
+      await say(edited({ at: at(-1), editor: PAT }), "/agent plan", asked);
+
+      expect(await notice()).toEqual(lately);
+    });
+
+    it("waits while GitHub doesn't tell, where the text is by somebody who may not write", async () => {
+      const down = edited(null, { readAround: () => Promise.resolve(unavailable()) });
+      await say(down, null, asked);
+      const before = await newest();
+      await passTime();
+      await settle(edited(null));
+
+      expect(before?.state).toBe("planning");
       expect((await newest())?.state).toBe("awaiting");
     });
   });

@@ -163,11 +163,18 @@ const REQUESTS: readonly [string, string, Payload][] = [
   ["a specialist's label", "issues", { ...labeled, label: { name: "Agent:Docs" } }],
   ["an issue opened with the label", "issues", change(opened, "issue", { labels: [{ name: "bug" }, { name: "agent" }] })],
   ["a comment with a command", "issue_comment", comment("/agent")],
+  ["a command in a repository that is itself a fork, with roles of its own", "issue_comment", change(comment("/agent"), "repository", { fork: true })], // prettier-ignore
+  ["a command on a locked issue, where people with write alone can comment", "issue_comment", change(comment("/agent"), "issue", { locked: true, active_lock_reason: "resolved" })], // prettier-ignore
+  ["a command between marks that nobody sees", "issue_comment", comment("\u200E/agent use light\u200B")],
   ["a comment with a command on a later line", "issue_comment", comment("I looked.\r\n\r\n/agent use frontier")],
 ];
 
 const NOTHING: readonly [string, string, Payload][] = [
   ["another label", "issues", { ...labeled, label: { name: "bug" } }],
+  ["a label that only looks alike", "issues", { ...labeled, label: { name: "\u0430gent" } }],
+  ["a label with a zero-width space in it", "issues", { ...labeled, label: { name: "agent\u200B" } }],
+  ["a command with a zero-width space in its middle", "issue_comment", comment("/ag\u200Bent use light")],
+  ["a command that only looks alike", "issue_comment", comment("/\u0430gent")],
   ["a label that only begins alike", "issues", { ...labeled, label: { name: "agents:docs" } }],
   ["the label of standby", "issues", { ...labeled, label: { name: "Agent:Whenever" } }],
   ["another label taken away", "issues", { ...labeled, action: "unlabeled", label: { name: "bug" } }],
@@ -259,6 +266,16 @@ describe("intake", () => {
     expect(read).toBeUndefined();
   });
 
+  it("keeps when it was asked for, by GitHub's clock", () => {
+    const at = "2026-11-30T12:00:00Z";
+    const read = [
+      readDelivery("issues", change(labeled, "issue", { updated_at: at })),
+      readDelivery("issue_comment", change(comment("/agent"), "comment", { updated_at: at })),
+    ];
+
+    for (const each of read) expect(each).toMatchObject({ brief: { askedAt: Date.parse(at) } });
+  });
+
   it("takes what an edit adds to a comment for new, and no more of it", () => {
     const read = readDelivery("issue_comment", edited("Hm.\n/agent use light\n/agent", "Hm.\n/agent"));
 
@@ -323,6 +340,7 @@ describe("intake", () => {
 
     if (read?.kind !== "request") throw new Error("not read");
     expect(Object.keys(read.brief).toSorted()).toEqual([
+      "askedAt",
       "author",
       "comment",
       "installation",

@@ -179,6 +179,28 @@ describe("roles", () => {
     });
   });
 
+  describe("of an organisation's own making", () => {
+    const custom = (permission: string, name: string): At => ({
+      policy: "",
+      readRole: () => Promise.resolve(ok({ permission, name, userId: 30 })),
+    });
+
+    it("count as what GitHub says they are built on", async () => {
+      await ask(at(custom("write", "release-manager")));
+      await ask(at(custom("admin", "\u202Enimda")));
+      const started = (await tasks()).map(({ state }) => state);
+      await ask(at(custom("read", "admin")));
+      await ask(at(custom("none", "write")));
+
+      expect(started).toEqual(["awaiting", "awaiting"]);
+      expect(await tasks()).toHaveLength(2);
+      expect((await notices()).filter((notice) => notice !== null)).toEqual([
+        { reason: "actor-may-not-start", login: "maintainer", role: "admin" },
+        { reason: "actor-may-not-start", login: "maintainer", role: "none" },
+      ]);
+    });
+  });
+
   describe("at the plan", () => {
     it("refuse who may write and has no role", async () => {
       await ask(at({ role: "admin" }));

@@ -670,7 +670,8 @@ describe("the worker's steps", () => {
           return setUp.ok ? ok({ ...setUp.value, settings: { text: `version: 1\n${settings}` } }) : setUp;
         },
         readTree: () => Promise.resolve(ok({ files: files.map((path) => ({ path, size: 1 })), isCut: false })),
-        readAround: () => Promise.resolve(ok({ codeOwners: CODE_OWNERS, links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 } })),
+        readAround: () =>
+          Promise.resolve(ok({ codeOwners: CODE_OWNERS, links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 }, edit: null })),
         ...answers,
         requestReview: (place, pull, reviewers) => {
           asked.push(reviewers);

@@ -61,6 +61,10 @@ const NOTHING: readonly [string, string][] = [
   ["a block indented by spaces and a tab", "  \t/agent"],
   ["a code span", "`/agent`"],
   ["a list item", "- /agent"],
+  ["a quotation whose second line lacks the sign", "> Shall we?\n/agent\n"],
+  ["what Outlook answers", "Thanks!\n\n________________________________\nFrom: Pat\nSent: Monday\n\n/agent\n"],
+  ["what a mail program answers by its head", "Thanks!\n\nVon: Pat <notifications@github.com>\nAn: acme/web\n\n/agent"],
+  ["what a mail program marks as original", "Thanks!\n\n-----Original Message-----\n/agent"],
   ["an e-mail that only quotes", "Thanks!\n\nOn Tue, Ada wrote:\n> /agent use frontier\n"],
 ];
 
@@ -180,6 +184,18 @@ describe("command", () => {
           "`light`, `standard`, `frontier`, `claude-code`, `codex`, `opencode`, `low`, `medium`, `high`, `claude-haiku-5-5`, `claude-opus-5-5`, `docs`",
       },
     });
+  });
+
+  it("repeats no more than the beginning of a word that is as long as a comment", () => {
+    for (const body of [
+      `/agent use ${"x".repeat(65_000)}`,
+      `/agent ${"/".repeat(65_000)}`,
+      `/agent size s${" size s".repeat(9_000)}`,
+    ]) {
+      const parsed = parseCommand(body, NAMED);
+
+      expect(parsed?.ok === false ? parsed.error.word.length : 0).toBeLessThan(100);
+    }
   });
 
   it("names the sizes after one that is none", () => {

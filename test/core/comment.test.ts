@@ -267,6 +267,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     served: ["light claude-code claude-haiku-5-5"],
   },
   "too-big": { reason: "too-big" },
+  "edited-lately": { reason: "edited-lately", login: "maintainer", editor: "pat" },
   "approval-of-an-operator": { reason: "approval-of-an-operator", login: "pat" },
   "below-floor": { reason: "below-floor", login: "pat", tier: "frontier", by: "path", named: "src/billing/total.ts" },
   "not-worth-it": {

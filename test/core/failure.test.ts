@@ -56,6 +56,11 @@ const FAILURES: {
     facts: ["platform-api", "acme/runner", "main"],
     next: /let exactly the branch `main` deploy to it/,
   },
+  "edited-lately": {
+    failure: { reason: "edited-lately", login: "maintainer", editor: "pat" },
+    facts: ["@maintainer", "@pat"],
+    next: /Look at what was changed .*`\/agent approve`/,
+  },
   "approval-of-an-operator": {
     failure: { reason: "approval-of-an-operator", login: "pat" },
     facts: ["pat"],

@@ -36,7 +36,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
         }),
       ),
     readTree: () => Promise.resolve(ok({ files: [], isCut: false })),
-    readAround: () => Promise.resolve(ok({ codeOwners: "", links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 } })),
+    readAround: () => Promise.resolve(ok({ codeOwners: "", links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 }, edit: null })),
     readText: () => Promise.resolve(told("readText", ok("missing" as const))),
     readRunner: () => Promise.resolve(ok(RUNNER_REPOSITORY)),
     readDeploymentBranches: () => Promise.resolve(ok(["branch:main"])),

@@ -1,9 +1,10 @@
 import type { Octokit } from "@octokit/rest";
 import { CODE_OWNERS_FILES } from "#core/plan/signals/code-owners.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
+import { ActorId } from "#core/wire/ids.ts";
 import { err, ok } from "#core/wire/result.ts";
-import { HOUR_MS } from "#core/wire/units.ts";
-import type { Answer, GitHub, Place } from "#ports/github.ts";
+import { EpochMs, HOUR_MS } from "#core/wire/units.ts";
+import type { Answer, Around, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { createMemory } from "./memory.ts";
 import { writePurpose } from "./purposes.ts";
@@ -12,7 +13,6 @@ import type { Purpose } from "./tokens.ts";
 import { listTree } from "./trees.ts";
 
 type Tree = NonNullable<Surroundings["tree"]>;
-type Around = Pick<Surroundings, "codeOwners" | "links">;
 
 /** A tree never changes, but its repository may be lost to us. */
 const REMEMBERED_MS = HOUR_MS;
@@ -47,6 +47,8 @@ export const AROUND_QUERY = `
       second: object(expression: $second) { ... on Blob { text } }
       third: object(expression: $third) { ... on Blob { text } }
       issue(number: $issue) {
+        lastEditedAt
+        editor { login ... on User { databaseId } }
         subIssuesSummary { total }
         closedByPullRequestsReferences(first: ${String(MAX_PULLS)}, includeClosedPrs: true) { nodes { state } }
       }
@@ -61,6 +63,9 @@ type AroundData = {
     readonly second: Blob;
     readonly third: Blob;
     readonly issue: {
+      readonly lastEditedAt: string | null;
+      /** Of a person alone with an id. null: a deleted account. */
+      readonly editor: { readonly login: string; readonly databaseId?: number | null } | null;
       readonly subIssuesSummary: { readonly total: number };
       readonly closedByPullRequestsReferences: {
         /** null: in a repository that the App doesn't see. */
@@ -79,6 +84,7 @@ async function readAround(client: Octokit, { owner, repository }: Place, issue: 
   const found = read.value.repository;
   if (found === null) return err({ reason: "github-refused", route, status: 404, message: "the repository is not readable" });
   const pulls = found.issue?.closedByPullRequestsReferences?.nodes ?? [];
+  const { lastEditedAt = null, editor } = found.issue ?? {};
   const count = (state: string) => pulls.filter((pull) => pull?.state === state).length;
   return ok({
     codeOwners: (found.first ?? found.second ?? found.third)?.text ?? "",
@@ -86,6 +92,13 @@ async function readAround(client: Octokit, { owner, repository }: Place, issue: 
       found.issue === null
         ? null
         : { subIssues: found.issue.subIssuesSummary.total, pullsOpen: count("OPEN"), pullsClosed: count("CLOSED") },
+    edit:
+      lastEditedAt === null
+        ? null
+        : {
+            at: EpochMs(Date.parse(lastEditedAt)),
+            editor: editor?.databaseId == null ? null : { id: ActorId(editor.databaseId), login: editor.login },
+          },
   });
 }
 

@@ -93,6 +93,16 @@ export async function wakeComments(tx: Kysely<Schema>, tasks: readonly string[])
     .execute();
 }
 
+/** What was answered on these tasks' issues before they went another way is no news. */
+export async function dropNotices(tx: Kysely<Schema>, tasks: readonly string[]): Promise<void> {
+  if (tasks.length === 0) return;
+  await tx
+    .updateTable("comments")
+    .set({ notice: null })
+    .where("task_id", "in", [...tasks])
+    .execute();
+}
+
 /** The owner's tasks that wait have not said so yet, or said a while ago at which place. */
 export async function wakeWaitingComments(tx: Kysely<Schema>, owner: number): Promise<void> {
   await tx

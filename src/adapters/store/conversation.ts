@@ -8,7 +8,7 @@ import type { Brief } from "#core/request/brief.ts";
 import { endOf } from "#core/plan/fate.ts";
 import type { IssueAt, PullAt, Reach } from "#ports/conversation.ts";
 import type { TaskRow } from "#ports/store.ts";
-import { wakeComments } from "./comments.ts";
+import { dropNotices, wakeComments } from "./comments.ts";
 import { lockPool } from "./lock.ts";
 import { NOW } from "./migrations.ts";
 import { wakeAdmission, woken } from "./queue.ts";
@@ -79,8 +79,7 @@ export async function renewTask(db: Kysely<Schema>, task: TaskId, brief: Brief, 
       .returning("id")
       .executeTakeFirst();
     if (renewed === undefined) return false;
-    // What was answered to a request before this one is no news.
-    await tx.updateTable("comments").set({ notice: null }).where("task_id", "=", task).execute();
+    await dropNotices(tx, [task]);
     return true;
   });
 }
@@ -97,6 +96,7 @@ export async function stopTasks(
 ): Promise<number> {
   return db.transaction().execute(async (tx) => {
     const stopped = await stopRows(tx, { owner, repository, issue }, why, delivery);
+    await dropNotices(tx, stopped);
     await wakeComments(tx, stopped);
     return stopped.length;
   });

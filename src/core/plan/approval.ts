@@ -12,6 +12,7 @@ export const ASKS = {
   "tier-not-allowed": "the tier that was asked for",
   "below-floor": "the tier that it needs",
   "tasks-used-up": "how many tasks there have been today",
+  "edited-lately": "its text",
   "approval-of-an-operator": "its size or its expected cost",
 } as const satisfies Partial<Record<Failure["reason"], string>>;
 

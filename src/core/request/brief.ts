@@ -1,4 +1,5 @@
 import type { ActorId, InstallationId, OwnerId, RepositoryId } from "../wire/ids.ts";
+import { MINUTE_MS, type EpochMs } from "../wire/units.ts";
 import { cut, storable, stripInvisible } from "../wire/text.ts";
 import { hiddenSpans, without } from "./hidden.ts";
 
@@ -30,7 +31,23 @@ export type Brief = {
   readonly label?: string;
   /** Who has approved what the requester may not have done alone. */
   readonly approval?: Requester;
+  /** When it was asked for, by GitHub's clock. Absent from what was asked for before this was kept. */
+  readonly askedAt?: EpochMs;
 };
+
+/** The last edit of an issue's text. `editor`: null where GitHub names no person: a deleted account, an App. */
+export type Edit = { readonly at: EpochMs; readonly editor: Requester | null };
+
+/** An edit that somebody who reads the issue and then asks for it may not have seen. */
+const UNSEEN_MS = 10 * MINUTE_MS;
+
+/**
+ * Whether another than the requester may have put words into the request that the requester didn't read. So is every edit since,
+ * which may hide one from before. Pure.
+ */
+export function mayBeUnseen({ at, editor }: Edit, { requester, askedAt }: Brief, now: EpochMs): boolean {
+  return editor?.id !== requester.id && at >= (askedAt ?? now) - UNSEEN_MS;
+}
 
 export type Requester = { readonly id: ActorId; readonly login: string };
 

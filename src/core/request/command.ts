@@ -2,6 +2,7 @@ import { closest, distance } from "fastest-levenshtein";
 import { EFFORTS, HARNESSES, SIZES, TIERS, type Effort, type Harness, type Size, type Tier } from "../wire/contract.ts";
 import { ALIAS } from "../config/shapes.ts";
 import { err, ok, type Result } from "../wire/result.ts";
+import { cut } from "../wire/text.ts";
 
 /** The label that asks for agent work. */
 export const TRIGGER_LABEL = "agent";
@@ -65,8 +66,8 @@ export const FORMS: readonly Form[] = [
   { form: "/agent ci", does: "starts CI, which waits; on the pull request", who: "who may write to the repository", on: "pull" },
   { form: "/agent lend NAME", does: "lets a seat serve others", who: "the seat's owner" },
   { form: "/agent unlend NAME", does: "has it serve its owner alone again", who: "who lent it" },
-  { form: "/agent pause", does: "starts nothing more from the pool, for the whole owner", who: "operators" },
-  { form: "/agent resume", does: "starts work from it again", who: "operators" },
+  { form: "/agent pause", does: "starts nothing more from the pool, for the whole owner", who: "operators named in the policy" },
+  { form: "/agent resume", does: "starts work from it again", who: "operators named in the policy" },
   { form: "/agent help", does: "shows these", who: STARTERS },
 ];
 
@@ -109,11 +110,13 @@ function readWords(words: readonly string[], named: Named): Result<Command, Comm
 
 const ALONE = ["cancel", "status", "why", "help", "pause", "resume", "ci"] as const;
 
+/** So much of what nobody knows is repeated, in characters. */
+const MAX_WORD = 80;
+
 /** The clauses of what is asked for, in any order. */
 function readUse(words: readonly string[], named: Named): Result<Override, CommandError> {
-  // Quoted in the answer, which GitHub takes up to 65,536 characters of.
   const unknown = (word: string, valid: string) =>
-    err<CommandError>({ reason: "command-unknown", word: word.replaceAll("`", "").slice(0, 80), valid });
+    err<CommandError>({ reason: "command-unknown", word: cut(word.replaceAll("`", ""), MAX_WORD), valid });
   let use: Override = {};
   for (const [said, ...taken] of clausesOf(words)) {
     const takes = TAKES.get(said.toLowerCase());
@@ -212,8 +215,15 @@ export function isForIssues(line: string): boolean {
 }
 
 /**
+ * By which a mail program begins what it answers where it quotes without a sign: Outlook's rule, "Original Message" in any
+ * language, the sender's line of a head. What follows was said by somebody else.
+ */
+const ANSWERED =
+  /^(?:_{20,}|-{3,} ?\p{L}[\p{L} ]{0,40}-{3,}|\*{0,2}(?:From|Von|De|Da|Van|Fra|Från|Od|От|差出人|发件人) ?[:：].{0,200}@.{1,200})$/u;
+
+/**
  * The lines of a comment that command, each without its indentation: those that begin with `/agent`, outside quotes and code
- * blocks. Cheap enough for intake, which keeps nothing else.
+ * blocks, and above what an e-mail answers. Cheap enough for intake, which keeps nothing else.
  */
 export function commandLines(body: string): readonly string[] {
   const lines: string[] = [];
@@ -228,10 +238,11 @@ export function commandLines(body: string): readonly string[] {
       if (run?.startsWith(fence) === true && raw.trim() === run) fence = undefined;
       continue;
     }
-    if (run !== undefined) fence = run;
     const line = raw.trim();
+    if (run !== undefined) fence = run;
+    else if (ANSWERED.test(line)) break;
     const quotation = /^ {0,3}>/.test(raw);
-    isQuoted = quotation ? /^>[\s>]*[^\s>]/.test(line) : isQuoted && line !== "";
+    isQuoted = quotation ? /^>[\s>]*[^\s>]/.test(line) : isQuoted && run === undefined && line !== "";
     if (run !== undefined || quotation || isQuoted || /^( {4}| {0,3}\t)/.test(raw)) continue;
     if (/^\/agent(\s|$)/i.test(line)) lines.push(line);
   }

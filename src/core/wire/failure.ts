@@ -28,6 +28,8 @@ export type Failure =
   | { readonly reason: "actor-in-no-role"; readonly login: string }
   | { readonly reason: "tier-not-allowed"; readonly login: string; readonly tier: Tier; readonly allowed: readonly Tier[] }
   | { readonly reason: "approval-of-an-operator"; readonly login: string }
+  /** `editor`: null where GitHub names none. */
+  | { readonly reason: "edited-lately"; readonly login: string; readonly editor: string | null }
   | { readonly reason: "tasks-used-up"; readonly login: string; readonly tasks: number; readonly opensAt: EpochMs }
   | { readonly reason: "task-under-way"; readonly login: string }
   | { readonly reason: "no-task"; readonly login: string; readonly asked: string }
@@ -154,6 +156,8 @@ export function describe(failure: Failure): string {
       return `This asks for the tier \`${failure.tier}\`, and the role of @${failure.login} allows ${failure.allowed.map((tier) => `\`${tier}\``).join(", ")}. Comment \`/agent use ${failure.allowed.at(-1) ?? ""}\`, or ask an operator.`;
     case "approval-of-an-operator":
       return `Under the policy's \`roles\` an operator approves what would not start by itself, and @${failure.login} is none. Ask an operator to comment \`/agent approve\`, or split the issue.`;
+    case "edited-lately":
+      return `${failure.editor === null ? "Somebody whom GitHub doesn't name" : `@${failure.editor}, who may not write here,`} edited this issue's text less than ten minutes before @${failure.login} asked for it, or since: it may not be what was read. Look at what was changed ("edited", above the text). \`/agent approve\` takes the text as it stood when it was asked for.`;
     case "tasks-used-up":
       return `@${failure.login} has had the ${String(failure.tasks)} tasks a day that the policy's \`roles\` allow. Comment \`/agent\` again after ${utc(failure.opensAt)}, or ask an operator to set the label.`;
     case "task-under-way":
