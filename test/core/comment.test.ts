@@ -306,6 +306,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     status: 422,
     message: "Validation Failed",
   },
+  "edited-since": { reason: "edited-since", login: "ada", by: "mallory" },
   "records-lost": { reason: "records-lost" },
   "trial-over": { reason: "trial-over", why: "budget" },
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
