@@ -165,6 +165,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   blocked: { why: "blocked", reason: "keyMissing", detail: "AGENT_POOL_KEY is empty in the environment platform-api." },
   ending: { why: "ending", ending: "budgetExhausted", detail: "The budget of $5.00 is used up" },
   "no-change": { why: "no-change" },
+  "never-ran": { why: "never-ran", conclusion: "failure" },
   "branch-not-protected": { why: "branch-not-protected", branch: "main" },
   "checks-failed": {
     why: "checks-failed",
