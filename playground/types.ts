@@ -72,6 +72,9 @@ export type Person = {
   reopenIssue(repository: string, issue: number): Promise<void>;
   editComment(repository: string, comment: number, body: string): Promise<void>;
   editIssue(repository: string, issue: number, change: { title?: string; body?: string }): Promise<void>;
+  /** *Cancel workflow* on the run's page. */
+  cancelRun(repository: string, run: number): Promise<void>;
+  deleteBranch(repository: string, branch: string): Promise<void>;
   /** What a draft must be before it can be merged. */
   markReady(repository: string, pull: number): Promise<void>;
   reviewPull(

@@ -14,6 +14,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { LABELLED_QUERY } from "#adapters/github/labelled.ts";
 import { MERGED_QUERY } from "#adapters/github/merged.ts";
 import { CONFIG_QUERY, REVIEWS_QUERY } from "#adapters/github/own-checks.ts";
 import { SET_UP_QUERY } from "#adapters/github/set-up.ts";
@@ -49,6 +50,7 @@ async function readDocuments(): Promise<string[]> {
     MERGED_QUERY,
     CONFIG_QUERY,
     REVIEWS_QUERY,
+    LABELLED_QUERY,
   ];
 }
 

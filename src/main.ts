@@ -61,6 +61,7 @@ async function main(config: Config): Promise<void> {
     store,
     github,
     runtime: createRuntime({ log, oidcIssuer, publicUrl, playground }),
+    allowedOwners: config.allowedOwners,
     classifier: config.classifier === null ? undefined : createClassifier(config.classifier),
   };
   await meetGitHub(deps, apiUrl);
@@ -104,6 +105,7 @@ async function main(config: Config): Promise<void> {
   limitWebhooks(await server.start());
   const local = "directory" in config.store ? await serveLocal(store, log, config.store.directory) : undefined;
   // Nothing is done in GitHub's sight before this process is reachable.
+  await store.startSweep();
   worker = startWorker(deps);
   log.info({ address: `http://${server.host}:${String(server.port)}`, publicUrl }, "agent-pool is ready");
 

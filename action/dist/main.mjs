@@ -40870,19 +40870,18 @@ var BLOCKED_REASONS = [
   "nothingToProve",
   "internal"
 ];
+var Reported = { contract: Contract, stopped: external_exports.literal(true).optional(), ms: count };
 var Outcome = external_exports.discriminatedUnion("kind", [
   external_exports.strictObject({
     kind: external_exports.literal("blocked"),
-    contract: Contract,
     reason: external_exports.enum(BLOCKED_REASONS),
     detail: text(2e3),
     usage: Usage,
     observation: Observation.nullable(),
-    ms: count
+    ...Reported
   }),
   external_exports.strictObject({
     kind: external_exports.literal("ran"),
-    contract: Contract,
     ending: Ending,
     /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
     usage: Usage,
@@ -40899,7 +40898,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     changes: external_exports.array(Change).max(2e3),
     /** Where its credential's limit ended it and another may go on. */
     session: Session.optional(),
-    ms: count
+    ...Reported
   })
 ]);
 var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
@@ -40917,7 +40916,7 @@ function err(error3) {
 function blocked(reason, detail) {
   return { reason, detail };
 }
-function toBlocked(fault, { usage, observation, ms }) {
+function toBlocked(fault, { usage, observation, ms, stopped }) {
   return {
     kind: "blocked",
     contract: CONTRACT_VERSION,
@@ -40925,6 +40924,7 @@ function toBlocked(fault, { usage, observation, ms }) {
     detail: cut(fault.detail, 2e3),
     usage,
     observation,
+    ...stopped === true ? { stopped } : {},
     ms: Math.round(ms)
   };
 }
@@ -45944,7 +45944,8 @@ async function report(client, runToken, outcome, signal) {
   if (answer2.ok) return ok(void 0);
   if (outcome.kind === "ran" && isUnreadable(answer2.error)) {
     const fault = blocked("internal", describeUndelivered(answer2.error));
-    await client.outcome(runToken, toBlocked(fault, { ...outcome, observation: null }), signal);
+    const { usage, ms } = outcome;
+    await client.outcome(runToken, toBlocked(fault, { usage, ms, observation: null }), signal);
   }
   return err(answer2.error);
 }
@@ -46006,6 +46007,7 @@ function makeStopping(log) {
   process.on("SIGINT", cancel).on("SIGTERM", cancel);
   return {
     signal: stopping.signal,
+    cancelled: () => cancelled,
     stop(reason) {
       log("stopping", { reason });
       stopping.abort();
@@ -46104,17 +46106,23 @@ var CANCELLED = blocked("internal", "The job was cancelled, and what it had done
 async function runClaimed(run2) {
   const { inputs, client, claim: claim3, claimedAt, log } = run2;
   const phases = makePhases(() => performance22.now(), claimedAt);
+  const stopping = makeStopping(log);
+  const wasStopped = () => stopping.cancelled() ? { stopped: true } : {};
   let gateway;
   const soFar = () => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance22.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance22.now() - claimedAt), ...wasStopped() };
   };
   const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim3);
   const keepSoFar = () => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
   await keepSoFar();
   saveState("kept", outbox.path);
   if (outbox.sealed !== void 0) setOutput("outcome", outbox.sealed);
-  const stopping = makeStopping(log);
+  let isAtWork = true;
+  stopping.signal.addEventListener("abort", () => {
+    if (isAtWork) void keepSoFar().catch(() => {
+    });
+  });
   const beat = () => {
     if (!stopping.signal.aborted) void keepSoFar().catch(() => {
     });
@@ -46138,7 +46146,9 @@ async function runClaimed(run2) {
       };
       const work2 = doAttempt(run2, { stopping: stopping.signal, onPhase, onKey });
       const ran = await Promise.race([work2, stopping.overdue.then(() => err(CANCELLED))]);
-      outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), secrets);
+      isAtWork = false;
+      const done = ran.ok ? { ...ran.value, ...wasStopped() } : toBlocked(ran.error, soFar());
+      outcome = toReportable(done, secrets);
     } catch (_) {
       var _error = _, _hasError = true;
     } finally {

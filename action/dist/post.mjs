@@ -39918,19 +39918,18 @@ var BLOCKED_REASONS = [
   "nothingToProve",
   "internal"
 ];
+var Reported = { contract: Contract, stopped: external_exports.literal(true).optional(), ms: count };
 var Outcome = external_exports.discriminatedUnion("kind", [
   external_exports.strictObject({
     kind: external_exports.literal("blocked"),
-    contract: Contract,
     reason: external_exports.enum(BLOCKED_REASONS),
     detail: text(2e3),
     usage: Usage,
     observation: Observation.nullable(),
-    ms: count
+    ...Reported
   }),
   external_exports.strictObject({
     kind: external_exports.literal("ran"),
-    contract: Contract,
     ending: Ending,
     /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
     usage: Usage,
@@ -39947,7 +39946,7 @@ var Outcome = external_exports.discriminatedUnion("kind", [
     changes: external_exports.array(Change).max(2e3),
     /** Where its credential's limit ended it and another may go on. */
     session: Session.optional(),
-    ms: count
+    ...Reported
   })
 ]);
 var OutcomeReply = external_exports.object({ accepted: external_exports.literal(true) });
@@ -39965,7 +39964,7 @@ function err(error3) {
 function blocked(reason, detail) {
   return { reason, detail };
 }
-function toBlocked(fault, { usage, observation, ms }) {
+function toBlocked(fault, { usage, observation, ms, stopped }) {
   return {
     kind: "blocked",
     contract: CONTRACT_VERSION,
@@ -39973,6 +39972,7 @@ function toBlocked(fault, { usage, observation, ms }) {
     detail: cut(fault.detail, 2e3),
     usage,
     observation,
+    ...stopped === true ? { stopped } : {},
     ms: Math.round(ms)
   };
 }
@@ -40697,7 +40697,8 @@ async function report(client, runToken, outcome, signal) {
   if (answer.ok) return ok(void 0);
   if (outcome.kind === "ran" && isUnreadable(answer.error)) {
     const fault = blocked("internal", describeUndelivered(answer.error));
-    await client.outcome(runToken, toBlocked(fault, { ...outcome, observation: null }), signal);
+    const { usage, ms } = outcome;
+    await client.outcome(runToken, toBlocked(fault, { usage, ms, observation: null }), signal);
   }
   return err(answer.error);
 }

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import { isRecord } from "./answers.ts";
-import type { Conclusion } from "../types.ts";
+import type { RunConclusion } from "./emulated-github.ts";
 import { entryAt, readBlob, readTree, resolve } from "./git-repository.ts";
 import { toRun, toWorkflow } from "./shapes/run.ts";
 import { fullName, nextId, nowOf, type Account, type GitHub, type Repository, type Run, type Workflow } from "./state.ts";
@@ -132,14 +132,19 @@ export function queueRun(
     title: (runName === undefined ? "" : interpolate(runName, { contexts, status: "success" })) || what.workflowName,
     status: "queued",
     conclusion: null,
+    hasJob: repository.refusedRuns === null,
     createdAt: now,
     startedAt: now,
     updatedAt: now,
     cancel: new AbortController(),
   };
   repository.runs.set(run.id, run);
-  github.runQueue.push(run);
   emitRun(github, run, "requested", run.actor);
+  if (repository.refusedRuns !== null) {
+    completeRun(github, run, repository.refusedRuns);
+    return run;
+  }
+  github.runQueue.push(run);
   for (const wake of github.runWaiters) wake();
   return run;
 }
@@ -153,7 +158,7 @@ export function startRun(github: GitHub, run: Run, title: string): void {
   emitRun(github, run, "in_progress", run.actor);
 }
 
-export function completeRun(github: GitHub, run: Run, conclusion: Conclusion): void {
+export function completeRun(github: GitHub, run: Run, conclusion: RunConclusion): void {
   if (run.status === "completed") return;
   run.status = "completed";
   run.conclusion = conclusion;

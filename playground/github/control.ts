@@ -96,6 +96,15 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
       if (issue === undefined) throw new Error(`no issue ${String(number)} in ${name}`);
       issue.below = below;
     },
+    refuseRuns(name, conclusion) {
+      named(name).refusedRuns = conclusion;
+    },
+    deleteRun(name, run) {
+      const { runs, artifacts } = named(name);
+      if (runs.get(run)?.status !== "completed") throw new Error(`run ${String(run)} has not ended`);
+      runs.delete(run);
+      for (const artifact of artifacts.values()) if (artifact.run.id === run) artifacts.delete(artifact.id);
+    },
     runChecks: (name, checks) => runChecks(github, named(name), checks),
     ...inspection(github),
 

@@ -1,4 +1,4 @@
-import type { Person, RunnerHost } from "../types.ts";
+import type { Conclusion, Person, RunnerHost } from "../types.ts";
 import type { Plan } from "./plans.ts";
 import type { BranchRule } from "./protection.ts";
 import type { Route } from "./routes.ts";
@@ -118,6 +118,7 @@ export type PullView = {
   readonly state: "open" | "closed";
 };
 export type BranchView = { readonly name: string; readonly sha: string; readonly protected: boolean };
+export type RunConclusion = Conclusion | "action_required";
 export type RunView = {
   readonly id: number;
   readonly number: number;
@@ -125,7 +126,7 @@ export type RunView = {
   /** The evaluated `run-name` once the runner knows it, the workflow's name until then. */
   readonly title: string;
   readonly status: "queued" | "in_progress" | "completed";
-  readonly conclusion: "success" | "failure" | "cancelled" | null;
+  readonly conclusion: RunConclusion | null;
   readonly inputs: Readonly<Record<string, string>>;
   readonly headBranch: string;
   readonly headSha: string;
@@ -251,6 +252,10 @@ export type EmulatedGitHub = AsyncDisposable & {
     author?: string,
   ): Promise<string>;
 
+  /** Each run that is dispatched from now on ends so at once, without any job, as under an execution policy; null: they run. */
+  refuseRuns(repository: string, conclusion: RunConclusion | null): void;
+  /** As on the run's page: a run that has ended is gone, with its artifacts. */
+  deleteRun(repository: string, run: number): void;
   /** Lets a workflow's checks run; sends `check_suite` where all of them have ended. Nothing is executed. */
   runChecks(repository: string, checks: Checks): Promise<void>;
 

@@ -1,8 +1,24 @@
 import type { NewEnvironment } from "./emulated-github.ts";
 import { makeAccount } from "./people.ts";
 import { findEnvironment } from "./plans.ts";
-import { makeSecrets } from "./secrets.ts";
-import { nextId, nowOf, type BranchPolicy, type Environment, type GitHub, type Repository } from "./state.ts";
+import { makeSecrets, type Secrets } from "./secrets.ts";
+import { nextId, nowOf, type Account, type GitHub, type Repository, type Team } from "./state.ts";
+
+export type Environment = {
+  readonly id: number;
+  readonly name: string;
+  readonly createdAt: number;
+  /** Who may deploy: branches and tags by pattern, protected branches, or all. */
+  readonly branches: readonly BranchPolicy[] | "protected" | "all";
+  readonly reviewers: readonly Reviewer[];
+  readonly preventSelfReview: boolean;
+  readonly waitMinutes: number;
+  readonly secrets: Secrets;
+  readonly variables: Readonly<Record<string, string>>;
+};
+
+export type BranchPolicy = { readonly id: number; readonly name: string; readonly type: "branch" | "tag" };
+export type Reviewer = { readonly type: "User"; readonly account: Account } | { readonly type: "Team"; readonly team: Team };
 
 /** Empty, and open to every branch. */
 export function makeEnvironment(github: GitHub, repository: Repository, name: string): Environment {

@@ -5,6 +5,7 @@ import { git, objectType, readBlob, readCommit, readTree, resolve } from "./git-
 import type { Acting } from "./credentials.ts";
 import { toIssueNode } from "./issue-node.ts";
 import { toReviewedPull } from "./graphql-reviews.ts";
+import { issueConnection, type IssueArguments } from "./graphql-issues.ts";
 import { pullConnection, type PullArguments } from "./graphql-pulls.ts";
 import { holds, sees } from "./permissions.ts";
 import { nodeId } from "./shapes/urls.ts";
@@ -88,6 +89,7 @@ function toRepositoryNode(github: GitHub, repository: Repository, caller: Acting
     issue: ({ number }: { number: number }) => toIssueNode(repository, caller, number),
     pullRequest: ({ number }: { number: number }) =>
       readable && may("pull_requests") ? toReviewedPull(github, repository, number) : null,
+    issues: (asked: IssueArguments) => (may("issues") ? issueConnection(repository, asked) : null),
     pullRequests: (asked: PullArguments) => {
       if (!may("pull_requests")) return null;
       return pullConnection(repository, asked, may("issues"), (sha) => toObjectNode(repository, sha));

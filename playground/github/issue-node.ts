@@ -12,12 +12,13 @@ export function toIssueNode(repository: Repository, caller: Acting, number: numb
   const may = (permission: string) => caller.party === "user" || holds(caller.token.permissions, permission, "read");
   if (issue === undefined || issue.pull !== undefined || !may("issues")) return null;
   const { total, completed } = issue.below ?? { total: 0, completed: 0 };
+  const edit = issue.edits.at(-1);
   const percentCompleted = total === 0 ? 0 : Math.floor((100 * completed) / total);
   return {
     id: nodeId("Issue", issue.id),
     number,
-    lastEditedAt: issue.lastEdit === undefined ? null : iso(issue.lastEdit.at),
-    editor: issue.lastEdit === undefined ? null : toActor(issue.lastEdit.by),
+    lastEditedAt: edit === undefined ? null : iso(edit.at),
+    editor: edit === undefined ? null : toActor(edit.by),
     subIssuesSummary: { total, completed, percentCompleted },
     closedByPullRequestsReferences({ first, includeClosedPrs }: { first: number; includeClosedPrs: boolean }) {
       const pulls = may("pull_requests") ? closing(repository, number) : [];

@@ -36,6 +36,8 @@ export function makeIssue(
     createdAt: now,
     updatedAt: now,
     closedAt: null,
+    history: [],
+    edits: [],
     ...(pull === undefined ? {} : { pull }),
   };
   repository.issues.set(issue.number, issue);
@@ -52,7 +54,7 @@ export function openIssue(
   const made = makeIssue(github, repository, user, issue.title, issue.body === "" ? null : issue.body);
   made.labels = (issue.labels ?? []).map((name) => labelNamed(github, repository, name));
   emit(github, "issues", repository, user, { action: "opened", issue: toIssue(github, repository, made) });
-  for (const label of made.labels) emitLabeled(github, repository, user, made, label);
+  for (const label of made.labels) labeled(github, repository, user, made, label);
   return made;
 }
 
@@ -61,7 +63,7 @@ export function addLabel(github: GitHub, repository: Repository, user: Account, 
   const label = labelNamed(github, repository, name);
   issue.labels.push(label);
   issue.updatedAt = nowOf(github);
-  emitLabeled(github, repository, user, issue, label);
+  labeled(github, repository, user, issue, label);
 }
 
 export function takeLabel(github: GitHub, repository: Repository, user: Account, issue: Issue, name: string): void {
@@ -91,7 +93,8 @@ export function setIssueState(
   emit(github, "issues", repository, user, { action, issue: toIssue(github, repository, issue) });
 }
 
-function emitLabeled(github: GitHub, repository: Repository, user: Account, issue: Issue, label: Label): void {
+function labeled(github: GitHub, repository: Repository, user: Account, issue: Issue, label: Label): void {
+  issue.history.push({ kind: "labeled", id: nextId(github), label, by: user, at: nowOf(github) });
   if (issue.pull !== undefined) return;
   emit(github, "issues", repository, user, {
     action: "labeled",
@@ -127,11 +130,12 @@ export function editIssue(
   if (change.title !== undefined && change.title !== issue.title) {
     changes["title"] = { from: issue.title };
     issue.title = change.title;
+    issue.history.push({ kind: "renamed", id: nextId(github), by: user, at: nowOf(github) });
   }
   if (change.body !== undefined && change.body !== issue.body) {
     changes["body"] = { from: issue.body ?? "" };
     issue.body = change.body;
-    issue.lastEdit = { by: user, at: nowOf(github) };
+    issue.edits.push({ by: user, at: nowOf(github) });
   }
   if (Object.keys(changes).length === 0) return;
   issue.updatedAt = nowOf(github);

@@ -1,6 +1,9 @@
 import type { Person } from "../types.ts";
+import { cancelRun } from "./actions.ts";
+import { moveRef, resolve } from "./git-repository.ts";
 import { addComment, addLabel, editComment, editIssue, openIssue, setIssueState, takeLabel } from "./issues.ts";
 import { dismissReview, markReady, mergePull, reviewPull, revertPull, setPullState } from "./pulls.ts";
+import { refMoved } from "./refs.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { nextId, nowOf, repositoryNamed, type Account, type GitHub, type Issue, type Repository } from "./state.ts";
 
@@ -67,6 +70,20 @@ export function makePerson(github: GitHub, account: Account): Person {
       const { repository, issue } = at(name, number);
       editIssue(github, repository, account, issue, change);
       return Promise.resolve();
+    },
+    async cancelRun(name, id) {
+      const run = repositoryNamed(github, name).runs.get(id);
+      if (run === undefined || run.status === "completed") throw new Error(`no run ${String(id)} in ${name} that goes on`);
+      cancelRun(github, run);
+      return Promise.resolve();
+    },
+    async deleteBranch(name, branch) {
+      const repository = repositoryNamed(github, name);
+      const ref = `refs/heads/${branch}`;
+      const before = await resolve(repository.git, ref);
+      if (before === undefined) throw new Error(`no branch ${branch} in ${name}`);
+      await moveRef(repository.git, ref, before, null);
+      refMoved(github, repository, { ref, before, after: null }, account);
     },
     async markReady(name, number) {
       const { repository, pull } = pullAt(name, number);

@@ -1,4 +1,5 @@
-import type { Environment, GitHub, Repository } from "./state.ts";
+import type { Environment } from "./environments.ts";
+import type { GitHub, Repository } from "./state.ts";
 
 /**
  * What an owner pays for. On `free`, a private repository has no draft pull requests, no protected branches, and environments without

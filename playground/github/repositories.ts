@@ -74,6 +74,7 @@ export async function makeRepository(
     workflows: new Map(),
     runs: new Map(),
     artifacts: new Map(),
+    refusedRuns: null,
     checkSuites: new Map(),
     signedCommits: new Set(),
   };

@@ -6,7 +6,8 @@ import { protectedBranches } from "./plans.ts";
 import { matchesPattern } from "./protection.ts";
 import { secretsSeen } from "./secrets.ts";
 import { cloneUrl } from "./shapes/urls.ts";
-import type { Environment, GitHub, Run } from "./state.ts";
+import type { Environment } from "./environments.ts";
+import type { GitHub, Run } from "./state.ts";
 
 /** What runners ask of GitHub, over the same state the API reads. */
 export function makeRunnerHost(github: GitHub): RunnerHost {

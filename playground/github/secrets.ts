@@ -1,6 +1,7 @@
 import sodium from "libsodium-wrappers";
 import { hasAll } from "./plans.ts";
-import { nowOf, type Environment, type GitHub, type Repository } from "./state.ts";
+import type { Environment } from "./environments.ts";
+import { nowOf, type GitHub, type Repository } from "./state.ts";
 
 /** By name in capitals: GitHub compares secrets' names without case, and shows them so. */
 export type Secrets = Map<string, Secret>;

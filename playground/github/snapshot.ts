@@ -2,7 +2,8 @@ import { listRefs, readTree } from "./git-repository.ts";
 import { grantOf } from "./permissions.ts";
 import type { Secrets } from "./secrets.ts";
 import { isPull } from "./shapes/pull.ts";
-import { installationOf, type Account, type Environment, type GitHub, type Repository } from "./state.ts";
+import type { Environment } from "./environments.ts";
+import { installationOf, type Account, type GitHub, type Repository } from "./state.ts";
 
 type Picture = Readonly<Record<string, unknown>>;
 

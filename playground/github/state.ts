@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import type { Environment } from "./environments.ts";
 import type { Plan } from "./plans.ts";
 import type { GitRepository } from "./git-repository.ts";
 import type {
@@ -12,6 +13,7 @@ import type {
   Membership,
   OrganizationRole,
   Role,
+  RunConclusion,
 } from "./emulated-github.ts";
 import type { BranchRule, Protection } from "./protection.ts";
 import type { KeyPair, Secrets } from "./secrets.ts";
@@ -115,8 +117,13 @@ export type Issue = {
   readonly createdAt: number;
   updatedAt: number;
   closedAt: number | null;
-  /** Of the body. */
-  lastEdit?: { readonly by: Account; readonly at: number };
+  /** Labels that were set, and titles that were given, oldest first. */
+  readonly history: (
+    | { readonly kind: "labeled"; readonly id: number; readonly label: Label; readonly by: Account; readonly at: number }
+    | { readonly kind: "renamed"; readonly id: number; readonly by: Account; readonly at: number }
+  )[];
+  /** The body's edits, oldest first. */
+  readonly edits: { readonly by: Account; readonly at: number }[];
   /** Present when this number is a pull request's. */
   readonly pull?: Pull;
   /** Issues below it, where it has any. */
@@ -160,22 +167,6 @@ export type Comment = {
   updatedAt: number;
 };
 
-export type Environment = {
-  readonly id: number;
-  readonly name: string;
-  readonly createdAt: number;
-  /** Who may deploy: branches and tags by pattern, protected branches, or all. */
-  readonly branches: readonly BranchPolicy[] | "protected" | "all";
-  readonly reviewers: readonly Reviewer[];
-  readonly preventSelfReview: boolean;
-  readonly waitMinutes: number;
-  readonly secrets: Secrets;
-  readonly variables: Readonly<Record<string, string>>;
-};
-
-export type BranchPolicy = { readonly id: number; readonly name: string; readonly type: "branch" | "tag" };
-export type Reviewer = { readonly type: "User"; readonly account: Account } | { readonly type: "Team"; readonly team: Team };
-
 export type Workflow = { readonly id: number; readonly path: string; readonly createdAt: number; enabled: boolean };
 
 /** Whether a repository's workflows may run, and whose actions they may use. */
@@ -198,7 +189,9 @@ export type Run = {
   readonly actor: Account;
   title: string;
   status: "queued" | "in_progress" | "completed";
-  conclusion: "success" | "failure" | "cancelled" | null;
+  conclusion: RunConclusion | null;
+  /** GitHub has begun its jobs, or let them wait for a runner: what it refuses whole (a policy, billing, bad YAML) has none. */
+  readonly hasJob: boolean;
   readonly createdAt: number;
   startedAt: number;
   updatedAt: number;
@@ -260,6 +253,8 @@ export type Repository = {
   readonly environments: Map<string, Environment>;
   readonly secrets: Secrets;
   actions: ActionsPermissions;
+  /** How each run ends at once, without a job; null: they run. */
+  refusedRuns: RunConclusion | null;
   readonly workflows: Map<string, Workflow>;
   readonly runs: Map<number, Run>;
   readonly artifacts: Map<number, Artifact>;

@@ -68,6 +68,8 @@ export function withinBudget(github: GitHub, store: Pick<Store, "takeTurn" | "re
       ),
     updateBranch: (place, branch, commit) =>
       take("updateBranch", place.installation, [id(place), branch, commit], () => github.updateBranch(place, branch, commit)),
+    // Asked for by the App, of no installation.
+    redeliver: (id) => github.redeliver(id),
   } satisfies Pick<GitHub, Effect>;
   return { ...github, ...effects };
 }

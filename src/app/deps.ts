@@ -10,6 +10,8 @@ export type Deps = {
   readonly runtime: Runtime;
   /** Where the operator has given a key for one. */
   readonly classifier?: Classifier | undefined;
+  /** In lower case; none: all. */
+  readonly allowedOwners?: readonly string[];
 };
 
 /**

@@ -66,8 +66,9 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
   return action === "labeled" || action === "opened" ? { kind: "request", brief } : undefined;
 }
 
-function named(label: string | undefined): Pick<Brief, "label"> {
-  return label === undefined ? {} : { label };
+/** The label that asked is kept where it is a specialist's. */
+export function named(label: string | undefined): Pick<Brief, "label"> {
+  return label === undefined || !mayNameAgent(label) ? {} : { label };
 }
 
 /** By what happens to an issue, whoever did it, nothing is wanted of it any more. */
@@ -106,6 +107,9 @@ function labelsOf({ issue }: Event): readonly string[] {
   return (issue.labels ?? []).map((label) => label.name);
 }
 
+/** A deleted account has become GitHub's "ghost", who has no role anywhere. */
+export const GHOST = { id: ActorId(0), login: "ghost" };
+
 function briefOf(event: Event, askedAt: EpochMs, comment: string | null = null): Brief {
   const { issue, repository, installation, sender } = event;
   return {
@@ -117,8 +121,7 @@ function briefOf(event: Event, askedAt: EpochMs, comment: string | null = null):
       private: repository.private,
     },
     issue: { number: issue.number, title: cleanText(issue.title), body: cleanText(issue.body ?? ""), labels: labelsOf(event) },
-    // A deleted account has become GitHub's "ghost", who has no role anywhere.
-    author: { id: ActorId(issue.user?.id ?? 0), login: issue.user?.login ?? "ghost" },
+    author: issue.user === null ? GHOST : { id: ActorId(issue.user.id), login: issue.user.login },
     requester: { id: ActorId(sender.id), login: sender.login },
     comment,
     askedAt,

@@ -69,11 +69,26 @@ const PushEvent = z.object({
   installation: Installation,
 });
 
+/** The events that may concern us. What isn't here is never asked for anew where it was lost (sweep.ts). */
+export const HEARD: readonly string[] = [
+  "issues",
+  "issue_comment",
+  "repository",
+  "installation",
+  "installation_repositories",
+  "workflow_run",
+  "check_suite",
+  "pull_request",
+  "pull_request_review",
+  "push",
+];
+
 /**
  * A webhook as it arrives → the event it is for us, or undefined: most are not ours. What we keep of a payload is what a
  * task needs, frozen here: later edits of the issue change nothing. Pure.
  */
 export function readDelivery(name: string, payload: unknown): DeliveryEvent | undefined {
+  if (!HEARD.includes(name)) return undefined;
   if (name === "issues" || name === "issue_comment") return readIssueEvent(name, payload);
   if (name === "repository" || name === "installation" || name === "installation_repositories")
     return readPlaceEvent(name, payload);

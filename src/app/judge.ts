@@ -6,6 +6,7 @@ import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 import { afterUnverified } from "./escalate.ts";
 import { begunWith, reportedRuns } from "./runs.ts";
+import { whoStopped } from "./stopped.ts";
 import { mayStillStart } from "./who-may.ts";
 
 /** judging → committing, queued again, or the end: what was reported is judged, trusting none of it. A trial ends here. */
@@ -14,6 +15,8 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   const { plan } = task;
   const { report } = lease;
   if (report === null || plan === null) throw new Error(`task ${task.id} is judged without an outcome`);
+  const stopped = task.trial === null ? await whoStopped(deps, task, lease) : undefined;
+  if (stopped !== undefined) return stopped;
   const outcome = report.kind === "ran" ? { ...report, changes: [...(await store.readChanges(lease.id))] } : report;
   const { guards, route, floors = [] } = plan;
   const planned = {

@@ -47,7 +47,8 @@ export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Pro
     { price: lease.attempt.price, billed: lease.billed, minute: lease.minute },
   );
   const fault = outcome.kind === "ran" ? faultOf(outcome) : null;
-  const isTypical = outcome.kind === "ran" && fault === null && TYPICAL.includes(outcome.ending.kind);
+  const ranItsCourse = outcome.kind === "ran" && outcome.stopped !== true && TYPICAL.includes(outcome.ending.kind);
+  const isTypical = ranItsCourse && fault === null;
   if (!(await store.settle(lease.id, outcome, hash, { entries, fault, isTypical }))) {
     // Sent twice at once: the other one was first.
     return (await store.readLease(lease.id))?.outcomeHash === hash ? ok({ accepted: true }) : err(ENDED);

@@ -2,10 +2,12 @@ import { commitMessage, pullRequestBody, pullRequestTitle, wantsDraft, type Fini
 import { MicroUsd } from "#core/wire/units.ts";
 import { drawnOf } from "#core/pool/ledger.ts";
 import type { Run } from "#core/task/provenance.ts";
+import { EFFECTS } from "#core/task/effects.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { notYet } from "./not-yet.ts";
 
 /** committing → branching. A commit made twice is only an object nobody sees: nothing to look for first. */
 export async function commit(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
@@ -78,7 +80,21 @@ export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Prom
   if (opened.ok) return { go: "open", patch: { pullRequest: opened.value } };
   const there = opened.error.reason === "github-refused" ? await github.findPullRequest(brief, head) : undefined;
   if (there?.ok === true && there.value !== undefined) return { go: "open", patch: { pullRequest: there.value } };
-  return { failed: opened.error };
+  const restored = there?.ok === true ? await restoreBranch(deps, task, head) : undefined;
+  return restored ?? { failed: opened.error };
+}
+
+/**
+ * Somebody deleted the branch before its pull request was open. Like a comment of ours it is made anew, from the commit that is still
+ * there; the next try opens the pull request, which whoever doesn't want it can close. undefined: it is there.
+ */
+async function restoreBranch(deps: Deps, task: ClaimedTask, name: string): Promise<Next | undefined> {
+  const { brief, commit: sha } = task;
+  const found = await deps.github.findBranch(brief, name);
+  if (!found.ok || found.value !== undefined || sha === null) return undefined;
+  deps.runtime.log.warn({ task: task.id }, "the branch was deleted before its pull request was open; it is made anew");
+  const made = await deps.github.createBranch(brief, name, sha);
+  return made.ok ? notYet(EFFECTS.openPullRequest, "its branch is made anew") : explainRefusal(deps, task, made.error);
 }
 
 /** Private repositories of some plans have no drafts, and no call tells. Source: OpenHands#6560, SWE-agent#179. */

@@ -1,8 +1,12 @@
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
+import type { Verdict } from "#core/task/lifecycle.ts";
+import type { RunnerRepository, WorkflowRun } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
+import { notYet } from "./not-yet.ts";
+import { endByPerson, isByPerson } from "./stopped.ts";
 import { takeUploaded } from "./uploaded.ts";
 
 /** How soon GitHub is asked again about a run that it said has ended, and says that it works. */
@@ -19,9 +23,9 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
   const { github } = deps;
   const { brief, plan } = task;
   if (plan === null) throw new Error(`task ${task.id} is ${task.state} without a plan`);
-  const end = (verdict: JudgedReason): Next => ({
+  const end = (why: JudgedReason, verdict: Verdict = "lost"): Next => ({
     go: "lose",
-    lease: { lease: lease.id, lose: true, verdict: { verdict: "lost", why: lease.note ?? verdict } },
+    lease: { lease: lease.id, lose: true, verdict: { verdict, why: lease.note ?? why } },
   });
   const pastDeadline = lease.deadlineInMs !== null && lease.deadlineInMs <= -LEASE.graceMs;
   const isSilent = lease.unheardMs !== null && lease.unheardMs >= LEASE.silentMs;
@@ -42,6 +46,7 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
       const looked = runner.ok && runner.value !== undefined ? await takeUploaded(deps, task, lease, runner.value) : "nothing";
       if (looked === "taken") return { restMs: null };
       if (looked !== "nothing") return looked;
+      if (isByPerson(read.value, lease)) return endByPerson(lease, "live");
       return end({ why: "run-ended", conclusion: read.value.conclusion ?? "unknown" });
     }
     // A silent one is stopped, which frees nothing: what it holds stays held until GitHub says that it has ended, or its
@@ -56,12 +61,18 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
   if (!runner.ok) return { failed: runner.error };
   if (runner.value === undefined || read === undefined)
     return end({ why: "run-ended", conclusion: "the runner repository is gone" });
-  if (!read.ok) return { failed: read.error };
+  if (!read.ok) {
+    if (read.error.reason === "github-unavailable" || read.error.status !== 404) return { failed: read.error };
+    // Nobody can delete a run that hasn't ended.
+    return task.tries > 1
+      ? end({ why: "run-ended", conclusion: "deleted" })
+      : notYet(read.error.route, "the run is not seen yet");
+  }
   const run = read.value;
   const over = run?.status === "completed";
   // What ended after we had withdrawn its lease, we cancelled.
   const withdrawn = lease.state === "withdrawn";
-  if (over && !withdrawn) return end({ why: "run-ended", conclusion: run.conclusion ?? "unknown" });
+  if (over && !withdrawn) return endUnclaimed(run, runner.value);
   if (lease.ageMs < LEASE.offerMs) return { restMs: LEASE.offerMs - lease.ageMs };
   // The lease is taken back before its run is cancelled: one that claims at this very moment keeps both.
   if (!withdrawn && !(await deps.store.withdrawLease(lease.id))) return { restMs: null };
@@ -78,7 +89,22 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
     last: "no runner took the job",
   } as const;
   return { go: "stick", patch: { failure }, lease: { lease: lease.id, lose: true, verdict: { verdict: "lost", why: null } } };
+
+  /** A run that ended by itself and has claimed nothing. One without any job was refused whole, by what no further try mends. */
+  async function endUnclaimed(ended: WorkflowRun, at: RunnerRepository): Promise<Next> {
+    if (isByPerson(ended, lease)) return endByPerson(lease, "live");
+    const conclusion = ended.conclusion ?? "unknown";
+    // What a job has shown of itself says more.
+    if (lease.note !== null) return end({ why: "run-ended", conclusion });
+    const jobs = await github.countJobs(brief.installation, at, ended.id);
+    if (!jobs.ok)
+      return jobs.error.reason === "github-unavailable" ? { failed: jobs.error } : end({ why: "run-ended", conclusion });
+    if (jobs.value > 0) return end({ why: "run-ended", conclusion });
+    return task.tries > 1 ? end({ why: "never-ran", conclusion }, "refused") : notYet(JOBS, "no job is listed yet");
+  }
 }
+
+const JOBS = "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs";
 
 /** Offers of this attempt since a run of it last reported, this one included: what has moved is offered anew. */
 async function countOffers(store: Deps["store"], task: ClaimedTask, { attempt }: LeaseRow): Promise<number> {

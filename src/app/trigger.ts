@@ -10,6 +10,7 @@ import { checkConfiguration } from "./check-config.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
 import { followOnPull } from "./pull-commands.ts";
+import { whyTooLate } from "./late.ts";
 import { request } from "./request.ts";
 
 /** A recorded delivery → its task, or news of one that is there: of its run, its commit's CI or its pull request. */
@@ -31,6 +32,9 @@ async function react({ github, runtime }: Deps, { event }: Delivery, followed: b
 
 async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered> {
   const { event } = delivery;
+  const tooLate = await whyTooLate(deps, delivery);
+  if (!tooLate.ok) return { failed: tooLate.error };
+  if (tooLate.value !== undefined) return { note: tooLate.value };
   switch (event.kind) {
     case "request":
       if (event.pull !== undefined) return followOnPull(deps, event.brief, event.pull.askedAt);
@@ -46,7 +50,9 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       const lease = await deps.store.readLease(event.lease);
       if (lease === undefined || lease.owner !== delivery.owner) return { note: "not a run of ours" };
       if (lease.run !== null && lease.run !== event.run) return { note: "not the run that holds the lease" };
-      if (lease.state !== "offered" && lease.state !== "held") return { note: "its lease has ended" };
+      // Of one that has reported, too, the end is news while its report is judged (stopped.ts).
+      const isJudged = lease.state === "settled" && (await deps.store.readTask(lease.task))?.state === "judging";
+      if (lease.state !== "offered" && lease.state !== "held" && !isJudged) return { note: "its lease has ended" };
       await deps.store.hearRunEnded(lease.id);
       return { note: "its task was woken" };
     }

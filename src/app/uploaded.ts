@@ -1,11 +1,13 @@
 import { Outcome } from "#core/wire/contract.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { open, SEALED_OUTCOME } from "#core/wire/sealed.ts";
-import { LISTING_LAG_MS } from "#core/task/effects.ts";
 import type { ArtifactFile, GitHubFailure, RunnerRepository } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow, Sealing } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
+import { notYet } from "./not-yet.ts";
 import { report } from "./outcome.ts";
+
+const ARTIFACTS = "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts";
 
 /**
  * What an ended run left for an app that it couldn't reach: its outcome, in an artifact that opens with this lease's keys alone,
@@ -27,7 +29,7 @@ export async function takeUploaded(
     runtime.log.warn({ lease: lease.id, status: found.error.status }, "GitHub gives no artifacts of this run");
     return "nothing";
   }
-  if (found.value === undefined) return task.tries > 1 ? "nothing" : { failed: NOT_LISTED };
+  if (found.value === undefined) return task.tries > 1 ? "nothing" : notYet(ARTIFACTS, "no artifact is listed yet");
   const outcome = readOutcome(found.value, sealing);
   const taken = outcome.ok ? await report(deps, lease, outcome.value) : outcome;
   if (taken.ok) {
@@ -38,15 +40,6 @@ export async function takeUploaded(
   runtime.log.warn({ lease: lease.id, refused }, "the run's artifact was refused");
   return "nothing";
 }
-
-/** A run that has just ended may have one all the same: its next try believes what it sees. */
-const NOT_LISTED: GitHubFailure = {
-  reason: "github-unavailable",
-  route: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
-  message: "no artifact is listed yet",
-  retryAfterMs: LISTING_LAG_MS,
-  tokenRefused: false,
-};
 
 function readOutcome(file: ArtifactFile, sealing: Sealing): Result<Outcome, string> {
   if ("unfit" in file) return err(file.unfit);

@@ -10,6 +10,7 @@ import type { ClaimedComment } from "#ports/comments.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedReview } from "#ports/reviews.ts";
+import type { ClaimedSweep } from "#ports/sweep.ts";
 import type { ClaimedTrial } from "#ports/trial.ts";
 import type { Claimed, ClaimedAdmission, ClaimedTask, Held, LeaseRow, Store } from "#ports/store.ts";
 import { admit } from "./admit.ts";
@@ -25,6 +26,7 @@ import { reconcile } from "./reconcile.ts";
 import { say } from "./say.ts";
 import { lookForSecondPerson } from "./second-person.ts";
 import { whyGivenUp, workOnTrial } from "./trial.ts";
+import { sweep } from "./sweep.ts";
 import { trigger } from "./trigger.ts";
 
 /** How many rows one process works on at once. */
@@ -52,7 +54,7 @@ export type Worker = AsyncDisposable & {
   giveWay(webhook: Promise<unknown>): void;
 };
 
-/** Works off the six queues until disposed; disposing waits for the actions under way. */
+/** Works off the seven queues until disposed; disposing waits for the actions under way. */
 export function startWorker(deps: Deps): Worker {
   let stopping = false;
   /** Lanes that found nothing to do, the one that has rested longest first. */
@@ -171,6 +173,11 @@ const QUEUES = [
     work: workOnTrial,
     giveUp: ({ store }, trial, failure) =>
       trial.state === "choosing" ? store.failTrial(trial, whyGivenUp(failure)) : store.rest(trial, HOUR_MS),
+  }),
+  queue<ClaimedSweep>({
+    claim: (store) => store.claimSweep(),
+    work: sweep,
+    giveUp: ({ store }, row) => store.rest(row, HOUR_MS),
   }),
 ];
 

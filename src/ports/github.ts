@@ -1,14 +1,15 @@
 import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Reviewers } from "#core/plan/plan.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
+import type { Labelling, Tried } from "#core/request/missed.ts";
 import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Change } from "#core/wire/contract.ts";
-import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
-import type { EpochMs } from "#core/wire/units.ts";
+import type { ActorId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { OwnChecks } from "./checks.ts";
+import type { EpochMs } from "#core/wire/units.ts";
 
 /**
  * `unavailable`: try again, not before `retryAfterMs` where GitHub named a time.
@@ -61,6 +62,14 @@ export type ArtifactFile =
   | { readonly bytes: Uint8Array }
   | { readonly unfit: "expired" | "too-large" | "no-archive" | "not-the-file" };
 
+/** An open issue as it is now, with who has set its labels and changed its text. `author` null: a bot, an App, or nobody any more. */
+export type LabelledIssue = Labelling & {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly author: { readonly id: ActorId; readonly login: string } | null;
+};
+
 export type OwnComment = { readonly id: number; readonly issue: number; readonly body: string };
 
 /** `mergedAt` in epoch milliseconds. `next`: where the following page begins; null: there is none. */
@@ -107,6 +116,13 @@ export type GitHub = OwnChecks & {
   readPlaces(): Answer<readonly Place[]>;
   /** Our comments on issues of a repository that were written or edited in the last `withinMs`, the newest first. */
   readOwnComments(place: Place, withinMs: number): Answer<readonly OwnComment[]>;
+  /** Tries to deliver that failed since then; of a server that can't choose these, those that succeeded as well. */
+  readFailedDeliveries(since: EpochMs): Answer<readonly Tried[]>;
+  /** One more try of what a try of this id did not deliver. Twice does no harm: both have one id. */
+  redeliver(id: number): Answer<void>;
+  /** Open issues with one of these labels, whatever its case, that were changed since then. */
+  readLabelled(place: Place, labels: readonly string[], since: EpochMs): Answer<readonly LabelledIssue[]>;
+  readIssue(place: Place, issue: number): Answer<{ readonly isOpen: boolean; readonly labels: readonly string[] }>;
   /** Our own comment on the issue, the oldest should there be several. */
   findComment(place: Place, issue: number): Answer<number | undefined>;
   createComment(place: Place, issue: number, body: string): Answer<number>;
@@ -127,6 +143,8 @@ export type GitHub = OwnChecks & {
     lease: LeaseId,
   ): Answer<WorkflowRun | undefined>;
   readRun(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<WorkflowRun>;
+  /** How many jobs a run has, whatever became of them. */
+  countJobs(installation: InstallationId, runner: RunnerRepository, run: RunId): Answer<number>;
   dispatchRun(
     installation: InstallationId,
     runner: RunnerRepository,

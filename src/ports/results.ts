@@ -1,6 +1,7 @@
 import type { OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import type { Score } from "#core/plan/score.ts";
 import type { Attempted } from "#core/plan/scoreboard.ts";
+import type { Seen } from "#core/pool/estimator.ts";
 import type { DeliveryEvent } from "./delivery.ts";
 import type { ReviewStore } from "./reviews.ts";
 
@@ -20,4 +21,8 @@ export type Results = ReviewStore & {
   ): Promise<{ readonly repository: readonly Score[]; readonly owner: readonly Score[] }>;
   /** The owner's ended attempts of the same time, each task's in their order. */
   readAttempts(owner: OwnerId): Promise<readonly Attempted[]>;
+  /** Owners whose policy is known, with the login they had last. */
+  readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
+  /** What jobs of these kinds (`kindsOf`) have cost, where there were any. */
+  readSeen(owner: OwnerId, kinds: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
 };

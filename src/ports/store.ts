@@ -19,7 +19,6 @@ import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
 import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
-import type { Seen } from "#core/pool/estimator.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -35,11 +34,12 @@ import type { PullRequest } from "./github.ts";
 import type { Publishing } from "./publishing.ts";
 import type { KeptDecision, PoolReading } from "./reading.ts";
 import type { Results } from "./results.ts";
+import type { SweepStore } from "./sweep.ts";
 import type { TrialPart, TrialStore } from "./trial.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
-  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "reviews" | "trials";
+  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "reviews" | "trials" | "sweeps";
   readonly key: string | number;
   readonly holder: string;
   readonly tries: number;
@@ -132,6 +132,8 @@ export type LeaseRow = {
   readonly minute: MicroUsd;
   /** Why it will fail, known before its run ends. */
   readonly note: JudgedReason | null;
+  /** We have had its run cancelled, for whatever reason. */
+  readonly stopAsked: boolean;
   readonly outcomeHash: string | null;
   /** What its job has reported so far of its model's use, at list price. */
   readonly used: MicroUsd;
@@ -195,6 +197,7 @@ export type Store = Comments &
   Conversation &
   Publishing &
   Results &
+  SweepStore &
   TrialStore & {
     /** The claim is still needed. */
     renew(row: Held): Promise<void>;
@@ -280,10 +283,6 @@ export type Store = Comments &
     /** Its harness's conversation, kept as long. */
     readSession(lease: LeaseId): Promise<Session | undefined>;
 
-    /** Owners whose policy is known, with the login they had last. */
-    readOwners(): Promise<readonly { readonly owner: OwnerId; readonly login: string }[]>;
-    /** What jobs of these kinds (`kindsOf`) have cost, where there were any. */
-    readSeen(owner: OwnerId, kinds: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
     /** What a grant would look at now; nothing is locked or changed. */
     readPool(owner: OwnerId): Promise<PoolReading>;
     /** By id, or the newest of `owner/repository#issue`. */

@@ -900,6 +900,206 @@ describe("the worker's steps", () => {
     expect(ended[0]!.attempt.why).toMatchObject({ why: "branch-not-protected" });
   });
 
+  describe("of a run that ended and has claimed nothing", () => {
+    const ending = (conclusion: string, answers: Partial<GitHub> = {}) =>
+      fakeGitHub({
+        readRun: (_installation, _runner, id) => Promise.resolve(ok({ id, url: "x", status: "completed", conclusion })),
+        ...answers,
+      });
+    async function end(github: GitHub): Promise<Awaited<ReturnType<typeof now>>> {
+      await ask(fakeGitHub());
+      const { leases } = await now();
+      await store.hearRunEnded(leases[0]!.id);
+      await settle(github);
+      await passTime();
+      await settle(github);
+      return now();
+    }
+
+    it.each<[string, GitHub, object, object]>([
+      [
+        "that had a job: what is known is its conclusion",
+        ending("failure"),
+        { state: "unsolved", failure: null },
+        { verdict: "lost", why: { why: "run-ended", conclusion: "failure" } },
+      ],
+      [
+        "that had none: GitHub refused it whole",
+        ending("action_required", { countJobs: () => Promise.resolve(ok(0)) }),
+        { state: "unsolved", failure: null },
+        { verdict: "refused", why: { why: "never-ran", conclusion: "action_required" } },
+      ],
+      [
+        "whose jobs GitHub doesn't tell of",
+        ending("failure", { countJobs: () => Promise.resolve(refused(403)) }),
+        { state: "unsolved" },
+        { verdict: "lost", why: { why: "run-ended", conclusion: "failure" } },
+      ],
+      [
+        "that somebody cancelled",
+        ending("cancelled"),
+        { state: "cancelled", failure: { reason: "cancelled", why: "run", login: null } },
+        { verdict: "refused", why: { why: "cancelled" } },
+      ],
+      [
+        "that was deleted",
+        fakeGitHub({ readRun: () => Promise.resolve(refused(404)) }),
+        { state: "unsolved" },
+        { verdict: "lost", why: { why: "run-ended", conclusion: "deleted" } },
+      ],
+    ])("end for nothing, and start no other: %s", async (_name, github, task, attempt) => {
+      const ended = await end(github);
+
+      expect(ended).toMatchObject({ task, leases: [{ state: "lost", costs: { model: null, runner: null }, attempt }] });
+      expect(ended.leases).toHaveLength(1);
+      expect(await holds()).toEqual([]);
+    });
+
+    it("believe that it had no job, or is gone, only when it is seen so twice", async () => {
+      await ask(fakeGitHub());
+      const { leases } = await now();
+      await store.hearRunEnded(leases[0]!.id);
+      await settle(fakeGitHub({ readRun: () => Promise.resolve(refused(404)) }));
+      const first = (await now()).task.state;
+      await passTime();
+      await settle(fakeGitHub());
+
+      expect([first, (await now()).task.state]).toEqual(["awaiting", "awaiting"]);
+    });
+  });
+
+  describe("of a job that was stopped in the middle", () => {
+    const STOPPED = { ...cutShort("crashed"), stopped: true } as const;
+    const telling = (status: string, conclusion: string | null): GitHub =>
+      fakeGitHub({ readRun: (_installation, _runner, id) => Promise.resolve(ok({ id, url: "x", status, conclusion })) });
+
+    it("wait until GitHub says how its run ended, and cancel the task where a person has cancelled that", async () => {
+      const lease = await claimed(fakeGitHub());
+      await report(depsOf(fakeGitHub()), (await store.readLease(lease.id))!, STOPPED);
+      await settle(telling("in_progress", null));
+      const waiting = (await now()).task.state;
+      const event = {
+        kind: "run-ended" as const,
+        installation: makeBrief().installation,
+        lease: lease.id,
+        run: lease.run!,
+        conclusion: "cancelled",
+      };
+      await store.recordDelivery({ id: DeliveryId(randomUUID()), owner: OwnerId(10), event });
+      await settle(telling("completed", "cancelled"));
+
+      expect(waiting).toBe("judging");
+      expect(await now()).toMatchObject({
+        task: { state: "cancelled", failure: { reason: "cancelled", why: "run", login: null } },
+        leases: [{ state: "settled", attempt: { verdict: "refused", why: { why: "cancelled" } } }],
+      });
+      expect(await holds()).toEqual([]);
+    });
+
+    it.each<[string, Outcome, GitHub]>([
+      ["its runner went away", STOPPED, telling("completed", "failure")],
+      ["GitHub tells nothing of the run", STOPPED, fakeGitHub({ readRun: () => Promise.resolve(refused(404)) })],
+      ["the app isn't on the runner repository", STOPPED, fakeGitHub({ readRunner: () => Promise.resolve(ok(undefined)) })],
+      ["its harness crashed by itself", cutShort("crashed"), telling("completed", "success")],
+    ])("judge what it reported where %s", async (_name, outcome, github) => {
+      const lease = await claimed(fakeGitHub());
+      await report(depsOf(fakeGitHub()), (await store.readLease(lease.id))!, outcome);
+      await settle(github);
+
+      expect(await now()).toMatchObject({
+        task: { state: "unsolved" },
+        leases: [{ attempt: { verdict: "failed", why: { why: "ending", ending: "crashed" } } }],
+      });
+    });
+
+    it("judge what it reported where GitHub says for ten minutes that it goes on", async () => {
+      const lease = await claimed(fakeGitHub());
+      await report(depsOf(fakeGitHub()), (await store.readLease(lease.id))!, STOPPED);
+      await settle(telling("in_progress", null));
+      const waiting = (await now()).task.state;
+      await passTime(10 * MINUTE_MS);
+      await settle(telling("in_progress", null));
+
+      expect([waiting, (await now()).task.state]).toEqual(["judging", "unsolved"]);
+    });
+
+    it("publish what is solved and was not stopped, whatever became of its run, without asking", async () => {
+      const lease = await claimed(fakeGitHub());
+      await report(depsOf(fakeGitHub()), (await store.readLease(lease.id))!, CHANGED);
+      await settle(telling("completed", "cancelled"));
+
+      expect((await now()).task.state).toBe("solved");
+    });
+
+    it("blame nobody for a run that we had cancelled ourselves for its silence, though it was heard once more", async () => {
+      const lease = await claimed(fakeGitHub());
+      await passTime(LEASE.silentMs);
+      await settle(fakeGitHub());
+      await tellAlive(lease);
+      await store.hearRunEnded(lease.id);
+      await passTime();
+      await settle(telling("completed", "cancelled"));
+      await passTime();
+      await settle(telling("completed", "cancelled"));
+
+      expect(await now()).toMatchObject({
+        task: { state: "unsolved" },
+        leases: [{ stopAsked: true, attempt: { verdict: "lost", why: { why: "run-ended", conclusion: "cancelled" } } }],
+      });
+    });
+
+    it("cancel the task where it could report nothing, and charge what it held", async () => {
+      const lease = await claimed(fakeGitHub());
+      await store.hearRunEnded(lease.id);
+      await settle(telling("completed", "cancelled"));
+
+      expect(await now()).toMatchObject({
+        task: { state: "cancelled", failure: { why: "run" } },
+        leases: [{ state: "lost", costs: { model: 2_500_000 } }],
+      });
+    });
+  });
+
+  it("make a branch anew that was deleted before its pull request was open, and open that", async () => {
+    let branch: string | undefined;
+    const github = fakeGitHub({
+      findBranch: () => Promise.resolve(ok(branch)),
+      openPullRequest: () =>
+        Promise.resolve(branch === undefined ? refused(422, "head invalid") : ok({ number: 2, draft: true })),
+    });
+    const making: GitHub = {
+      ...github,
+      createBranch: (place, name, sha) => {
+        branch = sha;
+        return github.createBranch(place, name, sha);
+      },
+    };
+    const lease = await claimed(making);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
+    // As it was deleted right after it was made.
+    await settle({ ...making, createBranch: (place, name, sha) => github.createBranch(place, name, sha) });
+    await passTime();
+    await settle(making);
+    await passTime();
+    await settle(making);
+
+    expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2 } });
+  });
+
+  it("be done with a pull request that was closed before the answer to its opening came", async () => {
+    const github = fakeGitHub({
+      openPullRequest: () => Promise.resolve(unavailable()),
+      findPullRequest: () => Promise.resolve(ok({ number: 2, draft: true })),
+    });
+    const lease = await claimed(github);
+    await store.settle(lease.id, CHANGED, "h", SETTLED);
+    await settle(github);
+    await passTime();
+    await settle(github);
+
+    expect((await now()).task).toMatchObject({ state: "solved", pullRequest: { number: 2 } });
+  });
+
   it("look for a comment whose answer was lost while the task waited, instead of writing a second", async () => {
     let lost = true;
     const github = fakeGitHub({

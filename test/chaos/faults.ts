@@ -22,13 +22,14 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "ci" | "reviewers" | "no-runner" | "review" | "no-review"> = {
+const CASES: Record<Effect, "flow" | "command" | "ci" | "reviewers" | "no-runner" | "review" | "no-review" | "missed"> = {
   createComment: "flow",
   updateComment: "flow",
   createReply: "no-review",
   react: "command",
   dispatchRun: "flow",
   cancelRun: "no-runner",
+  redeliver: "missed",
   createCommit: "flow",
   createBranch: "flow",
   updateBranch: "ci",
@@ -129,7 +130,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         // The requester can't be asked for a review, so a reply calls them.
         if (isReply)
           world.github.onCall(EFFECTS.requestReview, () => ({ status: 422, body: { message: "not a collaborator" } }), "always");
-        await world.app.start();
+        if (CASES[effect] !== "missed") await world.app.start();
 
         const labels = CASES[effect] === "command" ? [] : ["agent"];
         const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels });
@@ -143,6 +144,10 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         if (CASES[effect] === "ci") {
           expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-4_000)).toBe(true);
           await world.maintainer.comment(PRODUCT, (await world.github.pulls(PRODUCT))[0]!.number, "/agent ci");
+        }
+        if (CASES[effect] === "missed") {
+          await world.github.delivered();
+          await world.app.start();
         }
         const survives = moment === "answer lost at";
         expect(await until(() => seen.times > 0 && world.app.running() === survives, 60_000), `no fault at ${effect}`).toBe(true);

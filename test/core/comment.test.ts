@@ -165,6 +165,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   blocked: { why: "blocked", reason: "keyMissing", detail: "AGENT_POOL_KEY is empty in the environment platform-api." },
   ending: { why: "ending", ending: "budgetExhausted", detail: "The budget of $5.00 is used up" },
   "no-change": { why: "no-change" },
+  "never-ran": { why: "never-ran", conclusion: "failure" },
   "branch-not-protected": { why: "branch-not-protected", branch: "main" },
   "checks-failed": {
     why: "checks-failed",
@@ -307,6 +308,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     status: 422,
     message: "Validation Failed",
   },
+  "edited-since": { reason: "edited-since", login: "ada", by: "mallory" },
   "records-lost": { reason: "records-lost" },
   "trial-over": { reason: "trial-over", why: "budget" },
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },

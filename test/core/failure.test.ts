@@ -256,6 +256,11 @@ const FAILURES: {
     facts: ["POST /x", "403", "Forbidden"],
     next: /Check the App's permissions/,
   },
+  "edited-since": {
+    failure: { reason: "edited-since", login: "ada", by: "mallory" },
+    facts: ["ada", "mallory"],
+    next: /Read it, then comment `\/agent`/,
+  },
   "records-lost": { failure: { reason: "records-lost" }, facts: ["new store"], next: /Comment `\/agent` to have it done anew/ },
   "trial-over": {
     failure: { reason: "trial-over", why: "stopped" },

@@ -46,6 +46,10 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     readApp: () => Promise.resolve(ok({ slug: "agent-pool" })),
     readPlaces: () => Promise.resolve(told("readPlaces", ok([]))),
     readOwnComments: () => Promise.resolve(told("readOwnComments", ok([]))),
+    readFailedDeliveries: () => Promise.resolve(told("readFailedDeliveries", ok([]))),
+    redeliver: () => Promise.resolve(told("redeliver", ok(undefined))),
+    readLabelled: () => Promise.resolve(told("readLabelled", ok([]))),
+    readIssue: () => Promise.resolve(told("readIssue", ok({ isOpen: true, labels: ["agent"] }))),
     findComment: () => Promise.resolve(told("findComment", ok(undefined))),
     createComment: () => Promise.resolve(told("createComment", ok(70))),
     updateComment: () => Promise.resolve(told("updateComment", ok(undefined))),
@@ -56,6 +60,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),
+    countJobs: () => Promise.resolve(told("countJobs", ok(1))),
     dispatchRun: () => Promise.resolve(told("dispatchRun", ok({ id: RunId((runs += 1)), url: "https://x/run" }))),
     cancelRun: () => Promise.resolve(told("cancelRun", ok(undefined))),
     readArtifactFile: () => Promise.resolve(told("readArtifactFile", ok(undefined))),

@@ -29,6 +29,8 @@ const TIMES = {
   holds: [],
   trials: ["created_at", "due_at", "held_until"],
   trial_pulls: [],
+  sweeps: ["swept_until", "due_at", "held_until"],
+  late_deliveries: ["said_at", "asked_at"],
 } as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };
 
 /**

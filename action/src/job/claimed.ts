@@ -46,10 +46,12 @@ const CANCELLED = blocked("internal", "The job was cancelled, and what it had do
 export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>> {
   const { inputs, client, claim, claimedAt, log } = run;
   const phases = makePhases(() => performance.now(), claimedAt);
+  const stopping = makeStopping(log);
+  const wasStopped = (): { stopped?: true } => (stopping.cancelled() ? { stopped: true } : {});
   let gateway: Gateway | undefined;
   const soFar = (): SoFar => {
     const { usage = NO_USAGE, observation = null } = gateway?.facts() ?? {};
-    return { usage, observation, ms: Math.round(performance.now() - claimedAt) };
+    return { usage, observation, ms: Math.round(performance.now() - claimedAt), ...wasStopped() };
   };
   const outbox = makeOutbox(inputs.surroundings.temp, inputs, claim);
   const keepSoFar = (): Promise<void> => outbox.keep(toBlocked(ENDED_EARLY, soFar()));
@@ -58,7 +60,11 @@ export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>>
   // The only output, and nothing but a path that we chose: what a model or a repository wrote never becomes one.
   if (outbox.sealed !== undefined) core.setOutput("outcome", outbox.sealed);
 
-  const stopping = makeStopping(log);
+  // What is kept says so too, should there be no time for more.
+  let isAtWork = true;
+  stopping.signal.addEventListener("abort", () => {
+    if (isAtWork) void keepSoFar().catch(() => {});
+  });
   const beat = (): Heartbeat => {
     if (!stopping.signal.aborted) void keepSoFar().catch(() => {});
     const { usage, observation } = soFar();
@@ -80,7 +86,9 @@ export async function runClaimed(run: ClaimedRun): Promise<Result<void, string>>
     };
     const work = doAttempt(run, { stopping: stopping.signal, onPhase, onKey });
     const ran = await Promise.race([work, stopping.overdue.then(() => err(CANCELLED))]);
-    outcome = toReportable(ran.ok ? ran.value : toBlocked(ran.error, soFar()), secrets);
+    isAtWork = false;
+    const done = ran.ok ? { ...ran.value, ...wasStopped() } : toBlocked(ran.error, soFar());
+    outcome = toReportable(done, secrets);
   }
   await outbox.keep(outcome);
   phases.enter("report");

@@ -85,7 +85,8 @@ export async function report(
   // The app still waits, and would until the lease's end: it is told in a form that it surely reads.
   if (outcome.kind === "ran" && isUnreadable(answer.error)) {
     const fault = blocked("internal", describeUndelivered(answer.error));
-    await client.outcome(runToken, toBlocked(fault, { ...outcome, observation: null }), signal);
+    const { usage, ms } = outcome;
+    await client.outcome(runToken, toBlocked(fault, { usage, ms, observation: null }), signal);
   }
   return err(answer.error);
 }

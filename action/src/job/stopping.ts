@@ -12,6 +12,8 @@ const END_REPORT_MS = 5 * SECOND_MS;
 export type Stopping = {
   /** Aborted by either: what there is by then is still reported. */
   readonly signal: AbortSignal;
+  /** By a signal to the process. */
+  readonly cancelled: () => boolean;
   /** The app has no more use for the job. Nothing hurries. */
   readonly stop: (reason: string) => void;
   /** Resolved when a cancelled job's work has had its time. */
@@ -37,6 +39,7 @@ export function makeStopping(log: Log): Stopping {
   process.on("SIGINT", cancel).on("SIGTERM", cancel);
   return {
     signal: stopping.signal,
+    cancelled: () => cancelled,
     stop(reason) {
       log("stopping", { reason });
       stopping.abort();

@@ -11,9 +11,14 @@ export function blocked(reason: Blocked["reason"], detail: string): Blocked {
 }
 
 /** What was used and seen until then. */
-export type SoFar = { readonly usage: Usage; readonly observation: Observation | null; readonly ms: number };
+export type SoFar = {
+  readonly usage: Usage;
+  readonly observation: Observation | null;
+  readonly ms: number;
+  readonly stopped?: true | undefined;
+};
 
-export function toBlocked(fault: Blocked, { usage, observation, ms }: SoFar): Outcome {
+export function toBlocked(fault: Blocked, { usage, observation, ms, stopped }: SoFar): Outcome {
   return {
     kind: "blocked",
     contract: CONTRACT_VERSION,
@@ -21,6 +26,7 @@ export function toBlocked(fault: Blocked, { usage, observation, ms }: SoFar): Ou
     detail: cut(fault.detail, 2_000),
     usage,
     observation,
+    ...(stopped === true ? { stopped } : {}),
     ms: Math.round(ms),
   };
 }

@@ -12,7 +12,7 @@ import {
 import { cancelRun, findWorkflow, queueRun, readWorkflow, resolveInputs } from "../actions.ts";
 import { actorOf } from "../credentials.ts";
 import { resolve } from "../git-repository.ts";
-import { toRun, toWorkflow } from "../shapes/run.ts";
+import { toJob, toRun, toWorkflow } from "../shapes/run.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
 import { iso, listed, type GitHub, type Run, type Workflow } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
@@ -118,6 +118,14 @@ function isWithin(range: string | undefined, at: number): boolean {
 export const getRun: RepositoryHandler = async (github, request) => {
   const run = runOf(request);
   return run === undefined ? notFound() : answer(200, await toRun(github, run));
+};
+
+/** One job a run, as agent-pool's workflow has it; none where GitHub has refused the run whole. */
+export const listRunJobs: RepositoryHandler = (github, request) => {
+  const run = runOf(request);
+  if (run === undefined) return notFound();
+  const jobs = run.hasJob ? [toJob(github, run)] : [];
+  return answer(200, { total_count: jobs.length, jobs });
 };
 
 export const cancelWorkflowRun: RepositoryHandler = (github, request) => {

@@ -10,11 +10,18 @@ import {
   type Answer,
   type RepositoryRequest,
 } from "../answers.ts";
-import { keepEnvironment, makeEnvironment, makePolicy } from "../environments.ts";
+import {
+  keepEnvironment,
+  makeEnvironment,
+  makePolicy,
+  type BranchPolicy,
+  type Environment,
+  type Reviewer,
+} from "../environments.ts";
 import { findEnvironment } from "../plans.ts";
 import { toBranchPolicy, toEnvironment } from "../shapes/environment.ts";
 import { repositoryUrl } from "../shapes/urls.ts";
-import type { BranchPolicy, Environment, GitHub, Repository, Reviewer } from "../state.ts";
+import type { GitHub, Repository } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 
 export const listEnvironments: RepositoryHandler = (github, request) => {

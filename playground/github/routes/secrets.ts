@@ -3,7 +3,8 @@ import { findEnvironment, hasAll } from "../plans.ts";
 import { keyPairOf, organizationSecretsOf, putSecret, unseal, type Secret, type Secrets } from "../secrets.ts";
 import type { Shape } from "../shapes/account.ts";
 import { repositoryUrl } from "../shapes/urls.ts";
-import { iso, type Environment, type GitHub } from "../state.ts";
+import type { Environment } from "../environments.ts";
+import { iso, type GitHub } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 
 export const listRepositorySecrets: RepositoryHandler = (github, request) =>

@@ -1,4 +1,5 @@
-import { iso, type BranchPolicy, type Environment, type GitHub, type Repository } from "../state.ts";
+import type { BranchPolicy, Environment } from "../environments.ts";
+import { iso, type GitHub, type Repository } from "../state.ts";
 import { toUser, type Shape } from "./account.ts";
 import { toTeam } from "./organization.ts";
 import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";

@@ -59,6 +59,37 @@ export async function toRun(github: GitHub, run: Run): Promise<Shape> {
   };
 }
 
+/** `job` of the REST API. Its steps, its name and its runner are the runner's business, and nothing reads them here. */
+export function toJob(github: GitHub, run: Run): Shape {
+  const root = repositoryUrl(github, run.repository);
+  const html = `${repositoryHtmlUrl(github, run.repository)}/actions/runs/${String(run.id)}`;
+  const id = run.id * 10 + 1;
+  return {
+    id,
+    node_id: nodeId("Job", id),
+    run_id: run.id,
+    run_url: `${root}/actions/runs/${String(run.id)}`,
+    run_attempt: 1,
+    head_sha: run.sha,
+    head_branch: run.branch,
+    workflow_name: run.workflowName,
+    name: "job",
+    url: `${root}/actions/jobs/${String(id)}`,
+    html_url: `${html}/job/${String(id)}`,
+    check_run_url: `${root}/check-runs/${String(id)}`,
+    status: run.status,
+    conclusion: run.conclusion,
+    created_at: iso(run.createdAt),
+    started_at: iso(run.startedAt),
+    completed_at: run.status === "completed" ? iso(run.updatedAt) : null,
+    labels: [],
+    runner_id: null,
+    runner_name: null,
+    runner_group_id: null,
+    runner_group_name: null,
+  };
+}
+
 /** `workflow`, as a branch has it. */
 export function toWorkflow(
   github: GitHub,

@@ -1,22 +1,21 @@
 import type { Octokit } from "@octokit/rest";
-import { RunId } from "#core/wire/ids.ts";
 import { MINUTE_MS } from "#core/wire/units.ts";
 import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { mayWrite } from "#core/request/role.ts";
-import { runTitle } from "#core/task/markers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import type { GitHub, GitHubFailure, Place, RunnerRepository, WorkflowRun } from "#ports/github.ts";
-import { readArtifactFile } from "./artifact.ts";
+import type { GitHub, GitHubFailure, Place } from "#ports/github.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { commenting, type Bot } from "./comments.ts";
 import { createCommit } from "./commit.ts";
 import { movingHeads } from "./heads.ts";
 import { createMemory } from "./memory.ts";
 import { readBlob, readFiles, readMerged } from "./merged.ts";
+import { findingMissed } from "./missed.ts";
 import { checking } from "./own-checks.ts";
 import { readOwnComments, readPlaces } from "./places.ts";
 import { commentsPurpose, historyPurpose, membersPurpose, runnerPurpose, writePurpose } from "./purposes.ts";
+import { running } from "./runs.ts";
 import { readSetUp } from "./set-up.ts";
 import { readingSurroundings } from "./surroundings.ts";
 import { isActiveMember } from "./teams.ts";
@@ -54,7 +53,6 @@ export function createGitHub(app: GitHubApp): GitHub {
   }
 
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
-  const ofRunner = (runner: RunnerRepository) => ({ owner: runner.owner.login, repo: runner.name });
 
   return {
     async readRole(place, login) {
@@ -111,7 +109,12 @@ export function createGitHub(app: GitHubApp): GitHub {
       return memory.recall(`branches ${String(runner.id)} ${environment}`, isLocked, async () => {
         // 404 says either: no such environment, or one not limited to selected branches. Source: safe-settings#746.
         const read = await call(runnerPurpose(installation, runner.name), route, (client) =>
-          client.request(route, { ...ofRunner(runner), environment_name: environment, request: timeout() }),
+          client.request(route, {
+            owner: runner.owner.login,
+            repo: runner.name,
+            environment_name: environment,
+            request: timeout(),
+          }),
         );
         if (!read.ok) return isMissing(read.error, route) ? ok(undefined) : read;
         return ok(read.value.branch_policies.map((policy) => `${policy.type ?? "branch"}:${policy.name ?? ""}`));
@@ -144,60 +147,8 @@ export function createGitHub(app: GitHubApp): GitHub {
 
     ...commenting({ under, readBot, meet: (met) => (bot = met), pageOf }),
 
-    async findRun(installation, runner, workflow, lease) {
-      const route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
-      const listed = await call(runnerPurpose(installation, runner.name), route, (client) =>
-        client.request(route, {
-          ...ofRunner(runner),
-          workflow_id: workflow,
-          event: "workflow_dispatch",
-          per_page: 100,
-          request: timeout(),
-        }),
-      );
-      if (!listed.ok) return listed;
-      // Two runs of one lease can exist after an answer was lost; the oldest is the one, the other finds its claim taken.
-      const named = listed.value.workflow_runs.filter((run) => run.display_title === runTitle(lease));
-      const oldest = named.toSorted((a, b) => Number(a.id) - Number(b.id))[0];
-      return ok(oldest === undefined ? undefined : toRun(oldest));
-    },
-
-    async readRun(installation, runner, run) {
-      const route = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
-      const read = await call(runnerPurpose(installation, runner.name), route, (client) =>
-        client.request(route, { ...ofRunner(runner), run_id: run, request: timeout() }),
-      );
-      return read.ok ? ok(toRun(read.value)) : read;
-    },
-
-    async dispatchRun(installation, runner, workflow, inputs) {
-      const done = await call(runnerPurpose(installation, runner.name), EFFECTS.dispatchRun, (client) =>
-        client.request(EFFECTS.dispatchRun, {
-          ...ofRunner(runner),
-          workflow_id: workflow,
-          ref: runner.defaultBranch,
-          inputs,
-          // Answered with the run's id since 2026-02-19; before, and on older servers, with nothing.
-          return_run_details: true,
-          request: timeout(),
-        }),
-      );
-      if (!done.ok) return done;
-      const id: unknown = typeof done.value === "object" ? Reflect.get(done.value, "workflow_run_id") : undefined;
-      const url: unknown = typeof done.value === "object" ? Reflect.get(done.value, "html_url") : undefined;
-      return ok(typeof id === "number" && typeof url === "string" ? { id: RunId(id), url } : undefined);
-    },
-
-    async cancelRun(installation, runner, run) {
-      const done = await call(runnerPurpose(installation, runner.name), EFFECTS.cancelRun, (client) =>
-        client.request(EFFECTS.cancelRun, { ...ofRunner(runner), run_id: run, request: timeout() }),
-      );
-      return done.ok ? ok(undefined) : done;
-    },
-
-    async readArtifactFile(installation, runner, run, wanted) {
-      return under(runnerPurpose(installation, runner.name), (client) => readArtifactFile(client, runner, run, wanted));
-    },
+    ...running(under),
+    ...findingMissed(octokit, under),
 
     async createCommit(place, commit) {
       return under(writePurpose(place), (client) => createCommit(client, at(place), commit));
@@ -288,8 +239,4 @@ export function createGitHub(app: GitHubApp): GitHub {
 /** What this very call looked for isn't there. A 404 of the token's minting says that the App isn't installed. */
 function isMissing(error: GitHubFailure, route: string): boolean {
   return error.reason === "github-refused" && error.status === 404 && error.route === route;
-}
-
-function toRun(run: { id: number | bigint; html_url: string; status: string | null; conclusion: string | null }): WorkflowRun {
-  return { id: RunId(Number(run.id)), url: run.html_url, status: run.status ?? "unknown", conclusion: run.conclusion };
 }

@@ -79,6 +79,7 @@ function leases(db: Kysely<Schema>) {
       "leases.run_id",
       "leases.run_url",
       "leases.note",
+      "leases.stop_asked",
       "leases.outcome_hash",
       "leases.report",
       "attempts.number",
@@ -138,6 +139,7 @@ function toLease(row: Read): LeaseRow {
     billed: row.billed,
     minute: MicroUsd(row.minute),
     note: row.note,
+    stopAsked: row.stop_asked,
     outcomeHash: row.outcome_hash,
     used: MicroUsd(row.used),
     beat: row.heartbeat,
@@ -167,7 +169,7 @@ export async function withdrawLease(db: Kysely<Schema>, lease: LeaseId): Promise
 export async function noteLease(db: Kysely<Schema>, lease: LeaseId, why: JudgedReason): Promise<void> {
   await db
     .updateTable("leases")
-    .set({ note: JSON.stringify(why) })
+    .set({ note: JSON.stringify(why), ...(why.why === "silent" || why.why === "cancelled" ? { stop_asked: true } : {}) })
     .where("id", "=", lease)
     .execute();
 }

@@ -10,6 +10,7 @@ import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
 import { PUBLISHING } from "./publishing-schema.ts";
+import { SWEEP } from "./sweep-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
 
 /** For `in (…)`. Only of words that the program itself has. */
@@ -291,6 +292,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0008_reviews": REVIEWS,
   "0009_content": CONTENT,
   "0010_publishing": PUBLISHING,
+  "0011_sweep": SWEEP,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

@@ -153,6 +153,10 @@ export type Schema = {
   content_calls: { id: Generated<number>; installation_id: number; at: number; turn: Turn };
   /** Who was told to come back, and when. */
   content_waits: { installation_id: number; call: string; turn: Turn; asked_at: number; due_at: number };
+  /** One row: the search for what was never told. `swept_until`: when the last one began that found all there was. */
+  sweeps: Queue & { id: string; swept_until: number | null };
+  /** What is told late: when it was said, and when GitHub was last asked to deliver it anew. */
+  late_deliveries: { id: string; said_at: number; asked_at: number | null };
   attempts: {
     id: string;
     owner_id: number;
@@ -203,6 +207,8 @@ export type Schema = {
     heartbeat: NullableJson<Heartbeat>;
     deadline_at: number | null;
     note: NullableJson<JudgedReason>;
+    /** Its job's silence, or a command, had its run cancelled: a heartbeat takes the note back, and not this. */
+    stop_asked: Generated<boolean>;
     outcome_hash: string | null;
     report: NullableJson<Report>;
     changes: NullableJson<readonly Change[]>;

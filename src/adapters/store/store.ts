@@ -17,6 +17,7 @@ import * as reports from "./reports.ts";
 import * as reviews from "./reviews.ts";
 import * as runs from "./runs.ts";
 import * as scores from "./scores.ts";
+import * as sweeps from "./sweep.ts";
 import * as tasks from "./tasks.ts";
 import * as trials from "./trials.ts";
 import * as upstreams from "./upstreams.ts";
@@ -132,6 +133,12 @@ export function bindStore({ db, close }: Connection): Store {
     fundTrial: (trial) => trials.fundTrial(db, trial),
     readTrial: (trial) => trials.readTrial(db, trial),
     readTrialPull: (trial, pull) => trials.readTrialPull(db, trial, pull),
+    startSweep: () => sweeps.startSweep(db),
+    claimSweep: () => sweeps.claimSweep(db),
+    finishSweep: (sweep, dueInMs) => sweeps.finishSweep(db, sweep, dueInMs),
+    expectLate: (delivery, when) => sweeps.expectLate(db, delivery, when),
+    recordAsked: (delivery) => sweeps.recordAsked(db, delivery),
+    readLate: (delivery, issue) => sweeps.readLate(db, delivery, issue),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
       return EpochMs(row.now);

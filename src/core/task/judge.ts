@@ -20,6 +20,8 @@ export type JudgedReason =
   | { readonly why: "action-too-old"; readonly harness: string; readonly lacks?: "agents" }
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
+  /** GitHub ended the run before any job of it began: that is no fault of the attempt's, nor lost. */
+  | { readonly why: "never-ran"; readonly conclusion: string }
   | { readonly why: "silent" }
   | { readonly why: "cancelled" }
   | { readonly why: "deadline" };

@@ -73,6 +73,7 @@ export function summarizeJudged(why: JudgedReason): string {
     case "action-too-old":
     case "branch-not-protected":
     case "run-ended":
+    case "never-ran":
     case "silent":
     case "cancelled":
     case "deadline":
@@ -122,6 +123,16 @@ export function describeJudged(why: JudgedReason, tier: Tier, advises = true): s
       return `The Action in the runner repository's workflow doesn't know ${why.lacks === undefined ? `\`${oneLine(why.harness, 50)}\`` : "specialists (`agents` in the policy)"}. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
     case "run-ended":
       return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
+    case "never-ran":
+      return [
+        `GitHub ended the workflow run with \`${oneLine(why.conclusion, 40)}\` before any job of it began: no model was called, and nothing was tried. The run's page names the reason. It is one of these, for whoever keeps the runner repository:`,
+        "- a workflow execution policy of the organisation that doesn't let this App start the workflow",
+        "- the account's billing, or its spending limit for Actions",
+        "- Actions are disabled there, or the actions that the workflow uses are not allowed",
+        "- an error in the workflow file",
+        "",
+        "Once that is mended, label the issue again.",
+      ].join("\n");
     case "silent":
       return "The job fell silent and was stopped. Its run's log may say why; label the issue again to retry.";
     case "cancelled":

@@ -288,19 +288,20 @@ export const BLOCKED_REASONS = [
   "internal",
 ] as const;
 
+/** `stopped`: by a signal, before this was all: its run was cancelled, or its runner shuts down. Which, the run's conclusion says. Not told by older Actions. */
+const Reported = { contract: Contract, stopped: z.literal(true).optional(), ms: count };
+
 export const Outcome = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("blocked"),
-    contract: Contract,
     reason: z.enum(BLOCKED_REASONS),
     detail: text(2_000),
     usage: Usage,
     observation: Observation.nullable(),
-    ms: count,
+    ...Reported,
   }),
   z.strictObject({
     kind: z.literal("ran"),
-    contract: Contract,
     ending: Ending,
     /** From the key gateway's meter, the one place that knows. `estimated` when a stream was cut before its final figures. */
     usage: Usage,
@@ -317,7 +318,7 @@ export const Outcome = z.discriminatedUnion("kind", [
     changes: z.array(Change).max(2_000),
     /** Where its credential's limit ended it and another may go on. */
     session: Session.optional(),
-    ms: count,
+    ...Reported,
   }),
 ]);
 export type Outcome = z.infer<typeof Outcome>;

@@ -114,6 +114,8 @@ export type Failure =
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
   | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "too-large" }
   | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
+  /** `by`: who else has changed it; null: an account that is gone. */
+  | { readonly reason: "edited-since"; readonly login: string; readonly by: string | null }
   | { readonly reason: "records-lost" }
   | { readonly reason: "trial-over"; readonly why: "stopped" | "budget" | "proves-nothing" }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
@@ -230,6 +232,8 @@ export function describe(failure: Failure): string {
         : "This is expected to use more than any credential's window or budget holds in all. Split the issue, or add a larger credential, then label the issue again.";
     case "workflow-refused":
       return `GitHub refused to start \`${failure.workflow}\` in \`${failure.runner}\`: ${failure.message}. Check that the file is on the default branch, declares \`workflow_dispatch\` with the inputs \`attempt\` and \`credential\`, and that Actions are enabled there.`;
+    case "edited-since":
+      return `@${failure.login} set the label while the app could not hear of it, and ${failure.by === null ? "somebody else" : `@${failure.by}`} has changed the issue since, so nobody has asked for what it says now. Read it, then comment \`/agent\`.`;
     case "records-lost":
       return "The app has lost its records of this: it runs on a new store, and can't go on with what was under way or waited. A pull request that is open stays open. Comment `/agent` to have it done anew.";
     case "trial-over":
