@@ -156,7 +156,7 @@ function inspection(github: GitHub): Inspection {
       const issues = [...named(name).issues.values()].filter(isPull);
       const pulls = issues.map(({ number, title, body, user, state, pull }) => {
         const { head, base, headSha, draft } = pull;
-        const requested = pull.requested.map(({ login }) => login);
+        const requested = [...pull.requested.map(({ login }) => login), ...pull.requestedTeams.map(({ slug }) => slug)];
         return { number, title, body: body ?? "", login: user.login, head, base, headSha, draft, requested, state };
       });
       return Promise.resolve(pulls);

@@ -113,7 +113,7 @@ export type PullView = {
   readonly base: string;
   readonly headSha: string;
   readonly draft: boolean;
-  /** Whose review was asked for, by login. */
+  /** Whose review was asked for: logins, then teams. */
   readonly requested: readonly string[];
   readonly state: "open" | "closed";
 };

@@ -2,11 +2,22 @@ import { git, listRefs, moveRef, readCommit, resolve, writeCommit } from "./git-
 import { makeIssue } from "./issues.ts";
 import { refMoved } from "./refs.ts";
 import { toUser } from "./shapes/account.ts";
+import { toWebhookTeam } from "./shapes/organization.ts";
 import { identityOf } from "./shapes/git.ts";
 import { isPull, toPullSimple, toWebhookPull, type PullIssue } from "./shapes/pull.ts";
 import { toReview } from "./shapes/review.ts";
 import { toWebhookRepository } from "./shapes/repository.ts";
-import { fullName, nextId, nowOf, type Account, type GitHub, type Pull, type Repository, type Review } from "./state.ts";
+import {
+  fullName,
+  nextId,
+  nowOf,
+  type Account,
+  type GitHub,
+  type Pull,
+  type Repository,
+  type Review,
+  type Team,
+} from "./state.ts";
 import { emit, emitLater } from "./webhooks.ts";
 
 /** What people and the app do to pull requests. Each changes the state and sends what GitHub would send. */
@@ -29,9 +40,12 @@ export function openPull(
     title,
     body,
     ...pull
-  }: { readonly title: string; readonly body: string | null } & Omit<Pull, "id" | "merged" | "requested" | "reviews">,
+  }: { readonly title: string; readonly body: string | null } & Omit<
+    Pull,
+    "id" | "merged" | "requested" | "requestedTeams" | "reviews"
+  >,
 ): PullIssue {
-  const fresh = { ...pull, id: nextId(github), merged: null, requested: [], reviews: [] };
+  const fresh = { ...pull, id: nextId(github), merged: null, requested: [], requestedTeams: [], reviews: [] };
   const issue = makeIssue(github, repository, user, title, body, fresh);
   if (!isPull(issue)) throw new Error("made no pull request");
   emitPull(github, repository, issue, "opened", user);
@@ -61,19 +75,25 @@ export function requestReview(
   github: GitHub,
   repository: Repository,
   issue: PullIssue,
-  reviewer: Account,
+  reviewer: Account | Team,
   sender: Account,
 ): void {
-  if (issue.pull.requested.includes(reviewer)) return;
-  issue.pull.requested.push(reviewer);
+  const { requested, requestedTeams } = issue.pull;
+  const isTeam = "slug" in reviewer;
+  if (isTeam ? requestedTeams.includes(reviewer) : requested.includes(reviewer)) return;
+  if (isTeam) requestedTeams.push(reviewer);
+  else requested.push(reviewer);
   issue.updatedAt = nowOf(github);
   emitLater(github, async () => {
     const pull = await toWebhookPull(github, repository, issue);
+    const whom = isTeam
+      ? { requested_team: toWebhookTeam(github, repository.owner, reviewer) }
+      : { requested_reviewer: toUser(github, reviewer) };
     emit(github, "pull_request", repository, sender, {
       action: "review_requested",
       number: issue.number,
       pull_request: pull,
-      requested_reviewer: toUser(github, reviewer),
+      ...whom,
     });
   });
 }

@@ -135,6 +135,8 @@ export type Pull = {
   merged: { readonly at: number; readonly by: Account; readonly sha: string } | null;
   /** Whose review was asked for. */
   readonly requested: Account[];
+  /** Of which teams. */
+  readonly requestedTeams: Team[];
 };
 
 export type Reaction = { readonly id: number; readonly user: Account; readonly content: string; readonly createdAt: number };

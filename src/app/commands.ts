@@ -14,7 +14,7 @@ import { issueAt, mayAsk, request } from "./request.ts";
 import { readDecider } from "./who-may.ts";
 
 /** A command that starts nothing, of somebody who may start work. */
-type Asked = Extract<Command, { kind: "plan" | "status" | "why" | "help" | "pause" | "resume" }>;
+type Asked = Extract<Command, { kind: "plan" | "status" | "why" | "help" | "pause" | "resume" | "ci" }>;
 
 /** A comment's command, or the label. */
 export async function follow(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
@@ -73,6 +73,7 @@ async function carryOut(deps: Deps, command: Command, brief: Brief, delivery: De
     case "help":
     case "pause":
     case "resume":
+    case "ci":
       return answer(deps, command, brief);
     default:
       return unreachable(command);
@@ -115,6 +116,11 @@ async function answer(deps: Deps, command: Asked, brief: Brief): Promise<Trigger
       const planned = await dryRun(deps, brief);
       if (!planned.ok) return { failed: planned.error };
       return "reason" in planned.value ? say(planned.value, false) : say({ answer: "planned", login, plan: planned.value });
+    }
+    case "ci": {
+      const newest = await store.findNewest(issueAt(brief));
+      const number = newest?.isPullClosed === false ? (newest.pullRequest?.number ?? null) : null;
+      return say({ reason: "command-elsewhere", asked: "/agent ci", on: "pull", number }, false);
     }
     case "pause":
     case "resume": {

@@ -62,8 +62,12 @@ export function withinBudget(github: GitHub, store: Pick<Store, "takeTurn" | "re
       take("createCheckRun", place.installation, [id(place), run.name, run.commit], () => github.createCheckRun(place, run)),
     updateCheckRun: (place, run, output) =>
       take("updateCheckRun", place.installation, [id(place), run], () => github.updateCheckRun(place, run, output)),
-    requestReview: (place, pull, logins) =>
-      take("requestReview", place.installation, [id(place), pull], () => github.requestReview(place, pull, logins)),
+    requestReview: (place, pull, reviewers) =>
+      take("requestReview", place.installation, [id(place), pull, ...reviewers.people, ...reviewers.teams], () =>
+        github.requestReview(place, pull, reviewers),
+      ),
+    updateBranch: (place, branch, commit) =>
+      take("updateBranch", place.installation, [id(place), branch, commit], () => github.updateBranch(place, branch, commit)),
   } satisfies Pick<GitHub, Effect>;
   return { ...github, ...effects };
 }

@@ -52,11 +52,11 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
   if (!parsed.success) return undefined;
   const event = parsed.data;
   const over = ENDS[event.action];
-  if (over !== undefined && event.issue.pull_request === undefined) {
+  if (over !== undefined && !isOnPull(event)) {
     const { sender, repository, issue } = event;
     return { kind: "stopped", repositories: [RepositoryId(repository.id)], issue: issue.number, why: over, login: sender.login };
   }
-  if (!isOpen(event)) return undefined;
+  if (!isOpen(event) || isOnPull(event)) return undefined;
   const { action, label } = event;
   // Of an issue opened with several, the first specialist's counts: who opens it has set them all at once.
   const set = action === "opened" ? labelsOf(event).filter(asksForWork) : [label?.name ?? ""].filter(asksForWork);
@@ -86,14 +86,20 @@ function readComment(payload: unknown): DeliveryEvent | undefined {
   const commands = action === "created" ? commandLines(said) : addedCommands(said, cleanText(changes?.body.from ?? ""));
   if (commands.length === 0) return undefined;
   const brief = briefOf(parsed.data, comment.updated_at, action === "created" ? said : commands.join("\n"));
-  return { kind: "request", brief, comment: comment.id };
+  const asked = { kind: "request", brief, comment: comment.id } as const;
+  return isOnPull(parsed.data) ? { ...asked, pull: { askedAt: comment.updated_at } } : asked;
 }
 
 type Event = Pick<z.infer<typeof IssueEvent>, keyof typeof About>;
 
-/** Asked by a person, in an open issue. Bots and Apps never start work: ours included, whose own comments and labels come back as events. */
+/** GitHub tells of pull requests' comments and labels as of issues'. */
+function isOnPull({ issue }: Event): boolean {
+  return issue.pull_request !== undefined;
+}
+
+/** Asked by a person, on what is open. Bots and Apps never start work: ours included, whose own comments and labels come back as events. */
 function isOpen({ issue, repository, sender }: Event): boolean {
-  return sender.type === "User" && issue.pull_request === undefined && issue.state !== "closed" && repository.archived !== true;
+  return sender.type === "User" && issue.state !== "closed" && repository.archived !== true;
 }
 
 function labelsOf({ issue }: Event): readonly string[] {

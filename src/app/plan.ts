@@ -266,16 +266,18 @@ export function makePlan(
     ...(settings["second-person"] === undefined ? {} : { secondPerson: settings["second-person"] }),
     ci: settings.ci ?? (brief.repository.private && trustedAuthor ? "auto" : "approved"),
     ...(by === undefined ? {} : { agent: by.planned }),
-    ...reviewersOf(by?.agent),
+    ...reviewersOf(by?.agent, settings.reviewers),
   });
 }
 
 /** What any specialist is told is changed by people alone: it would tell the next task's agent. */
 export function guardsOf({ guards }: Settings, { agents }: Policy): Plan["guards"] {
+  const limits = { maxFiles: guards["max-files"], maxBytes: guards["max-kb"] * 1024 };
   const instructions = Object.values(agents).flatMap(({ instructions: path }) => (path === undefined ? [] : [`/${path}`]));
+  const asks = guards["on-protected"] === "ask" && guards.protected.length > 0;
   return {
-    maxFiles: guards["max-files"],
-    maxBytes: guards["max-kb"] * 1024,
-    protected: [...new Set([...guards.protected, ...instructions])],
+    ...limits,
+    protected: [...new Set([...(asks ? [] : guards.protected), ...instructions])],
+    ...(asks ? { asking: guards.protected } : {}),
   };
 }

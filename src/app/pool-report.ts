@@ -5,7 +5,8 @@ import type { Candidate, PoolSnapshot } from "#core/pool/decision.ts";
 import { candidatesFor, orderOf } from "#core/pool/pick.ts";
 import { reportOf, type PoolReport } from "#core/pool/report.ts";
 import { toSnapshot } from "#core/pool/snapshot.ts";
-import type { KeptDecision, Store, TaskRow } from "#ports/store.ts";
+import type { KeptDecision } from "#ports/reading.ts";
+import type { Store, TaskRow } from "#ports/store.ts";
 import { ownersNamed } from "./owners.ts";
 import { parsePolicy } from "#core/config/policy-file.ts";
 

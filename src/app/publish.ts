@@ -1,7 +1,7 @@
-import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
+import { commitMessage, pullRequestBody, pullRequestTitle, wantsDraft, type Finished } from "#core/task/pull-request.ts";
 import { MicroUsd } from "#core/wire/units.ts";
-import { isProved } from "#core/task/checks.ts";
 import { drawnOf } from "#core/pool/ledger.ts";
+import type { Run } from "#core/task/provenance.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
@@ -50,9 +50,9 @@ async function explainRefusal(deps: Deps, { brief, plan }: ClaimedTask, refusal:
   return { go: "stick", patch: { failure: { reason: "base-moved", branch: plan.base.branch, message: refusal.message } } };
 }
 
-/** opening → solved. */
+/** opening → inviting. */
 export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
-  const { github } = deps;
+  const { github, store } = deps;
   const { brief } = task;
   const { plan, finished } = await finish(deps, task, lease);
   const head = branchName(brief.issue.number, task.id);
@@ -61,28 +61,29 @@ export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Prom
     if (!found.ok) return { failed: found.error };
     if (found.value !== undefined) return { go: "open", patch: { pullRequest: found.value } };
   }
-  const pull = {
-    title: pullRequestTitle(brief),
-    body: pullRequestBody(finished),
-    head,
-    base: plan.base.branch,
-    draft: plan.draft || !isProved(plan.commands.verify, finished),
+  const isKnown = await store.isDraftless(brief.owner.id, brief.repository.id);
+  const pull = { title: pullRequestTitle(brief), body: pullRequestBody(finished), head, base: plan.base.branch };
+  const asPlain = {
+    ...pull,
+    title: `[draft] ${pull.title}`,
+    body: pullRequestBody({ ...finished, isDraftless: true }),
+    draft: false,
   };
-  const opened = await github.openPullRequest(brief, pull);
-  if (opened.ok) return { go: "open", patch: { pullRequest: opened.value } };
-  // Private repositories of some plans have no drafts, and no call tells. Source: OpenHands#6560, SWE-agent#179.
-  if (
-    pull.draft &&
-    opened.error.reason === "github-refused" &&
-    /draft pull requests are not supported/i.test(opened.error.message)
-  ) {
-    const plain = await github.openPullRequest(brief, { ...pull, title: `[draft] ${pull.title}`, draft: false });
-    if (plain.ok) return { go: "open", patch: { pullRequest: plain.value } };
-    return { failed: plain.error };
+  const draft = wantsDraft(finished);
+  let opened = await github.openPullRequest(brief, draft && isKnown ? asPlain : { ...pull, draft });
+  if (draft && !isKnown && !opened.ok && isDraftRefused(opened.error)) {
+    await store.recordDraftless(brief.owner.id, brief.repository.id);
+    opened = await github.openPullRequest(brief, asPlain);
   }
+  if (opened.ok) return { go: "open", patch: { pullRequest: opened.value } };
   const there = opened.error.reason === "github-refused" ? await github.findPullRequest(brief, head) : undefined;
   if (there?.ok === true && there.value !== undefined) return { go: "open", patch: { pullRequest: there.value } };
   return { failed: opened.error };
+}
+
+/** Private repositories of some plans have no drafts, and no call tells. Source: OpenHands#6560, SWE-agent#179. */
+function isDraftRefused(error: GitHubFailure): boolean {
+  return error.reason === "github-refused" && /draft pull requests are not supported/i.test(error.message);
 }
 
 async function finish(
@@ -94,18 +95,28 @@ async function finish(
   const { report } = lease;
   if (plan === null || report?.kind !== "ran") throw new Error(`task ${task.id} is published without a result`);
   const runs = await deps.store.readLeases(task.id);
-  const attempts = new Map(runs.map(({ attempt }) => [attempt.number, attempt]));
   const finished: Finished = {
     brief,
     plan,
-    earlier: [...attempts.values()].filter(({ id }) => id !== lease.attempt.id).map(({ route }) => route),
+    runs: runs.filter(({ costs }) => costs.model !== null).map(toRun),
     finalMessage: report.ending.finalMessage,
     checks: report.checks,
     verification: report.verification,
     changes: await deps.store.readChanges(lease.id),
-    modelCost: lease.costs.model ?? MicroUsd(0),
-    drawn: drawnOf(lease),
-    credential: lease.credential,
+    isDraftless: false,
   };
   return { plan, finished };
+}
+
+function toRun(lease: LeaseRow): Run {
+  const { attempt, credential, report, costs } = lease;
+  return {
+    attempt: attempt.number,
+    route: attempt.route,
+    credential,
+    usage: report?.usage ?? null,
+    ms: report?.ms ?? null,
+    cost: { model: costs.model ?? MicroUsd(0), runner: costs.runner ?? MicroUsd(0) },
+    drawn: drawnOf(lease),
+  };
 }

@@ -99,7 +99,7 @@ async function notify(deps: Deps, comment: ClaimedComment, task: TaskRow | undef
   const call = dueCall(comment, task);
   if (task === undefined || call === undefined) return { restMs: null };
   if (call.pull !== null && comment.telling !== call.name) {
-    const asked = await github.requestReview(comment.place, call.pull, [task.brief.requester.login]);
+    const asked = await github.requestReview(comment.place, call.pull, { people: [task.brief.requester.login], teams: [] });
     if (asked.ok) {
       await store.recordTold(comment, call.name);
       return "done";
@@ -174,6 +174,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[], queue: Pick<Task
     progress: progressOf(leases),
     plan: task.plan,
     pullRequest: task.pullRequest,
+    invited: task.invited,
     ciChecks: task.ciChecks,
     leases: leases.map((lease, at) => {
       const { attempt, report } = lease;

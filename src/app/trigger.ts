@@ -9,6 +9,7 @@ import type { Claimed } from "#ports/store.ts";
 import { checkConfiguration } from "./check-config.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
+import { followOnPull } from "./pull-commands.ts";
 import { request } from "./request.ts";
 
 /** A recorded delivery → its task, or news of one that is there: of its run, its commit's CI or its pull request. */
@@ -32,6 +33,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
   const { event } = delivery;
   switch (event.kind) {
     case "request":
+      if (event.pull !== undefined) return followOnPull(deps, event.brief, event.pull.askedAt);
       return follow(deps, event.brief, delivery.id);
     case "unlabeled":
       return request(deps, { happening: "cancel", asked: "taking the label off", brief: event.brief, delivery: delivery.id });

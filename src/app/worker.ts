@@ -16,6 +16,7 @@ import { admit } from "./admit.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps, Next, Worked } from "./deps.ts";
 import { dispatch } from "./dispatch.ts";
+import { invite } from "./invite.ts";
 import { plan } from "./plan.ts";
 import { planTrial } from "./plan-trial.ts";
 import { judgeOutcome } from "./judge.ts";
@@ -253,6 +254,8 @@ async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
       return branch(deps, task);
     case "opening":
       return open(deps, task, await latestLease(deps, task));
+    case "inviting":
+      return invite(deps, task, await latestLease(deps, task));
     // Its owner's admission moves it on.
     case "queued":
     case "solved":

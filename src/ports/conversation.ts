@@ -5,6 +5,8 @@ import type { TaskRow } from "./store.ts";
 
 export type IssueAt = { readonly owner: OwnerId; readonly repository: RepositoryId; readonly issue: number };
 
+export type PullAt = { readonly owner: OwnerId; readonly repository: RepositoryId; readonly pull: number };
+
 /** One issue's tasks, a repository's, or all that an owner has. A trial's are nobody's request, and never among them. */
 export type Reach = { readonly owner: OwnerId; readonly repository?: RepositoryId; readonly issue?: number };
 
@@ -17,6 +19,8 @@ export type Paused = { readonly kind: "paused" };
 export type Conversation = {
   /** The newest task of an issue. `isPullClosed`: its pull request was merged, or is closed. */
   findNewest(issue: IssueAt): Promise<(TaskRow & { readonly isPullClosed: boolean }) | undefined>;
+  /** The newest task whose pull request this is. undefined: it is none of ours. */
+  findByPull(pull: PullAt): Promise<TaskRow | undefined>;
   /** It is planned anew, as `brief` has it; a step under way comes to nothing. False where a run has worked on it, or it is over. */
   renewTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<boolean>;
   /**

@@ -17,8 +17,16 @@ export type Delivery = {
 export type ReviewNews = { readonly what: "pushed"; readonly by: ActorId | null } | { readonly what: "reviewed" };
 
 export type DeliveryEvent =
-  /** `comment`: GitHub's id of the one that asks. */
-  | { readonly kind: "request"; readonly brief: Brief; readonly comment?: number }
+  /**
+   * `comment`: GitHub's id of the one that asks. `pull`: it stands on a pull request, whose number and text are the brief's issue's;
+   * `askedAt`: when, by GitHub's clock.
+   */
+  | {
+      readonly kind: "request";
+      readonly brief: Brief;
+      readonly comment?: number;
+      readonly pull?: { readonly askedAt: EpochMs };
+    }
   /** The label was taken off; `brief` as for a request, by who did it. */
   | { readonly kind: "unlabeled"; readonly brief: Brief }
   /** Nothing is wanted any more of an issue, or of any in these repositories; null: in all that the owner has. */

@@ -1,10 +1,12 @@
 import type { Brief, Edit } from "#core/request/brief.ts";
+import type { Reviewers } from "#core/plan/plan.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Change } from "#core/wire/contract.ts";
 import type { InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import type { EpochMs } from "#core/wire/units.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { OwnChecks } from "./checks.ts";
 
@@ -146,6 +148,12 @@ export type GitHub = OwnChecks & {
   ): Answer<string>;
   findBranch(place: Place, branch: string): Answer<string | undefined>;
   createBranch(place: Place, branch: string, commit: string): Answer<void>;
+  /** The branch that a pull request is made from, and the commit that it stands at. */
+  readHead(place: Place, pull: number): Answer<Head>;
+  /** Its committer's date in epoch milliseconds: GitHub's clock where the App has made it. */
+  readCommit(place: Place, commit: string): Answer<Commit>;
+  /** On to a commit that has the branch's own among its parents. Refused (422) where it has moved meanwhile. */
+  updateBranch(place: Place, branch: string, commit: string): Answer<void>;
   /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
   readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
   findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;
@@ -165,8 +173,10 @@ export type GitHub = OwnChecks & {
       readonly draft: boolean;
     },
   ): Answer<PullRequest>;
-  /** Who is asked already stays so, and hears of it once. Refused where one of them can't see the repository. */
-  requestReview(place: Place, pull: number, logins: readonly string[]): Answer<void>;
+  /** Who is asked already stays so, and hears of it once. Refused (422) where one of them can't see the repository. */
+  requestReview(place: Place, pull: number, reviewers: Reviewers): Answer<void>;
 };
 
+export type Head = { readonly branch: string; readonly commit: string };
+export type Commit = { readonly tree: string; readonly parents: readonly string[]; readonly at: EpochMs };
 export type PullRequest = { readonly number: number; readonly draft: boolean };

@@ -18,20 +18,22 @@ import type { CredentialKind } from "#core/config/credential.ts";
 import type { Policy } from "#core/config/policy.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Decision, DecisionRecord, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
+import type { Decision, PoolSnapshot, Waiting } from "#core/pool/decision.ts";
 import type { Seen } from "#core/pool/estimator.ts";
-import type { MonthsCost } from "#core/pool/report.ts";
-import type { Stored } from "#core/pool/snapshot.ts";
 import type { Fault } from "#core/pool/cooldown.ts";
 import type { LedgerEntry } from "#core/pool/ledger.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
+import type { Invited } from "#core/task/reviewers.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { LeaseState, TaskEvent, TaskState, Verdict } from "#core/task/lifecycle.ts";
 import type { ClassifierCall } from "./classifier.ts";
 import type { Comments } from "./comments.ts";
 import type { Conversation, Paused } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
+import type { PullRequest } from "./github.ts";
+import type { Publishing } from "./publishing.ts";
+import type { KeptDecision, PoolReading } from "./reading.ts";
 import type { Results } from "./results.ts";
 import type { TrialPart, TrialStore } from "./trial.ts";
 
@@ -59,7 +61,11 @@ export type TaskRow = {
   /** Its place in the queue as last seen. */
   readonly waiting: Waiting | null;
   readonly commit: string | null;
-  readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
+  /** On top of it, where a person has started CI: the same files. */
+  readonly ciCommit: string | null;
+  readonly pullRequest: PullRequest | null;
+  /** Who was asked to review it; null before that. */
+  readonly invited: Invited | null;
   /** How the repository's CI ended on that commit, as last read; null before it has. */
   readonly ciChecks: CiChecks | null;
   /** What it is of a trial. Such a task has no comment, publishes nothing and is nobody's request. */
@@ -156,7 +162,8 @@ export type TaskPatch = {
   readonly plan?: Plan;
   readonly failure?: Failure;
   readonly commit?: string;
-  readonly pullRequest?: { readonly number: number; readonly draft: boolean };
+  readonly pullRequest?: PullRequest;
+  readonly invited?: Invited;
   /** When the row is due again, from now. Default: at once; `null`: not by itself. */
   readonly dueInMs?: number | null;
 };
@@ -178,21 +185,6 @@ export type Settlement = {
   readonly isTypical: boolean;
 };
 
-/** Why a lease was granted, as it was kept with it. */
-export type KeptDecision = {
-  readonly lease: LeaseId;
-  readonly credential: CredentialName;
-  readonly at: EpochMs;
-  readonly record: DecisionRecord;
-};
-
-/** `months`: what each credential's model has cost since the month began. */
-export type PoolReading = {
-  readonly policy: KeptPolicy;
-  readonly stored: Stored;
-  readonly months: ReadonlyMap<string, MonthsCost>;
-};
-
 /** How many refusals of its key in a row, rests of its account, and windows of it that were full. */
 export type Cleared = { readonly refusals: number; readonly rests: number; readonly windows: number };
 
@@ -201,6 +193,7 @@ export type Opened = "opened" | "busy" | "known";
 
 export type Store = Comments &
   Conversation &
+  Publishing &
   Results &
   TrialStore & {
     /** The claim is still needed. */
@@ -227,7 +220,7 @@ export type Store = Comments &
     /** What the classifier has cost since then for this owner's issues. */
     sumClassified(owner: OwnerId, since: EpochMs): Promise<MicroUsd>;
     readTask(task: TaskId): Promise<TaskRow | undefined>;
-    /** The newest whose commit this is. */
+    /** The newest whose commit this is, or the one on top of it that started CI. */
     findByCommit(owner: OwnerId, repository: RepositoryId, commit: string): Promise<TaskRow | undefined>;
     /** In the place of what was read before; the issue's comment says so. */
     hearCiChecks(task: TaskId, checks: CiChecks): Promise<void>;

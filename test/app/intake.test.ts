@@ -196,7 +196,6 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a command on a closed issue", "issue_comment", change(comment("/agent"), "issue", { state: "closed" })],
   ["an archived repository", "issues", change(labeled, "repository", { archived: true })],
   ["a pull request", "issues", change(labeled, "issue", { pull_request: { url: "x" } })],
-  ["a command on a pull request", "issue_comment", change(comment("/agent"), "issue", { pull_request: { url: "x" } })],
   ["a comment without a command", "issue_comment", comment("Thanks, agent!")],
   ["a quoted command", "issue_comment", comment("> /agent")],
   ["a command in a code block", "issue_comment", comment("```\n/agent\n```")],
@@ -362,6 +361,19 @@ describe("intake", () => {
     await intake({ store, runtime: { log: console } } as never, [], { id: "1", name: "repository", payload });
 
     expect(kept).toMatchObject([{ owner: 71, event: { kind: "stopped", why: "gone" } }]);
+  });
+
+  it("takes a command on a pull request for one, with when it was said", () => {
+    const said = change(comment("/agent ci"), "comment", { updated_at: "2026-11-30T12:00:00Z" });
+
+    const read = readDelivery("issue_comment", change(said, "issue", { number: 13, pull_request: { url: "x" } }));
+
+    expect(read).toMatchObject({
+      kind: "request",
+      brief: { issue: { number: 13 }, comment: "/agent ci" },
+      pull: { askedAt: Date.UTC(2026, 10, 30, 12) },
+    });
+    expect(readDelivery("issue_comment", comment("/agent ci"))).not.toHaveProperty("pull");
   });
 
   it.each([

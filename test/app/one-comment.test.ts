@@ -42,7 +42,8 @@ describe("the one comment", () => {
       createComment: (_place, _issue, body) => Promise.resolve(ok(hear(body) && 70)),
       updateComment: (_place, _comment, body) => Promise.resolve(ok(void hear(body))),
       createReply: (_place, _issue, body) => Promise.resolve(ok(hear(body) && 71)),
-      requestReview: (_place, pull, logins) => Promise.resolve(ok(void hear(`review of ${String(pull)} by ${logins.join()}`))),
+      requestReview: (_place, pull, { people }) =>
+        Promise.resolve(ok(void hear(`review of ${String(pull)} by ${people.join()}`))),
       ...answers,
     });
     return { ...github, said };

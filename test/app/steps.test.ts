@@ -8,7 +8,7 @@ import { EFFECTS } from "#core/task/effects.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { Checks, Claim, EndingKind, Outcome } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
-import { EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
+import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
@@ -39,6 +39,7 @@ describe("the worker's steps", () => {
   });
   beforeEach(async () => {
     for (const table of [
+      "draftless",
       "decisions",
       "credentials",
       "consents",
@@ -601,6 +602,167 @@ describe("the worker's steps", () => {
       { title: "The last page is missing", draft: true },
       { title: "[draft] The last page is missing", draft: false },
     ]);
+  });
+
+  it("ask for no draft any more in a repository that has refused one, for a month", async () => {
+    const drafts: boolean[] = [];
+    const github = fakeGitHub({
+      openPullRequest: (_place, { draft, body }) => {
+        drafts.push(draft);
+        expect(body.includes("Take this for a draft")).toBe(!draft);
+        const refusal = refused(422, "Draft pull requests are not supported in this repository.");
+        return Promise.resolve(draft ? refusal : ok({ number: 2 + drafts.length, draft }));
+      },
+    });
+    const publish = async () => {
+      await ask(github, "/agent retry fresh");
+      const lease = (await now()).leases[0]!;
+      await store.claimLease(lease.id, lease.run ?? RunId(1), "check", "hash");
+      await store.settle(lease.id, CHANGED, "h", SETTLED);
+      await settle(github);
+      return drafts.splice(0);
+    };
+
+    const [first, second] = [await publish(), await publish()];
+    await connection.db
+      .updateTable("draftless")
+      .set({ at: sql`at - ${31 * DAY_MS}` })
+      .execute();
+    const later = await publish();
+
+    expect({ first, second, later }).toEqual({ first: [true, false], second: [false], later: [true, false] });
+  });
+
+  it("open as a draft, with the paths named, what a person is to be asked about", async () => {
+    const opened: { body: string; draft: boolean }[] = [];
+    const read = policy(pooled(["one"]));
+    const settings = 'version: 1\nverify: [npm test]\ndraft: false\nguards: { protected: ["a.*"], on-protected: ask }\n';
+    const github = fakeGitHub({
+      readSetUp: async (place) => {
+        const setUp = await read(place);
+        return setUp.ok ? ok({ ...setUp.value, settings: { text: settings } }) : setUp;
+      },
+      openPullRequest: (_place, pull) => {
+        opened.push(pull);
+        return Promise.resolve(ok({ number: 2, draft: pull.draft }));
+      },
+    });
+    await ask(github);
+
+    await report(depsOf(github), await start(), { ...CHANGED, verification: [checked("npm test")] });
+    await settle(github);
+
+    expect(opened).toMatchObject([{ draft: true }]);
+    expect(opened[0]?.body).toContain("### A person decides first");
+    expect(opened[0]?.body).toContain(", by `a.*`");
+  });
+
+  describe("once the pull request is open", () => {
+    type Asked = { readonly people: readonly string[]; readonly teams: readonly string[] };
+    const CODE_OWNERS = "* @ada @acme/web @rival/web\n*.md @bo\n";
+    /** A repository with these settings and, as its plan found it, that CODEOWNERS. */
+    function repository(settings: string, answers: Partial<GitHub> = {}, files: readonly string[] = ["CODEOWNERS"]) {
+      const asked: Asked[] = [];
+      const read = policy(pooled(["one"]));
+      const github = fakeGitHub({
+        readSetUp: async (place) => {
+          const setUp = await read(place);
+          return setUp.ok ? ok({ ...setUp.value, settings: { text: `version: 1\n${settings}` } }) : setUp;
+        },
+        readTree: () => Promise.resolve(ok({ files: files.map((path) => ({ path, size: 1 })), isCut: false })),
+        readAround: () =>
+          Promise.resolve(ok({ codeOwners: CODE_OWNERS, links: { subIssues: 0, pullsOpen: 0, pullsClosed: 0 }, edit: null })),
+        ...answers,
+        requestReview: (place, pull, reviewers) => {
+          asked.push(reviewers);
+          return answers.requestReview?.(place, pull, reviewers) ?? Promise.resolve(ok(undefined));
+        },
+      });
+      return { github, asked };
+    }
+    async function publish(github: GitHub): Promise<void> {
+      await ask(github);
+      await report(depsOf(github), await start(), { ...CHANGED, verification: [checked("npm test")] });
+      await settle(github);
+    }
+    const isOf = ({ people, teams }: Asked, ...names: string[]) => [...people, ...teams].some((name) => names.includes(name));
+
+    it.each<[string, string, Asked | undefined, string[]]>([
+      ["who owns the changed files, where it is a draft", "", { people: ["ada"], teams: ["web"] }, ["ada", "acme/web"]],
+      // GitHub asks its owners by itself.
+      ["nobody on one that is no draft", "draft: false\nverify: [npm test]\n", undefined, []],
+      [
+        "whom the settings name in the owners' place, and not who asked for the work",
+        "reviewers: { teams: [docs], people: [Bo, maintainer] }\n",
+        { people: ["bo"], teams: ["docs"] },
+        ["bo", "acme/docs"],
+      ],
+      ["nobody where the settings say so", "reviewers: {}\n", undefined, []],
+    ])("ask for a review %s", async (_name, settings, reviewers, names) => {
+      const { github, asked } = repository(settings);
+
+      await publish(github);
+
+      expect(asked).toEqual(reviewers === undefined ? [] : [reviewers]);
+      expect((await now()).task).toMatchObject({ state: "solved", invited: { asked: names, leftOut: [] } });
+    });
+
+    it("look for no owners in a repository that has no such file", async () => {
+      const { github, asked } = repository("", {}, ["src/CODEOWNERS"]);
+      let looks = 0;
+
+      await ask(github);
+      await report(depsOf(github), await start(), CHANGED);
+      await settle({ ...github, readAround: () => Promise.resolve(((looks += 1), unavailable())) });
+
+      expect([looks, asked.length, (await now()).task.state]).toEqual([0, 0, "solved"]);
+    });
+
+    it("ask each alone where one of them spoils it for all, and say who was left out", async () => {
+      const bodies: string[] = [];
+      const { github, asked } = repository("reviewers: { teams: [docs, web], people: [ada, bo] }\n", {
+        requestReview: (_place, _pull, reviewers) =>
+          Promise.resolve(isOf(reviewers, "bo", "docs") ? refused(422, "not a collaborator") : ok(undefined)),
+        updateComment: (_place, _id, body) => Promise.resolve((bodies.push(body), ok(undefined))),
+      });
+
+      await publish(github);
+
+      expect(asked).toHaveLength(5);
+      expect((await now()).task.invited).toEqual({ asked: ["ada", "acme/web"], leftOut: ["bo", "acme/docs"] });
+      expect(bodies.at(-1)).toContain("Asked to review it: `ada`, `acme/web`.");
+      expect(bodies.at(-1)).toMatch(/Not asked, since .*: `bo`, `acme\/docs`\./);
+    });
+
+    it("try again while GitHub doesn't answer, but keep nobody from the pull request for it", async () => {
+      const { github, asked } = repository("reviewers: { people: [ada] }\n", {
+        requestReview: () => Promise.resolve(unavailable()),
+      });
+      await publish(github);
+      const first = (await now()).task.state;
+
+      for (let tries = 0; tries < 4; tries += 1) {
+        await passTime();
+        await settle(github);
+      }
+
+      expect([first, asked.length]).toEqual(["inviting", 5]);
+      expect((await now()).task).toMatchObject({ state: "solved", invited: { asked: [], leftOut: ["ada"] } });
+    });
+
+    it("go on without the owners that GitHub refuses to tell, and wait for an answer that is only late", async () => {
+      const { github } = repository("");
+      await ask(github);
+      await report(depsOf(github), await start(), CHANGED);
+      await settle({ ...github, readAround: () => Promise.resolve(unavailable()) });
+      const waiting = (await now()).task.state;
+
+      await passTime();
+      await settle({ ...github, readAround: () => Promise.resolve(refused(404)) });
+
+      expect(waiting).toBe("inviting");
+      expect((await now()).task).toMatchObject({ state: "solved", invited: { asked: [], leftOut: [] } });
+    });
   });
 
   it.each([

@@ -308,7 +308,10 @@ describe("a hostile text from issue and model", () => {
       /\b(?:closes|fixes|resolves) (?:acme\/web)?(?:#[789]|GH-10|https:\/\/github\.com\/acme\/web\/issues\/9)/i,
     ],
     ["a skip word", /\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]/],
-    ["a trailer", /^(?:skip-checks|co-authored-by|signed-off-by):/im],
+    [
+      "a trailer of others",
+      /^(?:skip-checks|signed-off-by|co-authored-by):(?! maintainer <\d+\+maintainer@users\.noreply\.github\.com>$)/im,
+    ],
     ["a key", /sk-ant-api03-f0|ghp_A1b2/],
     ["a reference definition", /^\[ref\]:/m],
   ];

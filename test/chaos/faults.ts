@@ -8,7 +8,8 @@ import { connectEmbedded, connectPostgres, type Connection } from "#adapters/sto
 import { parseReplyMarker } from "#core/task/markers.ts";
 import { isRecord } from "#playground/github/answers.ts";
 import type { CountedRoute } from "#playground/github/emulated-github.ts";
-import { waitForEnd } from "#playground/watch.ts";
+import { git } from "#playground/independent.ts";
+import { waitForComment, waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { freshDatabase, type Engine } from "../kit/stores.ts";
@@ -21,7 +22,7 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "no-runner" | "review" | "no-review"> = {
+const CASES: Record<Effect, "flow" | "command" | "ci" | "reviewers" | "no-runner" | "review" | "no-review"> = {
   createComment: "flow",
   updateComment: "flow",
   createReply: "no-review",
@@ -30,10 +31,19 @@ const CASES: Record<Effect, "flow" | "command" | "no-runner" | "review" | "no-re
   cancelRun: "no-runner",
   createCommit: "flow",
   createBranch: "flow",
+  updateBranch: "ci",
   openPullRequest: "flow",
   createCheckRun: "review",
   updateCheckRun: "review",
-  requestReview: "flow",
+  requestReview: "reviewers",
+};
+
+/** The repository's settings, where a case needs some. */
+const SETTINGS: Partial<Record<(typeof CASES)[Effect], string>> = {
+  // CI is held back until a person has read the changes.
+  ci: "version: 1\nci: approved\n",
+  reviewers: "version: 1\nreviewers: { people: [rea] }\n",
+  review: "version: 1\nverify: [npm test]\nsecond-person: true\n",
 };
 
 /** The fault at the effect's first call. Says how often it struck. */
@@ -69,6 +79,16 @@ async function approve(world: World, issue: number): Promise<void> {
   await reviewer.reviewPull(PRODUCT, pull, { state: "approved", body: "Good." });
 }
 
+/** The one beside it is the work's. */
+async function expectOneCiCommit(world: World): Promise<void> {
+  const number = (await world.github.pulls(PRODUCT))[0]!.number;
+  const says = (body: string) => body.includes("has started CI");
+  expect(await waitForComment(world, PRODUCT, number, says, 40_000), world.app.output().slice(-4_000)).toBe(true);
+  const { headSha } = (await world.github.pulls(PRODUCT))[0]!;
+  const gitDir = join(world.dataDir, "repositories", `${PRODUCT}.git`);
+  expect(await git(gitDir, "log", "--format=%s", `main..${headSha}`)).toMatch(/^Start CI\n[^\n]+ \[skip ci\]$/);
+}
+
 async function connect(world: World, databaseUrl: string | undefined): Promise<Connection> {
   return databaseUrl === undefined ? connectEmbedded(join(world.dataDir, "store")) : connectPostgres(databaseUrl);
 }
@@ -89,19 +109,21 @@ export function describeFaults(moment: Moment, engine: Engine): void {
       "%s: ends in one comment, branch, pull request, claimed run, settlement and set of model calls",
       async (effect) => {
         const databaseUrl = engine === "Postgres" ? await freshDatabase() : undefined;
+        const settings = SETTINGS[CASES[effect]];
         await using world = await createWorld({
           ...(databaseUrl === undefined ? {} : { databaseUrl }),
           product: {
-            files:
-              CASES[effect] === "review"
-                ? { ...sampleFiles(), [CONFIG_FILE]: "version: 1\nverify: [npm test]\nsecond-person: true\n" }
-                : sampleFiles(),
+            files: settings === undefined ? sampleFiles() : { ...sampleFiles(), [CONFIG_FILE]: settings },
           },
           script: sampleScript(),
           runner: CASES[effect] !== "no-runner",
           // Listings lag: a look right after the restart misses what was done just before the kill.
           listingLagMs: 2_000,
         });
+        if (CASES[effect] === "reviewers") {
+          await world.github.createPerson("rea");
+          world.github.setRole(PRODUCT, "rea", "read");
+        }
         const seen = strikeAt(world, effect, moment);
         const isReply = CASES[effect] === "no-review";
         // The requester can't be asked for a review, so a reply calls them.
@@ -118,6 +140,10 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           await world.app.start();
         }
         if (effect === "updateCheckRun") await approve(world, number);
+        if (CASES[effect] === "ci") {
+          expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-4_000)).toBe(true);
+          await world.maintainer.comment(PRODUCT, (await world.github.pulls(PRODUCT))[0]!.number, "/agent ci");
+        }
         const survives = moment === "answer lost at";
         expect(await until(() => seen.times > 0 && world.app.running() === survives, 60_000), `no fault at ${effect}`).toBe(true);
         if (!survives) await world.app.start();
@@ -138,6 +164,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
             ? world.github.comments(PRODUCT, number).length > 1
             : (await world.github.pulls(PRODUCT)).some(({ requested }) => requested.includes("maintainer"));
         await expect.poll(called, { timeout: 30_000 }).toBe(true);
+        if (CASES[effect] === "ci") await expectOneCiCommit(world);
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);
@@ -145,7 +172,8 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         const own = world.github.comments(PRODUCT, number).filter(({ login }) => login === world.github.app.botLogin);
         expect(own).toHaveLength(isReply ? 2 : 1);
         expect((await world.github.branches(PRODUCT)).map((branch) => branch.name.split("/")[0])).toEqual(["agent-pool", "main"]);
-        expect(await world.github.pulls(PRODUCT)).toHaveLength(1);
+        const asked = [...(CASES[effect] === "reviewers" ? ["rea"] : []), ...(isReply ? [] : ["maintainer"])];
+        expect((await world.github.pulls(PRODUCT)).map(({ requested }) => requested)).toEqual([asked]);
         expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(3);
         expect(await readBooks(world, databaseUrl)).toEqual({ claimed: 1, settled: 1, charges: ["model", "runner"], holds: 0 });
         expect(world.github.violations()).toEqual([]);

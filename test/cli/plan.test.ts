@@ -95,6 +95,7 @@ const VIEW: TaskView = {
   plan: null,
   leases: [],
   pullRequest: null,
+  invited: null,
   ciChecks: null,
   pausedBy: null,
   ending: false,

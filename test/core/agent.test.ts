@@ -159,7 +159,9 @@ describe("who does a task", () => {
 
 describe("a specialist's plan", () => {
   it("holds its name, what it is told, its paths and its reviewers, and protects what any specialist is told", () => {
-    const plan = planOf(request([], "agent:docs"), { guards: { "max-files": 5, "max-kb": 1, protected: ["a/**"] } });
+    const plan = planOf(request([], "agent:docs"), {
+      guards: { "max-files": 5, "max-kb": 1, protected: ["a/**"], "on-protected": "refuse" },
+    });
 
     expect(plan).toMatchObject({
       ok: true,

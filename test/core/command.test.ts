@@ -94,6 +94,7 @@ describe("command", () => {
     ["/agent help", { kind: "help" }],
     ["/agent pause", { kind: "pause" }],
     ["/agent resume", { kind: "resume" }],
+    ["/agent ci", { kind: "ci" }],
     ["/agent retry", { kind: "retry", fresh: false }],
     ["/agent retry FRESH", { kind: "retry", fresh: true }],
     ["/agent plan", { kind: "plan", use: {} }],

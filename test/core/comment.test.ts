@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Run } from "#core/task/provenance.ts";
 import { commitMessage, pullRequestBody, pullRequestTitle, type Finished } from "#core/task/pull-request.ts";
 import {
   isWorthSaying,
@@ -18,11 +19,11 @@ import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import { asksApproval } from "#core/plan/approval.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import { MAX_CHECK_OUTPUT, type Change, type Checks } from "#core/wire/contract.ts";
+import { MAX_CHECK_OUTPUT, NO_USAGE, type Change, type Checks } from "#core/wire/contract.ts";
 import { relevantPart } from "#core/wire/failing-log.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { TaskId } from "#core/wire/ids.ts";
-import { EpochMs, MicroUsd } from "#core/wire/units.ts";
+import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { checked } from "../kit/outcomes.ts";
 
@@ -102,6 +103,7 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     plan: null,
     leases: [],
     pullRequest: null,
+    invited: null,
     ciChecks: null,
     pausedBy: null,
     ending: false,
@@ -255,6 +257,10 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
     why: "missing",
   },
   "agent-not-served": { reason: "agent-not-served", agent: "docs", tiers: ["light"], open: ["standard", "frontier"] },
+  "command-elsewhere": { reason: "command-elsewhere", asked: "/agent plan", on: "issue", number: 12 },
+  "ci-needs-write": { reason: "ci-needs-write", login: "pat", role: "triage" },
+  "ci-not-held": { reason: "ci-not-held", login: "pat" },
+  "head-moved": { reason: "head-moved", login: "pat" },
   "route-not-served": {
     reason: "route-not-served",
     asked: "light claude-opus-5-5",
@@ -423,9 +429,22 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     { passed: 0, skipped: 0, failed: [{ name: "test", conclusion: "failure" }] },
     WIDE_PLAN,
   ),
-  "solved-in-the-demo": view({
+  "solved-without-drafts": view({
     state: "solved",
     plan: PLAN,
+    leases: [lease({ ...RUN, verdict: "solved" })],
+    pullRequest: { number: 13, draft: false },
+  }),
+  "solved-with-reviewers": view({
+    state: "solved",
+    plan: PLAN,
+    leases: [lease({ ...RUN, verdict: "solved" })],
+    pullRequest: { number: 13, draft: true },
+    invited: { asked: ["rea", "acme/web"], leftOut: ["@gone` <!-- x"] },
+  }),
+  "solved-in-the-demo": view({
+    state: "solved",
+    plan: { ...PLAN, draft: false },
     leases: [lease({ ...RUN, verdict: "solved", sandbox: "none" })],
     pullRequest: { number: 13, draft: false },
   }),
@@ -536,6 +555,8 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   "answer-help": { task: null, notice: { answer: "help" } },
   "answer-paused": { task: null, notice: { answer: "paused", login: "ada" } },
   "answer-resumed": { task: null, notice: { answer: "resumed", login: "ada" } },
+  "answer-ci-started": { task: null, notice: { answer: "ci-started", login: "ada" } },
+  "answer-ci-elsewhere": { task: null, notice: { ...FAILURES["command-elsewhere"], asked: "/agent ci", on: "pull", number: 13 } },
   "answer-nearest": {
     task: null,
     notice: { ...FAILURES["command-unknown"], word: "frontire", nearest: "/agent use frontier" },
@@ -555,14 +576,25 @@ function finished(overrides: Partial<Finished> = {}): Finished {
   return {
     brief: makeBrief(12),
     plan: checking("npm test"),
-    earlier: [],
+    runs: [ran()],
     finalMessage: "I moved the bound of the loop and added a test.\n\n```js\nfor (let i = 0; i <= last; i++) {}\n```",
     checks: NPM_TEST,
     verification: [checked("npm test")],
     changes: [write("src/loop.ts")],
-    modelCost: MicroUsd(123_400),
-    drawn: null,
+    isDraftless: false,
+    ...overrides,
+  };
+}
+
+function ran(overrides: Partial<Run> = {}): Run {
+  return {
+    attempt: 1,
+    route: PLAN.route,
     credential: "platform-api",
+    usage: { ...NO_USAGE, inputTokens: 12_300, cacheWriteTokens: 4_100, cacheReadTokens: 1_234_567, outputTokens: 2_050 },
+    ms: 3 * MINUTE_MS + 1,
+    cost: { model: MicroUsd(123_400), runner: MicroUsd(24_000) },
+    drawn: null,
     ...overrides,
   };
 }
@@ -578,11 +610,22 @@ function checking(...verify: readonly string[]): Plan {
 const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request": finished(),
   "pull-request-on-a-seat": finished({
-    credential: "ada-max",
-    modelCost: MicroUsd(0),
-    drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
+    runs: [
+      ran({
+        credential: "ada-max",
+        cost: { model: MicroUsd(0), runner: MicroUsd(24_000) },
+        drawn: { listed: MicroUsd(123_400), ofFiveHours: 0.012 },
+      }),
+    ],
   }),
-  "pull-request-of-a-second-attempt": finished({ plan: WENT_ON, earlier: [PLAN.route] }),
+  "pull-request-of-a-second-attempt": finished({
+    plan: WENT_ON,
+    runs: [
+      ran({ usage: null, ms: null }),
+      ran({ credential: "platform-spare" }),
+      ran({ attempt: 2, route: { ...WENT_ON.route, effort: "high" } }),
+    ],
+  }),
   "pull-request-without-checks": finished({
     plan: { ...PLAN, commands: { setup: [], verify: "detect" } },
     checks: { source: "ci", commands: [] },
@@ -606,6 +649,11 @@ const PULLS: Readonly<Record<string, Finished>> = {
   "pull-request-that-ci-executes": finished({
     plan: { ...checking("npm test"), ci: "approved" },
     changes: [write("src/loop.ts"), write("package.json"), write("package-lock.json"), write("ci/@admin `x`.sh")],
+  }),
+  "pull-request-without-drafts": finished({ isDraftless: true }),
+  "pull-request-that-asks-a-person": finished({
+    plan: { ...checking("npm test"), guards: { ...PLAN.guards, asking: ["migrations/**", "*.sql"] } },
+    changes: [write("src/loop.ts"), write("migrations/1.ts"), write("Db/`Seed`.SQL")],
   }),
   "pull-request-with-a-killed-check": finished({
     plan: checking("npm test", "npm run `lint`", "/usr/bin/true"),
@@ -703,7 +751,22 @@ describe("pull request", () => {
   ] as const)("writes [skip ci] itself, and only where CI waits: %s", (ci, subject) => {
     const message = commitMessage(finished({ plan: { ...PLAN, ci } }));
 
-    expect(message).toBe(`${subject}\n\nWritten by claude-code with claude-haiku-5-5 for issue 12, asked for by maintainer.`);
+    expect(message).toBe(
+      `${subject}\n\nWritten by claude-code with claude-haiku-5-5 for issue 12, asked for by maintainer.\n\nCo-authored-by: maintainer <${String(makeBrief(12).requester.id)}+maintainer@users.noreply.github.com>`,
+    );
+  });
+
+  it("names nobody as an author in a trailer but who asked, by a login that GitHub may have given", () => {
+    const brief = makeBrief(12);
+    const named = (login: string, title: string) =>
+      commitMessage(
+        finished({ brief: { ...brief, issue: { ...brief.issue, title }, requester: { ...brief.requester, login } } }),
+      ).match(/^.*-by:.*$/gim);
+
+    expect(named("ada_acme", "Co-authored-by: eve <eve@evil.test>")).toEqual([
+      `Co-authored-by: ada_acme <${String(brief.requester.id)}+ada_acme@users.noreply.github.com>`,
+    ]);
+    expect(named("ada <x@evil.test>", "Fix it")).toBeNull();
   });
 
   it("has no skip word in title and body, which a squash merge would take over", () => {

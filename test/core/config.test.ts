@@ -279,6 +279,21 @@ const SETTINGS_BROKEN: readonly [string, string, readonly string[]][] = [
     "version: 1\nguards: { max-file: 3 }\n",
     ["guards.max-file 2:11 `3` → `max-file` is not a setting; check its spelling or remove it"],
   ],
+  [
+    "a way with protected paths that there is none of",
+    "version: 1\nguards: { on-protected: block }\n",
+    ['guards.on-protected 2:11 `"block"` → should be refuse or ask'],
+  ],
+  [
+    "a reviewer as CODEOWNERS has them",
+    'version: 1\nreviewers: { people: ["@ada"] }\n',
+    ['reviewers.people.0 2:23 `"@ada"` → should be a GitHub login'],
+  ],
+  [
+    "a team of reviewers with its owner",
+    "version: 1\nreviewers: { teams: [acme/web] }\n",
+    ['reviewers.teams.0 2:22 `"acme/web"` → should be a team\'s name as in its address, like `platform`'],
+  ],
   ["more files than may be", "version: 1\nguards:\n  max-files: 9999\n", ["guards.max-files 3:3 `9999` → should be 500 or less"]],
 ];
 
@@ -459,7 +474,13 @@ describe("settings", () => {
 
     expect(parsed).toEqual({
       ok: true,
-      value: { version: 1, setup: [], repairs: 2, guards: { "max-files": 50, "max-kb": 500, protected: [] }, draft: true },
+      value: {
+        version: 1,
+        setup: [],
+        repairs: 2,
+        guards: { "max-files": 50, "max-kb": 500, protected: [], "on-protected": "refuse" },
+        draft: true,
+      },
     });
     expect(parsed).toEqual({ ok: true, value: DEFAULT_SETTINGS });
   });
@@ -469,6 +490,7 @@ describe("settings", () => {
 setup:  [npm ci --ignore-scripts]  # registries open, no model yet
 verify: [npm test]
 guards: { max-files: 50, max-kb: 500, protected: ["migrations/**"] }
+reviewers: { teams: [web] }
 draft: true
 ci: auto
 `;
@@ -482,7 +504,8 @@ ci: auto
         setup: ["npm ci --ignore-scripts"],
         verify: ["npm test"],
         repairs: 2,
-        guards: { "max-files": 50, "max-kb": 500, protected: ["migrations/**"] },
+        guards: { "max-files": 50, "max-kb": 500, protected: ["migrations/**"], "on-protected": "refuse" },
+        reviewers: { teams: ["web"], people: [] },
         draft: true,
         ci: "auto",
       },

@@ -162,6 +162,26 @@ const FAILURES: {
     facts: ["docs", "`light`", "`frontier`"],
     next: /Ask for another tier or without the specialist/,
   },
+  "command-elsewhere": {
+    failure: { reason: "command-elsewhere", asked: "/agent plan", on: "issue", number: 12 },
+    facts: ["/agent plan", "12"],
+    next: /comment it on #12/,
+  },
+  "ci-needs-write": {
+    failure: { reason: "ci-needs-write", login: "pat", role: "triage" },
+    facts: ["pat", "triage"],
+    next: /ask someone with write access/,
+  },
+  "ci-not-held": {
+    failure: { reason: "ci-not-held", login: "pat" },
+    facts: ["pat"],
+    next: /it runs as the repository's workflows have it/,
+  },
+  "head-moved": {
+    failure: { reason: "head-moved", login: "pat" },
+    facts: ["pat"],
+    next: /Read it, and comment `\/agent ci` again/,
+  },
   "route-not-served": {
     failure: { reason: "route-not-served", asked: "light x", served: ["light y"] },
     facts: ["light x", "light y"],

@@ -6,6 +6,7 @@ import {
   checkChanges,
   describeViolation,
   gitBlobId,
+  touchedBy,
   type Guards,
   type Violation,
 } from "#core/change/guards.ts";
@@ -317,6 +318,25 @@ describe("guards", () => {
     const found = violations([change as Change], { maxFiles: 1, maxBytes: 100, protected: [pattern] });
 
     expect(found).toEqual(isProtected ? [{ guard: "protected", path, pattern }] : []);
+  });
+
+  it("name what a person is asked about by the same reading, with what names it", () => {
+    const changes = [
+      write("src/a.ts"),
+      write("Migrations./1.ts"),
+      remove("migrations"),
+      write("db/seed.SQL"),
+      write("migrations.md"),
+    ];
+
+    const touched = touchedBy(changes, ["migrations/**", "*.sql"]);
+
+    expect(touched).toEqual([
+      { path: "Migrations./1.ts", pattern: "migrations/**" },
+      { path: "migrations", pattern: "migrations/**" },
+      { path: "db/seed.SQL", pattern: "*.sql" },
+    ]);
+    expect(touchedBy(changes, [])).toEqual([]);
   });
 
   it("protect everything by a pattern that can't be read", () => {

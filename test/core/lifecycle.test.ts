@@ -53,7 +53,8 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["judging", "reject", "unsolved"],
   ["committing", "commit", "branching"],
   ["branching", "branch", "opening"],
-  ["opening", "open", "solved"],
+  ["opening", "open", "inviting"],
+  ["inviting", "invite", "solved"],
 ];
 const WORKING = [
   "planning",
@@ -65,6 +66,7 @@ const WORKING = [
   "committing",
   "branching",
   "opening",
+  "inviting",
 ] as const;
 
 const anyState = fc.constantFrom(...TASK_STATES);

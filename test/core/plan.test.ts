@@ -361,7 +361,8 @@ describe("makePlan", () => {
     const settings = {
       setup: ["npm ci"],
       verify: ["npm test"],
-      guards: { "max-files": 2, "max-kb": 3, protected: ["a/**"] },
+      guards: { "max-files": 2, "max-kb": 3, protected: ["a/**"], "on-protected": "refuse" as const },
+      reviewers: { teams: ["web"], people: ["ada"] },
       draft: false,
     };
 
@@ -372,11 +373,20 @@ describe("makePlan", () => {
       value: {
         commands: { setup: ["npm ci"], verify: ["npm test"] },
         guards: { maxFiles: 2, maxBytes: 3_072, protected: ["a/**"] },
+        reviewers: { teams: ["web"], people: ["ada"] },
         draft: false,
         runner: { repository: "acme/agent-runner", workflow: "agent-pool.yml" },
         base: BASE,
         policyCommit: POLICY_COMMIT,
       },
     });
+  });
+
+  it("lets pass to a person what the settings ask about, and nothing else", () => {
+    const guards = { "max-files": 2, "max-kb": 3, protected: ["a/**"], "on-protected": "ask" as const };
+
+    const plan = planOf(makeBrief(), SIX_LINES, { guards });
+
+    expect(plan.ok && plan.value.guards).toEqual({ maxFiles: 2, maxBytes: 3_072, protected: [], asking: ["a/**"] });
   });
 });

@@ -254,6 +254,8 @@ describe("commands about what is under way, or for the whole pool", () => {
 
     await golden(status, "status");
     await golden(await w.act.shown(issue, /asked why/), "why");
+    await w.act.say(w.maintainer, issue, "/agent ci", "confused");
+    await golden(await w.act.shown(issue, /`\/agent ci`/), "ci-elsewhere");
     const empty = await w.act.openIssue();
     await w.act.say(w.maintainer, empty, "/agent status", "confused");
     await golden(await w.act.shown(empty, /nothing is under way here/), "status-none");

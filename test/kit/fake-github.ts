@@ -1,4 +1,5 @@
 import { OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import { EpochMs } from "#core/wire/units.ts";
 import { err, ok } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, RunnerRepository } from "#ports/github.ts";
 
@@ -52,7 +53,6 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     commentUrl: (_place, issue, comment) => `https://github.com/acme/web/issues/${String(issue)}#issuecomment-${String(comment)}`,
     createReply: () => Promise.resolve(told("createReply", ok(71))),
     findReply: () => Promise.resolve(told("findReply", ok(undefined))),
-    requestReview: () => Promise.resolve(told("requestReview", ok(undefined))),
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),
@@ -67,12 +67,16 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     findOwnCheckRun: () => Promise.resolve(told("findOwnCheckRun", ok(undefined))),
     createCheckRun: () => Promise.resolve(told("createCheckRun", ok(80))),
     updateCheckRun: () => Promise.resolve(told("updateCheckRun", ok(undefined))),
+    readHead: () => Promise.resolve(ok({ branch: "agent-pool/issue-1-1f0c2a9b", commit: "d".repeat(40) })),
+    readCommit: () => Promise.resolve(ok({ tree: "b".repeat(40), parents: ["a".repeat(40)], at: EpochMs(0) })),
+    updateBranch: () => Promise.resolve(told("updateBranch", ok(undefined))),
     readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),
     findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),
     readMerged: () => Promise.resolve(told("readMerged", ok({ pulls: [], next: null }))),
     readFiles: () => Promise.resolve(told("readFiles", ok(new Map()))),
     readBlob: () => Promise.resolve(told("readBlob", ok(""))),
     openPullRequest: (_place, pull) => Promise.resolve(told("openPullRequest", ok({ number: 2, draft: pull.draft }))),
+    requestReview: () => Promise.resolve(told("requestReview", ok(undefined))),
   };
   return { ...all, ...answers, asked };
 }

@@ -17,6 +17,7 @@ const LEASE_OF: Record<TaskState, LeaseState | null> = {
   committing: null,
   branching: null,
   opening: null,
+  inviting: null,
   solved: null,
   unsolved: null,
   refused: null,

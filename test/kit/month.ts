@@ -25,6 +25,7 @@ const TIMES = {
   consents: ["given_at", "revoked_at"],
   decisions: ["at"],
   reverts: ["at"],
+  draftless: ["at"],
   holds: [],
   trials: ["created_at", "due_at", "held_until"],
   trial_pulls: [],

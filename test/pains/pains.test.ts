@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Run } from "#core/task/provenance.ts";
 import { commitMessage, pullRequestBody, type Finished } from "#core/task/pull-request.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { ActorId, DeliveryId, OwnerId } from "#core/wire/ids.ts";
@@ -214,7 +215,10 @@ describe("a pain of others", () => {
   });
 
   it("ownership: a pull request is the App's, says who asked, and on which credential it ran", () => {
-    const body = pullRequestBody({ ...FINISHED, credential: "ada-max", drawn: { listed: MicroUsd(120_000), ofFiveHours: 0.01 } });
+    const body = pullRequestBody({
+      ...FINISHED,
+      runs: [{ ...RUN, credential: "ada-max", drawn: { listed: MicroUsd(120_000), ofFiveHours: 0.01 } }],
+    });
 
     expect(body).toMatch(/Asked for by maintainer/);
     expect(body).toContain("`ada-max`");
@@ -224,12 +228,20 @@ describe("a pain of others", () => {
 const FINISHED: Finished = {
   brief: makeBrief(12),
   plan: makePlanRow({ commands: { setup: [], verify: ["npm test"] } }),
-  earlier: [],
+  runs: [],
   finalMessage: "Done.",
   checks: { source: "settings", commands: ["npm test"] },
   verification: [checked("npm test")],
   changes: [],
-  modelCost: MicroUsd(120_000),
-  drawn: null,
+  isDraftless: false,
+};
+
+const RUN: Run = {
+  attempt: 1,
+  route: makePlanRow().route,
   credential: "platform-api",
+  usage: null,
+  ms: 60_000,
+  cost: { model: MicroUsd(120_000), runner: MicroUsd(6_000) },
+  drawn: null,
 };

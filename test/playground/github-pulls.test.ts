@@ -15,6 +15,7 @@ describe("people on a pull request's page", () => {
     stage = await makeStage({ appManifest: { ...MANIFEST, default_events: events } });
     token = await stage.token();
     ada = await stage.github.createPerson("ada");
+    stage.github.setRole(WEB, "ada", "write");
   });
   beforeEach(() => void stage.received.splice(0));
   afterEach(async () => {
@@ -87,6 +88,49 @@ describe("people on a pull request's page", () => {
       review: { state, body: "Look.", commit_id: tip, user: { login: "ada" } },
       pull_request: { number, user: { login: "agent-pool[bot]" } },
     });
+  });
+
+  it("are asked for a review once each, as are teams, and the app is told", async () => {
+    const { number } = await open(true);
+    stage.github.setTeam("acme", "web", { ada: "active" });
+    const url = `/repos/${WEB}/pulls/${String(number)}/requested_reviewers`;
+
+    const asked = await stage.call("POST", url, token, { reviewers: ["Ada"], team_reviewers: ["web"] });
+    await stage.call("POST", url, token, { reviewers: ["ada"] });
+
+    expect(asked.status).toBe(201);
+    expect(asked.body).toMatchObject({ requested_reviewers: [{ login: "ada" }], requested_teams: [{ slug: "web" }] });
+    expect((await stage.github.pulls(WEB)).find((pull) => pull.number === number)?.requested).toEqual(["ada", "web"]);
+    expect((await told()).slice(1)).toEqual(Array(2).fill("pull_request review_requested by agent-pool[bot]"));
+  });
+
+  it.each([
+    ["who opened it", { reviewers: ["agent-pool[bot]"] }, "Review cannot be requested from pull request author."],
+    ["nobody", { reviewers: ["ada", "nobody"] }, "is not a collaborator of the acme/web repository."],
+    ["who can't see the repository", { reviewers: ["ada", "stranger"] }, "is not a collaborator of the acme/web repository."],
+    ["a team of another's", { team_reviewers: ["rivals"] }, "is not a collaborator of the acme/web repository."],
+  ])("are asked none, if among them is %s", async (_name, body, message) => {
+    await stage.github.createPerson("stranger").catch(() => undefined);
+    const { number } = await open();
+
+    const reply = await stage.call("POST", `/repos/${WEB}/pulls/${String(number)}/requested_reviewers`, token, body);
+
+    expect(reply.status).toBe(422);
+    expect(reply.body["message"]).toContain(message);
+    expect((await stage.github.pulls(WEB)).find((pull) => pull.number === number)?.requested).toEqual([]);
+  });
+
+  it("are no team to a token without `members`", async () => {
+    stage.github.setTeam("acme", "web", { ada: "active" });
+    const { number } = await open();
+    const narrow = await stage.token({ permissions: { pull_requests: "write" } });
+    const url = `/repos/${WEB}/pulls/${String(number)}/requested_reviewers`;
+
+    const team = await stage.call("POST", url, narrow, { team_reviewers: ["web"] });
+    const person = await stage.call("POST", url, narrow, { reviewers: ["ada"] });
+
+    expect([team.status, person.status]).toEqual([422, 201]);
+    expect(team.body["message"]).toMatch(/^Could not resolve to a node with the global id of '/);
   });
 
   it("revert it by a pull request that names it, and what came since stays", async () => {

@@ -12,11 +12,12 @@ import {
 import { actorOf } from "../credentials.ts";
 import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
 import { resolve } from "../git-repository.ts";
+import { holds } from "../permissions.ts";
 import { hasAll } from "../plans.ts";
 import { openPull, requestReview, setPullState } from "../pulls.ts";
 import { isPull, toPull, toPullSimple, type PullIssue } from "../shapes/pull.ts";
-import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { accountOf, fullName, listed, nowOf, roleOf, type Repository } from "../state.ts";
+import { nodeId, repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
+import { accountOf, fullName, listed, nowOf, roleOf, type Account, type Repository, type Team } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 import { mayChange } from "./issue.ts";
 
@@ -97,24 +98,36 @@ export const updatePull: RepositoryHandler = async (github, request) => {
   return answer(200, await toPull(github, repository, issue));
 };
 
-/** Whoever is asked already stays so. One who can't see the repository, or who opened the pull request, spoils the whole request. */
+/**
+ * Whoever is asked already stays so. One who can't see the repository, or who opened the pull request, spoils the whole request.
+ * A team is nothing to a token without `members` (github/docs#35057).
+ */
 export const requestReviewers: RepositoryHandler = async (github, request) => {
   const issue = pullOf(request);
   if (issue === undefined) return notFound();
   const { repository, body, caller } = request;
-  const { reviewers } = body;
-  const logins = Array.isArray(reviewers) ? reviewers.filter((login) => typeof login === "string") : [];
-  const people = logins.map((login) => accountOf(github, login));
+  const people = textsOf(body["reviewers"]).map((login) => accountOf(github, login));
+  const teams = textsOf(body["team_reviewers"]).map((slug) =>
+    github.teams.get(`${repository.owner.login}/${slug}`.toLowerCase()),
+  );
   if (people.some((person) => person?.id === issue.user.id))
     return unprocessable("Review cannot be requested from pull request author.");
-  const asked = people.filter((person) => person !== undefined && roleOf(github, repository, person) !== "none");
-  if (asked.length < logins.length)
+  const hidden = caller.party === "installation" && !holds(caller.token.permissions, "members", "read") ? teams[0] : undefined;
+  if (hidden !== undefined)
+    return unprocessable(`Could not resolve to a node with the global id of '${nodeId("Team", hidden.id)}'.`);
+  const asked = [...people, ...teams].filter((one) => one !== undefined);
+  const isSeen = (one: Account | Team) => "slug" in one || roleOf(github, repository, one) !== "none";
+  if (asked.length < people.length + teams.length || !asked.every(isSeen))
     return unprocessable(
       `Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the ${fullName(repository)} repository.`,
     );
-  for (const person of asked) if (person !== undefined) requestReview(github, repository, issue, person, actorOf(github, caller));
+  for (const one of asked) requestReview(github, repository, issue, one, actorOf(github, caller));
   return answer(201, toPullSimple(github, repository, issue));
 };
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((text) => typeof text === "string") : [];
+}
 
 export const listPullFiles: RepositoryHandler = async (github, request) => {
   const issue = pullOf(request);

@@ -87,6 +87,12 @@ export function toTeam(github: GitHub, organization: Account, { id, slug }: Team
   };
 }
 
+/** As webhooks name one: GitHub's description of them knows neither its kind nor its organisation. */
+export function toWebhookTeam(github: GitHub, organization: Account, team: Team): Shape {
+  const { type: _kind, organization_id: _organization, ...rest } = toTeam(github, organization, team);
+  return rest;
+}
+
 /** `team-full`. */
 export function toFullTeam(github: GitHub, organization: Account, team: Team): Shape {
   const at = iso(organization.createdAt);

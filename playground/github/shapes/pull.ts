@@ -3,17 +3,13 @@ import { iso, type GitHub, type Issue, type Pull, type Repository } from "../sta
 import { associationOf, toUser, type Shape } from "./account.ts";
 import { toLabel } from "./issue.ts";
 import { toRepository, toWebhookRepository } from "./repository.ts";
+import { toTeam, toWebhookTeam } from "./organization.ts";
 import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";
 
 export type PullIssue = Issue & { readonly pull: Pull };
 
 /** `pull-request-simple`, as lists give it. `repository` inside differs between REST and webhooks. */
-export function toPullSimple(
-  github: GitHub,
-  repository: Repository,
-  issue: PullIssue,
-  repo: Shape = toRepository(github, repository),
-): Shape {
+export function toPullSimple(github: GitHub, repository: Repository, issue: PullIssue, repo?: Shape): Shape {
   const { pull } = issue;
   const root = repositoryUrl(github, repository);
   const number = String(issue.number);
@@ -31,7 +27,7 @@ export function toPullSimple(
     ref,
     sha,
     user: toUser(github, repository.owner),
-    repo,
+    repo: repo ?? toRepository(github, repository),
   });
   return {
     url,
@@ -55,7 +51,9 @@ export function toPullSimple(
     assignee: null,
     assignees: [],
     requested_reviewers: pull.requested.map((reviewer) => toUser(github, reviewer)),
-    requested_teams: [],
+    requested_teams: pull.requestedTeams.map((team) =>
+      (repo === undefined ? toTeam : toWebhookTeam)(github, repository.owner, team),
+    ),
     labels: issue.labels.map((label) => toLabel(github, repository, label)),
     milestone: null,
     draft: pull.draft,

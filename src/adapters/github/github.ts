@@ -11,6 +11,7 @@ import { readArtifactFile } from "./artifact.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { commenting, type Bot } from "./comments.ts";
 import { createCommit } from "./commit.ts";
+import { movingHeads } from "./heads.ts";
 import { createMemory } from "./memory.ts";
 import { readBlob, readFiles, readMerged } from "./merged.ts";
 import { checking } from "./own-checks.ts";
@@ -219,6 +220,8 @@ export function createGitHub(app: GitHubApp): GitHub {
     },
 
     ...checking(under, app.appId),
+    ...movingHeads(under),
+
     readMerged: (place, after) => under(historyPurpose(place), (client) => readMerged(client, place, after)),
     readFiles: (place, tree) => under(historyPurpose(place), (client) => readFiles(client, place, tree)),
     readBlob: (place, blob) => under(historyPurpose(place), (client) => readBlob(client, place, blob)),
@@ -238,18 +241,6 @@ export function createGitHub(app: GitHubApp): GitHub {
         client.request(EFFECTS.openPullRequest, { ...at(place), ...pull, request: timeout() }),
       );
       return made.ok ? ok({ number: made.value.number, draft: made.value.draft === true }) : made;
-    },
-
-    async requestReview(place, pull, logins) {
-      const done = await call(writePurpose(place), EFFECTS.requestReview, (client) =>
-        client.request(EFFECTS.requestReview, {
-          ...at(place),
-          pull_number: pull,
-          reviewers: [...logins],
-          request: timeout(),
-        }),
-      );
-      return done.ok ? ok(undefined) : done;
     },
   };
 

@@ -55,6 +55,15 @@ export function membersPurpose(place: Place): Purpose {
   };
 }
 
+/** Asking teams for a review: they are found by `members`, though GitHub's page names `pull_requests` alone. Source: github/docs#35057. */
+export function teamReviewPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { pull_requests: "write", members: "read", metadata: "read" },
+  };
+}
+
 export function runnerPurpose(installation: InstallationId, name: string): Purpose {
   return { installation, repositories: [name], permissions: { actions: "write", metadata: "read" } };
 }

@@ -6,7 +6,7 @@ import { RENEWABLE, STOPPABLE } from "#core/task/happening.ts";
 import { TASK_TRANSITIONS } from "#core/task/lifecycle.ts";
 import type { Brief } from "#core/request/brief.ts";
 import { endOf } from "#core/plan/fate.ts";
-import type { IssueAt, Reach } from "#ports/conversation.ts";
+import type { IssueAt, PullAt, Reach } from "#ports/conversation.ts";
 import type { TaskRow } from "#ports/store.ts";
 import { dropNotices, wakeComments } from "./comments.ts";
 import { lockPool } from "./lock.ts";
@@ -33,6 +33,18 @@ export async function findNewest(
     .executeTakeFirst();
   if (row === undefined) return undefined;
   return { ...toTask(row), isPullClosed: row.fate !== null && endOf(row.fate) !== "open" };
+}
+
+export async function findByPull(db: Kysely<Schema>, { owner, repository, pull }: PullAt): Promise<TaskRow | undefined> {
+  const row = await requested(db)
+    .selectAll()
+    .where("owner_id", "=", owner)
+    .where("repository_id", "=", repository)
+    .where("pull_number", "=", pull)
+    .orderBy("created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toTask(row);
 }
 
 /**

@@ -9,6 +9,7 @@ import { CLASSIFIED } from "./classified-schema.ts";
 import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
+import { PUBLISHING } from "./publishing-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
 
 /** For `in (…)`. Only of words that the program itself has. */
@@ -289,6 +290,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0007_conversation": CONVERSATION,
   "0008_reviews": REVIEWS,
   "0009_content": CONTENT,
+  "0010_publishing": PUBLISHING,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

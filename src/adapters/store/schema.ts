@@ -16,6 +16,7 @@ import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
 import type { Turn } from "#core/task/content-budget.ts";
+import type { Invited } from "#core/task/reviewers.ts";
 import type { AttemptState, LeaseState, TaskState } from "#core/task/lifecycle.ts";
 import type { TrialState } from "#core/trial/lifecycle.ts";
 import type { TrialOffer } from "#core/trial/report.ts";
@@ -75,8 +76,12 @@ export type Schema = {
     /** It asks for approval, and was said to wait once more. */
     reminded: Generated<boolean>;
     commit_sha: string | null;
+    /** On top of it, and of no change: CI runs on it. */
+    ci_commit_sha: string | null;
     pull_number: number | null;
     pull_draft: boolean | null;
+    /** Who was asked to review it. */
+    invited: NullableJson<Invited>;
     ci_checks: NullableJson<CiChecks>;
     /** What came of its pull request; null while GitHub has told nothing of it. */
     fate: NullableJson<Fate>;
@@ -91,6 +96,8 @@ export type Schema = {
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };
+  /** Repositories in which GitHub has refused a draft, the last time. */
+  draftless: { owner_id: number; repository_id: number; at: number };
   /** What was asked for, and from when it is offered on, what it would do (core/trial). */
   trials: Queue & {
     id: string;

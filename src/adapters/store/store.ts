@@ -12,6 +12,7 @@ import * as leases from "./leases.ts";
 import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
+import * as publishing from "./publishing.ts";
 import * as reports from "./reports.ts";
 import * as reviews from "./reviews.ts";
 import * as runs from "./runs.ts";
@@ -58,6 +59,7 @@ export function bindStore({ db, close }: Connection): Store {
     claimDelivery: () => deliveries.claimDelivery(db),
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
+    findByPull: (pull) => conversation.findByPull(db, pull),
     findNewest: (issue) => conversation.findNewest(db, issue),
     renewTask: (task, brief, delivery) => conversation.renewTask(db, task, brief, delivery),
     stopTasks: (reach, why, delivery) => conversation.stopTasks(db, reach, why, delivery),
@@ -73,6 +75,9 @@ export function bindStore({ db, close }: Connection): Store {
     readTask: (task) => tasks.readTask(db, task),
     findByCommit: (owner, repository, commit) => tasks.findByCommit(db, owner, repository, commit),
     hearCiChecks: (task, checks) => tasks.hearCiChecks(db, task, checks),
+    keepCiCommit: (task, commit) => publishing.keepCiCommit(db, task, commit),
+    recordDraftless: (owner, repository) => publishing.recordDraftless(db, owner, repository),
+    isDraftless: (owner, repository) => publishing.isDraftless(db, owner, repository),
     hearPull: (owner, told) => fates.hearPull(db, owner, told),
     hearReverts: (owner, repository, reverted) => fates.hearReverts(db, owner, repository, reverted),
     advance: (task, event, patch, lease) => tasks.advance(db, task, event, patch, lease),

@@ -73,7 +73,7 @@ export async function findByCommit(
     .selectAll()
     .where("owner_id", "=", owner)
     .where("repository_id", "=", repository)
-    .where("commit_sha", "=", commit)
+    .where((is) => is.or([is("commit_sha", "=", commit), is("ci_commit_sha", "=", commit)]))
     .orderBy("created_at", "desc")
     .limit(1)
     .executeTakeFirst();
@@ -129,7 +129,9 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     reminded: row.reminded,
     waiting: row.waiting,
     commit: row.commit_sha,
+    ciCommit: row.ci_commit_sha,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
+    invited: row.invited,
     ciChecks: row.ci_checks,
     trial:
       row.trial_id === null || row.trial_pull === null || row.trial_route === null
@@ -172,6 +174,7 @@ export async function advance(
         ...(patch.pullRequest === undefined
           ? {}
           : { pull_number: patch.pullRequest.number, pull_draft: patch.pullRequest.draft }),
+        ...(patch.invited === undefined ? {} : { invited: JSON.stringify(patch.invited) }),
       })
       .where("id", "=", task.id)
       .where("state", "=", task.state)

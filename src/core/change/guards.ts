@@ -3,7 +3,7 @@ import type { Change } from "../wire/contract.ts";
 import { err, ok, type Result } from "../wire/result.ts";
 import { holdsSecret } from "../wire/redact.ts";
 import { unreachable } from "../wire/result.ts";
-import { covers, isWithin, readPattern } from "./pattern.ts";
+import { covers, isWithin, readPattern, type Pattern } from "./pattern.ts";
 
 /** Why a set of changes may not be published. All found are named, so that a person sees the whole of it. */
 export type Violation =
@@ -94,7 +94,7 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
   if (tooMuch.length > 0) return err(tooMuch);
   const violations: Violation[] = [];
   const seen = new Set<string>();
-  const patterns = [...ALWAYS_PROTECTED, ...guards.protected].map((text) => readPattern(text, foldName));
+  const patterns = readPatterns([...ALWAYS_PROTECTED, ...guards.protected]);
   // As it is spelt: what folding takes for one name is refused where that is safe, and here it would let pass.
   const within = guards.only?.paths.map((text) => readPattern(text, (name) => name));
   for (const change of changes) {
@@ -105,9 +105,7 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
     }
     if (seen.has(path)) violations.push({ guard: "duplicate", path });
     seen.add(path);
-    const folded = fold(path);
-    const isModified = change.status === "modified";
-    const pattern = patterns.find((each) => covers(each, folded.split("/"), isModified));
+    const pattern = protecting(change, patterns);
     if (pattern !== undefined) violations.push({ guard: "protected", path, pattern: pattern.text });
     if (guards.only !== undefined && within?.some((each) => isWithin(each, path.split("/"))) !== true)
       violations.push({ guard: "outside", path, agent: guards.only.agent });
@@ -129,6 +127,26 @@ export function checkChanges(changes: readonly Change[], guards: Guards): Result
   const folders = new Set(stored.flatMap(({ path }) => foldersOf(fold(path))));
   for (const { path } of stored) if (folders.has(fold(path))) violations.push({ guard: "file-and-folder", path });
   return violations.length === 0 ? ok(changes) : err(violations);
+}
+
+function readPatterns(texts: readonly string[]): readonly Pattern[] {
+  return texts.map((text) => readPattern(text, foldName));
+}
+
+function protecting({ path, status }: Change, patterns: readonly Pattern[]): Pattern | undefined {
+  const names = fold(path).split("/");
+  return patterns.find((each) => covers(each, names, status === "modified"));
+}
+
+export type Touched = { readonly path: string; readonly pattern: string };
+
+/** The changes at paths that these patterns name, each with the first that does. In the changes' order. Pure. */
+export function touchedBy(changes: readonly Change[], texts: readonly string[]): readonly Touched[] {
+  const patterns = readPatterns(texts);
+  return changes.flatMap((change) => {
+    const pattern = protecting(change, patterns);
+    return pattern === undefined ? [] : [{ path: change.path, pattern: pattern.text }];
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PathPattern } from "./shapes.ts";
+import { Login, PathPattern, TeamName } from "./shapes.ts";
 
 const Command = z.string().min(1).max(1_000);
 
@@ -36,9 +36,22 @@ export const Settings = z.strictObject({
         .max(100)
         .default([])
         .describe("Paths that no change may touch, written as in `.gitignore`."),
+      "on-protected": z
+        .enum(["refuse", "ask"], { error: "should be refuse or ask" })
+        .default("refuse")
+        .describe(
+          "What becomes of a change that touches one. `refuse`: it is not published; `ask`: a draft names the paths and asks a person.",
+        ),
     })
-    .default({ "max-files": 50, "max-kb": 500, protected: [] })
+    .default({ "max-files": 50, "max-kb": 500, protected: [], "on-protected": "refuse" })
     .describe("What no change may do."),
+  reviewers: z
+    .strictObject({
+      teams: z.array(TeamName).max(15).prefault([]).describe("Teams of the organisation."),
+      people: z.array(Login).max(15).prefault([]).describe("People by their login."),
+    })
+    .optional()
+    .describe("Who is asked to review a pull request. Unset, who owns the changed files by CODEOWNERS."),
   draft: z.boolean({ error: "should be true or false" }).default(true).describe("Whether the pull request is opened as a draft."),
   "second-person": z
     .boolean({ error: "should be true or false" })
@@ -51,7 +64,7 @@ export const Settings = z.strictObject({
     .enum(["approved", "auto"], { error: "should be approved or auto" })
     .optional()
     .describe(
-      "`approved`: the commit says `[skip ci]` until a person has decided. Unset, `approved` in public repositories and for issues by people without write, `auto` elsewhere.",
+      "`approved`: the commit says `[skip ci]` until someone with write access comments `/agent ci` on the pull request. Unset, `approved` in public repositories and for issues by people without write, `auto` elsewhere.",
     ),
 });
 export type Settings = z.infer<typeof Settings>;

@@ -5,7 +5,7 @@ import { cleanText, type Brief } from "../request/brief.ts";
 import { isSameLabel } from "../request/label.ts";
 import type { Failure } from "../wire/failure.ts";
 import { err, ok, type Result } from "../wire/result.ts";
-import type { OwnChecks, Plan, Verify } from "./plan.ts";
+import type { OwnChecks, Plan, Reviewers, Verify } from "./plan.ts";
 
 /** A specialist as the policy has it. */
 export type NamedAgent = Agent & { readonly name: string; readonly label: string };
@@ -65,11 +65,12 @@ export function keptTo(agent: NamedAgent | undefined): Pick<Guards, "only"> {
   return agent?.paths === undefined ? {} : { only: { agent: agent.name, paths: agent.paths } };
 }
 
-/** Whom it asks to review. Pure. */
-export function reviewersOf(agent: NamedAgent | undefined): Pick<Plan, "reviewers"> {
-  if (agent?.reviewers === undefined) return {};
-  const { teams = [], people = [] } = agent.reviewers;
-  return { reviewers: { teams, people } };
+/** Whom it asks to review, and whom the repository's settings do. Pure. */
+export function reviewersOf(agent: NamedAgent | undefined, settings: Partial<Reviewers> | undefined): Pick<Plan, "reviewers"> {
+  const named = [agent?.reviewers, settings].filter((each) => each !== undefined);
+  if (named.length === 0) return {};
+  const all = (kind: keyof Reviewers) => [...new Set(named.flatMap((each) => each[kind] ?? []))];
+  return { reviewers: { people: all("people"), teams: all("teams") } };
 }
 
 /** Its checks beside the repository's own, none of which it takes away. Pure. */

@@ -46,6 +46,9 @@ export function leftToCi(verify: Verify): boolean {
 /** Which files are never changed by a lower tier. */
 export type Floors = Policy["routing"]["floors"];
 
+/** Logins, and teams of the owner's by the last part of their address. */
+export type Reviewers = { readonly people: readonly string[]; readonly teams: readonly string[] };
+
 /** What was decided before anything was spent: frozen before dispatch; an escalation alone changes its route. */
 export type Plan = {
   readonly size: Size;
@@ -79,18 +82,19 @@ export type Plan = {
   readonly commands: { readonly setup: readonly string[]; readonly verify: Verify };
   /** How often the harness is shown a check that fails after its work. */
   readonly repairs: number;
-  readonly guards: Guards;
+  readonly guards: Guards & {
+    /** Protected too, but a change that touches them is published, and a person asked. Absent where none are. */
+    readonly asking?: readonly string[];
+  };
   readonly draft: boolean;
   readonly ci: "approved" | "auto";
   /** The repository's setting; absent: where the base branch needs a review. */
   readonly secondPerson?: boolean;
   /** The specialist that does it; absent: none. */
   readonly agent?: PlannedAgent;
-  /** Whom it asks to review, beside whom the repository asks. */
+  /** Whom the settings name, and the specialist. Absent: who owns the changed files. */
   readonly reviewers?: Reviewers;
 };
-
-export type Reviewers = { readonly teams: readonly string[]; readonly people: readonly string[] };
 
 /** As this version makes one. */
 export type FullPlan = Plan & Required<Pick<Plan, "ladder" | "floors">>;

@@ -29,6 +29,8 @@ export type Command =
   | { readonly kind: "retry"; readonly fresh: boolean }
   | { readonly kind: "cancel" }
   | { readonly kind: "status" | "why" | "help" | "pause" | "resume" }
+  /** On a pull request of ours: CI may run on what it holds. */
+  | { readonly kind: "ci" }
   /** Of the owner of a seat, by the name it has in the policy: it may serve others from now on, or no longer. */
   | { readonly kind: "lend" | "unlend"; readonly seat: string };
 
@@ -44,8 +46,8 @@ export type CommandError = {
   readonly nearest?: string;
 };
 
-/** A command as people write it, what it does, and who may: what `/agent help` shows. */
-type Form = { readonly form: string; readonly does: string; readonly who: string };
+/** A command as people write it, what it does, and who may: what `/agent help` shows. `on`: where it is no issue's. */
+type Form = { readonly form: string; readonly does: string; readonly who: string; readonly on?: "pull" };
 
 const STARTERS = "who may start work";
 const DECIDERS = "who may start work; with `roles` in the policy, operators";
@@ -61,6 +63,7 @@ export const FORMS: readonly Form[] = [
   { form: "/agent retry fresh", does: "does it anew, with the text as it is now", who: STARTERS },
   { form: "/agent status", does: "brings the comment up to date", who: STARTERS },
   { form: "/agent why", does: "says why it has this credential, or waits for one", who: STARTERS },
+  { form: "/agent ci", does: "starts CI, which waits; on the pull request", who: "who may write to the repository", on: "pull" },
   { form: "/agent lend NAME", does: "lets a seat serve others", who: "the seat's owner" },
   { form: "/agent unlend NAME", does: "has it serve its owner alone again", who: "who lent it" },
   { form: "/agent pause", does: "starts nothing more from the pool, for the whole owner", who: "operators named in the policy" },
@@ -105,7 +108,7 @@ function readWords(words: readonly string[], named: Named): Result<Command, Comm
   return use.ok ? ok({ kind, use: use.value }) : use;
 }
 
-const ALONE = ["cancel", "status", "why", "help", "pause", "resume"] as const;
+const ALONE = ["cancel", "status", "why", "help", "pause", "resume", "ci"] as const;
 
 /** So much of what nobody knows is repeated, in characters. */
 const MAX_WORD = 80;
@@ -200,6 +203,15 @@ function nameOverride(word: string, { models, agents }: Named): Override | undef
   if (effort !== undefined) return { effort };
   if (models.includes(word)) return { model: word };
   return agents.includes(word) ? { agent: word } : undefined;
+}
+
+/** What may be said on a pull request of ours. */
+export const PULL_FORMS: readonly string[] = FORMS.flatMap(({ form, on }) => (on === "pull" ? [form] : []));
+
+/** Whether a line that commands begins as those for issues do, whatever follows. */
+export function isForIssues(line: string): boolean {
+  const verb = line.split(/\s+/)[1]?.toLowerCase();
+  return FORMS.some(({ form, on }) => on === undefined && form.split(" ")[1] === verb);
 }
 
 /**

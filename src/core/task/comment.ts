@@ -16,6 +16,7 @@ import type { JudgedReason } from "./judge.ts";
 import { describeJudged, summarizeJudged } from "./judged-words.ts";
 import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
+import { describeInvited, type Invited } from "./reviewers.ts";
 import { sizeReason } from "./size-words.ts";
 import { progressText, waitingText, type Progress } from "./so-far.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
@@ -57,6 +58,8 @@ export type TaskView = {
   readonly plan: Plan | null;
   readonly leases: readonly LeaseView[];
   readonly pullRequest: { readonly number: number; readonly draft: boolean } | null;
+  /** Whose review it asks for; null before that. */
+  readonly invited: Invited | null;
   /** null before CI has ended there. */
   readonly ciChecks: CiChecks | null;
   /** The operator who has paused the owner's pool. */
@@ -105,6 +108,9 @@ function taskSections(view: TaskView): string[] {
   if (view.state === "running" && view.progress !== null) sections.push(progressText(view.progress));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
+  if (view.plan?.draft === true && view.pullRequest?.draft === false)
+    sections.push("Take it for a draft until you have read it: GitHub has no drafts in this repository, under its owner's plan.");
+  if (view.invited !== null) sections.push(...describeInvited(view.invited));
   const last = view.leases.at(-1);
   if (view.plan !== null && last !== undefined && view.state !== "queued") sections.push(...checkNotes(last, view.plan, view));
   const current = last?.attempt ?? 1;
@@ -160,6 +166,7 @@ function headline(view: TaskView): string {
     case "committing":
     case "branching":
     case "opening":
+    case "inviting":
       return "done, opening the pull request";
     case "solved":
       return `${draft}pull request #${String(view.pullRequest?.number)} is ready for review${isTested(view) ? "" : "; no check has passed on it yet"}`;

@@ -71,6 +71,7 @@ const TABLE: Record<Situation, Row> = {
   committing: AT_WORK,
   branching: PUBLISHING,
   opening: PUBLISHING,
+  inviting: PUBLISHING,
   // As long as its pull request is open (`resultOf`).
   solved: { ...ENDED, ask: "in-review", amend: "in-review", approve: "in-review", retry: "in-review" },
   unsolved: ENDED,

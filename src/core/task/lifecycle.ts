@@ -12,10 +12,11 @@ import { err, ok, type Result } from "../wire/result.ts";
  *      ▼              ▼               ▼                            ▼             ▼     solved committing
  *   refused        refused         refused                      unsolved      unsolved        commit
  *                                                                                                ▼
- *                                             solved ◀─open─ opening ◀─branch──────────────── branching
+ *                       solved ◀─invite─ inviting ◀─open─ opening ◀─branch──────────────── branching
  *
  * planning ─ask─▶ asking waits for a person's approval: ─replan─▶ planning with it, `refuse` without; `remind` leaves it there.
  * `cancel` leads to `cancelled` from every state before a branch is made, once no run works on it any more.
+ * In `inviting` the pull request is open, and those are asked who are to review it.
  * `score` ends a trial's task: what it made is judged, and published nowhere.
  * `stick` leads from every state with a step of its own to `stuck`: the task can't go on and says why; a person decides.
  */
@@ -30,6 +31,7 @@ export const TASK_STATES = [
   "committing",
   "branching",
   "opening",
+  "inviting",
   "solved",
   "unsolved",
   "refused",
@@ -58,6 +60,7 @@ export const TASK_EVENTS = [
   "commit",
   "branch",
   "open",
+  "invite",
   "stick",
   "cancel",
 ] as const;
@@ -85,6 +88,7 @@ const REFUSE_ALL = {
   commit: null,
   branch: null,
   open: null,
+  invite: null,
   stick: null,
   cancel: null,
 } as const satisfies Record<TaskEvent, null>;
@@ -115,7 +119,8 @@ export const TASK_TRANSITIONS = {
   committing: { ...REFUSE_ALL, ...STICK, ...CANCEL, commit: "branching" },
   // From here on the work is there for all to see.
   branching: { ...REFUSE_ALL, ...STICK, branch: "opening" },
-  opening: { ...REFUSE_ALL, ...STICK, open: "solved" },
+  opening: { ...REFUSE_ALL, ...STICK, open: "inviting" },
+  inviting: { ...REFUSE_ALL, ...STICK, invite: "solved" },
   solved: REFUSE_ALL,
   unsolved: REFUSE_ALL,
   refused: REFUSE_ALL,

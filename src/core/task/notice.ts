@@ -18,7 +18,8 @@ export type Answer =
   | { readonly answer: "planned"; readonly login: string; readonly plan: Plan }
   | { readonly answer: "why"; readonly login: string; readonly facts: readonly string[] }
   | { readonly answer: "help" }
-  | { readonly answer: "paused" | "resumed"; readonly login: string };
+  | { readonly answer: "paused" | "resumed"; readonly login: string }
+  | { readonly answer: "ci-started"; readonly login: string };
 
 /** What the app says in an issue's comment to a request, beside or instead of a task. */
 export type Notice = Failure | Answer;
@@ -41,6 +42,8 @@ export function headlineOf(notice: Notice): string {
       return "the pool is paused";
     case "resumed":
       return "the pool is drawn on again";
+    case "ci-started":
+      return "CI is started";
     default:
       return unreachable(notice);
   }
@@ -73,6 +76,8 @@ export function describeNotice(notice: Notice): string {
       return `@${notice.login} has paused the pool: nothing more is started from it, in any repository. What runs finishes, what waits keeps its place. \`/agent resume\` ends the pause.`;
     case "resumed":
       return `@${notice.login} has ended the pause: what waits is started as there is room.`;
+    case "ci-started":
+      return `@${notice.login} has started CI: the last commit here has the same files as the one before, and doesn't hold it back.`;
     default:
       return unreachable(notice);
   }

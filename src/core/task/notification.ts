@@ -21,6 +21,7 @@ const CALLS: Readonly<Record<TaskState, string | null>> = {
   committing: null,
   branching: null,
   opening: null,
+  inviting: null,
   solved: "review",
   unsolved: "this ended without a pull request",
   refused: "this was not done",

@@ -67,6 +67,16 @@ export type Failure =
       readonly tiers: readonly Tier[];
       readonly open: readonly Tier[];
     }
+  /** `number`: of the issue or pull request that it is said on, where there is one. */
+  | {
+      readonly reason: "command-elsewhere";
+      readonly asked: string;
+      readonly on: "issue" | "pull";
+      readonly number: number | null;
+    }
+  | { readonly reason: "ci-needs-write"; readonly login: string; readonly role: string }
+  | { readonly reason: "ci-not-held"; readonly login: string }
+  | { readonly reason: "head-moved"; readonly login: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   /** `parts`: what the issue itself lists as its parts. */
   | { readonly reason: "too-big"; readonly parts?: readonly string[] }
@@ -186,6 +196,14 @@ export function describe(failure: Failure): string {
       return `The specialist \`${failure.agent}\` is told what \`${failure.file}\` in \`${failure.repository}\` says, and that file ${UNFIT[failure.why]} on the default branch. Put it there, or take \`agents.${failure.agent}.instructions\` out of the policy; then ask again.`;
     case "agent-not-served":
       return `The specialist \`${failure.agent}\` works with ${failure.tiers.map(quoted).join(", ")} alone (\`agents.${failure.agent}.tiers\` in the policy), and by what was asked for, the role of who asked, \`routing.floors\` and the pool this could only have ${failure.open.map(quoted).join(", ")}. Ask for another tier or without the specialist, or have the policy give it one of these.`;
+    case "command-elsewhere":
+      return describeElsewhere(failure);
+    case "ci-needs-write":
+      return `@${failure.login} has the role \`${failure.role}\` here. CI runs what a model wrote, with the repository's secrets: ask someone with write access to read the changes and comment \`/agent ci\`.`;
+    case "ci-not-held":
+      return `@${failure.login} asked to start CI, and nothing holds it back here: it runs as the repository's workflows have it.`;
+    case "head-moved":
+      return `@${failure.login} asked to start CI, and what stands here now is another commit than could be seen then, or somebody else's. Read it, and comment \`/agent ci\` again. After a commit of a person's CI starts by itself.`;
     case "route-not-served":
       return failure.served.length === 0
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
@@ -252,6 +270,13 @@ const TRIAL_OVER = {
   budget: "Its trial's budget could not hold this as well. Begin another with a larger `--budget`.",
   "proves-nothing": "The tests of its merge pass without its change, so no route can be judged by them. Nothing is to be done.",
 } as const;
+
+function describeElsewhere({ asked, on, number }: Extract<Failure, { reason: "command-elsewhere" }>): string {
+  const there = number === null ? "" : ` #${String(number)}`;
+  return on === "issue"
+    ? `\`${asked}\` is said on the issue: comment it on${there}. Here, on its pull request, there is \`/agent ci\`.`
+    : `\`${asked}\` is said on the pull request: comment it on${there || " that one, once there is one"}, when you have read the changes.`;
+}
 
 /** How it could be split, as its own list has it. */
 function describeParts(parts: readonly string[] = []): string {

@@ -1,0 +1,57 @@
+import type { Octokit } from "@octokit/rest";
+import { EFFECTS } from "#core/task/effects.ts";
+import { ok } from "#core/wire/result.ts";
+import { EpochMs } from "#core/wire/units.ts";
+import type { Answer, GitHub, Place } from "#ports/github.ts";
+import { answer, timeout } from "./client.ts";
+import { teamReviewPurpose, writePurpose } from "./purposes.ts";
+import type { Purpose } from "./tokens.ts";
+
+/** Where a pull request stands, on with it, and to whom. `under`: a purpose's client. */
+export function movingHeads(
+  under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
+): Pick<GitHub, "readHead" | "readCommit" | "updateBranch" | "requestReview"> {
+  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name, request: timeout() });
+  return {
+    async readHead(place, pull) {
+      const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
+      const read = await under(writePurpose(place), (client) =>
+        answer(route, () => client.request(route, { ...at(place), pull_number: pull })),
+      );
+      return read.ok ? ok({ branch: read.value.data.head.ref, commit: read.value.data.head.sha }) : read;
+    },
+
+    async readCommit(place, commit) {
+      const route = "GET /repos/{owner}/{repo}/git/commits/{commit_sha}";
+      const read = await under(writePurpose(place), (client) =>
+        answer(route, () => client.request(route, { ...at(place), commit_sha: commit })),
+      );
+      if (!read.ok) return read;
+      const { tree, parents, committer } = read.value.data;
+      return ok({ tree: tree.sha, parents: parents.map(({ sha }) => sha), at: EpochMs(Date.parse(committer.date)) });
+    },
+
+    async updateBranch(place, branch, commit) {
+      const moved = await under(writePurpose(place), (client) =>
+        answer(EFFECTS.updateBranch, () =>
+          client.request(EFFECTS.updateBranch, { ...at(place), ref: `heads/${branch}`, sha: commit, force: false }),
+        ),
+      );
+      return moved.ok ? ok(undefined) : moved;
+    },
+
+    async requestReview(place, pull, { people, teams }) {
+      const asked = await under(teams.length === 0 ? writePurpose(place) : teamReviewPurpose(place), (client) =>
+        answer(EFFECTS.requestReview, () =>
+          client.request(EFFECTS.requestReview, {
+            ...at(place),
+            pull_number: pull,
+            ...(people.length === 0 ? {} : { reviewers: [...people] }),
+            ...(teams.length === 0 ? {} : { team_reviewers: [...teams] }),
+          }),
+        ),
+      );
+      return asked.ok ? ok(undefined) : asked;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { sql, type Kysely } from "kysely";
+import type { OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
+import { DAY_MS } from "#core/wire/units.ts";
+import { NOW } from "./migrations.ts";
+import type { Schema } from "./schema.ts";
+
+/** After this long a draft is tried again, since the owner may have another plan by then. */
+const DRAFTLESS_MS = 30 * DAY_MS;
+
+export async function keepCiCommit(db: Kysely<Schema>, task: TaskId, commit: string): Promise<void> {
+  await db.updateTable("tasks").set({ ci_commit_sha: commit }).where("id", "=", task).execute();
+}
+
+export async function recordDraftless(db: Kysely<Schema>, owner: OwnerId, repository: RepositoryId): Promise<void> {
+  await db
+    .insertInto("draftless")
+    .values({ owner_id: owner, repository_id: repository, at: NOW })
+    .onConflict((conflict) => conflict.columns(["owner_id", "repository_id"]).doUpdateSet({ at: NOW }))
+    .execute();
+}
+
+export async function isDraftless(db: Kysely<Schema>, owner: OwnerId, repository: RepositoryId): Promise<boolean> {
+  const row = await db
+    .selectFrom("draftless")
+    .select("at")
+    .where("owner_id", "=", owner)
+    .where("repository_id", "=", repository)
+    .where(sql<boolean>`at > ${NOW} - ${DRAFTLESS_MS}::bigint`)
+    .executeTakeFirst();
+  return row !== undefined;
+}

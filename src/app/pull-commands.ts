@@ -1,0 +1,98 @@
+import type { EpochMs } from "#core/wire/units.ts";
+import type { Failure } from "#core/wire/failure.ts";
+import { ok, type Result } from "#core/wire/result.ts";
+import type { Brief } from "#core/request/brief.ts";
+import { commandLines, isForIssues, NOTHING_NAMED, parseCommand, PULL_FORMS } from "#core/request/command.ts";
+import { mayWrite } from "#core/request/role.ts";
+import { ciMessage } from "#core/task/pull-request.ts";
+import type { GitHub, GitHubFailure } from "#ports/github.ts";
+import type { TaskRow } from "#ports/store.ts";
+import type { Deps, Triggered } from "./deps.ts";
+import { readDecider, readRequester } from "./who-may.ts";
+
+/** A comment's command on a pull request of ours; on others nobody is answered. `askedAt`: by GitHub's clock. */
+export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs): Promise<Triggered> {
+  const { owner, repository, issue } = brief;
+  const task = await deps.store.findByPull({ owner: owner.id, repository: repository.id, pull: issue.number });
+  if (task === undefined) return { note: "not a pull request of ours" };
+  const command = parseCommand(brief.comment ?? "", NOTHING_NAMED);
+  if (command === undefined) return { note: "no command" };
+  if (command.ok && command.value.kind === "ci") return followCi(deps, brief, task, askedAt);
+
+  const decider = await readDecider(deps, brief);
+  if (!decider.ok) return { failed: decider.error };
+  if (!("reason" in decider.value) && !decider.value.standing.start) {
+    await deps.store.notice(brief, decider.value.standing.why, true);
+    return { note: "the actor may not start work" };
+  }
+  if (command.ok && command.value.kind === "help") {
+    await deps.store.notice(brief, { answer: "help" }, false);
+    return { note: "help", followed: true };
+  }
+  const asked = (commandLines(brief.comment ?? "")[0] ?? "").slice(0, 80);
+  const valid = PULL_FORMS.map((form) => `\`${form}\``).join(", ");
+  await deps.store.notice(
+    brief,
+    command.ok || isForIssues(asked)
+      ? { reason: "command-elsewhere", asked, on: "issue", number: task.brief.issue.number }
+      : { ...command.error, valid, nearest: PULL_FORMS.find((form) => form === command.error.nearest) ?? PULL_FORMS[0] ?? "" },
+    false,
+  );
+  return { note: "no command for a pull request", followed: false };
+}
+
+/** `/agent ci`: workflows run what a model wrote with the repository's secrets, so whoever may write there says so. */
+async function followCi(deps: Deps, brief: Brief, task: TaskRow, askedAt: EpochMs): Promise<Triggered> {
+  const { store, github } = deps;
+  const { login } = brief.requester;
+  const role = await readRequester(github, brief);
+  if (!role.ok) return { failed: role.error };
+  if (!mayWrite(role.value)) {
+    await store.notice(brief, { reason: "ci-needs-write", login, role: role.value?.name ?? "none" }, true);
+    return { note: "the actor may not start CI" };
+  }
+  const started = await startCi(github, brief, task, askedAt);
+  if (!started.ok) {
+    if (started.error.reason === "github-unavailable") return { failed: started.error };
+    await store.notice(brief, started.error, false);
+    return { note: started.error.reason, followed: false };
+  }
+  await store.keepCiCommit(task.id, started.value);
+  await store.notice(brief, { answer: "ci-started", login }, false);
+  return { note: "CI is started", followed: true };
+}
+
+/**
+ * The commit on which CI runs: one of no change, on top of the one that holds it back, and only where that stood there for the
+ * person to read: the webhook doesn't say, but GitHub dates both. Where one stands there already, by a try whose answer was
+ * lost or a person's hand, it is that one.
+ */
+async function startCi(
+  github: GitHub,
+  brief: Brief,
+  { plan, commit, ciCommit }: TaskRow,
+  askedAt: EpochMs,
+): Promise<Result<string, GitHubFailure | Failure>> {
+  const { login } = brief.requester;
+  const refuse = (reason: "ci-not-held" | "head-moved") => ({ ok: false, error: { reason, login } }) as const;
+  if (commit === null || plan?.ci !== "approved") return refuse("ci-not-held");
+  const head = await github.readHead(brief, brief.issue.number);
+  if (!head.ok) return head;
+  if (head.value.commit === ciCommit) return ok(ciCommit);
+  const stands = await github.readCommit(brief, head.value.commit);
+  if (!stands.ok) return stands;
+  const { tree, parents, at } = stands.value;
+  if (head.value.commit !== commit) {
+    if (parents.length !== 1 || parents[0] !== commit) return refuse("head-moved");
+    const ours = await github.readCommit(brief, commit);
+    if (!ours.ok) return ours;
+    return ours.value.tree === tree ? ok(head.value.commit) : refuse("head-moved");
+  }
+  if (at > askedAt) return refuse("head-moved");
+  const made = await github.createCommit(brief, { message: ciMessage(brief), parent: commit, baseTree: tree, changes: [] });
+  if (!made.ok) return made;
+  const moved = await github.updateBranch(brief, head.value.branch, made.value);
+  if (moved.ok) return made;
+  const isOvertaken = moved.error.reason === "github-refused" && moved.error.status === 422;
+  return isOvertaken ? refuse("head-moved") : moved;
+}
