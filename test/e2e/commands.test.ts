@@ -302,8 +302,9 @@ describe("commands about what is under way, or for the whole pool", () => {
   });
 
   it("is cancelled by its label's being taken off, and by its issue's being closed", async () => {
-    const [labelled, closed] = [await w.act.openIssue(w.maintainer, ["agent"]), await w.act.openIssue(w.maintainer, ["Agent"])];
+    const labelled = await w.act.openIssue(w.maintainer, ["agent"]);
     await w.startedOn(labelled);
+    const closed = await w.act.openIssue(w.maintainer, ["Agent"]);
     await w.startedOn(closed);
     await w.maintainer.unlabel(PRODUCT, labelled, "agent");
     await w.maintainer.closeIssue(PRODUCT, closed);
