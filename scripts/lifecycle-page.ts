@@ -21,7 +21,7 @@ const STATES: Record<TaskState, string> = {
   committing: "the change is written to GitHub, seen by nobody yet",
   branching: "its branch is made",
   opening: "its pull request is opened",
-  inviting: "who is to review it is asked",
+  inviting: "the pull request's reviewers are asked",
   solved: "**ended**: there is a pull request to review",
   unsolved: "**ended**: nothing that could be published came of it",
   refused: "**ended**: it was not started, and the comment says why",
@@ -49,7 +49,7 @@ const EVENTS: Record<TaskEvent, string> = {
   commit: "the commit is there",
   branch: "the branch is there",
   open: "the pull request is there",
-  invite: "whoever is to review it has been asked",
+  invite: "its reviewers are asked, or there are none to ask",
   stick: "a step has failed for good",
   cancel: "it is cancelled, and no run works on it any more",
 };

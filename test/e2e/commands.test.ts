@@ -254,6 +254,8 @@ describe("commands about what is under way, or for the whole pool", () => {
 
     await golden(status, "status");
     await golden(await w.act.shown(issue, /asked why/), "why");
+    await w.act.say(w.maintainer, issue, "/agent ci", "confused");
+    await golden(await w.act.shown(issue, /`\/agent ci`/), "ci-elsewhere");
     const empty = await w.act.openIssue();
     await w.act.say(w.maintainer, empty, "/agent status", "confused");
     await golden(await w.act.shown(empty, /nothing is under way here/), "status-none");
@@ -300,8 +302,9 @@ describe("commands about what is under way, or for the whole pool", () => {
   });
 
   it("is cancelled by its label's being taken off, and by its issue's being closed", async () => {
-    const [labelled, closed] = [await w.act.openIssue(w.maintainer, ["agent"]), await w.act.openIssue(w.maintainer, ["Agent"])];
+    const labelled = await w.act.openIssue(w.maintainer, ["agent"]);
     await w.startedOn(labelled);
+    const closed = await w.act.openIssue(w.maintainer, ["Agent"]);
     await w.startedOn(closed);
     await w.maintainer.unlabel(PRODUCT, labelled, "agent");
     await w.maintainer.closeIssue(PRODUCT, closed);
