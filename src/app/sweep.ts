@@ -135,7 +135,7 @@ async function hearOf(
   return ok(true);
 }
 
-function toBrief({ installation, owner, repository }: Place, issue: LabelledIssue, { by, label }: MissedRequest): Brief {
+function toBrief({ installation, owner, repository }: Place, issue: LabelledIssue, { at, by, label }: MissedRequest): Brief {
   const { number, title, body, labels, author } = issue;
   return {
     installation,
@@ -145,6 +145,7 @@ function toBrief({ installation, owner, repository }: Place, issue: LabelledIssu
     author: author ?? GHOST,
     requester: by,
     comment: null,
+    askedAt: at,
     ...named(label),
   };
 }

@@ -246,6 +246,7 @@ describe("the sweep for what was never told", () => {
             requester: ADA,
             author: { login: "grace" },
             comment: null,
+            askedAt: expect.any(Number) as number,
             issue: { number: 7, title: "Last page", body: "It shows one row too few.", labels: ["Agent"] },
           },
         },

@@ -49,6 +49,8 @@ export type Labelling = {
 export type MissedRequest = {
   readonly id: string;
   readonly label: string;
+  readonly at: EpochMs;
+  /** No later than that by any clock. */
   readonly saidAt: EpochMs;
   readonly by: NonNullable<Person>;
   readonly edited: { readonly by: string | null } | null;
@@ -71,5 +73,5 @@ export function readMissedRequest(
   if (last === undefined || last.by === null || last.at < from || last.at > until) return undefined;
   const { id, at, by, label } = last;
   const edit = edits.find((each) => each.at > at && each.by !== by.login);
-  return { id, label, saidAt: EpochMs(at - SKEW_MS), by, edited: edit === undefined ? null : { by: edit.by } };
+  return { id, label, at, saidAt: EpochMs(at - SKEW_MS), by, edited: edit === undefined ? null : { by: edit.by } };
 }
