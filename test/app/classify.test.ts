@@ -138,13 +138,13 @@ describe("a task of an app with a classifier", () => {
     expect(provider.asked).toEqual([]);
   });
 
-  it("asks nobody where the rules refuse it, so that no answer lets it pass", async () => {
+  it("asks nobody where the rules leave it to a person, so that no answer lets it pass", async () => {
     await using provider = await startProvider(says("xs", "high"));
     const lists = Array.from({ length: 9 }, (_, at) => `- [ ] part ${String(at)}`).join("\n");
 
     const { task } = await ask(provider, { title: "Rewrite it from scratch", body: `A new architecture\n${lists}` });
 
-    expect(task).toMatchObject({ state: "refused", failure: { reason: "too-big" } });
+    expect(task).toMatchObject({ state: "asking", failure: { reason: "too-big" } });
     expect(provider.asked).toEqual([]);
   });
 

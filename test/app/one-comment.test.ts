@@ -42,6 +42,8 @@ describe("the one comment", () => {
       createComment: (_place, _issue, body) => Promise.resolve(ok(hear(body) && 70)),
       updateComment: (_place, _comment, body) => Promise.resolve(ok(void hear(body))),
       createReply: (_place, _issue, body) => Promise.resolve(ok(hear(body) && 71)),
+      readRun: (_installation, _runner, run) =>
+        Promise.resolve(ok({ id: run, url: "https://x/run", status: "completed", conclusion: "failure" })),
       requestReview: (_place, pull, { people }) =>
         Promise.resolve(ok(void hear(`review of ${String(pull)} by ${people.join()}`))),
       ...answers,
