@@ -232,6 +232,8 @@ async function furnish(github: EmulatedGitHub, options: WorldOptions, at: Furnis
     seatOwners.push({ seat: name, person: await github.createPerson(owner) });
     github.setRole(PRODUCT, owner, "write");
   }
+  // What was pushed before the App was there is no news for it.
+  await github.delivered();
   if (options.setUp !== false) await github.installApp("acme");
   return { ownerId, maintainer, outsider, seatOwners };
 }
