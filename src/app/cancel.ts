@@ -38,7 +38,7 @@ export async function cancel(deps: Deps, task: ClaimedTask, lease: LeaseRow | un
 const CANCELLED = { verdict: "refused", why: { why: "cancelled" } } as const;
 
 /** What GitHub did not do, where that is worth another try. */
-async function stopRun({ github }: Deps, { brief, plan }: ClaimedTask, lease: LeaseRow): Promise<Next | undefined> {
+export async function stopRun({ github }: Deps, { brief, plan }: ClaimedTask, lease: LeaseRow): Promise<Next | undefined> {
   if (plan === null) return undefined;
   const { repository, workflow } = plan.runner;
   const runner = await github.readRunner(brief.installation, repository);

@@ -4,7 +4,7 @@ import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines } from "#core/request/command.ts";
-import { asksForWork, mayNameAgent } from "#core/request/label.ts";
+import { askedBy, asksForWork } from "#core/request/label.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -61,14 +61,10 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
   // Of an issue opened with several, the first specialist's counts: who opens it has set them all at once.
   const set = action === "opened" ? labelsOf(event).filter(asksForWork) : [label?.name ?? ""].filter(asksForWork);
   if (set.length === 0) return undefined;
-  const brief = { ...briefOf(event, event.issue.updated_at), ...named(set.find(mayNameAgent)) };
+  const beside = action === "unlabeled" ? [] : labelsOf(event);
+  const brief = { ...briefOf(event, event.issue.updated_at), ...askedBy(set, beside) };
   if (action === "unlabeled") return { kind: "unlabeled", brief };
   return action === "labeled" || action === "opened" ? { kind: "request", brief } : undefined;
-}
-
-/** The label that asked is kept where it is a specialist's. */
-export function named(label: string | undefined): Pick<Brief, "label"> {
-  return label === undefined || !mayNameAgent(label) ? {} : { label };
 }
 
 /** By what happens to an issue, whoever did it, nothing is wanted of it any more. */

@@ -6,7 +6,7 @@ import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 import { afterUnverified } from "./escalate.ts";
 import { begunWith, reportedRuns } from "./runs.ts";
-import { whoStopped } from "./stopped.ts";
+import { isGivingWay, whoStopped } from "./stopped.ts";
 import { mayStillStart } from "./who-may.ts";
 
 /** judging → committing, queued again, or the end: what was reported is judged, trusting none of it. A trial ends here. */
@@ -34,8 +34,11 @@ export async function judgeOutcome(deps: Deps, task: ClaimedTask, lease: LeaseRo
   // The credential's limit is no fault of the attempt's: it goes on with another, as often as the plan allows.
   const isInterrupted = judgement.verdict !== "solved" && report.kind === "ran" && faultOf(report) !== null;
   const left = lease.attempt.left - (lease.costs.listed ?? 0);
-  if (isInterrupted && left > 0 && (await reportedRuns(store, lease)).length <= plan.moves) {
-    runtime.log.info({ task: task.id, credential: lease.credential, ending: report.ending.kind }, "task moves on");
+  const moves = (await reportedRuns(store, lease)).filter((run) => !isGivingWay(run)).length;
+  // Nor is it that others went first, however often.
+  const gaveWay = judgement.verdict !== "solved" && isGivingWay(lease);
+  if (left > 0 && (gaveWay || (isInterrupted && moves <= plan.moves))) {
+    runtime.log.info({ task: task.id, credential: lease.credential, gaveWay }, "task moves on");
     return { go: "move" };
   }
   runtime.log.info({ task: task.id, verdict: judgement.verdict }, "task judged");

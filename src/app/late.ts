@@ -1,7 +1,6 @@
 import { ok, type Result } from "#core/wire/result.ts";
 import type { Brief } from "#core/request/brief.ts";
-import { TRIGGER_LABEL } from "#core/request/command.ts";
-import { isSameLabel } from "#core/request/label.ts";
+import { isSameLabel, labelOfRequest } from "#core/request/label.ts";
 import { parseCommentMarker, showsOpenTask } from "#core/task/markers.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
@@ -31,7 +30,7 @@ export async function whyTooLate(
   const issue = await github.readIssue(brief, brief.issue.number);
   if (!issue.ok) return issue.error.reason === "github-unavailable" ? issue : ok("told late, and its issue can't be read");
   if (!issue.value.isOpen) return ok("told late, and its issue is closed by now");
-  const asked = brief.label ?? TRIGGER_LABEL;
+  const asked = labelOfRequest(brief);
   const isWanted = brief.comment !== null || issue.value.labels.some((label) => isSameLabel(label, asked));
   if (!isWanted) return ok("told late, and its label is off by now");
   const elsewhere = await wasHeardElsewhere({ store, github }, brief, late.agoMs);

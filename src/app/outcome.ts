@@ -7,6 +7,7 @@ import { err, ok, type Result } from "#core/wire/result.ts";
 import type { LeaseRow } from "#ports/store.ts";
 import type { Refused } from "./claim.ts";
 import type { Deps } from "./deps.ts";
+import { isGivingWay } from "./stopped.ts";
 
 const UNKNOWN: Refused = {
   status: 401,
@@ -28,7 +29,7 @@ export async function authenticate(deps: Deps, lease: LeaseId, runToken: string)
 export async function heartbeat(deps: Deps, lease: LeaseRow, beat: Heartbeat): Promise<Result<HeartbeatReply, Refused>> {
   if (lease.state !== "held") return err(ENDED);
   await deps.store.recordHeartbeat(lease.id, beat, costOf(beat.usage, lease.attempt.price));
-  return ok({ stop: lease.note?.why === "cancelled" });
+  return ok({ stop: lease.note?.why === "cancelled" || isGivingWay(lease) });
 }
 
 /**
@@ -47,7 +48,8 @@ export async function report(deps: Deps, lease: LeaseRow, outcome: Outcome): Pro
     { price: lease.attempt.price, billed: lease.billed, minute: lease.minute },
   );
   const fault = outcome.kind === "ran" ? faultOf(outcome) : null;
-  const ranItsCourse = outcome.kind === "ran" && outcome.stopped !== true && TYPICAL.includes(outcome.ending.kind);
+  const ranItsCourse =
+    outcome.kind === "ran" && outcome.stopped !== true && !isGivingWay(lease) && TYPICAL.includes(outcome.ending.kind);
   const isTypical = ranItsCourse && fault === null;
   if (!(await store.settle(lease.id, outcome, hash, { entries, fault, isTypical }))) {
     // Sent twice at once: the other one was first.

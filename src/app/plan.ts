@@ -209,9 +209,12 @@ export function makePlan(
   } else if (use.approved === true && policy.roles !== undefined && !operator)
     return err({ reason: "approval-of-an-operator", login: brief.requester.login });
   const verify = withChecksOf(by?.agent, settings.verify ?? "detect");
+  // On standby only what has paid already serves.
+  const pooled = brief.standby === true ? { ...policy, pool: policy.pool.filter(({ kind }) => kind === "seat") } : policy;
+  if (pooled.pool.length === 0) return err({ reason: "never-fits", why: "no-seat" });
   const routed = routeOf(
     {
-      policy,
+      policy: pooled,
       estimate,
       use,
       allowed: { login: brief.requester.login, tiers },
@@ -228,7 +231,7 @@ export function makePlan(
   if (!routed.ok) return err(withParts(routed.error, brief));
   const { first, ladder, reasons } = routed.value;
   const { route, price } = first.option;
-  const tooSmall = unholdable(policy, route.provider, ladder.budget);
+  const tooSmall = unholdable(pooled, route.provider, ladder.budget);
   if (tooSmall !== undefined) return err(tooSmall);
   return ok({
     size: estimate.size,
@@ -242,7 +245,7 @@ export function makePlan(
     // Only what some budget can hold: another would wait for ever once it is its turn.
     ladder: {
       ...ladder,
-      options: ladder.options.filter((option) => unholdable(policy, option.route.provider, ladder.budget) === undefined),
+      options: ladder.options.filter((option) => unholdable(pooled, option.route.provider, ladder.budget) === undefined),
     },
     floors: policy.routing.floors.filter(({ paths }) => paths !== undefined),
     isDefaultBudget: policy.task.budget === undefined,
@@ -257,6 +260,7 @@ export function makePlan(
       login: brief.requester.login,
       urgent: operator && brief.issue.labels.some((label) => label.toLowerCase() === URGENT_LABEL),
       repository: { id: brief.repository.id, name: brief.repository.name },
+      ...(brief.standby === true ? { standby: true } : {}),
     },
     commands: { setup: settings.setup, verify },
     repairs: settings.repairs,

@@ -6,7 +6,7 @@ import type { RunnerRepository, WorkflowRun } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
 import type { Deps, Next } from "./deps.ts";
 import { notYet } from "./not-yet.ts";
-import { endByPerson, isByPerson } from "./stopped.ts";
+import { endByPerson, isByPerson, isGivingWay } from "./stopped.ts";
 import { takeUploaded } from "./uploaded.ts";
 
 /** How soon GitHub is asked again about a run that it said has ended, and says that it works. */
@@ -106,8 +106,8 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
 
 const JOBS = "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs";
 
-/** Offers of this attempt since a run of it last reported, this one included: what has moved is offered anew. */
+/** Offers of this attempt since a run of it last reported or gave way, this one included: what has moved is offered anew. */
 async function countOffers(store: Deps["store"], task: ClaimedTask, { attempt }: LeaseRow): Promise<number> {
   const leases = (await store.readLeases(task.id)).filter((each) => each.attempt.id === attempt.id);
-  return leases.length - 1 - leases.findLastIndex((each) => each.state === "settled");
+  return leases.length - 1 - leases.findLastIndex((each) => each.state === "settled" || isGivingWay(each));
 }

@@ -2,8 +2,7 @@ import { TaskId, type DeliveryId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, unreachable, type Result } from "#core/wire/result.ts";
 import type { Brief } from "#core/request/brief.ts";
-import { TRIGGER_LABEL } from "#core/request/command.ts";
-import { isAskedBy } from "#core/request/label.ts";
+import { isAskedBy, labelOfRequest } from "#core/request/label.ts";
 import { mayWrite } from "#core/request/role.ts";
 import { teamsOfRoles } from "#core/request/standing.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
@@ -47,8 +46,8 @@ export async function request(deps: Deps, { happening, asked, amends = false, br
   // Killed between doing it and writing that down: it is done.
   if (newest?.delivery === delivery) return { note: "a task was opened", followed: true };
   if (happening === "cancel" && brief.comment === null && newest !== undefined) {
-    const off = brief.label ?? TRIGGER_LABEL;
-    if (!isAskedBy(off, newest.brief, newest.plan?.agent?.label)) return { note: "its task was asked for by another label" };
+    if (!isAskedBy(labelOfRequest(brief), newest.brief, newest.plan?.agent?.label))
+      return { note: "its task was asked for by another label" };
   }
   const ending = newest !== undefined && newest.cancel !== null && !isTerminal(newest.state);
   if (ending && happening === "cancel") return { note: "its task ends already", followed: true };
@@ -111,8 +110,9 @@ export async function request(deps: Deps, { happening, asked, amends = false, br
 }
 
 /** The text that was asked for before, and the specialist, in the place and by the person of now. */
-function asBefore({ issue, author, comment, label }: Brief, now: Brief): Brief {
-  return { ...now, issue: { ...issue, labels: now.issue.labels }, author, comment, ...(label === undefined ? {} : { label }) };
+function asBefore({ issue, author, comment, label, standby }: Brief, now: Brief): Brief {
+  const asked = { ...(label === undefined ? {} : { label }), ...(standby === undefined ? {} : { standby }) };
+  return { ...now, issue: { ...issue, labels: now.issue.labels }, author, comment, ...asked };
 }
 
 /**

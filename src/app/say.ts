@@ -2,9 +2,10 @@ import { drawnOf } from "#core/pool/ledger.ts";
 import { expectedStart, type Expected } from "#core/pool/expected.ts";
 import { LEASE } from "#core/pool/lease.ts";
 import { kindsOf } from "#core/pool/snapshot.ts";
-import { renderComment, withoutProgress, type CommentView, type TaskView } from "#core/task/comment.ts";
+import { renderComment, withoutProgress, type CommentView, type LeaseView, type TaskView } from "#core/task/comment.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { STOPPABLE } from "#core/task/happening.ts";
+import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import { callOf, renderReply, type Call } from "#core/task/notification.ts";
 import type { Progress } from "#core/task/so-far.ts";
 import { ok, type Result } from "#core/wire/result.ts";
@@ -13,6 +14,7 @@ import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedComment } from "#ports/comments.ts";
 import type { LeaseRow, TaskRow } from "#ports/store.ts";
 import type { Deps, Worked } from "./deps.ts";
+import { isGivingWay } from "./stopped.ts";
 
 /** How long a comment stands before an edit that only tells how far something has come. */
 const PROGRESS_EVERY_MS = 20 * SECOND_MS;
@@ -139,6 +141,8 @@ async function reply(
 /** When a task that waits probably starts. */
 async function expect({ store }: Deps, task: TaskRow | undefined): Promise<Expected | null> {
   if (task?.state !== "queued" || task.plan === null || task.waiting === null) return null;
+  // It starts by no place in the queue.
+  if (task.plan.asker.standby === true) return null;
   const { size, route, asker } = task.plan;
   const [, kind] = kindsOf(size, route, asker.repository.id);
   const seen = await store.readSeen(task.brief.owner.id, [kind]);
@@ -160,6 +164,12 @@ export function toView(
   queue: Pick<TaskView, "pausedBy" | "expected">,
 ): CommentView {
   return { notice, task: task === undefined ? null : toTaskView(task, leases, queue) };
+}
+
+function movedBy(lease: LeaseRow, isLast: boolean): LeaseView["movedBy"] {
+  // What works still is told of as at work.
+  if (isGivingWay(lease) && lease.attempt.verdict === null && !LIVE_LEASE_STATES.includes(lease.state)) return "gave-way";
+  return !isLast && lease.report?.kind === "ran" ? lease.report.ending.kind : null;
 }
 
 function toTaskView(task: TaskRow, leases: readonly LeaseRow[], queue: Pick<TaskView, "pausedBy" | "expected">): TaskView {
@@ -187,7 +197,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[], queue: Pick<Task
         runUrl: lease.runUrl,
         verdict: last ? attempt.verdict : null,
         why: last ? attempt.why : null,
-        movedBy: !last && report?.kind === "ran" ? report.ending.kind : null,
+        movedBy: movedBy(lease, last),
         checks: report?.kind === "ran" ? report.checks : null,
         verification: report?.kind === "ran" ? report.verification : [],
         modelCost: lease.costs.model,

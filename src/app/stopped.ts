@@ -11,6 +11,11 @@ const WAIT_MS = 10 * MINUTE_MS;
 
 const CANCELLED: JudgedReason = { why: "cancelled" };
 
+/** Its run was on standby, and others wait for what it takes. */
+export function isGivingWay({ note }: Pick<LeaseRow, "note">): boolean {
+  return note?.why === "gave-way";
+}
+
 /**
  * Whether a person has cancelled this run on GitHub's page. GitHub says no more than that it was cancelled: where we asked for that,
  * or where its job's own limit of time may have (after the lease's deadline), it was nobody. Pure.

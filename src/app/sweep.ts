@@ -1,17 +1,17 @@
 import { DeliveryId } from "#core/wire/ids.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MINUTE_MS } from "#core/wire/units.ts";
-import { labelOf } from "#core/config/agents.ts";
+import { labelOf, STANDBY_LABEL } from "#core/config/agents.ts";
 import { parsePolicy } from "#core/config/policy-file.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { TRIGGER_LABEL } from "#core/request/command.ts";
-import { asksForWork } from "#core/request/label.ts";
+import { askedBy, asksForWork } from "#core/request/label.ts";
 import { findUndelivered, readMissedRequest, type MissedRequest } from "#core/request/missed.ts";
 import type { GitHubFailure, LabelledIssue, Place } from "#ports/github.ts";
 import type { ClaimedSweep } from "#ports/sweep.ts";
 import type { Deps, Worked } from "./deps.ts";
 import { HEARD } from "./intake.ts";
-import { GHOST, named } from "./intake-issues.ts";
+import { GHOST } from "./intake-issues.ts";
 import { wasHeardElsewhere } from "./late.ts";
 import { issueAt } from "./request.ts";
 
@@ -111,7 +111,7 @@ async function labelsOf({ store }: Deps, owner: Place["owner"]): Promise<readonl
   const kept = await store.readPolicy(owner.id);
   const policy = kept === undefined ? undefined : parsePolicy(owner.login, kept.text);
   const agents = policy?.ok === true ? Object.entries(policy.value.agents) : [];
-  return [TRIGGER_LABEL, ...agents.map(([name, agent]) => labelOf(name, agent))];
+  return [TRIGGER_LABEL, STANDBY_LABEL, ...agents.map(([name, agent]) => labelOf(name, agent))];
 }
 
 /** As if GitHub had told of it. False where a task has followed it, or it was found before. */
@@ -146,6 +146,6 @@ function toBrief({ installation, owner, repository }: Place, issue: LabelledIssu
     requester: by,
     comment: null,
     askedAt: at,
-    ...named(label),
+    ...askedBy([label], labels),
   };
 }

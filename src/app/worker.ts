@@ -17,6 +17,8 @@ import { admit } from "./admit.ts";
 import { cancel } from "./cancel.ts";
 import type { Deps, Next, Worked } from "./deps.ts";
 import { dispatch } from "./dispatch.ts";
+import { giveWay } from "./give-way.ts";
+import { isGivingWay } from "./stopped.ts";
 import { invite } from "./invite.ts";
 import { plan } from "./plan.ts";
 import { planTrial } from "./plan-trial.ts";
@@ -249,10 +251,12 @@ async function step(deps: Deps, task: ClaimedTask): Promise<Next> {
         ? { go: "refuse", patch: { failure: { reason: "not-approved", days: ASKING.days } } }
         : { go: "remind", patch: { dueInMs: ASKING.days * DAY_MS - ASKING.remindMs } };
     case "dispatching":
-      return dispatch(deps, task, await latestLease(deps, task));
     case "awaiting":
-    case "running":
-      return reconcile(deps, task, await latestLease(deps, task));
+    case "running": {
+      const lease = await latestLease(deps, task);
+      if (task.state !== "running" && isGivingWay(lease)) return giveWay(deps, task, lease);
+      return task.state === "dispatching" ? dispatch(deps, task, lease) : reconcile(deps, task, lease);
+    }
     case "judging":
       return judgeOutcome(deps, task, await latestLease(deps, task));
     case "committing":

@@ -51,7 +51,8 @@ function credentialRows(credential: CredentialReport, now: number): string[][] {
     owner === null ? `serves ${SERVES[serves]}` : `${owner}'s seat, serves ${SERVES[serves]}`,
     `${seen}, ${owner === null ? usd(month.spent) : `≈ ${usd(month.listed)} at list price`} this month`,
   ];
-  return [first, ...windows.map((window) => windowRow(window, now))];
+  const saved = credential.saved.listed === 0 ? [] : [savedRow(credential.saved)];
+  return [first, ...saved, ...windows.map((window) => windowRow(window, now))];
 }
 
 const SERVES: Record<CredentialReport["serves"], string> = {
@@ -59,6 +60,12 @@ const SERVES: Record<CredentialReport["serves"], string> = {
   owner: "its owner",
   "not-lent": "its owner until it is lent",
 };
+
+/** What standby has drawn of it this month, and nobody would have. */
+function savedRow({ listed, weeks }: CredentialReport["saved"]): string[] {
+  const share = weeks === null ? "" : `, ${percent(weeks)} of a week's window`;
+  return ["  standby", "", "", `saved ≈ ${usd(listed)} at list price${share}`, "which would have expired this month"];
+}
 
 function windowRow({ window, used, held, kept, observed, capacity, resetsAt }: WindowReport, now: number): string[] {
   const size = (value: number) =>

@@ -176,7 +176,6 @@ const NOTHING: readonly [string, string, Payload][] = [
   ["a command with a zero-width space in its middle", "issue_comment", comment("/ag\u200Bent use light")],
   ["a command that only looks alike", "issue_comment", comment("/\u0430gent")],
   ["a label that only begins alike", "issues", { ...labeled, label: { name: "agents:docs" } }],
-  ["the label of standby", "issues", { ...labeled, label: { name: "Agent:Whenever" } }],
   ["another label taken away", "issues", { ...labeled, action: "unlabeled", label: { name: "bug" } }],
   ["the label taken away by a bot", "issues", change({ ...labeled, action: "unlabeled" }, "sender", { type: "Bot" })],
   ["a locked issue", "issues", { ...labeled, action: "locked" }],
@@ -302,6 +301,28 @@ describe("intake", () => {
     const read = readDelivery("issues", payload);
 
     expect(read?.kind === "request" || read?.kind === "unlabeled" ? [read.brief.label] : []).toEqual([label]);
+  });
+
+  it.each<[string, Payload, true | undefined]>([
+    ["by its label, in any case", { ...labeled, label: { name: "Agent:Whenever" } }, true],
+    ["by its label among those that an issue was opened with", openedWith("agent:docs", "agent:whenever"), true],
+    ["by its label that was set together with another, of which GitHub tells first", change(labeled, "issue", { labels: [{ name: "agent" }, { name: "agent:whenever" }] }), true], // prettier-ignore
+    ["not by another", labeled, undefined],
+    ["that is not wanted any more, by taking its label off", { ...labeled, action: "unlabeled", label: { name: "agent:whenever" } }, true], // prettier-ignore
+    ["not by another that is taken off beside it", change({ ...labeled, action: "unlabeled" }, "issue", { labels: [{ name: "agent:whenever" }] }), undefined], // prettier-ignore
+  ])("hears of work on standby: %s", (_name, payload, standby) => {
+    const read = readDelivery("issues", payload);
+
+    expect(read?.kind === "request" || read?.kind === "unlabeled" ? [read.brief.standby, read.brief.label] : []).toEqual([
+      standby,
+      read?.kind === "request" && read.brief.issue.labels.includes("agent:docs") ? "agent:docs" : undefined,
+    ]);
+  });
+
+  it("is asked for nothing on standby by a comment, whatever labels the issue has", () => {
+    const read = readDelivery("issue_comment", change(comment("/agent"), "issue", { labels: [{ name: "agent:whenever" }] }));
+
+    expect(read?.kind === "request" ? [read.brief.standby] : []).toEqual([undefined]);
   });
 
   it("hears a repository's new name", () => {

@@ -71,8 +71,8 @@ const POOL = Policy.parse({
   ],
 }).pool;
 const MONTHS = new Map([
-  ["ada-max", { spent: MicroUsd(0), listed: MicroUsd(12_300_000) }],
-  ["platform-api", { spent: MicroUsd(4_500_000), listed: MicroUsd(4_500_000) }],
+  ["ada-max", { spent: MicroUsd(0), listed: MicroUsd(12_300_000), standby: MicroUsd(2_500_000) }],
+  ["platform-api", { spent: MicroUsd(4_500_000), listed: MicroUsd(4_500_000), standby: MicroUsd(0) }],
 ]);
 
 describe("the command line", () => {
@@ -114,6 +114,10 @@ describe("agent-pool pool", () => {
     expect(text).toMatch(
       /ada-max +0 of 1 jobs +headroom 28% +ada's seat, serves everyone +never drawn on, ≈ \$12\.30 at list price this month/,
     );
+    expect(text).toMatch(
+      /standby +saved ≈ \$2\.50 at list price(, \d+% of a week's window)? +which would have expired this month/,
+    );
+    expect(text.match(/saved ≈/g)).toHaveLength(1);
     expect(text).toMatch(
       /five-hour +█{10}▓{2}░{6}▒{2} +50% used, 10% held +observed 50% 3 min ago +≈ \$10\.00 ± 10%, resets in 2 h 0 min/,
     );

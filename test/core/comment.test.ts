@@ -188,6 +188,7 @@ const WHYS: Record<JudgedReason["why"], JudgedReason> = {
   "run-ended": { why: "run-ended", conclusion: "startup_failure" },
   silent: { why: "silent" },
   cancelled: { why: "cancelled" },
+  "gave-way": { why: "gave-way" },
   deadline: { why: "deadline" },
   unsandboxed: { why: "unsandboxed" },
   "action-too-old": { why: "action-too-old", harness: "codex" },
@@ -313,6 +314,8 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "trial-over": { reason: "trial-over", why: "budget" },
   "tries-used-up": { reason: "tries-used-up", step: "opening", tries: 12, last: "github-unavailable" },
 };
+
+const ON_STANDBY = makePlanRow({ ...PLAN, asker: { ...PLAN.asker, standby: true } });
 
 const WENT_ON = makePlanRow({
   ...PLAN,
@@ -548,6 +551,22 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   }),
   "refused-too-large": view({ state: "refused", failure: { reason: "never-fits", why: "too-large" } }),
   "asking-reminded": view({ state: "asking", failure: FAILURES["too-big"], reminded: true }),
+  "on-standby": view({
+    state: "queued",
+    plan: ON_STANDBY,
+    waiting: {
+      position: 3,
+      until: EpochMs(Date.UTC(2026, 10, 24, 17, 30)),
+      whyNot: { "nothing-expires": 2, busy: 1, "paid-by-use": 1 },
+      of: { "nothing-expires": "five-hour" },
+    },
+  }),
+  "on-standby-and-gave-way": view({
+    state: "queued",
+    plan: ON_STANDBY,
+    leases: [lease({ ...RUN, movedBy: "gave-way" })],
+    waiting: { position: 1, until: null, whyNot: { "others-first": 2 }, of: {} },
+  }),
   "queued-while-paused": view({ state: "queued", plan: PLAN, pausedBy: "ada" }),
   "answer-planned": { task: null, notice: { answer: "planned", login: "pat", plan: PLAN } },
   "answer-why": {

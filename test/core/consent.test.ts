@@ -43,7 +43,7 @@ describe("a seat", () => {
       spent: MicroUsd(0),
     }));
     const stored: Stored = {
-      now: EpochMs(1), queue, spent: [], held: [], live: [], credentials: [], cooldowns: [], windows: new Map(), teams: [], seen: new Map(), consents,
+      now: EpochMs(1), queue, spent: [], held: [], live: [], credentials: [], cooldowns: [], windows: new Map(), teams: [], seen: new Map(), consents, onStandby: [], drawn: null,
     }; // prettier-ignore
     const [credential] = toSnapshot(policyOf(entry), "c0ffee", stored, 1).credentials;
     return { serves: credential?.serves, owner: credential?.owner, maxLive: credential?.maxLive };

@@ -40,6 +40,7 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["dispatching", "dispatch", "awaiting"],
   ["dispatching", "claim", "running"],
   ["dispatching", "refuse", "refused"],
+  ["dispatching", "expire", "queued"],
   ["awaiting", "claim", "running"],
   ["awaiting", "expire", "queued"],
   ["awaiting", "lose", "unsolved"],

@@ -554,6 +554,8 @@ const EMPTY: Stored = {
   teams: [],
   seen: new Map(),
   consents: [],
+  onStandby: [],
+  drawn: null,
 };
 
 function queued(name: string, person: number, team = "everyone"): Stored["queue"][number] {

@@ -24,7 +24,9 @@ export async function writeGrant(
   const drawnOn = credentials.find(({ name }) => name === credential);
   const billed = drawnOn !== undefined && drawnOn.budgets.length > 0;
   const { kind = "api-key", identity } = policy.pool.find(({ name }) => name === credential) ?? {};
-  const charged = queue.find((queued) => queued.task === task)?.estimate.mean ?? 0;
+  const granted = queue.find((queued) => queued.task === task);
+  const charged = granted?.estimate.mean ?? 0;
+  const standby = granted?.standby === true;
   const passedOver = JSON.stringify(record.passedOver.map((each) => each.task));
   const { rows } = await sql<{ lease: string }>`
     with
@@ -45,10 +47,10 @@ export async function writeGrant(
       ),
       attempt as (select id from last where state = 'open' union all select id from opened),
       lease as (
-        insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, kind, identity, minute, billed, charged, weight)
+        insert into leases (id, owner_id, task_id, attempt_id, fence, state, credential, kind, identity, minute, billed, charged, weight, standby)
         select ${randomUUID()}, ${owner}, moved.id, attempt.id,
           (select coalesce(max(fence), 0) + 1 from leases where attempt_id = attempt.id),
-          'offered', ${credential}, ${kind}, ${identity === undefined ? null : JSON.stringify(identity)}::jsonb, (plan #>> '{runner,minute}')::bigint, ${billed}::boolean, ${charged}::double precision, ${team.weight}::double precision
+          'offered', ${credential}, ${kind}, ${identity === undefined ? null : JSON.stringify(identity)}::jsonb, (plan #>> '{runner,minute}')::bigint, ${billed}::boolean, ${charged}::double precision, ${team.weight}::double precision, ${standby}::boolean
         from moved, attempt
         returning id
       ),

@@ -169,7 +169,7 @@ export async function withdrawLease(db: Kysely<Schema>, lease: LeaseId): Promise
 export async function noteLease(db: Kysely<Schema>, lease: LeaseId, why: JudgedReason): Promise<void> {
   await db
     .updateTable("leases")
-    .set({ note: JSON.stringify(why), ...(why.why === "silent" || why.why === "cancelled" ? { stop_asked: true } : {}) })
+    .set({ note: JSON.stringify(why), ...(["silent", "cancelled", "gave-way"].includes(why.why) ? { stop_asked: true } : {}) })
     .where("id", "=", lease)
     .execute();
 }
@@ -237,7 +237,7 @@ async function lose(tx: Kysely<Schema>, lease: LeaseId): Promise<void> {
   const listed = listedOf(entries);
   await recordUse(tx, { ...of, model: plan.route.model }, Math.max(0, listed - before.used), now);
   await correctTeam(tx, before, plan.asker.team, listed);
-  await writeLedger(tx, { lease, ...of, plan }, entries);
+  await writeLedger(tx, { lease, ...of, plan, standby: before.standby }, entries);
   await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();
 }
 

@@ -10,7 +10,13 @@ import type { Schema } from "./schema.ts";
 /** Appends what a lease cost, and adds it to the day's sums of everyone whose money it is, in the caller's transaction. */
 export async function writeLedger(
   tx: Kysely<Schema>,
-  of: { readonly lease: LeaseId; readonly owner: OwnerId; readonly credential: CredentialName; readonly plan: Plan },
+  of: {
+    readonly lease: LeaseId;
+    readonly owner: OwnerId;
+    readonly credential: CredentialName;
+    readonly plan: Plan;
+    readonly standby: boolean;
+  },
   entries: readonly LedgerEntry[],
 ): Promise<void> {
   const { now } = await tx.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
@@ -32,6 +38,7 @@ export async function writeLedger(
         amount,
         listed,
         detail: JSON.stringify(detail),
+        standby: of.standby,
         at: now,
       })
       .execute();

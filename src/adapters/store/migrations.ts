@@ -10,6 +10,7 @@ import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
 import { PUBLISHING } from "./publishing-schema.ts";
+import { STANDBY } from "./standby-schema.ts";
 import { SWEEP } from "./sweep-schema.ts";
 import { TRIALS } from "./trials-schema.ts";
 
@@ -293,6 +294,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0009_content": CONTENT,
   "0010_publishing": PUBLISHING,
   "0011_sweep": SWEEP,
+  "0013_standby": STANDBY,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

@@ -18,6 +18,7 @@ import { lockPool } from "./lock.ts";
 import { FIGURE_COLUMNS, NOW } from "./migrations.ts";
 import { claimDue } from "./queue.ts";
 import type { Schema } from "./schema.ts";
+import { giveWay, readDrawn, standbyRuns } from "./standby.ts";
 import { moveUpstream } from "./upstreams.ts";
 
 export async function recordPolicy(
@@ -69,6 +70,7 @@ export async function admit(
     const decision = decide(toSnapshot(policy, commit, stored, randomInt(2 ** 31)));
     if (decision.kind === "grant") await writeGrant(tx, owner, policy, decision);
     else {
+      await giveWay(tx, decision.giveWay ?? []);
       await writeWaiting(tx, decision.waiting);
       await wakeWaitingComments(tx, owner);
     }
@@ -133,6 +135,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs)
           .where("notice_hash", "=", NOTICE_HASH),
       ).as("consents"),
       allowancesOf(owner).as("allowances"),
+      standbyRuns(owner, { stillHolds: stillHolds(now), amount: stillHeld }).as("on_standby"),
     ])
     .executeTakeFirstOrThrow();
   const queue = read.queue.flatMap(({ id, plan, queued_at, passed_over_at, moved_from }) =>
@@ -169,6 +172,8 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs)
       queue.flatMap(({ plan }) => kindsOf(plan.size, plan.route, plan.asker.repository.id)),
     ),
     consents: read.consents,
+    onStandby: read.on_standby,
+    drawn: queue.some(({ plan }) => plan.asker.standby === true) ? await readDrawn(tx, owner, now) : null,
   };
 }
 
@@ -212,19 +217,15 @@ function spentMoney(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {
 /** The model's last call is over by then, whatever is heard of the run. */
 const stillHolds = (now: EpochMs) => sql<boolean>`coalesce(deadline_at + ${LEASE.freedMs} > ${now}, true)`;
 
+/** What is reported of a window is in its own use already; money is settled at the end, and tokens a minute aren't money. */
+const stillHeld = sql<number>`case when window_id like 'window:%' and window_id not like 'window:tokens-minute%' then greatest(amount - used, 0) else amount end`;
+
 function heldAmounts(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs) {
   return (
     tx
       .selectFrom("holds")
       .innerJoin("leases", "leases.id", "holds.lease_id")
-      .select([
-        "window_id as window",
-        "credential",
-        // What is reported of a window is in its own use already; money is settled at the end, and tokens a minute aren't money.
-        sql<number>`sum(case when window_id like 'window:%' and window_id not like 'window:tokens-minute%' then greatest(amount - used, 0) else amount end)::bigint`.as(
-          "amount",
-        ),
-      ])
+      .select(["window_id as window", "credential", sql<number>`sum(${stillHeld})::bigint`.as("amount")])
       .where("holds.owner_id", "=", owner)
       // Money stays held until it is settled; of a window nothing more is used once the gateway refuses.
       .where((hold) => hold.or([sql<boolean>`window_id like 'usd:%'`, stillHolds(now)]))

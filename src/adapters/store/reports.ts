@@ -36,13 +36,23 @@ async function readMonths(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs): Pro
   const sum = (figure: "amount" | "listed") => sql<number>`sum(${sql.ref(figure)})::bigint`;
   const rows = await tx
     .selectFrom("ledger")
-    .select(["credential", sum("amount").as("spent"), sum("listed").as("listed")])
+    .select([
+      "credential",
+      sum("amount").as("spent"),
+      sum("listed").as("listed"),
+      sql<number>`coalesce(sum(listed) filter (where standby), 0)::bigint`.as("standby"),
+    ])
     .where("owner_id", "=", owner)
     .where("kind", "=", "model")
     .where("at", ">=", sinceOf(now).month)
     .groupBy("credential")
     .execute();
-  return new Map(rows.map((row) => [row.credential, { spent: MicroUsd(row.spent), listed: MicroUsd(row.listed) }]));
+  return new Map(
+    rows.map(({ credential, spent, listed, standby }) => [
+      credential,
+      { spent: MicroUsd(spent), listed: MicroUsd(listed), standby: MicroUsd(standby) },
+    ]),
+  );
 }
 
 export async function findTask(db: Kysely<Schema>, reference: string): Promise<TaskRow | undefined> {

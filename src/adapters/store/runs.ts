@@ -27,8 +27,9 @@ export async function claimLease(
   return db.transaction().execute(async (tx) => {
     const task = await lockTaskOf(tx, lease);
     const row = await tx.selectFrom("leases").selectAll().where("id", "=", lease).forUpdate().executeTakeFirst();
-    // What is being cancelled starts no more: its run would have to be stopped at once.
+    // What is being cancelled, or gives way to others, starts no more: its run would have to be stopped at once.
     if (row === undefined || task === undefined || task.cancel !== null) return undefined;
+    if (row.state === "offered" && row.note?.why === "gave-way") return undefined;
     if (row.run_id !== null && row.run_id !== run) return undefined;
     if (row.state === "held" && (row.check_run !== checkRun || row.heartbeat !== null)) return undefined;
     // Both tables are asked before anything is written: a refusal leaves nothing half done.
@@ -171,7 +172,7 @@ export async function settle(
       await learnCost(tx, of.owner, plan, { cost, ms: outcome.ms + ms, tokens: limited(outcome.usage) + tokens });
     }
     await correctTeam(tx, row, plan.asker.team, listed);
-    await writeLedger(tx, { lease, ...of, plan }, entries);
+    await writeLedger(tx, { lease, ...of, plan, standby: row.standby }, entries);
     await tx.deleteFrom("holds").where("lease_id", "=", lease).execute();
     if (!(await stepTaskRow(tx, row.task_id, "report", 0)))
       throw new Error(`lease ${lease} was held and its task was not running`);

@@ -197,6 +197,8 @@ export type Schema = {
     /** What its team's pass was charged, over its weight. */
     charged: number;
     weight: number;
+    /** On what would have expired. */
+    standby: Generated<boolean>;
     expected: NullableJson<ExpectedRun>;
     run_id: number | null;
     run_url: string | null;
@@ -225,6 +227,8 @@ export type Schema = {
     amount: number;
     listed: number;
     detail: Json<object>;
+    /** Its lease's: drawn from what would have expired. */
+    standby: Generated<boolean>;
     at: Generated<number>;
   };
   /** The ledger's sum by whose it is (`subjectId`) and day, kept with it, so that a grant doesn't read the ledger. */

@@ -5,6 +5,9 @@ import { Login, MODELS, PathPattern, TeamName } from "./shapes.ts";
 /** What the label of every specialist begins with: by that alone intake knows that it may start one, since it reads no policy. */
 export const AGENT_LABEL = "agent:";
 
+/** What asks for work on standby: no specialist's. */
+export const STANDBY_LABEL = `${AGENT_LABEL}whenever`;
+
 const VERBS = "use size plan approve cancel retry fresh status why fix ci lend unlend pause resume help".split(" ");
 
 /** Words that a command reads as something else, so that no specialist can be called by them. */

@@ -17,6 +17,8 @@ export type Asker = {
   readonly urgent: boolean;
   /** A trial: all others of its team come first, for a day. */
   readonly patient?: true;
+  /** It runs on what would be lost (core/pool/spare.ts), after all others. */
+  readonly standby?: true;
   readonly repository: { readonly id: RepositoryId; readonly name: string };
 };
 

@@ -32,6 +32,19 @@ export const PACED = {
 };
 export type PacedConstants = Readonly<typeof PACED>;
 
+/** What work on standby is tuned by. */
+export const STANDBY = {
+  /** How much more than expected others are taken to use before a window's reset: forecasts are means, and a burst is not. */
+  asMuchAgain: 1.5,
+};
+export type StandbyConstants = Readonly<typeof STANDBY>;
+
 /** What a choice is tuned by. The defaults are the product's; others are for `npm run bench:pool`. */
-export type Constants = { readonly queue: QueueConstants; readonly room: RoomConstants; readonly paced: PacedConstants };
-export const CONSTANTS: Constants = { queue: QUEUE, room: ROOM, paced: PACED };
+export type Constants = {
+  readonly queue: QueueConstants;
+  readonly room: RoomConstants;
+  readonly paced: PacedConstants;
+  /** Absent from what was recorded before there was standby. */
+  readonly standby?: StandbyConstants;
+};
+export const CONSTANTS: Constants = { queue: QUEUE, room: ROOM, paced: PACED, standby: STANDBY };

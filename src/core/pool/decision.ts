@@ -1,9 +1,10 @@
 import type { Harness, Provider, Tier } from "../wire/contract.ts";
-import type { ActorId, CredentialName, RepositoryId, TaskId } from "../wire/ids.ts";
+import type { ActorId, CredentialName, LeaseId, RepositoryId, TaskId } from "../wire/ids.ts";
 import type { EpochMs, MicroUsd } from "../wire/units.ts";
 import type { Constants } from "./constants.ts";
 import type { Estimate } from "./estimator.ts";
 import type { TeamState } from "./fairness.ts";
+import type { Drawing } from "./spare.ts";
 import type { Strategy } from "../config/terms.ts";
 import type { Allowance, Budget } from "./windows.ts";
 
@@ -23,6 +24,8 @@ export type PoolSnapshot = {
   readonly budgets: readonly Budget[];
   /** Leases offered whose run no runner has taken yet. */
   readonly unclaimed: number;
+  /** What runs on standby, the oldest first. Absent from what was recorded before there was standby. */
+  readonly onStandby?: readonly StandbyRun[];
 };
 
 export type QueuedTask = {
@@ -49,10 +52,17 @@ export type QueuedTask = {
   readonly priorityMs: number;
   /** It was interrupted by a limit and goes on elsewhere: before all others, and on these only where no other has room. */
   readonly movedFrom: readonly CredentialName[];
+  /** It runs on what would be lost, and after all others (spare.ts). Absent from what was recorded before there was standby. */
+  readonly standby?: boolean;
 };
 
 /** A provider's account, with the windows that all its credentials share. */
-export type Upstream = { readonly id: string; readonly windows: readonly Allowance[] };
+export type Upstream = {
+  readonly id: string;
+  readonly windows: readonly Allowance[];
+  /** What the pool's other work draws from it. Absent while nothing waits on standby. */
+  readonly drawn?: Drawing;
+};
 
 export type CredentialState = {
   readonly name: CredentialName;
@@ -91,6 +101,16 @@ export type Allowed = {
 /** An amount of money of one subject, `usd:<subjectId>`, or of one of its upstream's windows, `window:<allowanceKey>`. */
 export type HoldRequest = { readonly window: string; readonly amount: number };
 
+/** A run on standby that lives: what it takes, and whether it has been told to give way. */
+export type StandbyRun = {
+  readonly lease: LeaseId;
+  readonly upstream: string;
+  /** No runner has taken it yet. */
+  readonly offered: boolean;
+  readonly stopping: boolean;
+  readonly holds: readonly HoldRequest[];
+};
+
 /** Why a credential can't serve a task now. `until`: when that ends by itself; null: not known, or not by itself. */
 export type WhyNot = {
   readonly why:
@@ -104,7 +124,10 @@ export type WhyNot = {
     | "cooling"
     | "busy"
     | "window"
-    | "kept-free";
+    | "kept-free"
+    | "paid-by-use"
+    | "others-first"
+    | "nothing-expires";
   /** The budget or window, or the task it is kept free for. */
   readonly of?: string;
   readonly until: EpochMs | null;
@@ -156,4 +179,10 @@ export type Decision =
       readonly record: DecisionRecord;
     }
   /** Every task, in the order in which they are served. */
-  | { readonly kind: "wait"; readonly waiting: readonly Waiting[]; readonly record: DecisionRecord };
+  | {
+      readonly kind: "wait";
+      readonly waiting: readonly Waiting[];
+      /** The runs on standby that give way, since others wait for what they take. Absent: none. */
+      readonly giveWay?: readonly LeaseId[];
+      readonly record: DecisionRecord;
+    };

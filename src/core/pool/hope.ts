@@ -1,6 +1,6 @@
 import type { QueuedTask } from "./decision.ts";
 import { isSure } from "./room.ts";
-import { keptFrom, never, windowsOf, type Pool } from "./why-not.ts";
+import { isOnStandby, keptFrom, never, windowsOf, type Pool } from "./why-not.ts";
 import { counts } from "./windows.ts";
 
 /**
@@ -8,9 +8,9 @@ import { counts } from "./windows.ts";
  * undefined: there is hope, or it can't be known. A size that is still being learned is no reason, nor a key that was refused:
  * a person replaces it.
  */
-export function hopeless(task: QueuedTask, pool: Pool): "nobody-serves" | "too-large" | undefined {
+export function hopeless(task: QueuedTask, pool: Pool): "nobody-serves" | "no-seat" | "too-large" | undefined {
   const able = pool.snapshot.credentials.filter((credential) => never(task, credential) === null);
-  if (able.length === 0) return "nobody-serves";
+  if (able.length === 0) return isOnStandby(task) ? "no-seat" : "nobody-serves";
   const isTooSmall = (subject: string, amount: number) =>
     pool.budgets.get(subject)?.some((budget) => budget.capacity < amount) === true;
   const fits = able.some((credential) => {

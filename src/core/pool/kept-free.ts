@@ -22,7 +22,9 @@ export function keepFree(queue: readonly QueuedTask[], pool: Pool): KeptFree {
   const tasks = new Set<TaskId>();
   const atMost = Math.max(1, Math.floor(credentials.length * keptAtMost));
   const since = ({ passedOverAt }: QueuedTask) => passedOverAt ?? now;
-  const patient = queue.filter((task) => now - since(task) >= patienceMs).toSorted((a, b) => since(a) - since(b));
+  const patient = queue
+    .filter((task) => task.standby !== true && now - since(task) >= patienceMs)
+    .toSorted((a, b) => since(a) - since(b));
   for (const task of patient) {
     if (kept.size >= atMost) break;
     let first: { readonly name: CredentialName; readonly at: number } | undefined;

@@ -11,13 +11,14 @@ import type {
   Waiting,
   WhyNot,
 } from "./decision.ts";
-import type { TaskId } from "../wire/ids.ts";
+import type { LeaseId, TaskId } from "../wire/ids.ts";
 import type { Estimate } from "./estimator.ts";
 import { afterGrant, clockOf, passAt, type TeamState } from "./fairness.ts";
+import { whoGivesWay } from "./give-way.ts";
 import { keepFree, type KeptFree } from "./kept-free.ts";
 import { needOf } from "./room.ts";
 import { scoreOf } from "./strategy.ts";
-import { chargesOf, index, refusal, windowsOf, type Pool } from "./why-not.ts";
+import { chargesOf, index, isOnStandby, refusal, windowsOf, type Pool } from "./why-not.ts";
 import { allowanceKey, counts } from "./windows.ts";
 
 /**
@@ -33,6 +34,7 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
   const keptFree = keepFree(queue, pool);
   const passedOver: PassedOver[] = [];
   const waiting: Waiting[] = [];
+  const giveWay = new Set<LeaseId>();
   const running = snapshot.credentials.reduce((sum, { live }) => sum + live, 0);
   const wait = (task: TaskId, { whyNot, of, until }: Refused): void => {
     passedOver.push({ task, whyNot });
@@ -64,25 +66,33 @@ export function pick(snapshot: PoolSnapshot, constants: Constants = CONSTANTS): 
     const summary = { ...summaryOf(candidates), estimate: task.estimate };
     if (!keptFree.tasks.has(task.task)) refused.set(shape, [...(refused.get(shape) ?? []), summary]);
     wait(task.task, summary);
+    if (!isOnStandby(task)) for (const lease of whoGivesWay(task, pool, keptFree, giveWay)) giveWay.add(lease);
   }
-  return { kind: "wait", waiting, record: { snapshot, constants, candidates: [], passedOver } };
+  const stops = giveWay.size === 0 ? {} : { giveWay: [...giveWay] };
+  return { kind: "wait", waiting, ...stops, record: { snapshot, constants, candidates: [], passedOver } };
 }
 
-function chargeTeam({ team: name, estimate }: QueuedTask, { snapshot }: Pool): TeamState {
+/** What would have been lost is charged to nobody: a team's standby takes nothing from its other work's turn. */
+function chargeTeam({ team: name, estimate, standby }: QueuedTask, { snapshot }: Pool): TeamState {
   const { now, teams } = snapshot;
   const team = teams.find((each) => each.name === name) ?? { name, weight: 1, pass: 0, at: now, clock: 0 };
+  if (standby === true) return { ...team, weight: 0 };
   return afterGrant(team, teams, estimate.mean, now);
 }
 
-/** The fair order: interrupted tasks first, then teams by how far they are behind, each team's by age. */
+/**
+ * The fair order: interrupted tasks first, then teams by how far they are behind, each team's by age. What is on standby comes after
+ * all of them, interrupted or not, by age alone: no team is charged for it.
+ */
 export function orderOf({ now, queue, teams }: Pick<PoolSnapshot, "now" | "queue" | "teams">): readonly QueuedTask[] {
   const clock = clockOf(teams);
   const pass = new Map(teams.map((team) => [team.name, team.weight > 0 ? passAt(team, clock, now) : Infinity]));
   const passOfTask = ({ team }: QueuedTask) => pass.get(team) ?? clock;
   return queue.toSorted(
     (a, b) =>
+      Number(isOnStandby(a)) - Number(isOnStandby(b)) ||
       Number(b.movedFrom.length > 0) - Number(a.movedFrom.length > 0) ||
-      passOfTask(a) - passOfTask(b) ||
+      (isOnStandby(a) ? 0 : passOfTask(a) - passOfTask(b)) ||
       a.queuedAt - a.priorityMs - (b.queuedAt - b.priorityMs) ||
       compare(a.task, b.task),
   );
@@ -104,8 +114,9 @@ function needsNoLess(a: Estimate, b: Estimate): boolean {
 /** What a refusal depends on beside the estimate: who asks, only where some credential asks who does. */
 function shapeOf(task: QueuedTask, asks: ReturnType<typeof whatIsAsked>): string {
   const { provider, harness, model, tier, cap, runner, budgets } = task;
+  const rank = isOnStandby(task) ? ["standby"] : [];
   const who = [asks.repository && task.repository, asks.team && task.team, asks.person && task.person];
-  return [provider, harness, model, tier, ...who, cap, runner, ...budgets].join(" ");
+  return [provider, harness, model, tier, ...who, ...rank, cap, runner, ...budgets].join(" ");
 }
 
 function whatIsAsked(credentials: readonly CredentialState[]) {

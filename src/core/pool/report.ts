@@ -40,6 +40,7 @@ export type CredentialReport = {
   readonly lastGrantAt: EpochMs | null;
   /** What its model has cost since the month began (UTC). */
   readonly month: MonthsCost;
+  readonly saved: Saved;
   readonly windows: readonly WindowReport[];
   /**
    * Of its tightest window that counts all models, what may still be promised; null while no window's size is known and none
@@ -71,8 +72,11 @@ export type BudgetReport = {
   readonly resetsAt: EpochMs;
 };
 
-/** `spent`: money; `listed`: the same at list price, which of a seat is all there is. */
-export type MonthsCost = { readonly spent: MicroUsd; readonly listed: MicroUsd };
+/** `spent`: money; `listed`: the same at list price, which of a seat is all there is; `standby`: of that, what would have expired. */
+export type MonthsCost = { readonly spent: MicroUsd; readonly listed: MicroUsd; readonly standby: MicroUsd };
+
+/** What was drawn on standby since the month began, and would have expired: at list price, and in weeks of its account. null: not known. */
+export type Saved = { readonly listed: MicroUsd; readonly weeks: number | null };
 
 /** Pure: what `pick` would look at, in people's terms. */
 export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: ReadonlyMap<string, MonthsCost>): PoolReport {
@@ -88,6 +92,7 @@ export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: R
       const rooms = windows.flatMap((window) =>
         window.model === null ? (roomOf(window, credential.keepForOwner, now) ?? []) : [],
       );
+      const month = months.get(credential.name) ?? { spent: MicroUsd(0), listed: MicroUsd(0), standby: MicroUsd(0) };
       return {
         name: credential.name,
         provider: credential.provider,
@@ -98,13 +103,19 @@ export function reportOf(snapshot: PoolSnapshot, pool: Policy["pool"], months: R
         rests: credential.cooldowns.filter(({ until }) => until > now),
         quarantined: credential.quarantined,
         lastGrantAt: credential.lastGrantAt,
-        month: months.get(credential.name) ?? { spent: MicroUsd(0), listed: MicroUsd(0) },
+        month,
+        saved: savedOf(month.standby, windows),
         windows: windows.toSorted(inOrder).map((window) => windowReport(window, credential.keepForOwner, now)),
         headroom: rooms.length === 0 ? null : Math.min(...rooms),
       };
     }),
     budgets: budgets.toSorted((a, b) => order(a) - order(b)).map(budgetReport),
   };
+}
+
+function savedOf(listed: MicroUsd, windows: readonly Allowance[]): Saved {
+  const week = windows.find(({ name }) => name === "week")?.capacity;
+  return { listed, weeks: week == null ? null : listed / week.value };
 }
 
 /** Shortest first, as people look at them. */

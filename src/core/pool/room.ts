@@ -61,7 +61,7 @@ export function leftShare(
  * needs none: with a doubtful size taken off the whole window instead, a week seen at 70 % whose size was known to a quarter
  * was not used again, and so neither better known, until its reset (bench/pool).
  */
-function sureSize({ value, error }: Learned, room: RoomConstants): number {
+export function sureSize({ value, error }: Learned, room: RoomConstants): number {
   return value * (1 - Math.min(0.5, room.errors * error));
 }
 

@@ -9,7 +9,8 @@ import { DAY_MS, HOUR_MS, MicroUsd, type EpochMs } from "../wire/units.ts";
 import { isLent, type Consent } from "./consent.ts";
 import { estimateOf, NOTHING_SEEN, type Seen } from "./estimator.ts";
 import { runnerAtMost, spendersOf } from "./ledger.ts";
-import type { CredentialState, PoolSnapshot, QueuedTask, Upstream } from "./decision.ts";
+import type { CredentialState, PoolSnapshot, QueuedTask, StandbyRun, Upstream } from "./decision.ts";
+import type { Drawing } from "./spare.ts";
 import { priorOf } from "./priors.ts";
 import { PERIODS, type Period } from "../config/terms.ts";
 import { allowanceKey, periodOf, subjectId, type Allowance, type Budget, type Subject } from "./windows.ts";
@@ -53,6 +54,10 @@ export type Stored = {
   readonly seen: ReadonlyMap<string, Seen>;
   /** In force: not taken back, and to the notice as it stands. */
   readonly consents: readonly Consent[];
+  /** The oldest first. */
+  readonly onStandby: readonly (Omit<StandbyRun, "upstream"> & { readonly credential: string })[];
+  /** What all but standby has drawn from credentials (spare.ts); null while nothing waits on standby. */
+  readonly drawn: readonly (Drawing & { readonly credential: string })[] | null;
 };
 
 /** After how many refusals of its key in a row a credential is used no more: one may be the provider's own fault. */
@@ -75,7 +80,12 @@ export function toSnapshot(policy: Policy, policyCommit: string, stored: Stored,
     upstreams: toUpstreams(credentials, known),
     budgets: budgetsOf(policy, stored),
     unclaimed: stored.live.reduce((sum, { offered }) => sum + offered, 0),
+    ...(stored.onStandby.length === 0 ? {} : { onStandby: stored.onStandby.map((run) => toRun(run, known)) }),
   };
+}
+
+function toRun({ credential, ...run }: Stored["onStandby"][number], { upstreams }: Known): StandbyRun {
+  return { ...run, upstream: upstreams.get(credential) ?? `credential:${credential}` };
 }
 
 /** What is stored, by what it is looked up by: a pool may have hundreds of credentials. */
@@ -146,6 +156,7 @@ function toQueued({ task, plan, queuedAt, passedOverAt, movedFrom, spent }: Stor
     passedOverAt,
     priorityMs: asker.urgent ? URGENT_MS : asker.patient === true ? -PATIENT_MS : 0,
     movedFrom,
+    standby: asker.standby === true,
   };
 }
 
@@ -214,10 +225,21 @@ function toUpstreams(credentials: readonly CredentialState[], { stored, upstream
     const heard = stored.windows.get(id) ?? [];
     const unheard = subscribed.has(id) ? SUBSCRIBED.filter(({ name }) => !heard.some((window) => window.name === name)) : [];
     const windows = unheard.length === 0 ? heard : [...heard, ...unheard];
+    const upstream = stored.drawn === null ? { id } : { id, drawn: drawingOf(id, stored.drawn, upstreams) };
     // Of a large pool there are thousands, at every grant: where nothing is held, as they are.
-    if (heldOf === undefined) return { id, windows };
-    return { id, windows: windows.map((window) => ({ ...window, held: heldOf.get(`window:${allowanceKey(window)}`) ?? 0 })) };
+    if (heldOf === undefined) return { ...upstream, windows };
+    return {
+      ...upstream,
+      windows: windows.map((window) => ({ ...window, held: heldOf.get(`window:${allowanceKey(window)}`) ?? 0 })),
+    };
   });
+}
+
+/** All that its credentials have drawn, those that the policy names no more as well. */
+function drawingOf(upstream: string, drawn: NonNullable<Stored["drawn"]>, upstreams: Known["upstreams"]): Drawing {
+  const of = drawn.filter(({ credential }) => upstreams.get(credential) === upstream);
+  const sum = (each: keyof Drawing) => of.reduce((total, row) => total + row[each], 0);
+  return { weekPerMs: sum("weekPerMs"), fiveHoursPerMs: sum("fiveHoursPerMs") };
 }
 
 function teamsOf(policy: Policy, stored: Stored): PoolSnapshot["teams"] {

@@ -2,7 +2,17 @@ import { unreachable } from "../wire/result.ts";
 import { DAY_MS, type EpochMs } from "../wire/units.ts";
 import type { Strategy } from "../config/terms.ts";
 import { PACED, type PacedConstants } from "./constants.ts";
-import { counts, isCurrent, LENGTH_MS, usedOf, type Allowance, type AllowanceName, type Budget, leftOf } from "./windows.ts";
+import {
+  counts,
+  isCurrent,
+  leftOfTime,
+  LENGTH_MS,
+  usedOf,
+  type Allowance,
+  type AllowanceName,
+  type Budget,
+  leftOf,
+} from "./windows.ts";
 
 /** What not knowing an account's figures costs beside one that is known. */
 const UNKNOWN = 0.05;
@@ -68,11 +78,6 @@ function usedShare(window: Allowance, mean: number, now: EpochMs): number {
 /** How much of a window's time has passed: none where its reset is not known, as if it began now. */
 function elapsedShare({ name, resetsAt }: Allowance, now: EpochMs): number {
   return Math.min(1, Math.max(0, 1 - leftOfTime(name, resetsAt, now) / LENGTH_MS[name]));
-}
-
-/** Of a window whose reset has passed a whole new length. */
-function leftOfTime(name: AllowanceName, resetsAt: EpochMs | null, now: EpochMs): number {
-  return resetsAt === null || resetsAt <= now ? LENGTH_MS[name] : resetsAt - now;
 }
 
 function budgetShare(budget: Budget, mean: number): number {

@@ -104,6 +104,11 @@ function endOf({ name, observed, resetsAt }: Allowance): number | null {
   return resetsAt ?? (observed === null ? null : observed.at + LENGTH_MS[name]);
 }
 
+/** How long a window still lasts: of one whose reset has passed or isn't known, a whole new length. */
+export function leftOfTime(name: AllowanceName, resetsAt: number | null, now: number): number {
+  return resetsAt === null || resetsAt <= now ? LENGTH_MS[name] : resetsAt - now;
+}
+
 /** Our own use of the running window: of one that has ended since it was written, none. */
 export function ownOf(window: Allowance, now: EpochMs): number {
   const end = endOf(window);

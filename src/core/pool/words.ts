@@ -13,4 +13,7 @@ export const WHY_NOT: Record<WhyNot["why"], string> = {
   busy: "at work",
   window: "without room in a provider's window",
   "kept-free": "kept free for a request that has waited longer",
+  "paid-by-use": "paid by use, so that nothing of it expires",
+  "others-first": "wanted by other work",
+  "nothing-expires": "forecast to lose nothing unused",
 };

@@ -29,6 +29,8 @@ export type Brief = {
   readonly comment: string | null;
   /** The label that asked, where it is a specialist's (label.ts). */
   readonly label?: string;
+  /** By the label of standby, alone or beside that one. */
+  readonly standby?: true;
   /** Who has approved what the requester may not have done alone. */
   readonly approval?: Requester;
   /** When it was asked for, by GitHub's clock. Absent from what was asked for before this was kept. */

@@ -18,7 +18,7 @@ import { isTerminal, type TaskState, type Verdict } from "./lifecycle.ts";
 import { commentMarker } from "./markers.ts";
 import { describeInvited, type Invited } from "./reviewers.ts";
 import { sizeReason } from "./size-words.ts";
-import { progressText, waitingText, type Progress } from "./so-far.ts";
+import { progressText, standbyText, waitingText, type Progress } from "./so-far.ts";
 import { describeNotice, headlineOf, type Notice } from "./notice.ts";
 import type { CiChecks } from "./ci-checks.ts";
 
@@ -31,8 +31,8 @@ export type LeaseView = {
   /** Of the attempt; shown at the lease that ended it. */
   readonly verdict: Verdict | null;
   readonly why: JudgedReason | null;
-  /** The limit that interrupted it, where the attempt went on with another credential. */
-  readonly movedBy: EndingKind | null;
+  /** The limit that interrupted it, where the attempt went on with another credential; or that it gave way to other work. */
+  readonly movedBy: EndingKind | "gave-way" | null;
   /** null before a run has reported. */
   readonly checks: Checks | null;
   readonly verification: Verification[];
@@ -104,7 +104,10 @@ function taskSections(view: TaskView): string[] {
   if (view.state === "asking") sections.push(askingText(view));
   if (view.state === "queued" && view.pausedBy !== null)
     sections.push(`\`${oneLine(view.pausedBy, 40)}\` has paused the pool: it starts once \`/agent resume\` ends the pause.`);
-  else if (view.state === "queued" && view.waiting !== null) sections.push(waitingText(view.waiting, view.expected));
+  else if (view.state === "queued" && view.waiting !== null)
+    sections.push(
+      isOnStandby(view) ? standbyText(view.waiting, view.leases.length > 0) : waitingText(view.waiting, view.expected),
+    );
   if (view.state === "running" && view.progress !== null) sections.push(progressText(view.progress));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
@@ -156,6 +159,7 @@ function headline(view: TaskView): string {
       return "waiting for approval";
     case "queued":
       if (view.pausedBy !== null) return "waiting, the pool is paused";
+      if (isOnStandby(view)) return `on standby${goesOn(view) ? ", with another attempt" : ""}; it starts by itself`;
       return `waiting${view.waiting === null ? "" : `, number ${String(view.waiting.position)} in the queue,`} for a credential with room for ${goesOn(view) ? "another attempt" : "this"}; it starts by itself`;
     case "dispatching":
     case "awaiting":
@@ -181,6 +185,10 @@ function headline(view: TaskView): string {
     default:
       return unreachable(view.state);
   }
+}
+
+function isOnStandby({ plan }: TaskView): boolean {
+  return plan?.asker.standby === true;
 }
 
 /** An attempt has ended unverified, and the next one follows it. */
@@ -226,11 +234,15 @@ function leaseTable(leases: readonly LeaseView[], plan: Plan | null): string {
       const run = lease.runUrl === null ? "" : `[run](${lease.runUrl})`;
       const money = (amount: MicroUsd | null) => (amount === null ? "" : formatUsd(amount));
       const model = lease.drawn === null ? money(lease.modelCost) : paidBySubscription(lease.drawn);
-      const verdict = lease.verdict ?? (lease.movedBy === null ? "" : `moved: ${lease.movedBy}`);
+      const verdict = lease.verdict ?? (lease.movedBy === null ? "" : movedText(lease.movedBy));
       const route = differ ? ` ${lease.route.tier} | ${lease.route.model} |` : "";
       return `| ${String(lease.attempt)} |${route} ${lease.credential} | ${verdict} | ${lease.verdict === null ? "" : checks} | ${model} | ${money(lease.runnerCost)} | ${run} |`;
     }),
   ].join("\n");
+}
+
+function movedText(by: NonNullable<LeaseView["movedBy"]>): string {
+  return by === "gave-way" ? "gave way to other work" : `moved: ${by}`;
 }
 
 function countPassed({ checks, verification }: LeaseView, plan: Plan): string {

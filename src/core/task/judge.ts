@@ -24,6 +24,8 @@ export type JudgedReason =
   | { readonly why: "never-ran"; readonly conclusion: string }
   | { readonly why: "silent" }
   | { readonly why: "cancelled" }
+  /** It ran on standby, and others waited for what it took. */
+  | { readonly why: "gave-way" }
   | { readonly why: "deadline" };
 
 /** A check that should have passed. `exitCode` null: killed at a limit; undefined, like `before`: it never ran. */

@@ -76,6 +76,7 @@ export function summarizeJudged(why: JudgedReason): string {
     case "never-ran":
     case "silent":
     case "cancelled":
+    case "gave-way":
     case "deadline":
       return `it ended with \`${why.why}\``;
     default:
@@ -137,6 +138,8 @@ export function describeJudged(why: JudgedReason, tier: Tier, advises = true): s
       return "The job fell silent and was stopped. Its run's log may say why; label the issue again to retry.";
     case "cancelled":
       return "It was cancelled.";
+    case "gave-way":
+      return "It was on standby and stopped for other work, and reported nothing. Label the issue again to retry.";
     case "deadline":
       return "The job reported nothing before its lease ended. Label the issue again to retry.";
     default:

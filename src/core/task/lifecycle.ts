@@ -17,6 +17,7 @@ import { err, ok, type Result } from "../wire/result.ts";
  * planning ─ask─▶ asking waits for a person's approval: ─replan─▶ planning with it, `refuse` without; `remind` leaves it there.
  * `cancel` leads to `cancelled` from every state before a branch is made, once no run works on it any more.
  * In `inviting` the pull request is open, and those are asked who are to review it.
+ * `expire` leads from `dispatching` to `queued` as well: what is on standby gives way to others.
  * `score` ends a trial's task: what it made is judged, and published nowhere.
  * `stick` leads from every state with a step of its own to `stuck`: the task can't go on and says why; a person decides.
  */
@@ -100,8 +101,17 @@ export const TASK_TRANSITIONS = {
   planning: { ...REFUSE_ALL, ...STICK, ...CANCEL, plan: "queued", ask: "asking", refuse: "refused" },
   asking: { ...REFUSE_ALL, ...STICK, ...CANCEL, remind: "asking", replan: "planning", refuse: "refused" },
   queued: { ...REFUSE_ALL, ...CANCEL, replan: "planning", admit: "dispatching", refuse: "refused" },
-  // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost.
-  dispatching: { ...REFUSE_ALL, ...STICK, ...CANCEL, dispatch: "awaiting", claim: "running", refuse: "refused" },
+  // A run may claim before the answer to the dispatch that started it reaches us, or after that answer was lost; one on standby may have to
+  // give way before it was dispatched.
+  dispatching: {
+    ...REFUSE_ALL,
+    ...STICK,
+    ...CANCEL,
+    dispatch: "awaiting",
+    claim: "running",
+    expire: "queued",
+    refuse: "refused",
+  },
   awaiting: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", expire: "queued", lose: "unsolved" },
   // The same run may claim again while it has not had our answer.
   running: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", report: "judging", lose: "unsolved" },

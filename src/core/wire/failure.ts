@@ -112,7 +112,7 @@ export type Failure =
   | { readonly reason: "base-unreadable"; readonly repository: string }
   | { readonly reason: "base-moved"; readonly branch: string; readonly message: string }
   | { readonly reason: "budget-too-small"; readonly neededUsd: string; readonly budgetUsd: string }
-  | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "too-large" }
+  | { readonly reason: "never-fits"; readonly why: "nobody-serves" | "no-seat" | "too-large" }
   | { readonly reason: "workflow-refused"; readonly runner: string; readonly workflow: string; readonly message: string }
   /** `by`: who else has changed it; null: an account that is gone. */
   | { readonly reason: "edited-since"; readonly login: string; readonly by: string | null }
@@ -227,6 +227,8 @@ export function describe(failure: Failure): string {
     case "budget-too-small":
       return `This would reserve ${failure.neededUsd}, and the tightest budget is ${failure.budgetUsd} in all. Raise \`budget\` in the policy, or lower \`task.budget\`.`;
     case "never-fits":
+      if (failure.why === "no-seat")
+        return "On standby (`agent:whenever`) a task runs on what a seat's windows would lose unused, and the pool has no seat that may serve this. Have one lent (`/agent lend`, and `serves: everyone` in the policy), or set the label `agent` to have it done as other work is.";
       return failure.why === "nobody-serves"
         ? "No credential of the pool may serve this: they are of another provider, for other teams, repositories, tiers or models, or seats whose owners have not agreed to serve others (`agent-pool pool` shows them). Add one to `pool` in the policy, or widen `only`, then label the issue again."
         : "This is expected to use more than any credential's window or budget holds in all. Split the issue, or add a larger credential, then label the issue again.";
