@@ -270,7 +270,7 @@ describe("the sweep for what was never told", () => {
       });
       await sweepAfter(github, 2 * HOUR_MS);
 
-      expect(wanted).toEqual([["agent", "agent:docs", "agent:proofs"]]);
+      expect(wanted).toEqual([["agent", "agent:whenever", "agent:docs", "agent:proofs"]]);
       expect(await tasks()).toMatchObject([{ brief: { label: "agent:proofs", requester: ADA } }]);
     });
 

@@ -693,7 +693,7 @@ describe("the pool on real Postgres", () => {
 
     const { months } = await store.readPool(OWNER);
 
-    expect([...months]).toEqual([["one", { spent: 500_000, listed: 570_000 }]]);
+    expect([...months]).toEqual([["one", { spent: 500_000, listed: 570_000, standby: 0 }]]);
   });
 
   it("P10: work between two refusals takes the doubt away; a rest, or a job that never reached the provider, doesn't", async () => {
