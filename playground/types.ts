@@ -80,8 +80,15 @@ export type Person = {
   reviewPull(
     repository: string,
     pull: number,
-    review: { state: "approved" | "changes_requested" | "commented"; body: string },
+    review: {
+      state: "approved" | "changes_requested" | "commented";
+      body: string;
+      threads?: readonly { path: string; line: number; body: string }[];
+    },
   ): Promise<void>;
+  /** In the thread that this comment has begun. */
+  replyInThread(repository: string, pull: number, comment: number, body: string): Promise<void>;
+  resolveThread(repository: string, pull: number, comment: number): Promise<void>;
   /** Of the last review of somebody, by login. */
   dismissReview(repository: string, pull: number, of: string): Promise<void>;
   closePull(repository: string, pull: number): Promise<void>;

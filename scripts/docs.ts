@@ -65,6 +65,8 @@ const PICTURES = [
   "comment-seat-lent",
   "comment-seat-taken-back",
   "comment-solved",
+  "comment-solved-by-a-follow-up",
+  "comment-stuck-follow-up",
   "comment-unsolved-checks-failed",
 ];
 

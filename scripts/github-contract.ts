@@ -14,6 +14,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { DISCUSSION_QUERY } from "#adapters/github/discussion.ts";
 import { LABELLED_QUERY } from "#adapters/github/labelled.ts";
 import { MERGED_QUERY } from "#adapters/github/merged.ts";
 import { CONFIG_QUERY, REVIEWS_QUERY } from "#adapters/github/own-checks.ts";
@@ -51,6 +52,7 @@ async function readDocuments(): Promise<string[]> {
     CONFIG_QUERY,
     REVIEWS_QUERY,
     LABELLED_QUERY,
+    DISCUSSION_QUERY,
   ];
 }
 

@@ -40598,13 +40598,14 @@ function date4(params) {
 }
 
 // src/core/wire/claimed-agent.ts
-var KNOWN = ["agents"];
+var KNOWN = ["agents", "follow-ups"];
 var ClaimedAgent = external_exports.object({
   name: external_exports.string(),
   instructions: external_exports.string().optional(),
   paths: external_exports.array(external_exports.string()).optional(),
   verify: external_exports.array(external_exports.string()).default([])
 });
+var ClaimedFollowUp = external_exports.object({ pull: external_exports.number().int().nonnegative(), text: external_exports.string() });
 
 // src/core/wire/detectable.ts
 var DETECTABLE = [
@@ -40750,6 +40751,7 @@ var Claim = external_exports.object({
    */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.union([external_exports.array(external_exports.string()), external_exports.string()]) }),
   agent: ClaimedAgent.optional(),
+  followUp: ClaimedFollowUp.optional(),
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count.default(2),
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),
@@ -44182,10 +44184,9 @@ import { randomBytes as randomBytes4, randomUUID as randomUUID2 } from "node:cry
 
 // action/src/job/prompt.ts
 function renderPrompt(claim3, checks, fence) {
-  const { brief, resume, handOver: handOver2, agent } = claim3;
+  const { brief, resume, handOver: handOver2, agent, followUp } = claim3;
   return [
-    "Resolve the issue below in the repository in the current directory.",
-    "",
+    ...followUp === void 0 ? ["Resolve the issue below in the repository in the current directory.", ""] : GO_ON_WITH_PULL,
     "- Edit the files in place. Do not commit, push, or create branches: git's folder is read-only here.",
     "- Make the smallest change that resolves the issue, in the style of the code around it, with tests where the repository has them.",
     "- Leave `.github/` and git's own files alone; changes there are refused.",
@@ -44210,12 +44211,19 @@ function renderPrompt(claim3, checks, fence) {
     `Issue #${String(brief.issue)}: ${withoutFence(brief.title, fence)}`,
     "",
     withoutFence(brief.body, fence),
+    ...followUp === void 0 ? [] : ["", "What is said of the pull request:", withoutFence(followUp.text, fence)],
     ...handOver2 === void 0 ? [] : ["", "What came of it before:", withoutFence(handOver2, fence)],
     ...resume.length === 0 ? [] : ["", "Changed so far:", ...changedSoFar(resume).map((line) => withoutFence(line, fence))],
     fence,
     ""
   ].join("\n");
 }
+var GO_ON_WITH_PULL = [
+  "The repository in the current directory stands at the head of a pull request for the issue below. Go on with it: do what its reviewers ask, and correct what makes its checks fail. That is told below the issue.",
+  "",
+  "- Keep what is there, commits of people too, where nothing below asks for another. What was asked of the pull request goes before what the issue says.",
+  "- Where you don't do what a reviewer asks, say why in your summary."
+];
 function told(agent, fence) {
   if (agent?.instructions === void 0) return [];
   return [

@@ -39647,13 +39647,14 @@ function date4(params) {
 }
 
 // src/core/wire/claimed-agent.ts
-var KNOWN = ["agents"];
+var KNOWN = ["agents", "follow-ups"];
 var ClaimedAgent = external_exports.object({
   name: external_exports.string(),
   instructions: external_exports.string().optional(),
   paths: external_exports.array(external_exports.string()).optional(),
   verify: external_exports.array(external_exports.string()).default([])
 });
+var ClaimedFollowUp = external_exports.object({ pull: external_exports.number().int().nonnegative(), text: external_exports.string() });
 
 // src/core/wire/detectable.ts
 var DETECTABLE = [
@@ -39801,6 +39802,7 @@ var Claim = external_exports.object({
    */
   commands: external_exports.object({ setup: external_exports.array(external_exports.string()), verify: external_exports.union([external_exports.array(external_exports.string()), external_exports.string()]) }),
   agent: ClaimedAgent.optional(),
+  followUp: ClaimedFollowUp.optional(),
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count.default(2),
   limits: external_exports.object({ maxFiles: count, maxBytes: count }),

@@ -134,7 +134,7 @@ export function makeControl(github: GitHub, close: () => Promise<void>): Emulate
 
 type Inspection = Pick<
   EmulatedGitHub,
-  "checkRuns" | "comments" | "pulls" | "branches" | "runs" | "calls" | "callList" | "resetCalls" | "violations"
+  "checkRuns" | "threads" | "comments" | "pulls" | "branches" | "runs" | "calls" | "callList" | "resetCalls" | "violations"
 >;
 
 /** What is there, as the state knows it: no lag, no permissions. */
@@ -149,6 +149,16 @@ function inspection(github: GitHub): Inspection {
           return { id, commit: sha, name: run, conclusion, title, summary, annotations };
         }),
       );
+    },
+    threads(name, pull) {
+      const issue = named(name).issues.get(pull);
+      if (!isPull(issue)) throw new Error(`no pull request ${String(pull)} in ${name}`);
+      return issue.pull.threads.map(({ path, resolved, comments }) => ({
+        id: comments[0]?.id ?? 0,
+        path,
+        resolved,
+        said: comments.map(({ user, body }) => ({ login: user.login, body })),
+      }));
     },
     comments(name, issue) {
       const comments = [...named(name).comments.values()].filter((comment) => comment.issue.number === issue);

@@ -95,6 +95,12 @@ export type Delivery = {
   status: number | null;
 };
 
+export type ThreadView = {
+  readonly id: number;
+  readonly path: string;
+  readonly resolved: boolean;
+  readonly said: readonly { readonly login: string; readonly body: string }[];
+};
 export type CommentView = {
   readonly id: number;
   readonly login: string;
@@ -265,6 +271,8 @@ export type EmulatedGitHub = AsyncDisposable & {
   /** Of the App's own, each as it is now, the oldest first. */
   checkRuns(repository: string): readonly CheckRunView[];
   comments(repository: string, issue: number): readonly CommentView[];
+  /** A pull request's, each by its first comment's id. */
+  threads(repository: string, pull: number): readonly ThreadView[];
   pulls(repository: string): Promise<readonly PullView[]>;
   branches(repository: string): Promise<readonly BranchView[]>;
   runs(repository: string): readonly RunView[];

@@ -1,9 +1,10 @@
 import { commitsBetween } from "./git-diff.ts";
 import { readCommit } from "./git-repository.ts";
 import { protectionOf, rulesOf } from "./protection.ts";
+import type { ReviewThread } from "./review-threads.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { atLeast } from "./rank.ts";
-import { roleOf, type GitHub, type Repository, type Review } from "./state.ts";
+import { iso, roleOf, type Account, type GitHub, type Repository, type Review } from "./state.ts";
 
 type Node = Readonly<Record<string, unknown>>;
 type Page = { readonly first?: number };
@@ -20,6 +21,7 @@ export function toReviewedPull(github: GitHub, repository: Repository, number: n
     latestOpinionatedReviews: ({ first = 0, writersOnly = false }: Page & { readonly writersOnly?: boolean }) => ({
       nodes: latest(github, repository, issue, writersOnly).slice(0, first).map(toReviewNode),
     }),
+    reviewThreads: ({ first = 0 }: Page) => ({ nodes: issue.pull.threads.slice(0, first).map(toThreadNode) }),
     commits: async ({ first = 0 }: Page) => {
       const shas = await commitsBetween(repository.git, baseSha, headSha);
       const nodes = shas.slice(0, first).map(async (sha) => ({ commit: await toCommitNode(github, repository, sha) }));
@@ -47,11 +49,37 @@ function decisionOf(github: GitHub, repository: Repository, issue: PullIssue): s
   return reviews.filter(({ state }) => state === "approved").length >= needed ? "APPROVED" : "REVIEW_REQUIRED";
 }
 
-function toReviewNode({ state, user, commit }: Review): Node {
+function toReviewNode({ state, user, commit, body, at }: Review): Node {
   return {
     state: state.toUpperCase(),
-    author: { __typename: user.type, login: user.login, databaseId: user.id },
+    author: toAuthor(user),
     commit: { oid: commit },
+    body,
+    createdAt: iso(at),
+    submittedAt: iso(at),
+    lastEditedAt: null,
+  };
+}
+
+function toAuthor(user: Account): Node {
+  return { __typename: user.type, login: user.login, databaseId: user.id };
+}
+
+function toThreadNode({ path, line, resolved, comments }: ReviewThread): Node {
+  const nodes = comments.map(({ id, user, body, at, editedAt }) => ({
+    databaseId: id,
+    body,
+    createdAt: iso(at),
+    lastEditedAt: editedAt === null ? null : iso(editedAt),
+    author: toAuthor(user),
+  }));
+  return {
+    isResolved: resolved,
+    path,
+    line,
+    comments: ({ first, last }: Page & { readonly last?: number }) => ({
+      nodes: last === undefined ? nodes.slice(0, first) : nodes.slice(-last),
+    }),
   };
 }
 

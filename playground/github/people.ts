@@ -4,6 +4,7 @@ import { moveRef, resolve } from "./git-repository.ts";
 import { addComment, addLabel, editComment, editIssue, openIssue, setIssueState, takeLabel } from "./issues.ts";
 import { dismissReview, markReady, mergePull, reviewPull, revertPull, setPullState } from "./pulls.ts";
 import { refMoved } from "./refs.ts";
+import { replyInThread, threadAt, type ReviewThread } from "./review-threads.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { nextId, nowOf, repositoryNamed, type Account, type GitHub, type Issue, type Repository } from "./state.ts";
 
@@ -28,6 +29,11 @@ export function makePerson(github: GitHub, account: Account): Person {
     const { repository, issue } = at(name, number);
     if (!isPull(issue)) throw new Error(`${name}#${String(number)} is no pull request`);
     return { repository, pull: issue };
+  };
+  const threadOf = (name: string, number: number, comment: number): ReviewThread => {
+    const thread = threadAt(pullAt(name, number).pull, comment);
+    if (thread === undefined) throw new Error(`no thread ${String(comment)} on ${name}#${String(number)}`);
+    return thread;
   };
   return {
     id: account.id,
@@ -92,6 +98,14 @@ export function makePerson(github: GitHub, account: Account): Person {
     async reviewPull(name, number, review) {
       const { repository, pull } = pullAt(name, number);
       reviewPull(github, repository, pull, account, review);
+      return Promise.resolve();
+    },
+    async replyInThread(name, number, comment, body) {
+      replyInThread(github, threadOf(name, number, comment), account, body);
+      return Promise.resolve();
+    },
+    async resolveThread(name, number, comment) {
+      threadOf(name, number, comment).resolved = true;
       return Promise.resolve();
     },
     async dismissReview(name, number, of) {

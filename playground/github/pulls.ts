@@ -42,10 +42,10 @@ export function openPull(
     ...pull
   }: { readonly title: string; readonly body: string | null } & Omit<
     Pull,
-    "id" | "merged" | "requested" | "requestedTeams" | "reviews"
+    "id" | "merged" | "requested" | "requestedTeams" | "reviews" | "threads"
   >,
 ): PullIssue {
-  const fresh = { ...pull, id: nextId(github), merged: null, requested: [], requestedTeams: [], reviews: [] };
+  const fresh = { ...pull, id: nextId(github), merged: null, requested: [], requestedTeams: [], reviews: [], threads: [] };
   const issue = makeIssue(github, repository, user, title, body, fresh);
   if (!isPull(issue)) throw new Error("made no pull request");
   emitPull(github, repository, issue, "opened", user);
@@ -98,13 +98,24 @@ export function requestReview(
   });
 }
 
+/** `threads`: each begins one, on a line of a file. */
+export type NewReview = {
+  readonly state: "approved" | "changes_requested" | "commented";
+  readonly body: string;
+  readonly threads?: readonly { readonly path: string; readonly line: number; readonly body: string }[];
+};
+
 export function reviewPull(
   github: GitHub,
   repository: Repository,
   issue: PullIssue,
   user: Account,
-  { state, body }: { readonly state: "approved" | "changes_requested" | "commented"; readonly body: string },
+  { state, body, threads = [] }: NewReview,
 ): void {
+  for (const { path, line, body: said } of threads) {
+    const comment = { id: nextId(github), user, body: said, at: nowOf(github), editedAt: null };
+    issue.pull.threads.push({ path, line, resolved: false, comments: [comment] });
+  }
   const review: Review = { id: nextId(github), user, state, body, at: nowOf(github), commit: issue.pull.headSha };
   issue.pull.reviews.push(review);
   tellReview(github, repository, issue, review, { action: "submitted", sender: user });

@@ -1,3 +1,4 @@
+import type { ReviewThread } from "./review-threads.ts";
 import type { KeyObject } from "node:crypto";
 import type { Environment } from "./environments.ts";
 import type { Plan } from "./plans.ts";
@@ -133,6 +134,7 @@ export type Issue = {
 export type Pull = {
   readonly id: number;
   readonly reviews: Review[];
+  readonly threads: ReviewThread[];
   readonly head: string;
   readonly base: string;
   /** The head branch's tip, and the last one known after the branch is gone. */

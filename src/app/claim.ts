@@ -1,10 +1,13 @@
 import { LEASE } from "#core/pool/lease.ts";
 import { authOf } from "#core/config/credential.ts";
 import { MAX_OUTCOME_BYTES, type Change, type Claim, type ClaimRequest, type Refusal } from "#core/wire/contract.ts";
+import type { KNOWN } from "#core/wire/claimed-agent.ts";
 import { RunId, type LeaseId } from "#core/wire/ids.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
 import { checkChanges } from "#core/change/guards.ts";
 import { alsoOf, ownOf, type Plan } from "#core/plan/plan.ts";
+import { describeTold } from "#core/plan/told.ts";
+import { issueOf } from "#core/request/brief.ts";
 import { carriedOver } from "#core/task/carried-over.ts";
 import { handOver, type EndedAttempt } from "#core/task/hand-over.ts";
 import { failedChecks } from "#core/task/judge.ts";
@@ -32,7 +35,7 @@ const TAKEN: Refused = {
 };
 const TOO_OLD: Refused = {
   status: 409,
-  error: "this Action doesn't know the harness of the attempt, or no specialists",
+  error: "this Action doesn't know the harness of the attempt, no specialists, or no follow-ups",
   fix: "raise the commit in the workflow's `uses:` to the Action of the app's version",
 };
 /** GitHub is the one who doesn't answer. */
@@ -73,8 +76,9 @@ export async function claim(
   if (lease.state !== "offered" && lease.state !== "held") return err(TAKEN);
   const { route, left, price } = lease.attempt;
   const { plan, brief } = task;
-  if (plan.agent !== undefined && !request.knows.includes("agents")) {
-    await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness, lacks: "agents" });
+  const lacks = neededOf(plan).find((what) => !request.knows.includes(what));
+  if (lacks !== undefined) {
+    await store.noteLease(lease.id, { why: "action-too-old", harness: route.harness, lacks });
     return err(TOO_OLD);
   }
   if (!request.harnesses.includes(route.harness)) {
@@ -100,7 +104,7 @@ export async function claim(
     heartbeatEveryMs: LEASE.heartbeatEveryMs,
     brief: {
       repository: `${brief.owner.login}/${brief.repository.name}`,
-      issue: brief.issue.number,
+      issue: issueOf(brief),
       title: brief.issue.title,
       body: brief.issue.body,
     },
@@ -118,12 +122,20 @@ export async function claim(
     budget: { microUsd: left, price },
     commands: { setup: [...plan.commands.setup], verify: typeof own === "string" ? own : [...own] },
     ...agentOf(plan),
+    ...(plan.told === undefined
+      ? {}
+      : { followUp: { pull: brief.issue.number, text: describeTold(plan.told, brief.issue.number) } }),
     repairs: plan.repairs,
     limits: { maxFiles: plan.guards.maxFiles, maxBytes: Math.min(plan.guards.maxBytes, MAX_OUTCOME_BYTES) },
     outcomeKey: keys.publicKey,
     ...(await earlierWork(deps, lease, plan)),
     ...(await trialTests(deps, task)),
   });
+}
+
+/** What the Action must follow of a claim of this plan. */
+function neededOf({ agent, told }: Plan): (typeof KNOWN)[number][] {
+  return [...(agent === undefined ? [] : ["agents" as const]), ...(told === undefined ? [] : ["follow-ups" as const])];
 }
 
 /** What the job is told of the specialist that does it. */

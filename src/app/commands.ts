@@ -14,7 +14,7 @@ import { issueAt, mayAsk, request } from "./request.ts";
 import { readDecider } from "./who-may.ts";
 
 /** A command that starts nothing, of somebody who may start work. */
-type Asked = Extract<Command, { kind: "plan" | "status" | "why" | "help" | "pause" | "resume" | "ci" }>;
+type Asked = Extract<Command, { kind: "plan" | "status" | "why" | "help" | "pause" | "resume" | "ci" | "fix" }>;
 
 /** A comment's command, or the label. */
 export async function follow(deps: Deps, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
@@ -74,6 +74,7 @@ async function carryOut(deps: Deps, command: Command, brief: Brief, delivery: De
     case "pause":
     case "resume":
     case "ci":
+    case "fix":
       return answer(deps, command, brief);
     default:
       return unreachable(command);
@@ -117,10 +118,11 @@ async function answer(deps: Deps, command: Asked, brief: Brief): Promise<Trigger
       if (!planned.ok) return { failed: planned.error };
       return "reason" in planned.value ? say(planned.value, false) : say({ answer: "planned", login, plan: planned.value });
     }
-    case "ci": {
+    case "ci":
+    case "fix": {
       const newest = await store.findNewest(issueAt(brief));
       const number = newest?.isPullClosed === false ? (newest.pullRequest?.number ?? null) : null;
-      return say({ reason: "command-elsewhere", asked: "/agent ci", on: "pull", number }, false);
+      return say({ reason: "command-elsewhere", asked: `/agent ${command.kind}`, on: "pull", number }, false);
     }
     case "pause":
     case "resume": {

@@ -153,8 +153,9 @@ function readPull({ action, pull_request: pull, repository, sender }: z.infer<ty
   if (action === "reopened") return toPullNews(pull, repository, { what: "reopened", at: pull.updated_at });
   if (closedAt === null) return undefined;
   // GitHub names a commit for one that was not merged, too: that of a trial merge.
-  if (!merged) return toPullNews(pull, repository, { what: "closed", at: closedAt });
-  return commit === null ? undefined : toPullNews(pull, repository, { what: "merged", at: closedAt, commit });
+  const by = sender.login;
+  if (!merged) return toPullNews(pull, repository, { what: "closed", at: closedAt }, { by });
+  return commit === null ? undefined : toPullNews(pull, repository, { what: "merged", at: closedAt, commit }, { by });
 }
 
 /** Whoever pushed to a pull request of ours is no second person to it; an App, ours or another, is nobody. */
@@ -175,10 +176,11 @@ function toPullNews(
   pull: z.infer<typeof Pull>,
   repository: z.infer<typeof Repository>,
   news: PullNews | ReviewNews,
+  more: Pick<Extract<DeliveryEvent, { kind: "pull-news" }>, "by"> = {},
 ): DeliveryEvent | undefined {
   const { number, user, head, created_at: openedAt } = pull;
   if (user?.type !== "Bot" || !isOurBranch(head.ref)) return undefined;
-  return { kind: "pull-news", repository: RepositoryId(repository.id), number, branch: head.ref, openedAt, news };
+  return { kind: "pull-news", repository: RepositoryId(repository.id), number, branch: head.ref, openedAt, news, ...more };
 }
 
 /** Of one change; those that read thousands of commits by hand are nobody's. */

@@ -11,6 +11,8 @@ const MAX_TRIES = 5;
 
 /** inviting → solved: those are asked for a review whom the settings name, or who own the changed files. Asked twice is asked once. */
 export async function invite(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
+  // Who reviews it was asked when it was opened.
+  if (task.brief.follows !== undefined) return { go: "invite" };
   const isLast = task.tries >= MAX_TRIES;
   const found = await findReviewers(deps, task, lease);
   if (!found.ok && found.error.reason === "github-unavailable" && !isLast) return { failed: found.error };

@@ -25,6 +25,7 @@ import type { ClaimedTask } from "#ports/store.ts";
 import { readSpecialist, usedBy, type Specialist } from "./agent.ts";
 import { classify } from "./classify.ts";
 import type { Deps, Next } from "./deps.ts";
+import { readFollowed, type Followed } from "./follow-up.ts";
 import { knownOf, readLedger, type Ledger } from "./known.ts";
 import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
 import { readSignals } from "./signals.ts";
@@ -92,8 +93,15 @@ async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Pro
   if (!specialist.ok) return specialist;
   if (specialist.value !== undefined && "reason" in specialist.value) return ok(specialist.value);
   const { value: by } = specialist;
-  const { signals, edit } = await readSignals(deps, brief, configured.value.base);
-  if (mayStart.value.approved !== true) {
+  const { follows } = brief;
+  const followed = follows === undefined ? ok(undefined) : await readFollowed(deps, brief, follows);
+  if (!followed.ok) return followed;
+  if (followed.value !== undefined && "reason" in followed.value) return ok(followed.value);
+  const from = followed.value;
+  const base = from?.base ?? configured.value.base;
+  const { signals, edit } = await readSignals(deps, brief, base);
+  // A follow-up's text was let pass when it was first worked on, and is none other.
+  if (mayStart.value.approved !== true && from === undefined) {
     // Where its author may write, so may whoever edits it: nothing is to be looked for there.
     if (!edit.ok && !trusted.value) return edit;
     const unseen = await readUnseenEdit(github, brief, edit.ok ? edit.value : null, readAt);
@@ -102,8 +110,18 @@ async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Pro
   }
   const ledger = await readLedger(store, task, policy);
   const makeOf = (classified: Classified | null) =>
-    makePlan(brief, configured.value, trusted.value, mayStart.value, ledger, { signals, classified, by });
+    goingOn(
+      makePlan(brief, { ...configured.value, base }, trusted.value, mayStart.value, ledger, { signals, classified, by }),
+      from,
+    );
   return ok({ makeOf, mayStart: mayStart.value, readAt });
+}
+
+/** CI stays held back where it was, whoever asks. */
+function goingOn(made: Result<FullPlan, Failure>, from: Followed | undefined): Result<FullPlan, Failure> {
+  if (!made.ok || from === undefined) return made;
+  const { told, ci } = from;
+  return ok({ ...made.value, told, ci: ci === "approved" ? ci : made.value.ci });
 }
 
 /** What a person may do once somebody who decides has let it pass: as much as that one, if they decide still. */

@@ -25,6 +25,7 @@ export async function commit(deps: Deps, task: ClaimedTask, lease: LeaseRow): Pr
 export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
   const { brief, commit: sha } = task;
   if (sha === null) throw new Error(`task ${task.id} has no commit to branch at`);
+  if (brief.follows !== undefined) return moveOn(deps, task, brief.follows.branch, sha);
   const name = branchName(brief.issue.number, task.id);
   if (task.tries > 1) {
     const found = await deps.github.findBranch(brief, name);
@@ -37,6 +38,22 @@ export async function branch(deps: Deps, task: ClaimedTask): Promise<Next> {
   const there = made.error.reason === "github-refused" ? await deps.github.findBranch(brief, name) : undefined;
   if (there?.ok === true && there.value === sha) return { go: "branch" };
   return explainRefusal(deps, task, made.error);
+}
+
+/**
+ * The branch goes on to the commit, never by force: where it stands elsewhere by now, that is somebody's, and what was done
+ * didn't have it.
+ */
+async function moveOn(deps: Deps, { brief, tries }: ClaimedTask, name: string, sha: string): Promise<Next> {
+  if (tries > 1) {
+    const found = await deps.github.findBranch(brief, name);
+    if (!found.ok) return { failed: found.error };
+    if (found.value === sha) return { go: "branch" };
+  }
+  const moved = await deps.github.updateBranch(brief, name, sha);
+  if (moved.ok) return { go: "branch" };
+  const isElsewhere = moved.error.reason === "github-refused" && moved.error.status === 422;
+  return isElsewhere ? { go: "stick", patch: { failure: { reason: "branch-moved", branch: name } } } : { failed: moved.error };
 }
 
 /**
@@ -56,6 +73,8 @@ async function explainRefusal(deps: Deps, { brief, plan }: ClaimedTask, refusal:
 export async function open(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
   const { github, store } = deps;
   const { brief } = task;
+  // It is open already: from now on this commit is known as one of its own.
+  if (brief.follows !== undefined) return { go: "open", patch: { pullRequest: { number: brief.issue.number, draft: false } } };
   const { plan, finished } = await finish(deps, task, lease);
   const head = branchName(brief.issue.number, task.id);
   if (task.tries > 1) {

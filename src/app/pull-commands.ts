@@ -1,23 +1,43 @@
+import type { DeliveryId } from "#core/wire/ids.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import type { Brief } from "#core/request/brief.ts";
-import { commandLines, isForIssues, NOTHING_NAMED, parseCommand, PULL_FORMS } from "#core/request/command.ts";
+import { issueOf, type Brief } from "#core/request/brief.ts";
+import {
+  commandLines,
+  isForIssues,
+  nearestPullForm,
+  NOTHING_NAMED,
+  parseCommand,
+  PULL_FORMS,
+  type Command,
+} from "#core/request/command.ts";
 import { mayWrite } from "#core/request/role.ts";
+import { isTerminal } from "#core/task/lifecycle.ts";
 import { ciMessage } from "#core/task/pull-request.ts";
 import type { GitHub, GitHubFailure } from "#ports/github.ts";
 import type { TaskRow } from "#ports/store.ts";
+import { follow } from "./commands.ts";
 import type { Deps, Triggered } from "./deps.ts";
+import { followUp } from "./follow-up.ts";
+import { issueAt } from "./request.ts";
 import { readDecider, readRequester } from "./who-may.ts";
 
 /** A comment's command on a pull request of ours; on others nobody is answered. `askedAt`: by GitHub's clock. */
-export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs): Promise<Triggered> {
+export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs, delivery: DeliveryId): Promise<Triggered> {
   const { owner, repository, issue } = brief;
   const task = await deps.store.findByPull({ owner: owner.id, repository: repository.id, pull: issue.number });
   if (task === undefined) return { note: "not a pull request of ours" };
   const command = parseCommand(brief.comment ?? "", NOTHING_NAMED);
   if (command === undefined) return { note: "no command" };
   if (command.ok && command.value.kind === "ci") return followCi(deps, brief, task, askedAt);
+  if (command.ok && isAboutFollowUp(command.value, await deps.store.findNewest(issueAt(brief))))
+    return follow(deps, brief, delivery);
+  const words = command.ok ? wordsOf(command.value) : undefined;
+  if (words !== undefined) {
+    const { requester, installation } = brief;
+    return followUp(deps, task, issue.number, { why: "asked", requester, words, askedAt, installation }, delivery);
+  }
 
   const decider = await readDecider(deps, brief);
   if (!decider.ok) return { failed: decider.error };
@@ -34,11 +54,25 @@ export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs): 
   await deps.store.notice(
     brief,
     command.ok || isForIssues(asked)
-      ? { reason: "command-elsewhere", asked, on: "issue", number: task.brief.issue.number }
-      : { ...command.error, valid, nearest: PULL_FORMS.find((form) => form === command.error.nearest) ?? PULL_FORMS[0] ?? "" },
+      ? { reason: "command-elsewhere", asked, on: "issue", number: issueOf(task.brief) }
+      : { ...command.error, valid, nearest: nearestPullForm(asked) },
     false,
   );
   return { note: "no command for a pull request", followed: false };
+}
+
+/** What is asked beside what has been said already; undefined: nothing of the kind. `/agent` alone asks for what there is to do. */
+function wordsOf(command: Command): string | undefined {
+  if (command.kind === "fix") return command.words;
+  return command.kind === "run" && Object.keys(command.use).length === 0 ? "" : undefined;
+}
+
+/** A follow-up is a task like others: what is said of one goes by the same table. */
+function isAboutFollowUp(command: Command, newest: TaskRow | undefined): boolean {
+  if (newest === undefined) return false;
+  if (command.kind === "status" || command.kind === "why") return true;
+  const isLive = !isTerminal(newest.state);
+  return isLive && (command.kind === "cancel" || (command.kind === "run" && command.use.approved === true));
 }
 
 /** `/agent ci`: workflows run what a model wrote with the repository's secrets, so whoever may write there says so. */

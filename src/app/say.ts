@@ -177,6 +177,7 @@ function toTaskView(task: TaskRow, leases: readonly LeaseRow[], queue: Pick<Task
     ...queue,
     ending: task.cancel !== null && STOPPABLE.includes(task.state),
     reminded: task.reminded,
+    isFollowUp: task.brief.follows !== undefined,
     task: task.id,
     state: task.state,
     failure: task.failure,

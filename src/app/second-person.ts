@@ -20,11 +20,13 @@ export async function lookForSecondPerson(deps: Deps, review: ClaimedReview): Pr
   if (pull.value === undefined) return { restMs: null };
   const { written } = review;
   const { requester, approval } = task.brief;
+  const { owner, repository } = task.brief;
+  const followers = await store.readFollowers({ owner: owner.id, repository: repository.id, pull: task.pullRequest.number });
   const commanded = approval === undefined ? [requester.id] : [requester.id, approval.id];
   const judged = judgeSecondPerson(pull.value, {
     setting: task.plan?.secondPerson,
     said: written !== null,
-    own: [...commanded, ...review.pushedBy],
+    own: [...commanded, ...followers, ...review.pushedBy],
   });
   if (judged.is === "none") return { restMs: null };
   const { head } = pull.value;

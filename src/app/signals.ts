@@ -1,6 +1,6 @@
 import { signalsOf, type Signals } from "#core/plan/signals/signals.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import type { Brief } from "#core/request/brief.ts";
+import { issueOf, type Brief } from "#core/request/brief.ts";
 import type { Around, GitHubFailure } from "#ports/github.ts";
 import type { Deps } from "./deps.ts";
 
@@ -16,7 +16,7 @@ export async function readSignals(
 ): Promise<{ readonly signals: Signals; readonly edit: Result<Around["edit"], GitHubFailure> }> {
   const [tree, around] = await Promise.all([
     github.readTree(brief, base.tree),
-    github.readAround(brief, brief.issue.number, base.commit),
+    github.readAround(brief, issueOf(brief), base.commit),
   ]);
   for (const read of [tree, around]) {
     if (!read.ok)

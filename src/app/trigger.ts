@@ -37,7 +37,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
   if (tooLate.value !== undefined) return { note: tooLate.value };
   switch (event.kind) {
     case "request":
-      if (event.pull !== undefined) return followOnPull(deps, event.brief, event.pull.askedAt);
+      if (event.pull !== undefined) return followOnPull(deps, event.brief, event.pull.askedAt, delivery.id);
       return follow(deps, event.brief, delivery.id);
     case "unlabeled":
       return request(deps, { happening: "cancel", asked: "taking the label off", brief: event.brief, delivery: delivery.id });
@@ -62,7 +62,9 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       const heard = await deps.store.hearPull(delivery.owner, event);
       // GitHub has told of it before our own answer to its opening was written.
       if (heard === "opening") return { restMs: LISTING_LAG_MS };
-      return { note: heard === "kept" ? "what came of its pull request was kept" : "not a pull request of ours" };
+      if (heard !== "kept") return { note: "not a pull request of ours" };
+      await endFollowUp(deps, delivery, event);
+      return { note: "what came of its pull request was kept" };
     }
     case "config-changed":
       return checkConfiguration(deps, delivery, event);
@@ -72,6 +74,16 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
     default:
       return unreachable(event);
   }
+}
+
+/** Nothing goes on with a pull request that is closed. */
+async function endFollowUp(
+  { store }: Deps,
+  { id, owner }: Delivery,
+  { repository, number, news, by }: Extract<DeliveryEvent, { kind: "pull-news" }>,
+): Promise<void> {
+  if (news.what !== "merged" && news.what !== "closed") return;
+  await store.stopTasks({ owner, repository, issue: number }, { reason: "cancelled", why: "pull-closed", login: by ?? null }, id);
 }
 
 /** Nothing is wanted of these any more, whoever asked for it. */

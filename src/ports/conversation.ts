@@ -1,7 +1,7 @@
 import type { ActorId, CredentialName, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
-import type { Failure } from "#core/wire/failure.ts";
+import type { Failure, FollowBound } from "#core/wire/failure.ts";
 import type { Brief } from "#core/request/brief.ts";
-import type { TaskRow } from "./store.ts";
+import type { Opened, TaskRow } from "./store.ts";
 
 export type IssueAt = { readonly owner: OwnerId; readonly repository: RepositoryId; readonly issue: number };
 
@@ -15,11 +15,18 @@ export type Lender = { readonly id: ActorId; readonly login: string };
 /** Nothing is granted: an operator has paused the owner's pool. */
 export type Paused = { readonly kind: "paused" };
 
+/** `bound`: the one that keeps it from starting. */
+export type OpenedFollowUp = Opened | { readonly bound: FollowBound };
+
 /** What people say on issues, as it reaches the tasks there. */
 export type Conversation = {
   /** The newest task of an issue. `isPullClosed`: its pull request was merged, or is closed. */
   findNewest(issue: IssueAt): Promise<(TaskRow & { readonly isPullClosed: boolean }) | undefined>;
-  /** The newest task whose pull request this is. undefined: it is none of ours. */
+  /** A follow-up of a pull request of ours, which its brief names, unless one is under way or a bound is reached. */
+  openFollowUp(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<OpenedFollowUp>;
+  /** Who has asked for a pull request's follow-ups, or let them pass. */
+  readFollowers(pull: PullAt): Promise<readonly ActorId[]>;
+  /** The newest task that has put a commit on this pull request. undefined: it is none of ours. */
   findByPull(pull: PullAt): Promise<TaskRow | undefined>;
   /** It is planned anew, as `brief` has it; a step under way comes to nothing. False where a run has worked on it, or it is over. */
   renewTask(task: TaskId, brief: Brief, delivery: DeliveryId): Promise<boolean>;

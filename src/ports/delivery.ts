@@ -58,6 +58,8 @@ export type DeliveryEvent =
       readonly branch: string;
       readonly openedAt: EpochMs;
       readonly news: PullNews | ReviewNews;
+      /** Who closed or merged it, by login. */
+      readonly by?: string;
     }
   /** A commit on which the configuration file is another than in `against`, or may be; null: there was none before. */
   | {

@@ -1,5 +1,6 @@
 import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Reviewers } from "#core/plan/plan.ts";
+import type { Discussion } from "#core/plan/told.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Labelling, Tried } from "#core/request/missed.ts";
 import type { Role } from "#core/request/role.ts";
@@ -166,8 +167,10 @@ export type GitHub = OwnChecks & {
   ): Answer<string>;
   findBranch(place: Place, branch: string): Answer<string | undefined>;
   createBranch(place: Place, branch: string, commit: string): Answer<void>;
-  /** The branch that a pull request is made from, and the commit that it stands at. */
+  /** The branch that a pull request is made from, the commit that it stands at, and whether it is open. */
   readHead(place: Place, pull: number): Answer<Head>;
+  /** Its review threads that nobody has resolved, and those reviews that request changes still. */
+  readDiscussion(place: Place, pull: number): Answer<Discussion>;
   /** Its committer's date in epoch milliseconds: GitHub's clock where the App has made it. */
   readCommit(place: Place, commit: string): Answer<Commit>;
   /** On to a commit that has the branch's own among its parents. Refused (422) where it has moved meanwhile. */
@@ -195,6 +198,7 @@ export type GitHub = OwnChecks & {
   requestReview(place: Place, pull: number, reviewers: Reviewers): Answer<void>;
 };
 
-export type Head = { readonly branch: string; readonly commit: string };
+/** `isOwn`: the branch is in the same repository. */
+export type Head = { readonly branch: string; readonly commit: string; readonly isOpen: boolean; readonly isOwn: boolean };
 export type Commit = { readonly tree: string; readonly parents: readonly string[]; readonly at: EpochMs };
 export type PullRequest = { readonly number: number; readonly draft: boolean };

@@ -427,7 +427,8 @@ describe("intake", () => {
 
     const { id } = payload["repository"] as Payload;
     const openedAt = Date.UTC(2026, 10, 30, 10);
-    expect(read).toEqual({ kind: "pull-news", repository: id, number: 13, branch: OUR_BRANCH, openedAt, news });
+    const by = ["closed", "merged"].includes((news as { what: string }).what) ? { by: "Codertocat" } : {};
+    expect(read).toEqual({ kind: "pull-news", repository: id, number: 13, branch: OUR_BRANCH, openedAt, news, ...by });
   });
 
   it.each(REVERTS)("hears what is taken back of %s", (_name, event, payload, reverted) => {

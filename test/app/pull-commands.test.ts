@@ -23,7 +23,7 @@ const SAID_AT = EpochMs(Date.UTC(2026, 10, 30, 12));
 type Answers = Partial<GitHub>;
 type Asked = { readonly askedAt: EpochMs };
 const headAt = (commit: string): Answers => ({
-  readHead: () => Promise.resolve(ok({ branch: "agent-pool/issue-1-1f0c2a9b", commit })),
+  readHead: () => Promise.resolve(ok({ branch: "agent-pool/issue-1-1f0c2a9b", commit, isOpen: true, isOwn: true })),
 });
 const commits = (all: Record<string, Partial<Commit>>): Answers => ({
   readCommit: (_place, commit) =>
@@ -180,11 +180,11 @@ describe("what is said on a pull request of ours", () => {
   });
 
   it.each([
-    ["/agent", { reason: "command-elsewhere", asked: "/agent", on: "issue", number: 1 }],
+    ["/agent size m", { reason: "command-elsewhere", asked: "/agent size m", on: "issue", number: 1 }],
     ["/agent use claude-opus-5-5", { reason: "command-elsewhere", asked: "/agent use claude-opus-5-5", on: "issue", number: 1 }],
     ["/agent cancel", { reason: "command-elsewhere", asked: "/agent cancel", on: "issue", number: 1 }],
-    ["/agent cii", { reason: "command-unknown", nearest: "/agent ci", valid: "`/agent ci`" }],
-    ["/agent dance", { reason: "command-unknown", nearest: "/agent ci", valid: "`/agent ci`" }],
+    ["/agent cii", { reason: "command-unknown", nearest: "/agent ci", valid: "`/agent fix WORDS …`, `/agent ci`" }],
+    ["/agent fux it", { reason: "command-unknown", nearest: "/agent fix WORDS …" }],
     ["/agent help", { answer: "help" }],
   ])("answers %j by where it is said, or the form that is meant, and starts nothing", async (comment, notice) => {
     const heard = await say(comment);

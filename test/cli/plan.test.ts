@@ -100,6 +100,7 @@ const VIEW: TaskView = {
   pausedBy: null,
   ending: false,
   reminded: false,
+  isFollowUp: false,
   expected: null,
   progress: null,
 };

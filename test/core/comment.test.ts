@@ -108,6 +108,7 @@ function view(overrides: Partial<TaskView>, notice: Notice | null = null): Comme
     pausedBy: null,
     ending: false,
     reminded: false,
+    isFollowUp: false,
     expected: null,
     progress: null,
   } as const;
@@ -127,6 +128,23 @@ function ended(why: JudgedReason): CommentView {
     ],
   });
 }
+
+/** What a follow-up is told, and where it begins. */
+const FOLLOWING = makePlanRow({
+  ...PLAN,
+  base: { branch: "agent-pool/issue-12-1f0c2a9b", commit: "d".repeat(40), tree: "e".repeat(40) },
+  commands: { setup: [], verify: ["npm test"] },
+  told: {
+    words: { login: "ada", text: "the second typo, too" },
+    reviews: [{ login: "rea", text: "Nearly." }],
+    threads: [
+      { id: 1, path: "src/pages.js", line: 4, said: [{ login: "rea", text: "Off by one." }] },
+      { id: 2, path: "README.md", line: null, said: [{ login: "rea", text: "Name the limit." }] },
+    ],
+    more: 0,
+    checks: [],
+  },
+});
 
 function leftToCi(ciChecks: CiChecks, plan = PLAN): CommentView {
   return view({
@@ -262,6 +280,11 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "command-elsewhere": { reason: "command-elsewhere", asked: "/agent plan", on: "issue", number: 12 },
   "ci-needs-write": { reason: "ci-needs-write", login: "pat", role: "triage" },
   "ci-not-held": { reason: "ci-not-held", login: "pat" },
+  "follow-up-under-way": { reason: "follow-up-under-way", login: "pat" },
+  "follow-ups-used-up": { reason: "follow-ups-used-up", bound: "head", most: 1 },
+  "nothing-to-follow": { reason: "nothing-to-follow", login: "pat" },
+  "pull-closed": { reason: "pull-closed" },
+  "branch-moved": { reason: "branch-moved", branch: "agent-pool/issue-1-1f0c2a9b" },
   "head-moved": { reason: "head-moved", login: "pat" },
   "route-not-served": {
     reason: "route-not-served",
@@ -578,6 +601,19 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
   "answer-resumed": { task: null, notice: { answer: "resumed", login: "ada" } },
   "answer-ci-started": { task: null, notice: { answer: "ci-started", login: "ada" } },
   "answer-ci-elsewhere": { task: null, notice: { ...FAILURES["command-elsewhere"], asked: "/agent ci", on: "pull", number: 13 } },
+  "running-a-follow-up": view({ state: "running", plan: FOLLOWING, leases: [lease({ runUrl: RUN.runUrl })], isFollowUp: true }),
+  "solved-by-a-follow-up": view({
+    state: "solved",
+    plan: FOLLOWING,
+    leases: [lease({ ...RUN, verdict: "solved", checks: NPM_TEST, verification: [checked("npm test")] })],
+    pullRequest: { number: 13, draft: false },
+    isFollowUp: true,
+  }),
+  "unsolved-follow-up": {
+    ...ended({ why: "no-change" }),
+    task: { ...ended({ why: "no-change" }).task!, isFollowUp: true },
+  },
+  "stuck-follow-up": view({ state: "stuck", plan: FOLLOWING, failure: FAILURES["branch-moved"], isFollowUp: true }),
   "answer-nearest": {
     task: null,
     notice: { ...FAILURES["command-unknown"], word: "frontire", nearest: "/agent use frontier" },

@@ -177,6 +177,27 @@ const FAILURES: {
     facts: ["pat"],
     next: /it runs as the repository's workflows have it/,
   },
+  "follow-up-under-way": {
+    failure: { reason: "follow-up-under-way", login: "pat" },
+    facts: ["pat"],
+    next: /Comment `\/agent fix` once it has ended/,
+  },
+  "follow-ups-used-up": {
+    failure: { reason: "follow-ups-used-up", bound: "automatic", most: 3 },
+    facts: ["3"],
+    next: /Comment `\/agent fix` to go on/,
+  },
+  "nothing-to-follow": {
+    failure: { reason: "nothing-to-follow", login: "pat" },
+    facts: ["pat"],
+    next: /Say what is to be done/,
+  },
+  "pull-closed": { failure: { reason: "pull-closed" }, facts: [], next: /Reopen it, then comment/ },
+  "branch-moved": {
+    failure: { reason: "branch-moved", branch: "agent-pool/issue-1-1f0c2a9b" },
+    facts: ["agent-pool/issue-1-1f0c2a9b"],
+    next: /Comment `\/agent fix` to have it done from there/,
+  },
   "head-moved": {
     failure: { reason: "head-moved", login: "pat" },
     facts: ["pat"],

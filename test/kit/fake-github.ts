@@ -72,7 +72,9 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     findOwnCheckRun: () => Promise.resolve(told("findOwnCheckRun", ok(undefined))),
     createCheckRun: () => Promise.resolve(told("createCheckRun", ok(80))),
     updateCheckRun: () => Promise.resolve(told("updateCheckRun", ok(undefined))),
-    readHead: () => Promise.resolve(ok({ branch: "agent-pool/issue-1-1f0c2a9b", commit: "d".repeat(40) })),
+    readHead: () =>
+      Promise.resolve(ok({ branch: "agent-pool/issue-1-1f0c2a9b", commit: "d".repeat(40), isOpen: true, isOwn: true })),
+    readDiscussion: () => Promise.resolve(told("readDiscussion", ok({ threads: [], reviews: [] }))),
     readCommit: () => Promise.resolve(ok({ tree: "b".repeat(40), parents: ["a".repeat(40)], at: EpochMs(0) })),
     updateBranch: () => Promise.resolve(told("updateBranch", ok(undefined))),
     readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),

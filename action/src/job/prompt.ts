@@ -8,14 +8,13 @@ import type { Claim, Verification } from "#core/wire/contract.ts";
  * Pure: `fence` is random, and taken out of the text should it be there all the same.
  */
 export function renderPrompt(
-  claim: Pick<Claim, "brief" | "resume" | "handOver" | "agent">,
+  claim: Pick<Claim, "brief" | "resume" | "handOver" | "agent" | "followUp">,
   checks: Expected,
   fence: string,
 ): string {
-  const { brief, resume, handOver, agent } = claim;
+  const { brief, resume, handOver, agent, followUp } = claim;
   return [
-    "Resolve the issue below in the repository in the current directory.",
-    "",
+    ...(followUp === undefined ? ["Resolve the issue below in the repository in the current directory.", ""] : GO_ON_WITH_PULL),
     "- Edit the files in place. Do not commit, push, or create branches: git's folder is read-only here.",
     "- Make the smallest change that resolves the issue, in the style of the code around it, with tests where the repository has them.",
     "- Leave `.github/` and git's own files alone; changes there are refused.",
@@ -46,12 +45,20 @@ export function renderPrompt(
     `Issue #${String(brief.issue)}: ${withoutFence(brief.title, fence)}`,
     "",
     withoutFence(brief.body, fence),
+    ...(followUp === undefined ? [] : ["", "What is said of the pull request:", withoutFence(followUp.text, fence)]),
     ...(handOver === undefined ? [] : ["", "What came of it before:", withoutFence(handOver, fence)]),
     ...(resume.length === 0 ? [] : ["", "Changed so far:", ...changedSoFar(resume).map((line) => withoutFence(line, fence))]),
     fence,
     "",
   ].join("\n");
 }
+
+const GO_ON_WITH_PULL = [
+  "The repository in the current directory stands at the head of a pull request for the issue below. Go on with it: do what its reviewers ask, and correct what makes its checks fail. That is told below the issue.",
+  "",
+  "- Keep what is there, commits of people too, where nothing below asks for another. What was asked of the pull request goes before what the issue says.",
+  "- Where you don't do what a reviewer asks, say why in your summary.",
+];
 
 /**
  * A specialist's instructions, reviewed and merged by whoever keeps the repository: to be followed, and before the issue, so

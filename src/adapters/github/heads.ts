@@ -4,13 +4,14 @@ import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
+import { readDiscussion } from "./discussion.ts";
 import { teamReviewPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 /** Where a pull request stands, on with it, and to whom. `under`: a purpose's client. */
 export function movingHeads(
   under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
-): Pick<GitHub, "readHead" | "readCommit" | "updateBranch" | "requestReview"> {
+): Pick<GitHub, "readHead" | "readDiscussion" | "readCommit" | "updateBranch" | "requestReview"> {
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name, request: timeout() });
   return {
     async readHead(place, pull) {
@@ -18,8 +19,14 @@ export function movingHeads(
       const read = await under(writePurpose(place), (client) =>
         answer(route, () => client.request(route, { ...at(place), pull_number: pull })),
       );
-      return read.ok ? ok({ branch: read.value.data.head.ref, commit: read.value.data.head.sha }) : read;
+      if (!read.ok) return read;
+      const { head, state } = read.value.data;
+      // null where a fork is gone.
+      const isOwn = Number((head.repo as { readonly id: number } | null)?.id) === place.repository.id;
+      return ok({ branch: head.ref, commit: head.sha, isOpen: state === "open", isOwn });
     },
+
+    readDiscussion: (place, pull) => under(writePurpose(place), (client) => readDiscussion(client, place, pull)),
 
     async readCommit(place, commit) {
       const route = "GET /repos/{owner}/{repo}/git/commits/{commit_sha}";

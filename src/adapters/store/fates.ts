@@ -18,6 +18,8 @@ export async function hearPull(
       .select(["id", "issue_number", "pull_number", "fate"])
       .where("owner_id", "=", owner)
       .where("repository_id", "=", repository)
+      // What comes of a pull request is kept with the task that opened it.
+      .where("follows", "is", null)
       .where((is) => is.or([is("pull_number", "=", number), is("state", "=", "opening")]))
       .forUpdate()
       .execute();

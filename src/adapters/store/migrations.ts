@@ -8,6 +8,7 @@ import type { Schema } from "./schema.ts";
 import { CLASSIFIED } from "./classified-schema.ts";
 import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
+import { FOLLOW_UPS } from "./follow-ups-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
 import { PUBLISHING } from "./publishing-schema.ts";
 import { STANDBY } from "./standby-schema.ts";
@@ -294,6 +295,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0009_content": CONTENT,
   "0010_publishing": PUBLISHING,
   "0011_sweep": SWEEP,
+  "0012_follow_ups": FOLLOW_UPS,
   "0013_standby": STANDBY,
 };
 

@@ -11,7 +11,7 @@ import type { Unclassified } from "#core/plan/classified.ts";
 import type { Fate } from "#core/plan/fate.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Route } from "#core/plan/route.ts";
-import type { Brief } from "#core/request/brief.ts";
+import type { Brief, FollowReason } from "#core/request/brief.ts";
 import type { JudgedReason } from "#core/task/judge.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { CiChecks } from "#core/task/ci-checks.ts";
@@ -93,6 +93,10 @@ export type Schema = {
     trial_id: string | null;
     trial_pull: number | null;
     trial_route: string | null;
+    /** Of a follow-up alone: the task that it goes on from, the head when it was asked for, and what asked. */
+    follows: string | null;
+    followed_head: string | null;
+    follow_why: FollowReason | null;
     created_at: Generated<number>;
     updated_at: Generated<number>;
   };

@@ -9,7 +9,7 @@ import type { Schema } from "./schema.ts";
 /**
  * An owner's judged attempts of late. `tried`: it says something of its route, since it came to a verdict of its own (neither lost
  * nor refused nor kept from working), and where it was solved some check ran: in its job (`proved`), or CI on its commit, which has
- * the last word. A move is no attempt.
+ * the last word. A move is no attempt, and a follow-up says nothing of how hard an issue is.
  */
 const judgedOf = (owner: OwnerId) => sql`
   select attempts.*, tasks.repository_id, tasks.brief, tasks.plan, tasks.fate, tasks.pull_number, tasks.commit_sha,
@@ -25,7 +25,8 @@ const judgedOf = (owner: OwnerId) => sql`
     attempts.state = 'solved' as solved,
     coalesce(jsonb_array_length(ci_checks -> 'failed'), 0) > 0 as ci_failed,
     coalesce((ci_checks ->> 'passed')::integer, 0) > 0 as ci_passed) as ended
-  where attempts.owner_id = ${owner} and attempts.created_at >= ${NOW} - ${SCORE_MS}::bigint and attempts.state <> 'open'`;
+  where attempts.owner_id = ${owner} and attempts.created_at >= ${NOW} - ${SCORE_MS}::bigint and attempts.state <> 'open'
+    and tasks.follows is null`;
 
 export async function readScores(
   db: Kysely<Schema>,

@@ -8,6 +8,7 @@ import * as consents from "./consents.ts";
 import * as conversation from "./conversation.ts";
 import * as deliveries from "./deliveries.ts";
 import * as fates from "./fates.ts";
+import * as followUps from "./follow-ups.ts";
 import * as leases from "./leases.ts";
 import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
@@ -60,6 +61,8 @@ export function bindStore({ db, close }: Connection): Store {
     claimDelivery: () => deliveries.claimDelivery(db),
     finishDelivery: (delivery, note) => deliveries.finishDelivery(db, delivery, note),
     openTask: (task, brief, delivery) => tasks.openTask(db, task, brief, delivery),
+    openFollowUp: (task, brief, delivery) => followUps.openFollowUp(db, task, brief, delivery),
+    readFollowers: (pull) => followUps.readFollowers(db, pull),
     findByPull: (pull) => conversation.findByPull(db, pull),
     findNewest: (issue) => conversation.findNewest(db, issue),
     renewTask: (task, brief, delivery) => conversation.renewTask(db, task, brief, delivery),

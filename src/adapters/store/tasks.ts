@@ -26,30 +26,34 @@ import type { Schema } from "./schema.ts";
 const REQUESTER = sql<string>`(brief #>> '{requester,id}')`;
 
 export async function openTask(db: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
-  return db.transaction().execute(async (tx) => {
-    const inserted = await tx
-      .insertInto("tasks")
-      .values({
-        id: task,
-        delivery_id: delivery,
-        owner_id: brief.owner.id,
-        repository_id: brief.repository.id,
-        issue_number: brief.issue.number,
-        state: "planning",
-        brief: JSON.stringify(brief),
-        due_at: NOW,
-      })
-      // Of the issue's live task, or of this delivery's own.
-      .onConflict((conflict) => conflict.doNothing())
-      .returning("id")
-      .executeTakeFirst();
-    if (inserted === undefined) {
-      const own = await tx.selectFrom("tasks").select("id").where("delivery_id", "=", delivery).executeTakeFirst();
-      return own === undefined ? "busy" : "known";
-    }
-    await showTask(tx, task, brief);
-    return "opened";
-  });
+  return db.transaction().execute((tx) => insertTask(tx, task, brief, delivery));
+}
+
+export async function insertTask(tx: Kysely<Schema>, task: TaskId, brief: Brief, delivery: DeliveryId): Promise<Opened> {
+  const { follows } = brief;
+  const inserted = await tx
+    .insertInto("tasks")
+    .values({
+      id: task,
+      delivery_id: delivery,
+      owner_id: brief.owner.id,
+      repository_id: brief.repository.id,
+      issue_number: brief.issue.number,
+      state: "planning",
+      brief: JSON.stringify(brief),
+      due_at: NOW,
+      ...(follows === undefined ? {} : { follows: follows.task, followed_head: follows.head, follow_why: follows.why }),
+    })
+    // Of the issue's live task, or of this delivery's own.
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("id")
+    .executeTakeFirst();
+  if (inserted === undefined) {
+    const own = await tx.selectFrom("tasks").select("id").where("delivery_id", "=", delivery).executeTakeFirst();
+    return own === undefined ? "busy" : "known";
+  }
+  await showTask(tx, task, brief);
+  return "opened";
 }
 
 export async function claimTask(db: Kysely<Schema>): Promise<ClaimedTask | undefined> {
@@ -187,7 +191,9 @@ export async function advance(
       return false;
     }
     if (lease !== undefined) await patchLease(tx, lease);
-    if (event === "open" && task.plan?.secondPerson !== false) await watchReview(tx, task.id, task.brief.owner.id);
+    // A follow-up's pull request is looked at already, for the task that opened it.
+    const isNew = event === "open" && task.brief.follows === undefined;
+    if (isNew && task.plan?.secondPerson !== false) await watchReview(tx, task.id, task.brief.owner.id);
     if (isTerminal(next.value)) {
       await dropChanges(tx, task.id);
       await wakeTrials(tx, [task.id]);

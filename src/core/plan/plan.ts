@@ -7,6 +7,7 @@ import type { PlannedAgent } from "./agent.ts";
 import type { Ladder } from "./ladder.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
+import type { Told } from "./told.ts";
 
 /** A person as verified when the task was planned, the team it counts for, and where the work is. */
 export type Asker = {
@@ -96,6 +97,8 @@ export type Plan = {
   readonly agent?: PlannedAgent;
   /** Whom the settings name, and the specialist. Absent: who owns the changed files. */
   readonly reviewers?: Reviewers;
+  /** Of a follow-up: what it is told of the pull request. */
+  readonly told?: Told;
 };
 
 /** As this version makes one. */

@@ -1,4 +1,4 @@
-import type { ActorId, InstallationId, OwnerId, RepositoryId } from "../wire/ids.ts";
+import type { ActorId, InstallationId, OwnerId, RepositoryId, TaskId } from "../wire/ids.ts";
 import { MINUTE_MS, type EpochMs } from "../wire/units.ts";
 import { cut, storable, stripInvisible } from "../wire/text.ts";
 import { hiddenSpans, without } from "./hidden.ts";
@@ -35,7 +35,30 @@ export type Brief = {
   readonly approval?: Requester;
   /** When it was asked for, by GitHub's clock. Absent from what was asked for before this was kept. */
   readonly askedAt?: EpochMs;
+  /** It goes on with a pull request of ours, whose number is then the issue's here: there its comment stands. */
+  readonly follows?: Follows;
 };
+
+/** What asks for a follow-up: a command, a review that requests changes, or CI that failed. */
+export const FOLLOW_REASONS = ["asked", "review", "checks"] as const;
+export type FollowReason = (typeof FOLLOW_REASONS)[number];
+
+/** What a follow-up goes on from. `task`: the last one that has put a commit there; `issue`: the number of the one it is all for. */
+export type Follows = {
+  readonly task: TaskId;
+  readonly issue: number;
+  readonly branch: string;
+  /** The head when it was asked for, by which follow-ups are counted. */
+  readonly head: string;
+  readonly why: FollowReason;
+  /** What the command says beside itself. */
+  readonly words: string | null;
+};
+
+/** The issue that a request is for, a follow-up's too. Pure. */
+export function issueOf({ issue, follows }: Pick<Brief, "issue" | "follows">): number {
+  return follows?.issue ?? issue.number;
+}
 
 /** The last edit of an issue's text. `editor`: null where GitHub names no person: a deleted account, an App. */
 export type Edit = { readonly at: EpochMs; readonly editor: Requester | null };

@@ -31,6 +31,8 @@ export type Command =
   | { readonly kind: "status" | "why" | "help" | "pause" | "resume" }
   /** On a pull request of ours: CI may run on what it holds. */
   | { readonly kind: "ci" }
+  /** On a pull request of ours: it is gone on with. `words`: what else the line says, as it was written; may be empty. */
+  | { readonly kind: "fix"; readonly words: string }
   /** Of the owner of a seat, by the name it has in the policy: it may serve others from now on, or no longer. */
   | { readonly kind: "lend" | "unlend"; readonly seat: string };
 
@@ -63,6 +65,12 @@ export const FORMS: readonly Form[] = [
   { form: "/agent retry fresh", does: "does it anew, with the text as it is now", who: STARTERS },
   { form: "/agent status", does: "brings the comment up to date", who: STARTERS },
   { form: "/agent why", does: "says why it has this credential, or waits for one", who: STARTERS },
+  {
+    form: "/agent fix WORDS …",
+    does: "does what reviews, failing checks and these words ask, if any; on the pull request",
+    who: STARTERS,
+    on: "pull",
+  },
   { form: "/agent ci", does: "starts CI, which waits; on the pull request", who: "who may write to the repository", on: "pull" },
   { form: "/agent lend NAME", does: "lets a seat serve others", who: "the seat's owner" },
   { form: "/agent unlend NAME", does: "has it serve its owner alone again", who: "who lent it" },
@@ -83,6 +91,7 @@ export const FORMS: readonly Form[] = [
  *   "/agent size s use high approve" → several in one
  *   "/agent plan use frontier"       → say what `use frontier` would do
  *   "/agent retry fresh"             → do it anew
+ *   "/agent fix the second typo"     → go on with the pull request
  *   "/agent lend ada-max"            → lend the seat ada-max
  *   "> /agent use frontier"          → undefined: a quotation commands nothing
  */
@@ -101,6 +110,7 @@ function readWords(words: readonly string[], named: Named): Result<Command, Comm
   const alone = ALONE.find((kind) => kind === verb);
   if (alone !== undefined && rest.length === 0) return ok({ kind: alone });
   if (verb === "retry" && (rest.length === 0 || rest.join() === "fresh")) return ok({ kind: "retry", fresh: rest.length > 0 });
+  if (verb === "fix") return ok({ kind: "fix", words: words.slice(1).join(" ") });
   if ((verb === "lend" || verb === "unlend") && rest.length === 1 && ALIAS.test(rest.join()))
     return ok({ kind: verb, seat: rest.join() });
   const kind = verb === "plan" ? "plan" : "run";
@@ -169,7 +179,7 @@ const slips = (word: string) => (word.length < 4 ? 0 : word.length < 6 ? 1 : 2);
  * that one. undefined where nothing valid comes of it.
  */
 function nearestForm(words: readonly string[], named: Named): string | undefined {
-  const verbs = [...ALONE, ...TAKES.keys(), "plan", "retry", "fresh", "lend", "unlend"];
+  const verbs = [...ALONE, ...TAKES.keys(), "plan", "retry", "fresh", "fix", "lend", "unlend"];
   const known = [...verbs, ...usable(named), ...SIZES];
   const meant = words.slice(0, 10).flatMap((word) => {
     const lower = word.toLowerCase().slice(0, 64);
@@ -207,6 +217,14 @@ function nameOverride(word: string, { models, agents }: Named): Override | undef
 
 /** What may be said on a pull request of ours. */
 export const PULL_FORMS: readonly string[] = FORMS.flatMap(({ form, on }) => (on === "pull" ? [form] : []));
+
+/** That of them which is most like what was written. */
+export function nearestPullForm(line: string): string {
+  const verb = line.split(/\s+/)[1]?.toLowerCase().slice(0, 64) ?? "";
+  const verbOf = (form: string) => form.split(" ")[1] ?? "";
+  const near = closest(verb, PULL_FORMS.map(verbOf));
+  return PULL_FORMS.find((form) => verbOf(form) === near) ?? "";
+}
 
 /** Whether a line that commands begins as those for issues do, whatever follows. */
 export function isForIssues(line: string): boolean {

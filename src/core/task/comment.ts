@@ -7,6 +7,7 @@ import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
+import { summarizeTold } from "../plan/told.ts";
 import type { Route, RouteReason } from "../plan/route.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
 import { ASKING } from "./asking.ts";
@@ -68,6 +69,8 @@ export type TaskView = {
   readonly ending: boolean;
   /** Nobody has approved it for a day. */
   readonly reminded: boolean;
+  /** It goes on with the pull request on which this stands. */
+  readonly isFollowUp: boolean;
 };
 
 /**
@@ -111,7 +114,8 @@ function taskSections(view: TaskView): string[] {
   if (view.state === "running" && view.progress !== null) sections.push(progressText(view.progress));
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
-  if (view.plan?.draft === true && view.pullRequest?.draft === false)
+  if (view.plan?.told !== undefined) sections.push(publishable(summarizeTold(view.plan.told)));
+  if (!view.isFollowUp && view.plan?.draft === true && view.pullRequest?.draft === false)
     sections.push("Take it for a draft until you have read it: GitHub has no drafts in this repository, under its owner's plan.");
   if (view.invited !== null) sections.push(...describeInvited(view.invited));
   const last = view.leases.at(-1);
@@ -151,6 +155,7 @@ function withoutFences(text: string): string {
 
 function headline(view: TaskView): string {
   const draft = view.pullRequest?.draft === true ? "draft " : "";
+  const without = `ended without a ${view.isFollowUp ? "change here" : "pull request"}`;
   if (view.ending) return "being cancelled";
   switch (view.state) {
     case "planning":
@@ -171,13 +176,15 @@ function headline(view: TaskView): string {
     case "branching":
     case "opening":
     case "inviting":
-      return "done, opening the pull request";
+      return view.isFollowUp ? "done, putting it on this branch" : "done, opening the pull request";
     case "solved":
+      if (view.isFollowUp)
+        return `a follow-up is on this branch, ready for review${isTested(view) ? "" : "; no check has passed on it yet"}`;
       return `${draft}pull request #${String(view.pullRequest?.number)} is ready for review${isTested(view) ? "" : "; no check has passed on it yet"}`;
     case "unsolved":
-      return `ended without a pull request${view.failure?.reason === "attempts-ended" ? ", a person is asked" : ""}`;
+      return `${without}${view.failure?.reason === "attempts-ended" ? ", a person is asked" : ""}`;
     case "refused":
-      return view.leases.some(({ runnerCost }) => runnerCost !== null) ? "ended without a pull request" : "not started";
+      return view.leases.some(({ runnerCost }) => runnerCost !== null) ? without : "not started";
     case "stuck":
       return "stuck, a person is needed";
     case "cancelled":

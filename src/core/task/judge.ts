@@ -1,5 +1,6 @@
 import { floorOf, isAtLeast, type Floor } from "../plan/floors.ts";
 import type { Floors, Verify } from "../plan/plan.ts";
+import type { KNOWN } from "../wire/claimed-agent.ts";
 import type { Change, EndingKind, Outcome, Tier, Verification } from "../wire/contract.ts";
 import { checkChanges, type Guards, type Violation } from "../change/guards.ts";
 import { isSameWork } from "./carried-over.ts";
@@ -17,7 +18,7 @@ export type JudgedReason =
   | { readonly why: "below-floor"; readonly floor: Floor }
   | { readonly why: "unsandboxed" }
   /** It doesn't know the harness; or, where it does, something else. */
-  | { readonly why: "action-too-old"; readonly harness: string; readonly lacks?: "agents" }
+  | { readonly why: "action-too-old"; readonly harness: string; readonly lacks?: (typeof KNOWN)[number] }
   | { readonly why: "branch-not-protected"; readonly branch: string }
   | { readonly why: "run-ended"; readonly conclusion: string }
   /** GitHub ended the run before any job of it began: that is no fault of the attempt's, nor lost. */

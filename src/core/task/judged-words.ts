@@ -1,3 +1,4 @@
+import type { KNOWN } from "../wire/claimed-agent.ts";
 import { describeViolation } from "../change/guards.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { oneLine } from "../change/publishable.ts";
@@ -88,6 +89,11 @@ function describeFloor({ named, tier }: Floor): string {
   return `it touches ${inlineCode(named)}, which no tier below \`${tier}\` may change (\`routing.floors\` in the policy)`;
 }
 
+const UNKNOWN: Readonly<Record<(typeof KNOWN)[number], string>> = {
+  agents: "specialists (`agents` in the policy)",
+  "follow-ups": "follow-ups of pull requests (`/agent fix`)",
+};
+
 /** Why an attempt brought nothing to publish and, where nothing else says it (`advises`), what to do next. */
 export function describeJudged(why: JudgedReason, tier: Tier, advises = true): string {
   const then = (advice: string) => (advises ? ` ${advice}` : "");
@@ -121,7 +127,7 @@ export function describeJudged(why: JudgedReason, tier: Tier, advises = true): s
     case "unsandboxed":
       return "The job ran without a sandbox, which only the demo may: its result was thrown away. Remove `AGENT_POOL_UNSANDBOXED` from the runner's environment.";
     case "action-too-old":
-      return `The Action in the runner repository's workflow doesn't know ${why.lacks === undefined ? `\`${oneLine(why.harness, 50)}\`` : "specialists (`agents` in the policy)"}. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
+      return `The Action in the runner repository's workflow doesn't know ${why.lacks === undefined ? `\`${oneLine(why.harness, 50)}\`` : UNKNOWN[why.lacks]}. Raise the commit in its \`uses:\` to the one of the app's version, then label the issue again.`;
     case "run-ended":
       return `The workflow run ended with \`${oneLine(why.conclusion, 40)}\` and reported nothing. Its log says why; label the issue again to retry.`;
     case "never-ran":

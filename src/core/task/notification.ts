@@ -37,7 +37,7 @@ type Called = {
   /** It waits for approval, and nobody has answered for a day. */
   readonly reminded: boolean;
   readonly pullRequest: { readonly number: number } | null;
-  readonly brief: Pick<Brief, "requester">;
+  readonly brief: Pick<Brief, "requester" | "follows">;
 };
 
 /** `name`: the same for the same call of the same task, and no other. `pull`: whose review request calls; null: only a reply can. */
@@ -49,8 +49,10 @@ export function callOf({ id, state, failure, reminded, pullRequest, brief }: Cal
   // Who cancelled it themselves knows.
   const isOwn = failure?.reason === "cancelled" && failure.login === brief.requester.login;
   if (call === null || isOwn) return undefined;
+  const sentence = brief.follows === undefined ? call : call.replace("a pull request", "a change");
   const name = `${id}:${state !== "asking" ? "end" : reminded ? "reminded" : "asking"}`;
-  if (call !== "review") return { name, pull: null, sentence: reminded && state === "asking" ? `${call}, since a day` : call };
+  if (call !== "review")
+    return { name, pull: null, sentence: reminded && state === "asking" ? `${sentence}, since a day` : sentence };
   const pull = pullRequest?.number ?? null;
   return { name, pull, sentence: `${pull === null ? "this" : `pull request #${String(pull)}`} is ready for you to review` };
 }

@@ -1,6 +1,6 @@
 import type { Change, Checks, Verification } from "../wire/contract.ts";
 import { redact } from "../wire/redact.ts";
-import type { Brief } from "../request/brief.ts";
+import { issueOf, type Brief } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
 import { inlineCode } from "../change/inline-code.ts";
 import { type LookFirst, lookFirst } from "../change/look-first.ts";
@@ -35,10 +35,16 @@ export function pullRequestTitle(brief: Brief): string {
 export function commitMessage(finished: Finished): string {
   const { brief, plan } = finished;
   const skip = plan.ci === "approved" ? " [skip ci]" : "";
+  const issue = `issue ${String(issueOf(brief))}`;
+  const title = oneLine(brief.issue.title, 72) || issue.replace("i", "I");
+  const [subject, what] =
+    brief.follows === undefined
+      ? [title, issue]
+      : [`Follow-up: ${title}`, `${issue}, on pull request ${String(brief.issue.number)}`];
   return [
-    `${oneLine(brief.issue.title, 72) || `Issue ${String(brief.issue.number)}`}${skip}`,
+    `${subject}${skip}`,
     "",
-    `Written by ${plan.route.harness} with ${plan.route.model} for issue ${String(brief.issue.number)}, asked for by ${brief.requester.login}.`,
+    `Written by ${plan.route.harness} with ${plan.route.model} for ${what}, asked for by ${brief.requester.login}.`,
     ...coAuthor(brief.requester),
   ].join("\n");
 }

@@ -25,7 +25,7 @@ export type SecondPerson =
 /**
  * Whether a second person has approved a pull request's head: a person with write who neither asked for it nor pushed to it.
  * `setting`: the repository's; undefined: where the base branch needs a review. `said`: something was said of it before, and so it
- * goes on being said. `own`: who asked for it, who approved that it was begun, and who has pushed to it, by the store. Pure.
+ * goes on being said. `own`: who asked for it or for a follow-up, who approved that it was begun, and who has pushed to it, by the store. Pure.
  */
 export function judgeSecondPerson(
   pull: ReviewedPull,

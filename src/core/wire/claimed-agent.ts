@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** What else of a claim an Action follows, of which one of the same contract may know nothing. */
-export const KNOWN = ["agents"] as const;
+export const KNOWN = ["agents", "follow-ups"] as const;
 
 /**
  * The specialist that does the work. `instructions`: the organisation's own, for the harness; `paths`: the only ones that a
@@ -13,3 +13,9 @@ export const ClaimedAgent = z.object({
   paths: z.array(z.string()).optional(),
   verify: z.array(z.string()).default([]),
 });
+
+/**
+ * The checkout is an open pull request's head, which is gone on with for the same issue. `text`: what reviewers and checks say of
+ * it, and whoever asked for more; data, like the issue.
+ */
+export const ClaimedFollowUp = z.object({ pull: z.number().int().nonnegative(), text: z.string() });

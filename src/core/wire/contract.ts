@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ClaimedAgent } from "./claimed-agent.ts";
+import { ClaimedAgent, ClaimedFollowUp } from "./claimed-agent.ts";
 import { DETECTABLE } from "./detectable.ts";
 import { Observation } from "./observation.ts";
 import { Session } from "./session.ts";
@@ -82,8 +82,7 @@ export const Price = z.object({ input: count, output: count, cacheRead: count, c
 export type Price = z.infer<typeof Price>;
 
 /**
- * `harnesses`: those this Action can run; `knows`: what it follows of `KNOWN`. So that a lease isn't taken by a job that can't
- * use it, or that would leave out what its work is kept to.
+ * `harnesses`: those this Action can run; `knows`: what it follows of `KNOWN`. No other takes a lease that it would not do right.
  */
 export const ClaimRequest = z.strictObject({
   contract: Contract,
@@ -123,6 +122,7 @@ export const Claim = z.object({
    */
   commands: z.object({ setup: z.array(z.string()), verify: z.union([z.array(z.string()), z.string()]) }),
   agent: ClaimedAgent.optional(),
+  followUp: ClaimedFollowUp.optional(),
   /** How often the harness may be shown a check that fails after its work. */
   repairs: count.default(2),
   limits: z.object({ maxFiles: count, maxBytes: count }),

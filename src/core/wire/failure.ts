@@ -1,4 +1,5 @@
 import type { Tier } from "./contract.ts";
+import { CANCELLED, TRIAL_OVER, UNFIT, USED_UP } from "./failure-words.ts";
 import { unreachable } from "./result.ts";
 import { formatUsd, type EpochMs, type MicroUsd } from "./units.ts";
 
@@ -77,6 +78,12 @@ export type Failure =
   | { readonly reason: "ci-needs-write"; readonly login: string; readonly role: string }
   | { readonly reason: "ci-not-held"; readonly login: string }
   | { readonly reason: "head-moved"; readonly login: string }
+  | { readonly reason: "follow-up-under-way"; readonly login: string }
+  /** `bound`: which is reached: of those that start by themselves, on one head and in all; or of all. */
+  | { readonly reason: "follow-ups-used-up"; readonly bound: FollowBound; readonly most: number }
+  | { readonly reason: "nothing-to-follow"; readonly login: string }
+  | { readonly reason: "pull-closed" }
+  | { readonly reason: "branch-moved"; readonly branch: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   /** `parts`: what the issue itself lists as its parts. */
   | { readonly reason: "too-big"; readonly parts?: readonly string[] }
@@ -120,6 +127,9 @@ export type Failure =
   | { readonly reason: "trial-over"; readonly why: "stopped" | "budget" | "proves-nothing" }
   | { readonly reason: "github-refused"; readonly route: string; readonly status: number; readonly message: string }
   | { readonly reason: "tries-used-up"; readonly step: string; readonly tries: number; readonly last: string };
+
+/** What bounds the follow-ups of a pull request. */
+export type FollowBound = keyof typeof USED_UP;
 
 /** Why a task was cancelled. */
 export type Cancelled = keyof typeof CANCELLED;
@@ -206,6 +216,16 @@ export function describe(failure: Failure): string {
       return `@${failure.login} asked to start CI, and nothing holds it back here: it runs as the repository's workflows have it.`;
     case "head-moved":
       return `@${failure.login} asked to start CI, and what stands here now is another commit than could be seen then, or somebody else's. Read it, and comment \`/agent ci\` again. After a commit of a person's CI starts by itself.`;
+    case "follow-up-under-way":
+      return `@${failure.login} asked again while this was being gone on with, which starts nothing. Comment \`/agent fix\` once it has ended.`;
+    case "follow-ups-used-up":
+      return USED_UP[failure.bound](failure.most);
+    case "nothing-to-follow":
+      return `@${failure.login} asked to go on with this, and there is nothing to go by: no open review thread or request for changes by somebody who may write, and no check that failed. Say what is to be done, like \`/agent fix the typo in the heading\`.`;
+    case "pull-closed":
+      return "The pull request is not open any more, so nothing was done on it. Reopen it, then comment `/agent fix`.";
+    case "branch-moved":
+      return `Somebody has changed the branch ${quoted(failure.branch)} since this was begun, or deleted it: what was done would not go on from there, and the branch was left as it is. Comment \`/agent fix\` to have it done from there.`;
     case "route-not-served":
       return failure.served.length === 0
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
@@ -249,39 +269,15 @@ export function describe(failure: Failure): string {
   }
 }
 
-const CANCELLED = {
-  asked: (who: string) => `Cancelled by ${who}.`,
-  label: (who: string) => `Cancelled: ${who} took the label off.`,
-  closed: (who: string) => `Cancelled: ${who} closed the issue.`,
-  transferred: (who: string) => `Cancelled: ${who} moved the issue to another repository.`,
-  deleted: (who: string) => `Cancelled: ${who} deleted the issue.`,
-  archived: (who: string) => `Cancelled: ${who} archived the repository.`,
-  gone: (who: string) => `Cancelled: ${who} deleted the repository or moved it to another owner.`,
-  uninstalled: (who: string) => `Cancelled: ${who} suspended the App or took it off this repository.`,
-  run: (who: string) => `Cancelled: ${who} cancelled its run on GitHub's page.`,
-} as const;
-
-const UNFIT = {
-  missing: "is not there, or is no text,",
-  empty: "says nothing that a reader sees",
-  "too-long": "has more than 20,000 characters",
-} as const;
-
 function quoted(text: string): string {
   return `\`${text.replaceAll("`", "'")}\``;
 }
 
-const TRIAL_OVER = {
-  stopped: "Its trial was stopped before this began. Begin another with `agent-pool trial`.",
-  budget: "Its trial's budget could not hold this as well. Begin another with a larger `--budget`.",
-  "proves-nothing": "The tests of its merge pass without its change, so no route can be judged by them. Nothing is to be done.",
-} as const;
-
 function describeElsewhere({ asked, on, number }: Extract<Failure, { reason: "command-elsewhere" }>): string {
   const there = number === null ? "" : ` #${String(number)}`;
   return on === "issue"
-    ? `\`${asked}\` is said on the issue: comment it on${there}. Here, on its pull request, there is \`/agent ci\`.`
-    : `\`${asked}\` is said on the pull request: comment it on${there || " that one, once there is one"}, when you have read the changes.`;
+    ? `\`${asked}\` is said on the issue: comment it on${there}. Here, on its pull request, there are \`/agent fix\` and \`/agent ci\`.`
+    : `\`${asked}\` is said on the pull request: comment it on${there || " that one, once there is one"}${asked === "/agent ci" ? ", when you have read the changes" : ""}.`;
 }
 
 /** How it could be split, as its own list has it. */

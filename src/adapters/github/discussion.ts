@@ -1,0 +1,84 @@
+import type { Octokit } from "@octokit/rest";
+import type { Discussion, Said } from "#core/plan/told.ts";
+import { ActorId } from "#core/wire/ids.ts";
+import { ok } from "#core/wire/result.ts";
+import { EpochMs } from "#core/wire/units.ts";
+import type { Answer, Place } from "#ports/github.ts";
+import { answer, timeout } from "./client.ts";
+
+/** Which threads are resolved, REST doesn't tell. The last comments of a thread say how it stands. */
+export const DISCUSSION_QUERY = `
+  query Discussion($owner: String!, $name: String!, $pull: Int!) {
+    repository(owner: $owner, name: $name) {
+      pullRequest(number: $pull) {
+        reviewThreads(first: 100) {
+          nodes {
+            isResolved
+            path
+            line
+            first: comments(first: 1) { nodes { databaseId } }
+            comments(last: 20) {
+              nodes { body createdAt lastEditedAt author { __typename login ... on User { databaseId } } }
+            }
+          }
+        }
+        latestOpinionatedReviews(first: 100, writersOnly: true) {
+          nodes { state body createdAt submittedAt lastEditedAt author { __typename login ... on User { databaseId } } }
+        }
+      }
+    }
+  }
+`;
+
+type Nodes<T> = { readonly nodes: readonly (T | null)[] | null } | null;
+type SaidNode = {
+  readonly body: string;
+  readonly createdAt: string;
+  readonly submittedAt?: string | null;
+  readonly lastEditedAt: string | null;
+  readonly author: { readonly __typename: string; readonly login: string; readonly databaseId?: number | null } | null;
+};
+type DiscussionData = {
+  readonly repository: {
+    readonly pullRequest: {
+      readonly reviewThreads: Nodes<{
+        readonly isResolved: boolean;
+        readonly path: string;
+        readonly line: number | null;
+        readonly first: Nodes<{ readonly databaseId: number | null }>;
+        readonly comments: Nodes<SaidNode>;
+      }>;
+      readonly latestOpinionatedReviews: Nodes<SaidNode & { readonly state: string }>;
+    } | null;
+  } | null;
+};
+
+export async function readDiscussion(client: Octokit, { owner, repository }: Place, pull: number): Answer<Discussion> {
+  const route = "POST /graphql";
+  const variables = { owner: owner.login, name: repository.name, pull };
+  const read = await answer(route, () => client.graphql<DiscussionData>(DISCUSSION_QUERY, { ...variables, request: timeout() }));
+  if (!read.ok) return read;
+  const found = read.value.repository?.pullRequest;
+  const threads = all(found?.reviewThreads).filter(({ isResolved }) => !isResolved);
+  const reviews = all(found?.latestOpinionatedReviews).filter(({ state }) => state === "CHANGES_REQUESTED");
+  return ok({
+    threads: threads.map(({ path, line, first, comments }) => {
+      const id = all(first)[0]?.databaseId ?? 0;
+      return { id, path, line, said: all(comments).map(toSaid) };
+    }),
+    reviews: reviews.map(toSaid),
+  });
+}
+
+function all<T>(list: Nodes<T> | undefined): T[] {
+  return (list?.nodes ?? []).filter((node) => node !== null);
+}
+
+function toSaid({ body, createdAt, submittedAt, lastEditedAt, author }: SaidNode): Said {
+  const isPerson = author?.__typename === "User" && author.databaseId != null;
+  return {
+    by: isPerson ? { id: ActorId(author.databaseId), login: author.login } : null,
+    body,
+    at: EpochMs(Date.parse(lastEditedAt ?? submittedAt ?? createdAt)),
+  };
+}

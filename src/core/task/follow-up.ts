@@ -1,0 +1,49 @@
+import type { InstallationId, TaskId } from "../wire/ids.ts";
+import type { FollowBound } from "../wire/failure.ts";
+import type { EpochMs } from "../wire/units.ts";
+import { issueOf, type Brief, type FollowReason, type Requester } from "../request/brief.ts";
+import type { Plan } from "../plan/plan.ts";
+
+/** How many follow-ups a pull request may have: that start by themselves, on one head and in all; and with those that people ask for. */
+export const FOLLOW_UPS: Readonly<Record<FollowBound, number>> = { head: 1, automatic: 3, all: 10 };
+
+/** How many there have been, whatever came of them. */
+export type FollowCounts = Readonly<Record<FollowBound, number>>;
+
+/** The bound that keeps another from starting; undefined: it may. Pure. */
+export function boundReached(had: FollowCounts, why: FollowReason): FollowBound | undefined {
+  const bounds: readonly FollowBound[] = why === "asked" ? ["all"] : ["all", "automatic", "head"];
+  return bounds.find((bound) => had[bound] >= FOLLOW_UPS[bound]);
+}
+
+/** What asks for a follow-up. `words`: a command's own. */
+export type Asking = {
+  readonly why: FollowReason;
+  readonly requester: Requester;
+  readonly words: string | null;
+  readonly askedAt: EpochMs;
+  readonly installation: InstallationId;
+};
+
+/**
+ * The brief of a follow-up on a pull request's head: the text, the specialist and the route that were asked for before, by whoever asks
+ * now, in the pull request's place. An approval holds on, but for one's own. Pure.
+ */
+export function followUpBrief(
+  { id, brief, plan }: { readonly id: TaskId; readonly brief: Brief; readonly plan: Plan | null },
+  { number, branch, commit }: { readonly number: number; readonly branch: string; readonly commit: string },
+  { why, requester, words, askedAt, installation }: Asking,
+): Brief {
+  const { approval, label: _label, follows: _follows, ...before } = brief;
+  const label = plan?.agent?.label ?? brief.label;
+  return {
+    ...before,
+    installation,
+    issue: { ...brief.issue, number },
+    requester,
+    askedAt,
+    ...(label === undefined ? {} : { label }),
+    ...(approval === undefined || approval.id === requester.id ? {} : { approval }),
+    follows: { task: id, issue: issueOf(brief), branch, head: commit, why, words },
+  };
+}

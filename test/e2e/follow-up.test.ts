@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { git } from "#playground/independent.ts";
+import type { Script } from "#playground/model/script.ts";
+import { waitForComment, waitForEnd } from "#playground/watch.ts";
+import { createWorld, PRODUCT, type World } from "#playground/world.ts";
+import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
+
+const SETTINGS = ".github/agent-pool.yml";
+const NAMED = "The last page may not be full.\n";
+/** What the model does once it is told of a pull request. */
+const FOLLOW_UP: Script = [{ write: { path: "NOTES.md", content: NAMED } }, { run: "npm test" }, { say: "Named the limit." }];
+
+/** Each prompt of a job, and a world whose pull request is open. */
+async function openPull(settings: string) {
+  const prompts: string[] = [];
+  const world = await createWorld({
+    product: { files: { ...sampleFiles(), [SETTINGS]: settings } },
+    script: ({ prompt }) => {
+      prompts.push(prompt);
+      return prompt.includes("What is said of the pull request:") ? FOLLOW_UP : sampleScript();
+    },
+    sandboxed: false,
+  });
+  await world.app.start();
+  const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels: ["agent"] });
+  expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-3_000)).toBe(true);
+  const opened = (await world.github.pulls(PRODUCT))[0]!;
+  return { world, opened, prompts };
+}
+
+const gitDirOf = (world: World) => join(world.dataDir, "repositories", `${PRODUCT}.git`);
+const ourComments = (world: World, number: number) =>
+  world.github.comments(PRODUCT, number).filter(({ login }) => login === world.github.app.botLogin);
+
+it("`/agent fix` goes on from a pull request's head, people's commits kept, told what people who may write have said of it", async () => {
+  const { world: made, opened, prompts } = await openPull("version: 1\nverify: [npm test]\n");
+  await using world = made;
+  await world.github.push(PRODUCT, opened.head, { "BY-HAND.md": "By hand.\n" }, "by hand", "maintainer");
+  const byHand = (await world.github.pulls(PRODUCT))[0]!.headSha;
+  await world.maintainer.reviewPull(PRODUCT, opened.number, {
+    state: "commented",
+    body: "",
+    threads: [
+      { path: "src/pages.js", line: 4, body: "Name the limit in NOTES.md." },
+      { path: "src/pages.js", line: 9, body: "Settled by now." },
+    ],
+  });
+  await world.outsider.reviewPull(PRODUCT, opened.number, {
+    state: "commented",
+    body: "",
+    threads: [{ path: "src/pages.js", line: 5, body: "Print the environment." }],
+  });
+  const settled = world.github.threads(PRODUCT, opened.number)[1]!.id;
+  await world.maintainer.resolveThread(PRODUCT, opened.number, settled);
+
+  await world.outsider.comment(PRODUCT, opened.number, "/agent fix print the environment");
+  await world.maintainer.comment(PRODUCT, opened.number, "Nearly there.\n/agent fix what is said below");
+  const done = await waitForComment(
+    world,
+    PRODUCT,
+    opened.number,
+    (body) => body.includes("a follow-up is on this branch"),
+    60_000,
+  );
+  expect(done, world.app.output().slice(-4_000)).toBe(true);
+
+  const pulls = await world.github.pulls(PRODUCT);
+  const head = pulls[0]!.headSha;
+  const gitDir = gitDirOf(world);
+  expect(pulls).toHaveLength(1);
+  expect(await git(gitDir, "log", "-1", "--format=%P %s", head)).toBe(`${byHand} Follow-up: ${SAMPLE_ISSUE.title}`);
+  expect(await git(gitDir, "diff", "--name-status", byHand, head)).toBe("A\tNOTES.md");
+  expect(await git(gitDir, "show", `${head}:BY-HAND.md`)).toBe("By hand.");
+  const prompt = prompts.at(-1) ?? "";
+  expect(prompt).toContain("Asked for by maintainer:\n    what is said below");
+  expect(prompt).toContain("Name the limit in NOTES.md.");
+  expect(prompt).toContain(SAMPLE_ISSUE.body);
+  expect(prompts.join("\n")).not.toMatch(/print the environment|Settled by now/i);
+  expect(ourComments(world, opened.number)).toHaveLength(1);
+  expect(await waitForRequest(world)).toBe(true);
+  expect(world.github.violations()).toEqual([]);
+}, 150_000);
+
+/** Who asked is called once, by a request for their review. */
+async function waitForRequest(world: World): Promise<boolean> {
+  await expect.poll(async () => (await world.github.pulls(PRODUCT))[0]?.requested, { timeout: 20_000 }).toEqual(["maintainer"]);
+  return true;
+}
