@@ -256,6 +256,8 @@ describe("commands about what is under way, or for the whole pool", () => {
     await golden(await w.act.shown(issue, /asked why/), "why");
     await w.act.say(w.maintainer, issue, "/agent ci", "confused");
     await golden(await w.act.shown(issue, /`\/agent ci`/), "ci-elsewhere");
+    await w.act.say(w.maintainer, issue, "/agent fix the names", "confused");
+    await golden(await w.act.shown(issue, /`\/agent fix`/), "fix-elsewhere");
     const empty = await w.act.openIssue();
     await w.act.say(w.maintainer, empty, "/agent status", "confused");
     await golden(await w.act.shown(empty, /nothing is under way here/), "status-none");
@@ -505,7 +507,7 @@ describe("twenty commands in twenty seconds", () => {
 
 describe("the tests of commands", () => {
   it("have said every form there is", () => {
-    const known = FORMS.map(({ form }) => new RegExp(`^${form.replace("WORD …", ".+").replace(/SIZE|NAME/, "\\S+")}$`));
+    const known = FORMS.map(({ form }) => new RegExp(`^${form.replace(/WORDS? …/, ".+").replace(/SIZE|NAME/, "\\S+")}$`));
 
     expect(known.filter((form) => !said.some((words) => form.test(words)))).toEqual([]);
   });
