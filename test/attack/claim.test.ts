@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Claim } from "#core/wire/contract.ts";
 import type { JobIdentity, MintOverrides } from "#playground/oidc.ts";
 import { CREDENTIAL, PRODUCT, RUNNER } from "#playground/world.ts";
-import { besiege, ROOMY, type Siege } from "./kit.ts";
+import { besiege, commentOn, ROOMY, type Siege } from "./kit.ts";
 import { beatAs, claimAs, dispatchedJob, identityOf, type Answer, type Job } from "./job.ts";
 
 const MINT = "POST /app/installations/{installation_id}/access_tokens";
@@ -309,10 +309,7 @@ describe("the locks of the runner repository, looked at before a dispatch", () =
     const { github, maintainer } = siege.world;
     await github.push("acme/.github", "main", { ".github/agent-pool.yml": policy }, "configure");
     const { number } = await maintainer.openIssue(PRODUCT, { title: "The last page is missing", body: "", labels: ["agent"] });
-    await siege.quiet();
-    const comments = github.comments(PRODUCT, number);
-    expect(comments).toHaveLength(1);
-    return comments[0]?.body ?? "";
+    return commentOn(siege, number);
   }
 
   it.each(["open-to-all", "protected-only", "two-branches", "another-branch", "any-name", "no-branch", "never-made"])(

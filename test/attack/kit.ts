@@ -1,7 +1,8 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { createWorld, RUNNER, SIX_LINES, type World, type WorldOptions } from "#playground/world.ts";
+import { parseReplyMarker } from "#core/task/markers.ts";
+import { createWorld, PRODUCT, RUNNER, SIX_LINES, type World, type WorldOptions } from "#playground/world.ts";
 import { freshDatabase } from "../kit/stores.ts";
 
 /** Room for every task of a siege: what doesn't start is refused for what it is, and waits for no budget and no other job. */
@@ -22,6 +23,14 @@ export type Siege = AsyncDisposable & {
 };
 
 const QUIET_MS = 30_000;
+
+/** What the app's one comment says once all is quiet. The one that calls who asked isn't it. */
+export async function commentOn({ world, quiet }: Siege, issue: number): Promise<string> {
+  await quiet();
+  const comments = world.github.comments(PRODUCT, issue).filter(({ body }) => parseReplyMarker(body) === undefined);
+  if (comments.length !== 1) throw new Error(`${String(comments.length)} comments on #${String(issue)}`);
+  return comments[0]?.body ?? "";
+}
 
 export async function besiege(options: Partial<WorldOptions> = {}): Promise<Siege> {
   const databaseUrl = await freshDatabase();

@@ -4,19 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONTRACT_VERSION, MAX_OUTCOME_BYTES, type Change, type Claim, type Outcome } from "#core/wire/contract.ts";
 import { git } from "#playground/independent.ts";
 import { PRODUCT, RUNNER } from "#playground/world.ts";
-import { besiege, ROOMY, type Siege } from "./kit.ts";
+import { besiege, commentOn, ROOMY, type Siege } from "./kit.ts";
 import { added, beatAs, claimedJob, dispatchedJob, ran, reportAs, type Job } from "./job.ts";
 import { checked } from "../kit/outcomes.ts";
 
 type Claimed = Job & { runToken: string; claim: Claim };
 type Ran = Extract<Outcome, { kind: "ran" }>;
 
-async function bodyOf(siege: Siege, { issue }: Job): Promise<string> {
-  await siege.quiet();
-  const comments = siege.world.github.comments(PRODUCT, issue);
-  expect(comments).toHaveLength(1);
-  return comments[0]?.body ?? "";
-}
+const bodyOf = (siege: Siege, { issue }: Job) => commentOn(siege, issue);
 
 const charges = (siege: Siege, attempt: string) =>
   siege.rows<{ kind: string; amount: string }>("select kind, amount from ledger where lease_id = $1 order by kind", [attempt]);
