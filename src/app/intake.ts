@@ -44,7 +44,7 @@ const PullEvent = z.object({
 });
 const ReviewEvent = z.object({
   action: z.literal("submitted"),
-  review: z.object({ state: z.literal("changes_requested"), commit_id: z.string().regex(COMMIT_ID) }),
+  review: z.object({ state: z.literal("changes_requested"), commit_id: z.string().regex(COMMIT_ID), submitted_at: Instant }),
   pull_request: Pull,
   repository: Repository,
   installation: Installation,
@@ -124,8 +124,10 @@ export function readDelivery(name: string, payload: unknown): DeliveryEvent | un
   if (name === "pull_request_review") {
     const parsed = ReviewEvent.safeParse(payload);
     if (!parsed.success) return readApproval(payload);
-    const { review, pull_request: pull, repository } = parsed.data;
-    return toPullNews(pull, repository, { what: "changes-requested", commit: review.commit_id });
+    const { review, pull_request: pull, repository, sender, installation } = parsed.data;
+    const by = { id: ActorId(sender.id), login: sender.login };
+    const asks = { by, at: review.submitted_at, installation: InstallationId(installation.id) };
+    return toPullNews(pull, repository, { what: "changes-requested", commit: review.commit_id }, { review: asks });
   }
   if (name === "push") {
     const parsed = PushEvent.safeParse(payload);
@@ -176,7 +178,7 @@ function toPullNews(
   pull: z.infer<typeof Pull>,
   repository: z.infer<typeof Repository>,
   news: PullNews | ReviewNews,
-  more: Pick<Extract<DeliveryEvent, { kind: "pull-news" }>, "by"> = {},
+  more: Pick<Extract<DeliveryEvent, { kind: "pull-news" }>, "by" | "review"> = {},
 ): DeliveryEvent | undefined {
   const { number, user, head, created_at: openedAt } = pull;
   if (user?.type !== "Bot" || !isOurBranch(head.ref)) return undefined;

@@ -9,6 +9,7 @@ import type { Claimed } from "#ports/store.ts";
 import { checkConfiguration } from "./check-config.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
+import { followReview } from "./follow-review.ts";
 import { followOnPull } from "./pull-commands.ts";
 import { whyTooLate } from "./late.ts";
 import { request } from "./request.ts";
@@ -64,6 +65,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       if (heard === "opening") return { restMs: LISTING_LAG_MS };
       if (heard !== "kept") return { note: "not a pull request of ours" };
       await endFollowUp(deps, delivery, event);
+      if (event.review !== undefined) return followReview(deps, delivery, event.number, event.repository, event.review);
       return { note: "what came of its pull request was kept" };
     }
     case "config-changed":

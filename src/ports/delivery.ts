@@ -2,7 +2,7 @@ import type { ActorId, DeliveryId, InstallationId, LeaseId, OwnerId, RepositoryI
 import type { Cancelled } from "#core/wire/failure.ts";
 import type { EpochMs } from "#core/wire/units.ts";
 import type { PullNews } from "#core/plan/fate.ts";
-import type { Brief } from "#core/request/brief.ts";
+import type { Brief, Requester } from "#core/request/brief.ts";
 import type { Against } from "./checks.ts";
 import type { Place } from "./github.ts";
 
@@ -60,6 +60,8 @@ export type DeliveryEvent =
       readonly news: PullNews | ReviewNews;
       /** Who closed or merged it, by login. */
       readonly by?: string;
+      /** The person who requests changes, when, by GitHub's clock, and through which installation that was told. */
+      readonly review?: { readonly by: Requester; readonly at: EpochMs; readonly installation: InstallationId };
     }
   /** A commit on which the configuration file is another than in `against`, or may be; null: there was none before. */
   | {

@@ -265,3 +265,80 @@ describe("`/agent fix`", () => {
     expect(await notice()).toEqual({ reason: "command-elsewhere", asked: "/agent size m", on: "issue", number: 1 });
   });
 });
+
+describe("a review that requests changes", () => {
+  const settings = (text: string): Partial<GitHub> => ({
+    readSetUp: async (place) => {
+      const usual = await fakeGitHub().readSetUp(place);
+      return usual.ok ? ok({ ...usual.value, settings: { text } }) : usual;
+    },
+  });
+  const FIX = settings("version: 1\non-review: fix\n");
+  const review = (github: GitHub, commit = HEAD, by = ADA) =>
+    desk.hear(github, {
+      kind: "pull-news",
+      repository: WHERE.repository,
+      number: PULL,
+      branch: BRANCH,
+      openedAt: AT,
+      news: { what: "changes-requested", commit },
+      review: { by, at: AT, installation: makeBrief().installation },
+    });
+  const said = () => Promise.resolve(ok({ threads: [], reviews: [SAID] }));
+
+  it.each([
+    ["asks", "version: 1\n"],
+    ["is broken", "version: 1\non-review: perhaps\n"],
+  ])("starts nothing where the repository %s", async (_name, text) => {
+    await publish();
+    await review(answers(settings(text)));
+
+    expect(await newest()).toBeUndefined();
+    expect(await notice()).toBeNull();
+  });
+
+  it("starts a follow-up where the repository says so, as by its author", async () => {
+    await publish();
+    const note = await review(answers({ ...FIX, readDiscussion: said }));
+
+    expect(note).toBe("a follow-up was opened");
+    expect(await newest()).toMatchObject({
+      brief: { requester: ADA, follows: { why: "review", words: null } },
+      plan: { told: { words: null, reviews: [{ login: "ada", text: "Off by one." }] } },
+    });
+  });
+
+  it("of somebody who may not start work starts nothing, without a word", async () => {
+    await publish();
+    const reader = { readRole: () => Promise.resolve(ok({ permission: "read", name: "read", userId: 30 })) };
+    const note = await review(answers({ ...FIX, ...reader }));
+
+    expect(note).toBe("the actor may not start work");
+    expect({ task: await newest(), notice: await notice() }).toEqual({ task: undefined, notice: null });
+  });
+
+  it("starts one on a commit and three on a pull request; a command goes on", async () => {
+    await publish();
+    const at = (commit: string) => answers({ ...FIX, ...headAt({ commit }), readDiscussion: said });
+    const heard: unknown[] = [];
+    for (const commit of ["1", "1", "2", "3", "4"].map((digit) => digit.repeat(40))) {
+      await end();
+      heard.push(await review(at(commit)), await notice());
+    }
+    await end();
+
+    expect(heard).toEqual([
+      "a follow-up was opened",
+      null,
+      "follow-ups-used-up",
+      { reason: "follow-ups-used-up", bound: "head", most: 1 },
+      "a follow-up was opened",
+      null,
+      "a follow-up was opened",
+      null,
+      "follow-ups-used-up",
+      { reason: "follow-ups-used-up", bound: "automatic", most: 3 },
+    ]);
+    expect(await say(at("4".repeat(40)), "/agent fix")).toBe("a follow-up was opened");
+  });
+});

@@ -70,6 +70,7 @@ const review = (state: string, sender: Payload = { type: "User" }) =>
     change(change(example("pull_request_review", "submitted"), "sender", sender), "review", {
       state,
       commit_id: "e".repeat(40),
+      submitted_at: "2026-11-30T12:00:00Z",
     }),
     "pull_request",
     { number: 13, user: BOT, head: { ref: OUR_BRANCH }, created_at: "2026-11-30T10:00:00Z" },
@@ -427,8 +428,12 @@ describe("intake", () => {
 
     const { id } = payload["repository"] as Payload;
     const openedAt = Date.UTC(2026, 10, 30, 10);
-    const by = ["closed", "merged"].includes((news as { what: string }).what) ? { by: "Codertocat" } : {};
-    expect(read).toEqual({ kind: "pull-news", repository: id, number: 13, branch: OUR_BRANCH, openedAt, news, ...by });
+    const { what } = news as { what: string };
+    const by = ["closed", "merged"].includes(what) ? { by: "Codertocat" } : {};
+    const { id: reviewer, login } = payload["sender"] as { id: number; login: string };
+    const at = Date.UTC(2026, 10, 30, 12);
+    const asks = what === "changes-requested" ? { review: { by: { id: reviewer, login }, at, installation: 5 } } : {};
+    expect(read).toEqual({ kind: "pull-news", repository: id, number: 13, branch: OUR_BRANCH, openedAt, news, ...by, ...asks });
   });
 
   it.each(REVERTS)("hears what is taken back of %s", (_name, event, payload, reverted) => {

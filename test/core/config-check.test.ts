@@ -302,6 +302,12 @@ const SETTINGS_CASES: typeof POLICY_CASES = [
   ["ci", "", "ci: auto", "!CI runs on each pull request at once, with the repository's secrets, on code that a model wrote."],
   ["ci", "ci: auto", "ci: approved", "CI runs on a pull request once a person has decided."],
   [
+    "on-review",
+    "",
+    "on-review: fix",
+    "!A review that requests changes starts a follow-up by itself, once on each commit and three times on a pull request.",
+  ],
+  [
     "second-person",
     "",
     "second-person: false",

@@ -82,6 +82,36 @@ it("`/agent fix` goes on from a pull request's head, people's commits kept, told
   expect(world.github.violations()).toEqual([]);
 }, 150_000);
 
+it("a review that requests changes starts a follow-up where the settings say so, and its author is no second person to it", async () => {
+  const {
+    world: made,
+    opened,
+    prompts,
+  } = await openPull("version: 1\nverify: [npm test]\non-review: fix\nsecond-person: true\n");
+  await using world = made;
+  const reviewer = await world.github.createPerson("rea");
+  world.github.setRole(PRODUCT, "rea", "write");
+
+  await reviewer.reviewPull(PRODUCT, opened.number, { state: "changes_requested", body: "Name the limit in NOTES.md." });
+  const done = await waitForComment(
+    world,
+    PRODUCT,
+    opened.number,
+    (body) => body.includes("a follow-up is on this branch"),
+    60_000,
+  );
+  expect(done, world.app.output().slice(-4_000)).toBe(true);
+  const head = (await world.github.pulls(PRODUCT))[0]!.headSha;
+  await reviewer.reviewPull(PRODUCT, opened.number, { state: "approved", body: "" });
+  const onHead = () => world.github.checkRuns(PRODUCT).findLast(({ commit }) => commit === head);
+  await expect.poll(() => onHead()?.summary, { timeout: 20_000 }).toMatch(/approved only by people who asked for the work/);
+
+  expect(prompts.at(-1)).toContain("The review of rea, who requests changes:\n    Name the limit in NOTES.md.");
+  expect(await git(gitDirOf(world), "log", "--format=%P", "-1", head)).toBe(opened.headSha);
+  expect(onHead()?.conclusion).toBe("action_required");
+  expect(world.github.violations()).toEqual([]);
+}, 150_000);
+
 /** Who asked is called once, by a request for their review. */
 async function waitForRequest(world: World): Promise<boolean> {
   await expect.poll(async () => (await world.github.pulls(PRODUCT))[0]?.requested, { timeout: 20_000 }).toEqual(["maintainer"]);

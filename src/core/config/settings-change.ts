@@ -74,6 +74,14 @@ export const SETTINGS_ROWS: readonly Row<Settings>[] = [
     warns: (_before, { ci }) => ci === "auto",
   },
   {
+    at: "on-review",
+    say: (_before, after) =>
+      after["on-review"] === "fix"
+        ? "A review that requests changes starts a follow-up by itself, once on each commit and three times on a pull request."
+        : "A review that requests changes starts nothing: somebody comments `/agent fix`.",
+    warns: (_before, after) => after["on-review"] === "fix",
+  },
+  {
     at: "second-person",
     say: (before, after) =>
       `A pull request waits for the approval of a second person ${secondPersonOf(after["second-person"])}; until now ${secondPersonOf(before["second-person"])}.`,

@@ -59,6 +59,12 @@ export const Settings = z.strictObject({
     .describe(
       "Whether the check `agent-pool / second person` waits for the approval of somebody other than who asked. Unset, where the base branch needs a review.",
     ),
+  "on-review": z
+    .enum(["ask", "fix"], { error: "should be ask or fix" })
+    .default("ask")
+    .describe(
+      "What follows a review that requests changes. `ask`: nothing, until somebody comments `/agent fix`; `fix`: that starts by itself, where the reviewer may start work.",
+    ),
   // Workflows on the branch would run model-written code with the repository's secrets.
   ci: z
     .enum(["approved", "auto"], { error: "should be approved or auto" })
