@@ -6,6 +6,7 @@ import { EpochMs } from "#core/wire/units.ts";
 import type { Discussion } from "#core/plan/told.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Brief } from "#core/request/brief.ts";
+import { claim } from "#app/claim.ts";
 import { FOLLOW_UPS } from "#core/task/follow-up.ts";
 import type { GitHub } from "#ports/github.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
@@ -263,6 +264,48 @@ describe("`/agent fix`", () => {
     await say(answers(), "/agent size m");
 
     expect(await notice()).toEqual({ reason: "command-elsewhere", asked: "/agent size m", on: "issue", number: 1 });
+  });
+});
+
+describe("the claim of a follow-up's job", () => {
+  async function claimed(knows: string[]) {
+    const lease = (await desk.store.readLeases((await newest())!.id)).at(-1)!;
+    const identity = {
+      repositoryId: String(lease.expected!.repositoryId),
+      repositoryOwnerId: String(lease.expected!.ownerId),
+      eventName: "workflow_dispatch",
+      workflowRef: lease.expected!.workflowRef,
+      ref: lease.expected!.ref,
+      environment: lease.credential,
+      actorId: "1",
+      runAttempt: "1",
+      refProtected: "true",
+      runId: String(lease.run),
+      checkRunId: "1",
+    };
+    const deps = desk.depsOf(answers());
+    const runtime = { ...deps.runtime, verifyIdentity: () => Promise.resolve(ok(identity)) };
+    const request = { contract: 2, harnesses: ["claude-code"], knows } as const;
+    const answer = await claim({ ...deps, runtime }, lease.id, "token", { ...request, harnesses: [...request.harnesses] });
+    return answer.ok ? answer.value : (await desk.store.readLease(lease.id))?.note;
+  }
+
+  it("tells the issue by its own number, the head, and what is said of the pull request", async () => {
+    await publish();
+    await say(answers(), "/agent fix");
+
+    expect(await claimed(["agents", "follow-ups"])).toMatchObject({
+      brief: { issue: 1, body: "Pages are cut off." },
+      checkout: { base: HEAD },
+      followUp: { pull: PULL, text: expect.stringContaining("Off by one.") },
+    });
+  });
+
+  it("is not for an Action that knows nothing of follow-ups, and would do the issue once more", async () => {
+    await publish();
+    await say(answers(), "/agent fix");
+
+    expect(await claimed(["agents"])).toMatchObject({ why: "action-too-old", lacks: "follow-ups" });
   });
 });
 
