@@ -221,7 +221,7 @@ export function describe(failure: Failure): string {
     case "follow-ups-used-up":
       return USED_UP[failure.bound](failure.most);
     case "nothing-to-follow":
-      return `@${failure.login} asked to go on with this, and there is nothing to go by: no open review thread or request for changes by somebody who may write, and no check that failed. Say what is to be done, like \`/agent fix the typo in the heading\`.`;
+      return `@${failure.login} asked to go on with this, and there is nothing to go by: no open review thread and no request for changes by somebody who may write. Say what is to be done, like \`/agent fix the typo in the heading\`.`;
     case "pull-closed":
       return "The pull request is not open any more, so nothing was done on it. Reopen it, then comment `/agent fix`.";
     case "branch-moved":
