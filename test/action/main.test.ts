@@ -451,7 +451,9 @@ describe("the job", { timeout: 90_000 }, () => {
 
     const job = await stage.run();
 
-    expect(stage.app.claims).toEqual([{ contract: CONTRACT_VERSION, harnesses: [...HARNESSES], knows: ["agents"] }]);
+    expect(stage.app.claims).toEqual([
+      { contract: CONTRACT_VERSION, harnesses: [...HARNESSES], knows: ["agents", "follow-ups"] },
+    ]);
     expect(stage.app.outcomes).toMatchObject([{ kind: "blocked", reason: "harnessUnavailable", detail: containing("`gemini`") }]);
     expect(stage.app.events).toEqual(["claim", "revoke", "outcome"]);
     expect(job).toMatchObject({ status: 1, log: containing("Raise the commit of the Action in the workflow") });

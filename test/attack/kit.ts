@@ -25,9 +25,9 @@ export type Siege = AsyncDisposable & {
 const QUIET_MS = 30_000;
 
 /** What the app's one comment says once all is quiet. The one that calls who asked isn't it. */
-export async function commentOn(siege: Siege, issue: number): Promise<string> {
+export async function commentOn(siege: Siege, issue: number, repository = PRODUCT): Promise<string> {
   await siege.quiet();
-  const comments = siege.world.github.comments(PRODUCT, issue).filter(({ body }) => parseReplyMarker(body) === undefined);
+  const comments = siege.world.github.comments(repository, issue).filter(({ body }) => parseReplyMarker(body) === undefined);
   if (comments.length !== 1) throw new Error(`${String(comments.length)} comments on #${String(issue)}`);
   return comments[0]?.body ?? "";
 }
