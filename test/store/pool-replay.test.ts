@@ -106,7 +106,7 @@ function policyOf(scenario: Scenario, workload: Workload): CurrentPolicy {
 }
 
 describe("a simulated trace through the real store", () => {
-  it("is decided grant by grant as in the simulation", { timeout: 240_000 }, async () => {
+  it("is decided grant by grant as in the simulation", { timeout: 600_000 }, async () => {
     // Runs end within the hour that a lease lasts: the simulation has no such end.
     const headline = find("headline");
     const scenario = { ...headline, days: 1.6, jobs: { ...headline.jobs, usdPerHour: 150, rateSigma: 0.1 } };
