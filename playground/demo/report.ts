@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { routeReason } from "#core/task/comment.ts";
-import { parseCommentMarker } from "#core/task/markers.ts";
+import { parseCommentMarker, parseReplyMarker } from "#core/task/markers.ts";
 import { sizeReason } from "#core/task/size-words.ts";
 import { render } from "#cli/command.ts";
 import { ask } from "#cli/local.ts";
@@ -14,7 +14,10 @@ const STATUS: Readonly<Record<string, string>> = { A: "added", M: "modified", D:
 /** What came of the request, read from GitHub and from the app's store, and what is wrong with it. */
 export async function collect(world: World, issue: number, options: DemoOptions) {
   const { github } = world;
-  const comments = github.comments(PRODUCT, issue).filter((comment) => comment.login === github.app.botLogin);
+  // Beside the one that calls who asked.
+  const comments = github
+    .comments(PRODUCT, issue)
+    .filter(({ login, body }) => login === github.app.botLogin && parseReplyMarker(body) === undefined);
   const comment = comments[0]?.body ?? "";
   const pull = (await github.pulls(PRODUCT))[0];
   const { task, leases, decisions, explanation } = await readStore(world, comment);

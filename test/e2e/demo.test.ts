@@ -97,7 +97,7 @@ describe("the demo", () => {
       comments: 1,
       credential: "ada-max",
       attempts: [{ verdict: "solved", costUsd: 0, listedUsd: expect.closeTo(0.010_173) as number }],
-      pullRequest: { body: expect.stringContaining("on `ada-max` (≈ $0.0102 at list price, paid by subscription)") as string },
+      pullRequest: { body: expect.stringContaining("| `ada-max` | ≈ $0.0102 at list price, paid by subscription |") as string },
     });
     expect(ended.lines.filter((line) => line.includes(" lends a seat "))).toEqual([
       expect.stringContaining("ada lends a seat by a comment on issue #1: /agent lend ada-max"),

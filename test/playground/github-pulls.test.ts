@@ -68,6 +68,8 @@ describe("people on a pull request's page", () => {
     const { number } = await open();
 
     await ada.closePull(WEB, number);
+    // Two deliveries under way at once come in either order.
+    await stage.github.delivered();
     await ada.reopenPull(WEB, number);
 
     expect((await told()).slice(1)).toEqual(["pull_request closed by ada", "pull_request reopened by ada"]);
