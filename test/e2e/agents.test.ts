@@ -59,7 +59,7 @@ describe("a policy with the specialist `docs`", () => {
     expect(await git(gitDir, "rev-parse", `${pulls[0]!.headSha}^{tree}`)).toBe(
       await expectedTree(gitDir, base, { script: DOCUMENTED, sandboxed: true }),
     );
-    expect(pulls[0]?.body).toContain("Made by the specialist `docs`, claude-code with claude-haiku-5-5");
+    expect(pulls[0]?.body).toContain("Asked for by maintainer, done by the specialist `docs`.");
     expect(pulls[0]?.body).toContain("- passed: `grep -rq 'two hundred' docs`");
     expect(comments.within).toContain("| docs | s | light | claude-code | claude-haiku-5-5 |");
   });
