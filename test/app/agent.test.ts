@@ -15,9 +15,9 @@ import type { GitHub } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, refused } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const POLICY = `version: 1
 pool: [{ name: platform-api, provider: anthropic }]
 runner: acme/agent-runner
@@ -66,15 +66,7 @@ describe("a specialist", () => {
     return {
       store,
       github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     };
   }
   async function hear(github: GitHub, kind: "request" | "unlabeled", brief: Partial<Brief>): Promise<string | null> {

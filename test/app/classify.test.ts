@@ -10,12 +10,13 @@ import { workOnce } from "#app/worker.ts";
 import { DAY_AT_MOST } from "#core/plan/classified.ts";
 import type { SizeReason } from "#core/plan/size.ts";
 import { DeliveryId, OwnerId } from "#core/wire/ids.ts";
-import { err, ok } from "#core/wire/result.ts";
+import { ok } from "#core/wire/result.ts";
 import type { GitHub, SetUp } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { SIX_LINES } from "#playground/world.ts";
 import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 import { message, refusal, says, startProvider, type Provider, type Reply } from "../kit/provider.ts";
 
 const KEY = "sk-ant-api03-classifier";
@@ -58,15 +59,7 @@ describe("a task of an app with a classifier", () => {
     return {
       store,
       github: on,
-      runtime: {
-        log: { debug: log, info: log, warn: log, error: log },
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve(err("invalid")),
-      },
+      runtime: makeRuntime({ log: { debug: log, info: log, warn: log, error: log } }),
       ...(provider === null ? {} : { classifier: createClassifier({ apiKey: KEY, baseUrl: provider.url }, 1_000) }),
     };
   }

@@ -18,8 +18,8 @@ import type { GitHub } from "#ports/github.ts";
 import type { CurrentPolicy, Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const OWNER = OwnerId(10);
 const ADA = { id: ActorId(40), login: "Ada" };
 const BOB = { id: ActorId(41), login: "bob" };
@@ -65,15 +65,7 @@ describe("a seat's owner", () => {
   afterAll(() => store.close());
 
   function depsOf(github: GitHub): Deps {
-    const runtime = {
-      log: silent,
-      playground: false,
-      newId: randomUUID,
-      newRunToken: () => ({ token: "t", hash: "h" }),
-      newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-      hash: (text: string) => text,
-      verifyIdentity: () => Promise.reject(new Error("not asked")),
-    };
+    const runtime = makeRuntime({ verifyIdentity: () => Promise.reject(new Error("not asked")) });
     return { store, github, runtime };
   }
 

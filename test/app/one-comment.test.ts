@@ -13,10 +13,10 @@ import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store } from "#ports/store.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 import { beat, blocked, ran } from "../kit/outcomes.ts";
 import { openFresh } from "../kit/stores.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const CHANGED = ran({ changes: [{ status: "deleted", path: "a.txt" }] });
 const REPLY = "<!-- agent-pool:reply:";
 
@@ -57,15 +57,7 @@ describe("the one comment", () => {
     const deps: Deps = {
       store,
       github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     };
     for (let rounds = 0; rounds < 100; rounds += 1) if (!(await workOnce(deps))) return;
     throw new Error("the worker never comes to rest");

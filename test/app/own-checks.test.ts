@@ -19,8 +19,8 @@ import type { GitHub } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const HEAD = "d".repeat(40);
 const [ASKER, OTHER] = [ActorId(30), ActorId(31)];
 const approvalOf = (by: ActorId, commit = HEAD) => ({ by, approves: true, commit });
@@ -38,15 +38,7 @@ beforeEach(async () => {
 afterAll(() => store.close());
 
 async function settle(github: GitHub): Promise<void> {
-  const runtime: Deps["runtime"] = {
-    log: silent,
-    playground: false,
-    newId: () => randomUUID(),
-    newRunToken: () => ({ token: "t", hash: "h" }),
-    newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-    hash: (text) => text,
-    verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-  };
+  const runtime: Deps["runtime"] = makeRuntime();
   for (let rounds = 0; rounds < 100; rounds += 1) if (!(await workOnce({ store, github, runtime }))) return;
   throw new Error("the worker never comes to rest");
 }

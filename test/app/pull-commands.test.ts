@@ -12,8 +12,8 @@ import type { Commit, GitHub } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const OURS = "d".repeat(40);
 const OTHER = "e".repeat(40);
 const TREE = "b".repeat(40);
@@ -67,15 +67,7 @@ describe("what is said on a pull request of ours", () => {
     const deps: Deps = {
       store,
       github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     };
     const id = DeliveryId(randomUUID());
     const brief = makeBrief(number, { comment, requester: { id: ActorId(30), login: "ada" } });

@@ -16,6 +16,7 @@ import type { Store, TaskRow } from "#ports/store.ts";
 import { ran } from "../kit/outcomes.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 
 const SIX_LINES =
   "version: 1\npool:\n  - name: platform-api\n    provider: anthropic\n    jobs: 100\nrunner: acme/agent-runner\nbudget: $900/month\n";
@@ -89,19 +90,10 @@ describe("roles", () => {
   afterAll(() => store.close());
 
   function depsOf(github: GitHub): Deps {
-    const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
     return {
       store,
       github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     };
   }
   async function settle(github: GitHub): Promise<void> {

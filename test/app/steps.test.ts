@@ -23,10 +23,10 @@ import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
 import { beat, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, SETTLED, settlementOf } from "../kit/briefs.ts";
 import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const CHANGED = ran({ changes: [{ status: "deleted", path: "a.txt" }] });
 
 describe("the worker's steps", () => {
@@ -67,15 +67,7 @@ describe("the worker's steps", () => {
     return {
       store,
       github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     };
   }
   /** Works until nothing is due. */

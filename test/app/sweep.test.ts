@@ -16,6 +16,7 @@ import type { GitHub, LabelledIssue, Place } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 
 const PLACE: Place = {
   installation: InstallationId(5),
@@ -59,15 +60,7 @@ describe("the sweep for what was never told", () => {
       store,
       github,
       allowedOwners,
-      runtime: {
-        log: { ...silent, warn: (fields, message) => void logged.push([fields, message]) },
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime({ log: { ...silent, warn: (fields, message) => void logged.push([fields, message]) } }),
     };
   }
   async function settle(github: GitHub, allowedOwners?: readonly string[]): Promise<void> {

@@ -23,10 +23,9 @@ import type { Store } from "#ports/store.ts";
 import { blocked, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { fakeGitHub, refused } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ENGINES, openFresh } from "../kit/stores.ts";
-
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 function pull(number: number, overrides: Partial<MergedPage["pulls"][number]> = {}): MergedPage["pulls"][number] {
   return {
@@ -84,15 +83,7 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
   afterAll(() => store.close());
 
   function depsOf(github: GitHub): Deps {
-    const runtime = {
-      log: silent,
-      playground: false,
-      newId: () => randomUUID(),
-      newRunToken: () => ({ token: "t", hash: "h" }),
-      newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-      hash: (text: string) => text,
-      verifyIdentity: () => Promise.resolve(err("invalid" as const)),
-    };
+    const runtime = makeRuntime();
     return { store, github, runtime };
   }
   /** Works until nothing is due. */

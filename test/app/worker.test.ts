@@ -7,9 +7,9 @@ import { DeliveryId, OwnerId } from "#core/wire/ids.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub } from "../kit/fake-github.ts";
+import { makeRuntime } from "../kit/runtime.ts";
 import { openFresh } from "../kit/stores.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const never = new Promise<void>(() => undefined);
 
 describe("the worker's lanes", () => {
@@ -25,15 +25,7 @@ describe("the worker's lanes", () => {
     worker = startWorker({
       store,
       github: fakeGitHub(),
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     });
   });
   afterEach(() => worker[Symbol.asyncDispose]());

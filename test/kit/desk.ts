@@ -16,8 +16,7 @@ import type { GitHub } from "#ports/github.ts";
 import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
 import { makeBrief } from "./briefs.ts";
 import { fakeGitHub } from "./fake-github.ts";
-
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+import { makeRuntime } from "./runtime.ts";
 
 /** The app without processes: its worker, on a store in memory, before whatever GitHub a test hands it. All is of issue 1 in acme/web. */
 export type Desk = {
@@ -57,15 +56,7 @@ export async function openDesk(): Promise<Desk> {
     depsOf: (github) => ({
       store,
       github,
-      runtime: {
-        log: silent,
-        playground: false,
-        newId: () => randomUUID(),
-        newRunToken: () => ({ token: "t", hash: "h" }),
-        newKeyPair: () => ({ publicKey: "p", privateKey: "d" }),
-        hash: (text) => text,
-        verifyIdentity: () => Promise.resolve({ ok: false, error: "invalid" }),
-      },
+      runtime: makeRuntime(),
     }),
     async settle(github) {
       for (let rounds = 0; rounds < 200; rounds += 1) if (!(await workOnce(desk.depsOf(github)))) return;
