@@ -5,9 +5,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Client } from "pg";
 
-/** The tests' own Postgres, on loopback, for as long as this runs. */
-export async function startPostgres(): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = spawn(process.execPath, [join(import.meta.dirname, "../test/kit/postgres-process.ts")], {
+export type RunningPostgres = AsyncDisposable & {
+  /** Of the server, without a database. */
+  readonly url: string;
+};
+
+/** The tests' own Postgres, on loopback, in a folder that goes with it. `programs`: where its programs are; default: npm's. */
+export async function startPostgres(programs?: string): Promise<RunningPostgres> {
+  const script = join(import.meta.dirname, "../test/kit/postgres-process.ts");
+  const server = spawn(process.execPath, [script, ...(programs === undefined ? [] : [programs])], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(server, "exit");
@@ -17,7 +23,7 @@ export async function startPostgres(): Promise<AsyncDisposable & { readonly url:
   ]);
   return {
     url: String(first[0]),
-    [Symbol.asyncDispose]: async () => {
+    async [Symbol.asyncDispose]() {
       server.stdin.end();
       await exited;
     },

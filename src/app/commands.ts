@@ -3,14 +3,14 @@ import { unreachable } from "#core/wire/result.ts";
 import { describeGrants } from "#core/pool/grant-words.ts";
 import { namedIn } from "#core/plan/served.ts";
 import type { Brief } from "#core/request/brief.ts";
-import { commandLines, NOTHING_NAMED, parseCommand, type Command } from "#core/request/command.ts";
+import { askedIn, NOTHING_NAMED, parseCommand, type Command } from "#core/request/command.ts";
 import type { Happening } from "#core/task/happening.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { Deps, Triggered } from "./deps.ts";
 import { lendOrUnlend } from "./lend.ts";
 import { dryRun } from "./plan.ts";
 import { explainTask } from "./pool-report.ts";
-import { issueAt, mayAsk, request } from "./request.ts";
+import { issueAt, request, turnAway } from "./request.ts";
 import { readDecider } from "./who-may.ts";
 
 /** A command that starts nothing, of somebody who may start work. */
@@ -39,17 +39,8 @@ async function followNamed(deps: Deps, brief: Brief, delivery: DeliveryId): Prom
   return { note: "no command that is known", followed: false };
 }
 
-/** Who may not start work learns that, where nothing has been said yet, and nothing of the policy. */
-async function turnAway({ store, github }: Deps, brief: Brief): Promise<Triggered | undefined> {
-  const may = await mayAsk(github, brief);
-  if (!may.ok) return { failed: may.error };
-  if (may.value === undefined) return undefined;
-  await store.notice(brief, may.value, true);
-  return { note: "the actor may not start work" };
-}
-
 async function carryOut(deps: Deps, command: Command, brief: Brief, delivery: DeliveryId): Promise<Triggered> {
-  const asked = (commandLines(brief.comment ?? "")[0] ?? "").slice(0, 80);
+  const asked = askedIn(brief.comment);
   const happen = (happening: Exclude<Happening, "close">, amends = false) =>
     request(deps, { happening, asked, amends, brief, delivery });
   switch (command.kind) {

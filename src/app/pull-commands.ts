@@ -4,7 +4,7 @@ import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { issueOf, type Brief } from "#core/request/brief.ts";
 import {
-  commandLines,
+  askedIn,
   isForIssues,
   nearestPullForm,
   NOTHING_NAMED,
@@ -49,7 +49,7 @@ export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs, d
     await deps.store.notice(brief, { answer: "help" }, false);
     return { note: "help", followed: true };
   }
-  const asked = (commandLines(brief.comment ?? "")[0] ?? "").slice(0, 80);
+  const asked = askedIn(brief.comment);
   const valid = PULL_FORMS.map((form) => `\`${form}\``).join(", ");
   await deps.store.notice(
     brief,

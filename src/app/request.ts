@@ -33,13 +33,9 @@ export function issueAt({ owner, repository, issue }: Brief): IssueAt {
  * start work gets one answer, on an issue where the app has said nothing yet, and takes nobody's place.
  */
 export async function request(deps: Deps, { happening, asked, amends = false, brief, delivery }: Request): Promise<Triggered> {
-  const { store, github, runtime } = deps;
-  const may = await mayAsk(github, brief);
-  if (!may.ok) return { failed: may.error };
-  if (may.value !== undefined) {
-    await store.notice(brief, may.value, true);
-    return { note: "the actor may not start work" };
-  }
+  const { store, runtime } = deps;
+  const stranger = await turnAway(deps, brief);
+  if (stranger !== undefined) return stranger;
   const { requester } = brief;
   const { login } = requester;
   const newest = await store.findNewest(issueAt(brief));
@@ -113,6 +109,15 @@ export async function request(deps: Deps, { happening, asked, amends = false, br
 function asBefore({ issue, author, comment, label, standby }: Brief, now: Brief): Brief {
   const asked = { ...(label === undefined ? {} : { label }), ...(standby === undefined ? {} : { standby }) };
   return { ...now, issue: { ...issue, labels: now.issue.labels }, author, comment, ...asked };
+}
+
+/** Who may not start work learns that, where nothing has been said yet, and nothing of the policy. undefined: they may. */
+export async function turnAway({ store, github }: Deps, brief: Brief): Promise<Triggered | undefined> {
+  const may = await mayAsk(github, brief);
+  if (!may.ok) return { failed: may.error };
+  if (may.value === undefined) return undefined;
+  await store.notice(brief, may.value, true);
+  return { note: "the actor may not start work" };
 }
 
 /**

@@ -10,7 +10,8 @@ import { connectEmbedded, connectPostgres, type Connection } from "#adapters/sto
 import type { Script } from "#playground/model/script.ts";
 import { waitForComment } from "#playground/watch.ts";
 import { createWorld, PRODUCT, ROOT, RUNNER, type World } from "#playground/world.ts";
-import { installedPostgres, startPostgres, type RunningPostgres } from "../kit/postgres.ts";
+import { startPostgres, type RunningPostgres } from "#playground/postgres.ts";
+import { installedPostgres } from "../kit/postgres.ts";
 import { SAMPLE_ISSUE, sampleFiles } from "../kit/sample.ts";
 
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import type { TestProject } from "vitest/node";
-import { startPostgres } from "./postgres.ts";
+import { startPostgres } from "#playground/postgres.ts";
 
 /** One real Postgres for the whole run: races are proved on it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,20 +1,13 @@
-import { randomUUID } from "node:crypto";
-import { Client } from "pg";
 import { inject } from "vitest";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Store } from "#ports/store.ts";
+import { freshDatabase as freshDatabaseOn } from "#playground/postgres.ts";
 
 /** A database of its own on the run's Postgres. */
-export async function freshDatabase(): Promise<string> {
-  const server = inject("postgresUrl");
-  const name = `test_${randomUUID().replaceAll("-", "")}`;
-  const client = new Client({ connectionString: `${server}/postgres` });
-  await client.connect();
-  await client.query(`create database ${name}`);
-  await client.end();
-  return `${server}/${name}`;
+export function freshDatabase(): Promise<string> {
+  return freshDatabaseOn(inject("postgresUrl"));
 }
 
 export type Engine = "PGlite" | "Postgres";

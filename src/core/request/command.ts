@@ -232,6 +232,11 @@ export function isForIssues(line: string): boolean {
   return FORMS.some(({ form, on }) => on === undefined && form.split(" ")[1] === verb);
 }
 
+/** A comment's command as an answer quotes it. */
+export function askedIn(comment: string | null): string {
+  return (commandLines(comment ?? "")[0] ?? "").slice(0, MAX_WORD);
+}
+
 /**
  * By which a mail program begins what it answers where it quotes without a sign: Outlook's rule, "Original Message" in any
  * language, the sender's line of a head. What follows was said by somebody else.
