@@ -12,7 +12,6 @@ import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import type { Paused } from "#ports/conversation.ts";
 import type { ClaimedAdmission, CurrentPolicy, KeptPolicy } from "#ports/store.ts";
 import { wakeWaitingComments } from "./comments.ts";
-import { readPause } from "./conversation.ts";
 import { writeGrant } from "./grant.ts";
 import { lockPool } from "./lock.ts";
 import { FIGURE_COLUMNS, NOW } from "./migrations.ts";
@@ -61,11 +60,11 @@ export async function admit(
 ): Promise<Decision | Paused> {
   return db.transaction().execute(async (tx) => {
     const now = await lockPool(tx, owner);
-    if ((await readPause(tx, owner)) !== null) {
+    let stored = await loadPool(tx, owner, now);
+    if (stored.pausedBy !== null) {
       await wakeWaitingComments(tx, owner);
       return { kind: "paused" };
     }
-    let stored = await loadPool(tx, owner, now);
     if (await adoptAccounts(tx, owner, policy, stored.credentials)) stored = await loadPool(tx, owner, now);
     const decision = decide(toSnapshot(policy, commit, stored, randomInt(2 ** 31)));
     if (decision.kind === "grant") await writeGrant(tx, owner, policy, decision);
@@ -112,7 +111,11 @@ async function writeWaiting(tx: Kysely<Schema>, waiting: readonly Waiting[]): Pr
  * Everything `pick` looks at, in one statement and so of one instant. Bounded by the queue, the live leases and the pool's
  * size: of the past it reads sums alone.
  */
-export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs): Promise<Stored> {
+export async function loadPool(
+  tx: Kysely<Schema>,
+  owner: OwnerId,
+  now: EpochMs,
+): Promise<Stored & { readonly pausedBy: string | null }> {
   const read = await tx
     .selectNoFrom([
       jsonArrayFrom(queuedTasks(tx, owner)).as("queue"),
@@ -135,6 +138,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs)
           .where("notice_hash", "=", NOTICE_HASH),
       ).as("consents"),
       allowancesOf(owner).as("allowances"),
+      tx.selectFrom("owners").select("paused_by").where("owner_id", "=", owner).as("paused_by"),
       standbyRuns(owner, { stillHolds: stillHolds(now), amount: stillHeld }).as("on_standby"),
     ])
     .executeTakeFirstOrThrow();
@@ -173,6 +177,7 @@ export async function loadPool(tx: Kysely<Schema>, owner: OwnerId, now: EpochMs)
     ),
     consents: read.consents,
     onStandby: read.on_standby,
+    pausedBy: read.paused_by,
     drawn: queue.some(({ plan }) => plan.asker.standby === true) ? await readDrawn(tx, owner, now) : null,
   };
 }
