@@ -1,20 +1,15 @@
-import { drawnOf } from "#core/pool/ledger.ts";
 import { expectedStart, type Expected } from "#core/pool/expected.ts";
-import { LEASE } from "#core/pool/lease.ts";
 import { kindsOf } from "#core/pool/snapshot.ts";
-import { renderComment, withoutProgress, type CommentView, type LeaseView, type TaskView } from "#core/task/comment.ts";
+import { renderComment, withoutProgress } from "#core/task/comment.ts";
 import { EFFECTS } from "#core/task/effects.ts";
-import { STOPPABLE } from "#core/task/happening.ts";
-import { LIVE_LEASE_STATES } from "#core/task/lifecycle.ts";
 import { callOf, renderReply, type Call } from "#core/task/notification.ts";
-import type { Progress } from "#core/task/so-far.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import { SECOND_MS } from "#core/wire/units.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedComment } from "#ports/comments.ts";
-import type { LeaseRow, TaskRow } from "#ports/store.ts";
+import type { TaskRow } from "#ports/store.ts";
+import { toView } from "./comment-view.ts";
 import type { Deps, Worked } from "./deps.ts";
-import { isGivingWay } from "./stopped.ts";
 
 /** How long a comment stands before an edit that only tells how far something has come. */
 const PROGRESS_EVERY_MS = 20 * SECOND_MS;
@@ -147,65 +142,4 @@ async function expect({ store }: Deps, task: TaskRow | undefined): Promise<Expec
   const [, kind] = kindsOf(size, route, asker.repository.id);
   const seen = await store.readSeen(task.brief.owner.id, [kind]);
   return expectedStart(task.waiting, seen.get(kind), await store.now());
-}
-
-/** Of the last run, while it works and was heard of. */
-function progressOf(leases: readonly LeaseRow[]): Progress | null {
-  const last = leases.at(-1);
-  if (last === undefined || last.beat === null || last.deadlineInMs === null) return null;
-  const { phase, modelCalls } = last.beat;
-  return { phase, steps: modelCalls, spent: last.used, billed: last.billed, ms: LEASE.termMs - last.deadlineInMs };
-}
-
-export function toView(
-  { notice }: Pick<ClaimedComment, "notice">,
-  task: TaskRow | undefined,
-  leases: readonly LeaseRow[],
-  queue: Pick<TaskView, "pausedBy" | "expected">,
-): CommentView {
-  return { notice, task: task === undefined ? null : toTaskView(task, leases, queue) };
-}
-
-function movedBy(lease: LeaseRow, isLast: boolean): LeaseView["movedBy"] {
-  // What works still is told of as at work.
-  if (isGivingWay(lease) && lease.attempt.verdict === null && !LIVE_LEASE_STATES.includes(lease.state)) return "gave-way";
-  return !isLast && lease.report?.kind === "ran" ? lease.report.ending.kind : null;
-}
-
-function toTaskView(task: TaskRow, leases: readonly LeaseRow[], queue: Pick<TaskView, "pausedBy" | "expected">): TaskView {
-  return {
-    ...queue,
-    ending: task.cancel !== null && STOPPABLE.includes(task.state),
-    reminded: task.reminded,
-    isFollowUp: task.brief.follows !== undefined,
-    task: task.id,
-    state: task.state,
-    failure: task.failure,
-    waiting: task.waiting,
-    progress: progressOf(leases),
-    plan: task.plan,
-    pullRequest: task.pullRequest,
-    invited: task.invited,
-    ciChecks: task.ciChecks,
-    leases: leases.map((lease, at) => {
-      const { attempt, report } = lease;
-      // The attempt's judgement belongs to the lease it ended with.
-      const last = leases[at + 1]?.attempt.id !== attempt.id;
-      return {
-        attempt: attempt.number,
-        route: attempt.route,
-        credential: lease.credential,
-        runUrl: lease.runUrl,
-        verdict: last ? attempt.verdict : null,
-        why: last ? attempt.why : null,
-        movedBy: movedBy(lease, last),
-        checks: report?.kind === "ran" ? report.checks : null,
-        verification: report?.kind === "ran" ? report.verification : [],
-        modelCost: lease.costs.model,
-        drawn: drawnOf(lease),
-        runnerCost: lease.costs.runner,
-        sandbox: report?.kind === "ran" ? report.sandbox : null,
-      };
-    }),
-  };
 }

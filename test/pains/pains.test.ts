@@ -8,7 +8,7 @@ import { NO_USAGE } from "#core/wire/contract.ts";
 import { ok } from "#core/wire/result.ts";
 import { MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { renderComment } from "#core/task/comment.ts";
-import { toView } from "#app/say.ts";
+import { toView } from "#app/comment-view.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { openDesk, underPolicy, type Desk } from "../kit/desk.ts";
