@@ -19,6 +19,8 @@ export default defineConfig({
         ],
   test: {
     include: ["test/**/*.test.ts"],
+    // A module with a pain in it must not be kept for a run without, nor one without be taken for it.
+    fsModuleCache: pain === undefined,
     globalSetup: pain === undefined ? ["test/kit/global-setup.ts"] : [],
     testTimeout: 60_000,
     hookTimeout: 120_000,
