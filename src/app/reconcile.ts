@@ -23,10 +23,10 @@ export async function reconcile(deps: Deps, task: ClaimedTask, lease: LeaseRow):
   const { github } = deps;
   const { brief, plan } = task;
   if (plan === null) throw new Error(`task ${task.id} is ${task.state} without a plan`);
-  const end = (why: JudgedReason, verdict: Verdict = "lost"): Next => ({
-    go: "lose",
-    lease: { lease: lease.id, lose: true, verdict: { verdict, why: lease.note ?? why } },
-  });
+  const end = (why: JudgedReason, verdict: Verdict = "lost"): Next =>
+    isGivingWay(lease)
+      ? { go: "expire", lease: { lease: lease.id, lose: true } }
+      : { go: "lose", lease: { lease: lease.id, lose: true, verdict: { verdict, why: lease.note ?? why } } };
   const pastDeadline = lease.deadlineInMs !== null && lease.deadlineInMs <= -LEASE.graceMs;
   const isSilent = lease.unheardMs !== null && lease.unheardMs >= LEASE.silentMs;
   // A job that is heard of works: GitHub isn't asked.

@@ -134,6 +134,30 @@ describe("work on standby", () => {
     expect(await stateOf(1)).toBe("awaiting");
   });
 
+  it("goes back to the queue as well where it was to stop, and its run ends unheard", async () => {
+    const { github } = gitHub(POLICY, {
+      readRun: (_installation, _runner, run) => {
+        const ended = { id: run, url: "https://github.test/runs/1", status: "completed", conclusion: "cancelled" } as const;
+        return Promise.resolve({ ok: true, value: ended });
+      },
+    });
+    await seen();
+    await ask(github, 1, true);
+    const lease = (await desk.leases()).at(-1)!;
+    await desk.store.claimLease(lease.id, lease.run!, "check", "hash");
+    await desk.store.noteLease(lease.id, { why: "gave-way" });
+
+    await desk.passTime(10 * MINUTE_MS);
+    await desk.settle(github);
+
+    const runs = await desk.leases();
+    expect(runs.map(({ state, attempt }) => [state, attempt.number, attempt.verdict])).toEqual([
+      ["lost", 1, null],
+      ["offered", 1, null],
+    ]);
+    expect(await stateOf(1)).toBe("awaiting");
+  });
+
   it("gives way as often as it must: that uses none of its moves", async () => {
     const { github } = gitHub(`${POLICY}task: { moves: 0 }\n`);
     await seen();

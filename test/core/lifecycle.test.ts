@@ -46,6 +46,7 @@ const ARROWS: readonly [TaskState, TaskEvent, TaskState][] = [
   ["awaiting", "lose", "unsolved"],
   ["running", "claim", "running"],
   ["running", "report", "judging"],
+  ["running", "expire", "queued"],
   ["running", "lose", "unsolved"],
   ["judging", "move", "queued"],
   ["judging", "escalate", "queued"],

@@ -17,7 +17,7 @@ import { err, ok, type Result } from "../wire/result.ts";
  * planning ─ask─▶ asking waits for a person's approval: ─replan─▶ planning with it, `refuse` without; `remind` leaves it there.
  * `cancel` leads to `cancelled` from every state before a branch is made, once no run works on it any more.
  * In `inviting` the pull request is open, and those are asked who are to review it.
- * `expire` leads from `dispatching` to `queued` as well: what is on standby gives way to others.
+ * `expire` leads from `dispatching` and `running` to `queued` as well: what is on standby gives way to others.
  * `score` ends a trial's task: what it made is judged, and published nowhere.
  * `stick` leads from every state with a step of its own to `stuck`: the task can't go on and says why; a person decides.
  */
@@ -113,8 +113,8 @@ export const TASK_TRANSITIONS = {
     refuse: "refused",
   },
   awaiting: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", expire: "queued", lose: "unsolved" },
-  // The same run may claim again while it has not had our answer.
-  running: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", report: "judging", lose: "unsolved" },
+  // The same run may claim again while it has not had our answer; told to give way, it may end unheard.
+  running: { ...REFUSE_ALL, ...STICK, ...CANCEL, claim: "running", report: "judging", expire: "queued", lose: "unsolved" },
   // Interrupted by a limit of its credential, the same attempt goes on with another; ended unverified, the next one follows.
   judging: {
     ...REFUSE_ALL,
