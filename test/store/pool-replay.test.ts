@@ -124,7 +124,7 @@ describe("a simulated trace through the real store", () => {
 
     /** The task as the worker holds it. */
     const hold = async (task: TaskId) => {
-      await sql`update tasks set due_at = case when id = ${task} then 0 end`.execute(db);
+      await sql`update tasks set due_at = case when id = ${task} then 0 end where due_at is not null or id = ${task}`.execute(db);
       const held = await store.claimTask();
       if (held?.id !== task) throw new Error(`${task} is not due`);
       return held;
