@@ -20,8 +20,8 @@ import type { TaskRow } from "#ports/store.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered } from "./deps.ts";
 import { followUp } from "./follow-up.ts";
-import { issueAt } from "./request.ts";
-import { readDecider, readRequester } from "./who-may.ts";
+import { issueAt, turnAway } from "./request.ts";
+import { readRequester } from "./who-may.ts";
 
 /** A comment's command on a pull request of ours; on others nobody is answered. `askedAt`: by GitHub's clock. */
 export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs, delivery: DeliveryId): Promise<Triggered> {
@@ -39,12 +39,8 @@ export async function followOnPull(deps: Deps, brief: Brief, askedAt: EpochMs, d
     return followUp(deps, task, issue.number, { why: "asked", requester, words, askedAt, installation }, delivery);
   }
 
-  const decider = await readDecider(deps, brief);
-  if (!decider.ok) return { failed: decider.error };
-  if (!("reason" in decider.value) && !decider.value.standing.start) {
-    await deps.store.notice(brief, decider.value.standing.why, true);
-    return { note: "the actor may not start work" };
-  }
+  const stranger = await turnAway(deps, brief);
+  if (stranger !== undefined) return stranger;
   if (command.ok && command.value.kind === "help") {
     await deps.store.notice(brief, { answer: "help" }, false);
     return { note: "help", followed: true };

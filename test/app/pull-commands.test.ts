@@ -195,6 +195,19 @@ describe("what is said on a pull request of ours", () => {
     expect(asked).toEqual([]);
   });
 
+  it("turns strangers away, whatever they say and whatever is wrong with the policy, of which they learn nothing", async () => {
+    const broken = { commit: "c".repeat(40), file: { text: "version: 1\npool: nothing\n" } };
+    const setUp = { base: { branch: "main", commit: "a".repeat(40), tree: TREE }, settings: "missing" as const, policy: broken };
+    for (const comment of ["/agent size m", "/agent help", "/agent pls"]) {
+      const { notice, note } = await say(comment, { ...roleOf("read"), readSetUp: () => Promise.resolve(ok(setUp)) });
+
+      expect({ notice, note }).toEqual({
+        notice: { reason: "actor-may-not-start", login: "ada", role: "read" },
+        note: "the actor may not start work",
+      });
+    }
+  });
+
   it("names the pull request to who asks for CI on the issue, and none where it has none", async () => {
     await say("Fine.");
     const open = await again("/agent ci", {}, 1, null);
