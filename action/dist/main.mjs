@@ -42644,7 +42644,7 @@ var LINES_BEFORE = 2;
 var LINES_AFTER = 12;
 var GAP = "\n[…]\n";
 function relevantPart(log, max) {
-  const whole2 = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  const whole2 = withoutColours(log).replaceAll("\r\n", "\n").trim();
   if (whole2.length <= max) return whole2;
   const text2 = whole2.split("\n").filter((line) => !isOneOf(PASSED_TEST, line)).join("\n");
   if (text2.length <= max) return text2;
@@ -42663,9 +42663,12 @@ function relevantPart(log, max) {
   }
   return first === "" ? cutFront(text2, max) : `${cut(first, room)}${GAP}${tail}`;
 }
+function withoutColours(log) {
+  return stripVTControlCharacters(log);
+}
 function failuresIn(log) {
   const names = /* @__PURE__ */ new Set();
-  for (const line of stripVTControlCharacters(log).split(/\r?\n/)) {
+  for (const line of withoutColours(log).split(/\r?\n/)) {
     const groups = FAILED_TEST.map((form) => form.exec(line)).find((match) => match !== null);
     if (groups !== void 0) names.add(groups.slice(1).join(" ").trim());
   }

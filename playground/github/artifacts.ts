@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { DAY_MS, MINUTE_MS } from "#core/wire/units.ts";
 import type { NewArtifact } from "../types.ts";
 import { refusal, type Answer } from "./answers.ts";
-import { nextId, nowOf, type Artifact, type GitHub, type Run } from "./state.ts";
+import { nextId, nowOf, type GitHub, type Run } from "./state.ts";
 
 /** A repository's own number, and the most that it allows (docs, "Storing and sharing data from a workflow"). */
 const RETENTION_DAYS = 90;
@@ -19,17 +19,17 @@ export function storeArtifact(github: GitHub, run: Run, { name, archive, retenti
   return artifact.id;
 }
 
-/** Where an archive can be fetched by whoever knows the address. It is good for one minute, as GitHub's is (docs, "Download an artifact"). */
-export function downloadUrl(github: GitHub, artifact: Artifact): string {
+/** Where a file can be fetched by whoever knows the address. It is good for one minute, as GitHub's is (docs, "Download an artifact"). */
+export function downloadUrl(github: GitHub, file: Buffer, type: string): string {
   const path = `/_downloads/${randomBytes(24).toString("base64url")}`;
-  github.downloads.set(path, { artifact, until: nowOf(github) + MINUTE_MS });
+  github.downloads.set(path, { file, type, until: nowOf(github) + MINUTE_MS });
   return `${github.url}${path}`;
 }
 
-/** The archive at such an address, for whoever asks; undefined for any other path. */
+/** The file at such an address, for whoever asks; undefined for any other path. */
 export function answerDownload(github: GitHub, method: string, path: string): Answer | undefined {
   if (method !== "GET" || !path.startsWith("/_downloads/")) return undefined;
   const download = github.downloads.get(path);
   if (download === undefined || nowOf(github) >= download.until) return refusal(403, "This address is not good any more");
-  return { status: 200, headers: { "content-type": "application/zip" }, body: download.artifact.archive };
+  return { status: 200, headers: { "content-type": download.type }, body: download.file };
 }

@@ -6,17 +6,22 @@ import { emit } from "./webhooks.ts";
 
 /** What a workflow's checks have come to on a branch's tip. GitHub tells of a suite's end once none of its runs is under way. */
 export async function runChecks(github: GitHub, repository: Repository, checks: Checks): Promise<void> {
-  const { branch, workflow, runs, own = false } = checks;
+  const { branch, workflow, runs, own = false, app, logs, outputs } = checks;
   const sha = await resolve(repository.git, `refs/heads/${branch}`);
   if (sha === undefined) throw new Error(`no branch ${branch}: push it first`);
   const key = `${sha} ${workflow}`;
   const now = nowOf(github);
-  const made: CheckSuite = { id: nextId(github), branch, sha, own, runs: new Map(), createdAt: now, updatedAt: now };
+  const of = { branch, sha, own, ...(app === undefined ? {} : { app }) };
+  const made: CheckSuite = { id: nextId(github), ...of, runs: new Map(), createdAt: now, updatedAt: now };
   const suite = repository.checkSuites.get(key) ?? made;
   repository.checkSuites.set(key, suite);
   suite.updatedAt = now;
   for (const [name, conclusion] of Object.entries(runs)) {
-    suite.runs.set(name, { id: nextId(github), conclusion, startedAt: now });
+    const log = logs?.[name];
+    const said = outputs?.[name];
+    const run = { id: nextId(github), conclusion, startedAt: now };
+    const output = said === undefined ? {} : { output: { ...said, annotations: [] } };
+    suite.runs.set(name, { ...run, ...(log === undefined ? {} : { log }), ...output });
   }
   if ([...suite.runs.values()].some((run) => run.conclusion === null)) return;
   emit(github, "check_suite", repository, repository.owner, {

@@ -204,6 +204,12 @@ export type Checks = {
   readonly runs: Readonly<Record<string, CheckConclusion | null>>;
   /** Made by the App itself. */
   readonly own?: true;
+  /** Made by another App, by its slug, and not by GitHub Actions. */
+  readonly app?: string;
+  /** By a run's name what its job has printed, as GitHub keeps it. */
+  readonly logs?: Readonly<Record<string, string>>;
+  /** By a run's name what its App says of it. */
+  readonly outputs?: Readonly<Record<string, Pick<CheckOutput, "title" | "summary">>>;
 };
 
 /** The emulated GitHub, as the demo and the tests hold it. Repositories are named `owner/name` throughout. */

@@ -172,6 +172,7 @@ export const ROUTES = {
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": { by: "either", needs: { actions: "read" } },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { by: "either", needs: { actions: "write" }, role: "write" },
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": { by: "either", needs: { actions: "read" } },
+  "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs": { by: "either", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}": { by: "either", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/environments": { by: "either", needs: { actions: "read" } },
   "GET /repos/{owner}/{repo}/environments/{environment_name}": { by: "either", needs: { actions: "read" } },

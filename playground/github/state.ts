@@ -61,8 +61,8 @@ export type GitHub = {
   readonly secretKeys: Map<number, KeyPair>;
   readonly runQueue: Run[];
   readonly runWaiters: Set<() => void>;
-  /** Artifacts on their way, by path. */
-  readonly downloads: Map<string, { readonly artifact: Artifact; readonly until: number }>;
+  /** Artifacts and logs on their way, by path. */
+  readonly downloads: Map<string, { readonly file: Buffer; readonly type: string; readonly until: number }>;
   readonly deliveries: Delivery[];
   readonly pendingDeliveries: Set<Promise<void>>;
   readonly violations: string[];
@@ -218,6 +218,8 @@ export type CheckSuite = {
   readonly sha: string;
   /** Made by the App itself, not by GitHub Actions. */
   readonly own: boolean;
+  /** The slug of another App that made it. */
+  readonly app?: string;
   /** By name, each as it ran last. */
   readonly runs: Map<string, CheckRun>;
   readonly createdAt: number;
@@ -230,6 +232,7 @@ export type CheckRun = {
   readonly conclusion: CheckConclusion | null;
   readonly startedAt: number;
   readonly output?: CheckOutput;
+  readonly log?: string;
 };
 
 export type Repository = {

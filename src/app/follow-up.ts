@@ -36,6 +36,7 @@ export async function followUp(
   }
   const answered = isCommand ? { followed: false } : {};
   if (!isOurs(head.value)) return { note: "its pull request is closed, or another's", ...answered };
+  if (asking.head !== undefined && asking.head !== head.value.commit) return { note: "its pull request has moved on" };
   const opened = await store.openFollowUp(TaskId(runtime.newId()), brief, delivery);
   if (opened === "opened" || opened === "known")
     return { note: "a follow-up was opened", ...(isCommand ? { followed: true } : {}) };
@@ -44,8 +45,9 @@ export async function followUp(
     opened === "busy"
       ? { reason: "follow-up-under-way", login }
       : { reason: "follow-ups-used-up", bound: opened.bound, most: FOLLOW_UPS[opened.bound] };
-  // CI that fails while something is done about it is no news.
-  if (asking.why !== "checks" || opened !== "busy") await store.notice(brief, failure, false);
+  // CI that fails while something is done about it, or once that has come to nothing there, is no news.
+  const isNews = asking.why !== "checks" || (opened !== "busy" && opened.bound !== "head");
+  if (isNews) await store.notice(brief, failure, false);
   return { note: failure.reason, ...answered };
 }
 
@@ -57,26 +59,33 @@ function isOurs({ isOpen, isOwn }: Head): boolean {
 /** What a follow-up begins from. */
 export type Followed = Pick<Plan, "base" | "ci"> & { readonly told: Told };
 
-/** The head as it stands, what is said of it by people who may write, and how CI was held back before; or why there is nothing to do. */
+/**
+ * The head as it stands, what is said of it by people who may write and by its checks, and how CI was held back before; or why there is nothing
+ * to do. What CI began is about that commit and its checks alone: to what people say they ask for an answer, or the settings do.
+ */
 export async function readFollowed(
   { store, github }: Deps,
   brief: Brief,
-  { branch, task, words }: NonNullable<Brief["follows"]>,
+  { branch, task, words, why, head: asked }: NonNullable<Brief["follows"]>,
 ): Promise<Result<Followed | Failure, GitHubFailure>> {
   const { requester, issue } = brief;
   const head = await github.readHead(brief, issue.number);
   if (!head.ok) return head;
   const { commit } = head.value;
   if (!isOurs(head.value) || head.value.branch !== branch) return ok({ reason: "pull-closed" });
+  const isByCi = why === "checks";
+  if (isByCi && commit !== asked) return ok({ reason: "branch-moved", branch });
   const stands = await github.readCommit(brief, commit);
   if (!stands.ok) return stands;
-  const discussion = await github.readDiscussion(brief, issue.number);
+  const discussion = isByCi ? ok({ threads: [], reviews: [] }) : await github.readDiscussion(brief, issue.number);
   if (!discussion.ok) return discussion;
+  const checks = await github.readFailedChecks(brief, commit);
+  if (!checks.ok) return checks;
   const trusted = await readTrusted(github, brief, discussion.value);
   if (!trusted.ok) return trusted;
   const until = brief.askedAt ?? (await store.now());
-  const told = toTell({ words, by: requester }, discussion.value, [], { trusted: trusted.value, until });
-  if (!isTold(told)) return ok({ reason: "nothing-to-follow", login: requester.login });
+  const told = toTell({ words, by: requester }, discussion.value, checks.value, { trusted: trusted.value, until });
+  if (!isTold(told)) return ok({ reason: "nothing-to-follow", login: isByCi ? null : requester.login });
   const before = (await store.readTask(task))?.plan;
   return ok({ base: { branch, commit, tree: stands.value.tree }, ci: before?.ci ?? "approved", told });
 }

@@ -1,5 +1,4 @@
 import type { Failure } from "#core/wire/failure.ts";
-import type { OwnerId } from "#core/wire/ids.ts";
 import { unreachable } from "#core/wire/result.ts";
 import { checksOf } from "#core/task/checks.ts";
 import { judgeCiChecks } from "#core/task/ci-checks.ts";
@@ -9,6 +8,7 @@ import type { Claimed } from "#ports/store.ts";
 import { checkConfiguration } from "./check-config.ts";
 import { follow } from "./commands.ts";
 import type { Deps, Triggered, Worked } from "./deps.ts";
+import { followChecks } from "./follow-checks.ts";
 import { followReview } from "./follow-review.ts";
 import { followOnPull } from "./pull-commands.ts";
 import { whyTooLate } from "./late.ts";
@@ -58,7 +58,7 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       return { note: "its task was woken" };
     }
     case "ci-ended":
-      return hearCiChecks(deps, delivery.owner, event);
+      return hearCiChecks(deps, delivery, event);
     case "pull-news": {
       const heard = await deps.store.hearPull(delivery.owner, event);
       // GitHub has told of it before our own answer to its opening was written.
@@ -110,19 +110,21 @@ async function stop(
  * is open, so the task's state is not asked: what is kept is said with it.
  */
 async function hearCiChecks(
-  { store, github }: Deps,
-  owner: OwnerId,
-  { installation, repository, commit }: Extract<DeliveryEvent, { kind: "ci-ended" }>,
+  deps: Deps,
+  delivery: Delivery,
+  event: Extract<DeliveryEvent, { kind: "ci-ended" }>,
 ): Promise<Triggered> {
-  const task = await store.findByCommit(owner, repository, commit);
+  const { store, github } = deps;
+  const { installation, repository, commit } = event;
+  const task = await store.findByCommit(delivery.owner, repository, commit);
   if (task?.plan == null) return { note: "not a commit of ours" };
   const report = (await store.readLeases(task.id)).at(-1)?.report;
   if (report?.kind !== "ran" || checksOf(task.plan.commands.verify, report.checks).source !== "ci")
-    return { note: "its checks ran in the job" };
+    return (await followChecks(deps, delivery, task, event)) ?? { note: "its checks ran in the job" };
   const runs = await github.readCheckRuns({ ...task.brief, installation }, commit);
   if (!runs.ok) return { failed: runs.error };
   const checks = judgeCiChecks(runs.value);
   if (checks === undefined) return { note: "nothing is known of its CI yet" };
   await store.hearCiChecks(task.id, checks);
-  return { note: "how its CI ended was kept" };
+  return (await followChecks(deps, delivery, task, event, runs.value)) ?? { note: "how its CI ended was kept" };
 }

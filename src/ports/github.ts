@@ -1,6 +1,6 @@
 import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Reviewers } from "#core/plan/plan.ts";
-import type { Discussion } from "#core/plan/told.ts";
+import type { Discussion, FailedCheckRun } from "#core/plan/told.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Labelling, Tried } from "#core/request/missed.ts";
 import type { Role } from "#core/request/role.ts";
@@ -177,6 +177,8 @@ export type GitHub = OwnChecks & {
   updateBranch(place: Place, branch: string, commit: string): Answer<void>;
   /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
   readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
+  /** Of the runs that failed on a commit, the first `TOLD.checks`, each with the end of its log where that can be read. Others' text. */
+  readFailedChecks(place: Place, commit: string): Answer<readonly FailedCheckRun[]>;
   findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;
   /** A page of merged pull requests, those first that were changed last, with the issues that they closed. */
   readMerged(place: Place, after: string | null): Answer<MergedPage>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgeCiChecks, MAX_CHECK_RUNS, type CheckRun } from "#core/task/ci-checks.ts";
+import { judgeCiChecks, mayBeMended, MAX_CHECK_RUNS, type CheckRun } from "#core/task/ci-checks.ts";
 
 /** By name how it ended; null: it runs. */
 const runs = (ended: Readonly<Record<string, string | null>>): CheckRun[] =>
@@ -37,6 +37,20 @@ describe("the checks of CI", () => {
     const judged = judgeCiChecks(listed);
 
     expect(judged).toBeUndefined();
+  });
+
+  it.each([
+    ["failure", true],
+    ["timed_out", true],
+    ["success", false],
+    ["skipped", false],
+    ["cancelled", false],
+    ["action_required", false],
+    ["startup_failure", false],
+    ["stale", false],
+    [null, false],
+  ])("that ended as %s may be mended by a change: %s", (conclusion, may) => {
+    expect(mayBeMended({ conclusion })).toBe(may);
   });
 
   it("fail where one has ended and nobody says how, and keep of its name what a database takes", () => {

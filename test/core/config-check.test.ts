@@ -308,6 +308,13 @@ const SETTINGS_CASES: typeof POLICY_CASES = [
     "!A review that requests changes starts a follow-up by itself, once on each commit and three times on a pull request.",
   ],
   [
+    "on-ci",
+    "",
+    "on-ci: fix",
+    "!CI that fails on a commit of the app's starts a follow-up by itself, once on each commit and three times on a pull request.",
+  ],
+  ["on-ci", "on-ci: fix", "on-ci: ask", "CI that fails starts nothing: somebody comments `/agent fix`."],
+  [
     "second-person",
     "",
     "second-person: false",

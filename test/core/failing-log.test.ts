@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { array, assert, constantFrom, nat, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { failuresIn, relevantPart, tellingLines } from "#core/wire/failing-log.ts";
+import { failuresIn, jobLog, relevantPart, tellingLines } from "#core/wire/failing-log.ts";
 
 /** What each runner really printed, by its verbose reporter, of 60 or 120 tests that pass and one or two that don't. */
 const readLog = (name: string): string => readFileSync(new URL(`../fixtures/failing-logs/${name}.txt`, import.meta.url), "utf8");
@@ -112,5 +112,33 @@ describe("the failures that a log names", () => {
 
   test.each(["✓ a ✖ b", "ok 3 - not ok 4 - x", "0 errors", "FAIL", "no error: all is well"])("don't take %j for one", (line) => {
     expect([...failuresIn(line)]).toEqual([]);
+  });
+});
+
+describe("a job's log", () => {
+  const stamped = (...lines: string[]) => lines.map((line) => `2026-11-30T12:00:00.1234567Z ${line}`).join("\r\n");
+  const FAILED = ["##[group]Run npm test", "not ok 1 - pages", "##[error]Process completed with exit code 1."];
+
+  test.each<[string, string, string]>([
+    ["has no times before its lines", `\uFEFF${stamped("a", "", "2026-11-30 b")}\r\n`, "a\n\n2026-11-30 b"],
+    [
+      "ends before what is tidied up",
+      stamped(...FAILED, "Post job cleanup.", "[command]/usr/bin/git version", "Cleaning up orphan processes"),
+      FAILED.join("\n"),
+    ],
+    [
+      "has what later steps say",
+      stamped(...FAILED, "##[group]Run report", "sent"),
+      [...FAILED, "##[group]Run report", "sent"].join("\n"),
+    ],
+    [
+      "has an error of the tidying",
+      stamped("Post job cleanup.", "##[error]No space left", "Cleaning up orphan processes"),
+      "Post job cleanup.\n##[error]No space left",
+    ],
+    ["is as it is where it has another form", "not ok 1 - pages", "not ok 1 - pages"],
+    ["may be nothing", "", ""],
+  ])("%s", (_name, log, told) => {
+    expect(jobLog(log)).toBe(told);
   });
 });

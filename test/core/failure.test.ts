@@ -190,7 +190,7 @@ const FAILURES: {
   "nothing-to-follow": {
     failure: { reason: "nothing-to-follow", login: "pat" },
     facts: ["pat"],
-    next: /Say what is to be done/,
+    next: /and no failing check\. Say what is to be done/,
   },
   "pull-closed": { failure: { reason: "pull-closed" }, facts: [], next: /Reopen it, then comment/ },
   "branch-moved": {
@@ -302,6 +302,12 @@ describe("failure", () => {
     expect(facts.filter((fact) => !text.includes(fact))).toEqual([]);
     expect(text).toMatch(next);
     expect(text).toMatch(/\.$/);
+  });
+
+  it("nothing-to-follow names nobody where it began by itself, and what to do next", () => {
+    expect(say({ reason: "nothing-to-follow", login: null })).toBe(
+      "This began by itself because CI had failed, and none of it fails any more, or it runs again. Nothing was done. Comment `/agent fix` to have something done.",
+    );
   });
 
   it("lists every problem of a file on its own line", () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { boundReached, FOLLOW_UPS, followUpBrief, type FollowCounts } from "#core/task/follow-up.ts";
+import { boundReached, failedAnew, FOLLOW_UPS, followUpBrief, type FollowCounts } from "#core/task/follow-up.ts";
+import type { CheckRun } from "#core/task/ci-checks.ts";
+import type { Told } from "#core/plan/told.ts";
 import { commitMessage } from "#core/task/pull-request.ts";
 import { callOf } from "#core/task/notification.ts";
 import type { FollowReason } from "#core/request/brief.ts";
@@ -24,6 +26,27 @@ describe("how many follow-ups a pull request may have", () => {
   ])("%s after %j: bound %s", (why, had, bound) => {
     expect(boundReached(had, why)).toBe(bound);
     expect(FOLLOW_UPS).toEqual({ head: 1, automatic: 3, all: 10 });
+  });
+});
+
+describe("what a follow-up begins with by itself", () => {
+  const UNIT = { name: "unit", conclusion: "failure" };
+  const LINT = { name: "lint", conclusion: "timed_out" };
+  const ended = (...runs: (typeof UNIT)[]) => runs.map((run) => ({ ...run, status: "completed" }));
+  const tried = (...runs: (typeof UNIT)[]) => runs.map((run) => ({ ...run, log: null }));
+
+  it.each<[string, (typeof UNIT)[], CheckRun[], Told["checks"], string[]]>([
+    ["all that failed", [UNIT, LINT], [], [], ["unit", "lint"]],
+    ["not what fails on the base", [UNIT, LINT], ended(UNIT), [], ["lint"]],
+    ["nothing, where all of it fails there", [UNIT], ended(UNIT, LINT), [], []],
+    ["what passes there", [UNIT], ended({ name: "unit", conclusion: "success" }), [], ["unit"]],
+    ["what runs there", [UNIT], [{ name: "unit", status: "in_progress", conclusion: null }], [], ["unit"]],
+    ["not what was tried", [UNIT, LINT], [], tried(UNIT), ["lint"]],
+    ["nothing, where all of it was tried or fails on the base", [UNIT, LINT], ended(LINT), tried(UNIT), []],
+    ["nothing that no change mends", [{ name: "cla", conclusion: "action_required" }], [], [], []],
+    ["not what was tried, by its name as that was told", [{ ...UNIT, name: "u\u200Bnit \n" }], [], tried(UNIT), []],
+  ])("is %s", (_name, failed, onBase, told, names) => {
+    expect(failedAnew(failed, { onBase, told }).map(({ name }) => name)).toEqual(names);
   });
 });
 

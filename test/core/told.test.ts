@@ -30,6 +30,21 @@ describe("what a follow-up is told", () => {
     expect(told.words).toEqual({ login: "ada", text: "as said" });
   });
 
+  it("is of a log what a reader would see, and no secret that is put together by that", () => {
+    const key = "ghp_0123456789\u200Babcdefghij\u001B[31m0123456789";
+    const told = toTell(
+      { words: null, by: BY },
+      { threads: [], reviews: [] },
+      [{ name: `unit ${key}`, conclusion: "failure", log: `\u001B[31mFAIL\u001B[39m a\u0000\r\n${key}` }],
+      {
+        trusted: new Set(),
+        until: UNTIL,
+      },
+    );
+
+    expect(told.checks).toEqual([{ name: "unit [redacted]", conclusion: "failure", log: "FAIL a\n[redacted]" }]);
+  });
+
   it("is bounded, whatever there is, and says what is left out", () => {
     const long = said("x".repeat(60_000));
     const many = Array.from({ length: 90 }, (_, at) => thread(at, ...Array.from({ length: 20 }, () => long)));

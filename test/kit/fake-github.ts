@@ -78,6 +78,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     readCommit: () => Promise.resolve(ok({ tree: "b".repeat(40), parents: ["a".repeat(40)], at: EpochMs(0) })),
     updateBranch: () => Promise.resolve(told("updateBranch", ok(undefined))),
     readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),
+    readFailedChecks: () => Promise.resolve(told("readFailedChecks", ok([]))),
     findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),
     readMerged: () => Promise.resolve(told("readMerged", ok({ pulls: [], next: null }))),
     readFiles: () => Promise.resolve(told("readFiles", ok(new Map()))),

@@ -22,5 +22,5 @@ export const downloadArtifact: RepositoryHandler = (github, { repository, params
   const artifact = repository.artifacts.get(Number(params["artifact_id"]));
   if (artifact === undefined || params["archive_format"] !== "zip") return notFound();
   if (nowOf(github) >= artifact.expiresAt) return refusal(410, "Artifact has expired");
-  return answer(302, undefined, { location: downloadUrl(github, artifact) });
+  return answer(302, undefined, { location: downloadUrl(github, artifact.archive, "application/zip") });
 };

@@ -1,4 +1,5 @@
 import { answer, invalid, isRecord, notFound, page, textField, unprocessable } from "../answers.ts";
+import { downloadUrl } from "../artifacts.ts";
 import { setOwnRun } from "../checks.ts";
 import { resolve } from "../git-repository.ts";
 import { toCheckRun } from "../shapes/check.ts";
@@ -58,6 +59,14 @@ export const updateCheckRun: RepositoryHandler = async (github, request) => {
   };
   await setOwnRun(github, repository, suite.sha, change);
   return answer(200, toCheckRun(github, repository, suite, name, runIn(suite, name)));
+};
+
+/** A job's check run has the job's id. Sends the client on to the log, which is kept once the job has ended. */
+export const downloadJobLog: RepositoryHandler = (github, { repository, params }) => {
+  const jobs = [...repository.checkSuites.values()].filter(({ own, app }) => !own && app === undefined);
+  const job = jobs.flatMap(({ runs }) => [...runs.values()]).find(({ id }) => id === Number(params["job_id"]));
+  if (job?.log === undefined || job.conclusion === null) return notFound();
+  return answer(302, undefined, { location: downloadUrl(github, Buffer.from(job.log), "text/plain; charset=utf-8") });
 };
 
 function ownRun(repository: Repository, id: number): { name: string; run: CheckRun; suite: CheckSuite } | undefined {

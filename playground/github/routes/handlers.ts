@@ -124,6 +124,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": actions.listRunJobs,
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": actions.cancelWorkflowRun,
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts": artifacts.listRunArtifacts,
+  "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs": checks.downloadJobLog,
   "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}": artifacts.downloadArtifact,
   "GET /repos/{owner}/{repo}/environments": environments.listEnvironments,
   "GET /repos/{owner}/{repo}/environments/{environment_name}": environments.getEnvironment,

@@ -6,8 +6,9 @@ import { nodeId, repositoryHtmlUrl, repositoryUrl } from "./urls.ts";
 /** GitHub's own App for workflows, by its id on github.com. */
 const ACTIONS = { id: 15_368, slug: "github-actions", name: "GitHub Actions" };
 
-function appOf(github: GitHub, { own }: CheckSuite): Shape {
-  return own ? toApp(github) : { ...toApp(github), ...ACTIONS, node_id: nodeId("App", ACTIONS.id) };
+function appOf(github: GitHub, { own, app }: CheckSuite): Shape {
+  const other = app === undefined ? ACTIONS : { id: ACTIONS.id + 1, slug: app, name: app };
+  return own ? toApp(github) : { ...toApp(github), ...other, node_id: nodeId("App", other.id) };
 }
 
 /** `check-run` of the REST API. */
@@ -19,7 +20,9 @@ export function toCheckRun(
   { id, conclusion, startedAt, output }: CheckRun,
 ): Shape {
   const url = `${repositoryUrl(github, repository)}/check-runs/${String(id)}`;
-  const html = `${repositoryHtmlUrl(github, repository)}/runs/${String(id)}`;
+  const page = repositoryHtmlUrl(github, repository);
+  const isJob = !suite.own && suite.app === undefined;
+  const html = isJob ? `${page}/actions/runs/${String(suite.id)}/job/${String(id)}` : `${page}/runs/${String(id)}`;
   return {
     id,
     node_id: nodeId("CheckRun", id),

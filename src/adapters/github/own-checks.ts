@@ -6,9 +6,9 @@ import { ActorId } from "#core/wire/ids.ts";
 import { err, ok } from "#core/wire/result.ts";
 import type { Against, OwnChecks } from "#ports/checks.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
-import { readCheckRuns } from "./check-runs.ts";
+import { readCheckRuns, readFailedChecks } from "./check-runs.ts";
 import { answer, timeout } from "./client.ts";
-import { checksPurpose, ownChecksPurpose, writePurpose } from "./purposes.ts";
+import { checksPurpose, failedChecksPurpose, ownChecksPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
@@ -16,9 +16,11 @@ type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answ
 const at = ({ owner, repository }: Place) => ({ owner: owner.login, repo: repository.name });
 
 /** How others' checks ended, and this App's own. */
-export function checking(under: Under, ownApp: number): OwnChecks & Pick<GitHub, "readCheckRuns"> {
+export function checking(under: Under, ownApp: number): OwnChecks & Pick<GitHub, "readCheckRuns" | "readFailedChecks"> {
   return {
     readCheckRuns: (place, commit) => under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, ownApp)),
+    readFailedChecks: (place, commit) =>
+      under(failedChecksPurpose(place), (client) => readFailedChecks(client, at(place), commit, ownApp)),
     readConfigFile: (place, commit, against) =>
       under(ownChecksPurpose(place), (client) => readConfigFile(client, place, commit, against)),
     // With the token that has just opened it, which saves minting another.

@@ -28,6 +28,15 @@ export function checksPurpose(place: Place): Purpose {
   };
 }
 
+/** How it has ended, and what its jobs have printed. */
+export function failedChecksPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { checks: "read", actions: "read", metadata: "read" },
+  };
+}
+
 /** What a configuration file says at a commit, and how our own checks ended. */
 export function ownChecksPurpose(place: Place): Purpose {
   return {

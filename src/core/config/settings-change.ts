@@ -82,6 +82,14 @@ export const SETTINGS_ROWS: readonly Row<Settings>[] = [
     warns: (_before, after) => after["on-review"] === "fix",
   },
   {
+    at: "on-ci",
+    say: (_before, after) =>
+      after["on-ci"] === "fix"
+        ? "CI that fails on a commit of the app's starts a follow-up by itself, once on each commit and three times on a pull request."
+        : "CI that fails starts nothing: somebody comments `/agent fix`.",
+    warns: (_before, after) => after["on-ci"] === "fix",
+  },
+  {
     at: "second-person",
     say: (before, after) =>
       `A pull request waits for the approval of a second person ${secondPersonOf(after["second-person"])}; until now ${secondPersonOf(before["second-person"])}.`,

@@ -65,6 +65,12 @@ export const Settings = z.strictObject({
     .describe(
       "What follows a review that requests changes. `ask`: nothing, until somebody comments `/agent fix`; `fix`: that starts by itself, where the reviewer may start work.",
     ),
+  "on-ci": z
+    .enum(["ask", "fix"], { error: "should be ask or fix" })
+    .default("ask")
+    .describe(
+      "What follows CI that fails on a commit of the app's. `ask`: nothing, until somebody comments `/agent fix`; `fix`: that starts by itself, as if who asked for the work had, unless all of it fails on the default branch too.",
+    ),
   // Workflows on the branch would run model-written code with the repository's secrets.
   ci: z
     .enum(["approved", "auto"], { error: "should be approved or auto" })

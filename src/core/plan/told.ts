@@ -1,6 +1,6 @@
 import type { ActorId } from "../wire/ids.ts";
 import type { EpochMs } from "../wire/units.ts";
-import { relevantPart } from "../wire/failing-log.ts";
+import { relevantPart, withoutColours } from "../wire/failing-log.ts";
 import { redact } from "../wire/redact.ts";
 import { cut, cutFront, storable, stripInvisible } from "../wire/text.ts";
 import { cleanText, type Follows, type Requester } from "../request/brief.ts";
@@ -67,9 +67,9 @@ export function toTell(
     threads: told.filter(({ said }) => said.length > 0),
     more: open.length - told.length,
     checks: checks.slice(0, TOLD.checks).map(({ name, conclusion, log }) => ({
-      name: onOneLine(name, 120),
+      name: checkName(name),
       conclusion: onOneLine(conclusion, 40),
-      log: log === null ? null : relevantPart(stripInvisible(redact(storable(cutFront(log, LOOKED_AT.log)))), TOLD.log),
+      log: log === null ? null : relevantPart(shown(cutFront(log, LOOKED_AT.log)), TOLD.log),
     })),
   };
 }
@@ -115,13 +115,18 @@ function clean(text: string): string {
   return cut(redact(cleanText(cut(text, LOOKED_AT.said))).trim(), TOLD.characters);
 }
 
+/** A check's name as a follow-up is told it. Pure. */
+export function checkName(name: string): string {
+  return onOneLine(name, 120);
+}
+
 function onOneLine(text: string, max: number): string {
-  return cut(
-    stripInvisible(redact(storable(text)))
-      .replace(/\s+/g, " ")
-      .trim(),
-    max,
-  );
+  return cut(shown(text).replace(/\s+/g, " ").trim(), max);
+}
+
+/** As a reader sees it, without colours. Only then without secrets: what shows nothing may stand in the middle of one. */
+function shown(text: string): string {
+  return redact(stripInvisible(withoutColours(storable(text))));
 }
 
 function indented(text: string): string {

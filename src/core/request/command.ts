@@ -67,7 +67,7 @@ export const FORMS: readonly Form[] = [
   { form: "/agent why", does: "says why it has this credential, or waits for one", who: STARTERS },
   {
     form: "/agent fix WORDS …",
-    does: "does what reviews and these words ask, if there are any; on the pull request",
+    does: "does what reviews, failing checks and these words ask, if there are any; on the pull request",
     who: STARTERS,
     on: "pull",
   },

@@ -86,7 +86,7 @@ export function describeCi({ passed, skipped, failed }: CiChecks, pull: number, 
         .map(({ name, conclusion }) => `- **${CONCLUSIONS.get(conclusion) ?? "failed"}**: ${inlineCode(name, 120)}`),
       ...(more > 0 ? [`- and ${String(more)} more`] : []),
       "",
-      `Look at them there. Then mend it on its branch, or close it and comment ${tier === "frontier" ? "`/agent`" : "`/agent use frontier`"}.`,
+      `Look at them there. Then mend it on its branch, have it mended by \`/agent fix\` there, or close it and comment ${tier === "frontier" ? "`/agent`" : "`/agent use frontier`"}.`,
     ].join("\n");
   }
   if (passed === 0)

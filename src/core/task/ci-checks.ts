@@ -30,6 +30,14 @@ export function judgeCiChecks(runs: readonly CheckRun[]): CiChecks | undefined {
   };
 }
 
+/**
+ * Whether a change of the code may mend it. What was cancelled, went stale, could not start or waits for a person says nothing of the
+ * code. Pure.
+ */
+export function mayBeMended({ conclusion }: Pick<CheckRun, "conclusion">): boolean {
+  return conclusion === "failure" || conclusion === "timed_out";
+}
+
 /** A conclusion that is new is no pass. */
 function howEnded(conclusion: string | null): "passed" | "skipped" | "failed" {
   if (conclusion === "success" || conclusion === "neutral") return "passed";

@@ -3,6 +3,8 @@ import type { FollowBound } from "../wire/failure.ts";
 import type { EpochMs } from "../wire/units.ts";
 import { issueOf, type Brief, type FollowReason, type Requester } from "../request/brief.ts";
 import type { Plan } from "../plan/plan.ts";
+import { checkName, type Told } from "../plan/told.ts";
+import { mayBeMended, type CheckRun, type CiChecks } from "./ci-checks.ts";
 
 /** How many follow-ups a pull request may have: that start by themselves, on one head and in all; and with those that people ask for. */
 export const FOLLOW_UPS: Readonly<Record<FollowBound, number>> = { head: 1, automatic: 3, all: 10 };
@@ -16,11 +18,24 @@ export function boundReached(had: FollowCounts, why: FollowReason): FollowBound 
   return bounds.find((bound) => had[bound] >= FOLLOW_UPS[bound]);
 }
 
-/** What asks for a follow-up. `words`: a command's own. */
+/**
+ * Of what failed on a head, what a follow-up may begin with by itself. Not what fails on the base too (`onBase`), which is none of the pull
+ * request's doing; nor what the head's own follow-up was told of (`told`): it has tried that, and who looks at it next is a person. Pure.
+ */
+export function failedAnew(
+  failed: CiChecks["failed"],
+  { onBase, told }: { readonly onBase: readonly CheckRun[]; readonly told: Told["checks"] },
+): CiChecks["failed"] {
+  const known = new Set([...onBase.filter(mayBeMended), ...told].map(({ name }) => checkName(name)));
+  return failed.filter((check) => mayBeMended(check) && !known.has(checkName(check.name)));
+}
+
+/** What asks for a follow-up. `words`: a command's own; `head`: the one commit that it is about. */
 export type Asking = {
   readonly why: FollowReason;
   readonly requester: Requester;
   readonly words: string | null;
+  readonly head?: string;
   readonly askedAt: EpochMs;
   readonly installation: InstallationId;
 };

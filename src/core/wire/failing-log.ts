@@ -44,6 +44,12 @@ const STARTS = [...FAILED_TEST, ...FAILURE, SCRIPT_FAILED];
 /** A name is worth more than any number of accounts that fit a comment: a difference of many lines has one each. */
 const NAMED = 1_000;
 
+/** What GitHub Actions writes before each line of a job's log. */
+const STAMP = /^\uFEFF?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z /gm;
+const JOB_ERROR = "\n##[error]";
+/** The first line of what a job tidies up at its end, whatever became of it. */
+const TIDYING = /^(?:Post job cleanup\.|Cleaning up orphan processes)$/m;
+
 const LINES_BEFORE = 2;
 const LINES_AFTER = 12;
 const GAP = "\n[…]\n";
@@ -53,7 +59,7 @@ const GAP = "\n[…]\n";
  * failures, and its end, which has a third of the room. Pure.
  */
 export function relevantPart(log: string, max: number): string {
-  const whole = stripVTControlCharacters(log).replaceAll("\r\n", "\n").trim();
+  const whole = withoutColours(log).replaceAll("\r\n", "\n").trim();
   if (whole.length <= max) return whole;
   const text = whole
     .split("\n")
@@ -76,6 +82,19 @@ export function relevantPart(log: string, max: number): string {
   return first === "" ? cutFront(text, max) : `${cut(first, room)}${GAP}${tail}`;
 }
 
+/** As a terminal would show it, but plain. Pure. */
+export function withoutColours(log: string): string {
+  return stripVTControlCharacters(log);
+}
+
+/** A GitHub Actions job's log as its commands wrote it, without what is tidied up after the last error. Pure. */
+export function jobLog(log: string): string {
+  const text = log.replace(/\r\n?/g, "\n").replace(STAMP, "");
+  const error = Math.max(0, text.lastIndexOf(JOB_ERROR));
+  const tidying = text.slice(error).search(TIDYING);
+  return (tidying < 0 ? text : text.slice(0, error + tidying)).trim();
+}
+
 /**
  * At most `most` lines: those that name the most failed tests and errors by file, then those with the most accounts of one, and
  * of several such the first. They begin with a line that tells of a failure, or are the last, as of a log that tells of none. Pure.
@@ -96,7 +115,7 @@ export function tellingLines(log: readonly string[], most: number): string[] {
 /** The names of the tests, or the errors by file, that a log says have failed, whatever their order, lines and times. Pure. */
 export function failuresIn(log: string): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const line of stripVTControlCharacters(log).split(/\r?\n/)) {
+  for (const line of withoutColours(log).split(/\r?\n/)) {
     const groups = FAILED_TEST.map((form) => form.exec(line)).find((match) => match !== null);
     if (groups !== undefined) names.add(groups.slice(1).join(" ").trim());
   }

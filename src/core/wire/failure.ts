@@ -81,7 +81,8 @@ export type Failure =
   | { readonly reason: "follow-up-under-way"; readonly login: string }
   /** `bound`: which is reached: of those that start by themselves, on one head and in all; or of all. */
   | { readonly reason: "follow-ups-used-up"; readonly bound: FollowBound; readonly most: number }
-  | { readonly reason: "nothing-to-follow"; readonly login: string }
+  /** `login`: who asked; null: it began by itself, with CI that failed. */
+  | { readonly reason: "nothing-to-follow"; readonly login: string | null }
   | { readonly reason: "pull-closed" }
   | { readonly reason: "branch-moved"; readonly branch: string }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
@@ -221,7 +222,9 @@ export function describe(failure: Failure): string {
     case "follow-ups-used-up":
       return USED_UP[failure.bound](failure.most);
     case "nothing-to-follow":
-      return `@${failure.login} asked to go on with this, and there is nothing to go by: no open review thread and no request for changes by somebody who may write. Say what is to be done, like \`/agent fix the typo in the heading\`.`;
+      return failure.login === null
+        ? "This began by itself because CI had failed, and none of it fails any more, or it runs again. Nothing was done. Comment `/agent fix` to have something done."
+        : `@${failure.login} asked to go on with this, and there is nothing to go by: no open review thread, no request for changes by somebody who may write, and no failing check. Say what is to be done, like \`/agent fix the typo in the heading\`.`;
     case "pull-closed":
       return "The pull request is not open any more, so nothing was done on it. Reopen it, then comment `/agent fix`.";
     case "branch-moved":

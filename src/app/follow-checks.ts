@@ -1,0 +1,45 @@
+import { judgeCiChecks, mayBeMended, type CheckRun } from "#core/task/ci-checks.ts";
+import { LISTING_LAG_MS } from "#core/task/effects.ts";
+import { failedAnew } from "#core/task/follow-up.ts";
+import { isTerminal } from "#core/task/lifecycle.ts";
+import { ok } from "#core/wire/result.ts";
+import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
+import type { TaskRow } from "#ports/store.ts";
+import type { Deps, Triggered } from "./deps.ts";
+import { followUp } from "./follow-up.ts";
+import { configure } from "./plan.ts";
+
+/**
+ * CI that has failed on a commit of ours starts a follow-up where the repository's settings say so, as if who asked for the work had asked.
+ * On a commit of ours only: whoever pushes to its branch looks after their own. `heard`: how its runs stand, where that is known already.
+ * undefined: there is nothing to do.
+ */
+export async function followChecks(
+  deps: Deps,
+  { id }: Delivery,
+  task: TaskRow,
+  { installation, commit }: Extract<DeliveryEvent, { kind: "ci-ended" }>,
+  heard?: readonly CheckRun[],
+): Promise<Triggered | undefined> {
+  const { store, github } = deps;
+  const place = { ...task.brief, installation };
+  const setUp = await github.readSetUp(place);
+  if (!setUp.ok) return { failed: setUp.error };
+  const configured = configure(place, setUp.value);
+  if (!configured.ok || configured.value.settings["on-ci"] === "ask") return undefined;
+  const runs = heard === undefined ? await github.readCheckRuns(place, commit) : ok(heard);
+  if (!runs.ok) return { failed: runs.error };
+  const failed = judgeCiChecks(runs.value)?.failed.filter(mayBeMended) ?? [];
+  if (failed.length === 0) return undefined;
+  // A quick one ends before the pull request is open.
+  if (task.pullRequest === null)
+    return isTerminal(task.state) ? { note: "its pull request was not opened" } : { restMs: LISTING_LAG_MS };
+  // As that stands now: workflows of a pull request run on it merged with the branch.
+  const onBase = await github.readCheckRuns(place, configured.value.base.commit);
+  if (!onBase.ok) return { failed: onBase.error };
+  if (failedAnew(failed, { onBase: onBase.value, told: task.plan?.told?.checks ?? [] }).length === 0)
+    return { note: "what failed of its CI fails on its base too, or was tried" };
+  const { requester } = task.brief;
+  const asking = { why: "checks", requester, words: null, head: commit, askedAt: await store.now(), installation } as const;
+  return followUp(deps, task, task.pullRequest.number, asking, id);
+}
