@@ -4,6 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { prepareApp, type AppProcess } from "./app-process.ts";
+import { beginEmbeddedStore } from "./embedded-store.ts";
 import type { EmulatedGitHub, NewRepository } from "./github/emulated-github.ts";
 import { startGitHub } from "./github/server.ts";
 import { startModel, type Model, type ModelOptions } from "./model/model.ts";
@@ -105,6 +106,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const keys = new Map(pool.map(({ name, kind }) => [name, options.live?.key ?? makeKey(kind)]));
     const [key = ""] = keys.values();
     const webhookSecret = randomBytes(16).toString("hex");
+    if (options.databaseUrl === undefined) await beginEmbeddedStore(join(dataDir, "store"));
     const oidc = stack.use(await startOidcIssuer());
     const tell = (from: WorldEvent["from"]) => (text: string) => options.onEvent?.({ from, text });
     const model = stack.use(await startModel({ script: options.script, key: [...keys.values()], onTurn: tell("model") }));

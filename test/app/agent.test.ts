@@ -5,7 +5,7 @@ import { DeliveryId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Claim } from "#core/wire/contract.ts";
 import type { Brief } from "#core/request/brief.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import { claim } from "#app/claim.ts";
@@ -17,6 +17,7 @@ import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, refused } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const POLICY = `version: 1
 pool: [{ name: platform-api, provider: anthropic }]
@@ -51,7 +52,7 @@ describe("a specialist", () => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
+    connection = await connectFresh();
     await migrate(connection.db);
     store = bindStore(connection);
   });

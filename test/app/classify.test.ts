@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createClassifier } from "#adapters/classifier/anthropic.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
@@ -18,6 +18,7 @@ import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { message, refusal, says, startProvider, type Provider, type Reply } from "../kit/provider.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const KEY = "sk-ant-api03-classifier";
 const COST = 450;
@@ -29,7 +30,7 @@ describe("a task of an app with a classifier", () => {
   let bodies: string[];
   let logged: object[];
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
+    connection = await connectFresh();
     await migrate(connection.db);
     store = bindStore(connection);
   });

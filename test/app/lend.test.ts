@@ -9,7 +9,7 @@ import { pick } from "#core/pool/pick.ts";
 import type { Deps } from "#app/deps.ts";
 import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import { ActorId, DeliveryId, OwnerId, TaskId } from "#core/wire/ids.ts";
@@ -19,6 +19,7 @@ import type { CurrentPolicy, Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const ADA = { id: ActorId(40), login: "Ada" };
@@ -54,7 +55,7 @@ describe("a seat's owner", () => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
+    connection = await connectFresh();
     await migrate(connection.db);
     store = bindStore(connection);
   });

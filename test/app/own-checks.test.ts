@@ -8,7 +8,7 @@ import type { Brief } from "#core/request/brief.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { ReviewedPull } from "#core/task/second-person.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
@@ -20,6 +20,7 @@ import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const HEAD = "d".repeat(40);
 const [ASKER, OTHER] = [ActorId(30), ActorId(31)];
@@ -28,7 +29,7 @@ const approvalOf = (by: ActorId, commit = HEAD) => ({ by, approves: true, commit
 let connection: Connection;
 let store: Store;
 beforeAll(async () => {
-  connection = await connectEmbedded(":memory:");
+  connection = await connectFresh();
   await migrate(connection.db);
   store = bindStore(connection);
 });

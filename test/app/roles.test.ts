@@ -6,7 +6,7 @@ import { DAY_MS, MINUTE_MS } from "#core/wire/units.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { Notice } from "#core/task/notice.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
@@ -17,6 +17,7 @@ import { ran } from "../kit/outcomes.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const SIX_LINES =
   "version: 1\npool:\n  - name: platform-api\n    provider: anthropic\n    jobs: 100\nrunner: acme/agent-runner\nbudget: $900/month\n";
@@ -68,7 +69,7 @@ describe("roles", () => {
   let store: Store;
   let issues = 0;
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
+    connection = await connectFresh();
     await migrate(connection.db);
     store = bindStore(connection);
   });

@@ -5,7 +5,7 @@ import { ActorId, DeliveryId, InstallationId, OwnerId, RepositoryId, TaskId } fr
 import { ok } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MINUTE_MS } from "#core/wire/units.ts";
 import type { Tried } from "#core/request/missed.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
@@ -17,6 +17,7 @@ import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const PLACE: Place = {
   installation: InstallationId(5),
@@ -30,7 +31,7 @@ describe("the sweep for what was never told", () => {
   let store: Store;
   let logged: [object, string][];
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
+    connection = await connectFresh();
     await migrate(connection.db);
     store = bindStore(connection);
   });

@@ -14,10 +14,11 @@ import { readCommand, render } from "#cli/command.ts";
 import { ask, askRunning, serveLocal } from "#cli/local.ts";
 import { bar, span } from "#cli/text.ts";
 import { createLog } from "#adapters/runtime/log.ts";
-import { openStore } from "#adapters/store/store.ts";
 import { attempted, many, mergedAfter } from "../core/attempted.ts";
 import { credential, snapshot, task } from "../core/pool-kit.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
+import { openFresh } from "../kit/stores.ts";
+import { openStore } from "#adapters/store/store.ts";
 
 const NOW = EpochMs(Date.UTC(2026, 10, 25, 12));
 
@@ -163,7 +164,7 @@ describe("agent-pool clear", () => {
   });
 
   it("asks whose it is where two owners have a credential of that name", async () => {
-    const store = await openStore({ directory: ":memory:" });
+    const { store } = await openFresh("PGlite");
     for (const [id, login] of [
       [10, "acme"],
       [11, "other"],
@@ -207,7 +208,7 @@ describe("agent-pool report routing", () => {
   });
 
   it("says that nothing has ended yet, and of whom nothing is known", async () => {
-    const store = await openStore({ directory: ":memory:" });
+    const { store } = await openFresh("PGlite");
     await store.recordPolicy(OwnerId(10), { text: "", commit: "c".repeat(40), readAt: EpochMs(1) });
     await store.openTask(TaskId("t1"), makeBrief(7), DeliveryId("d"));
 
@@ -238,7 +239,7 @@ describe("agent-pool why", () => {
 
 describe("agent-pool why, of a task that waits or has ended", () => {
   it("shows what stands in its way by now, and why it was refused", async () => {
-    const store = await openStore({ directory: ":memory:" });
+    const { store } = await openFresh("PGlite");
     const text =
       "version: 1\npool: [{ name: ada-max, provider: anthropic, kind: seat, owner: ada }, { name: key, provider: anthropic, budget: $1/month }]\nrunner: acme/agent-runner\nbudget: $200/month\n";
     await store.recordPolicy(OwnerId(10), { text, commit: "c".repeat(40), readAt: EpochMs(1) });
@@ -261,7 +262,7 @@ describe("agent-pool why, of a task that waits or has ended", () => {
   });
 
   it("names the owners that there are where it knows none of that name", async () => {
-    const store = await openStore({ directory: ":memory:" });
+    const { store } = await openFresh("PGlite");
     expect(await ask(store, "pool", "acme")).toEqual(err("there is no owner acme here; none is known yet: label an issue first"));
     await store.recordPolicy(OwnerId(10), { text: "", commit: "c".repeat(40), readAt: EpochMs(1) });
     await store.openTask(TaskId("t1"), makeBrief(7), DeliveryId("d"));
@@ -295,7 +296,7 @@ describe("the command and the store", () => {
   });
 
   it("knows an owner's pool by the policy that was read last", async () => {
-    const store = await openStore({ directory: ":memory:" });
+    const { store } = await openFresh("PGlite");
     const text =
       "version: 1\npool: [{ name: platform-api, provider: anthropic }]\nrunner: acme/agent-runner\nbudget: $200/month\n";
     await store.recordPolicy(OwnerId(10), { text, commit: "c".repeat(40), readAt: EpochMs(1) });

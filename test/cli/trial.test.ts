@@ -7,7 +7,7 @@ import { MicroUsd } from "#core/wire/units.ts";
 import { ask } from "#cli/local.ts";
 import { renderOffer, renderTrial, runTrial, type TrialTools } from "#cli/trial.ts";
 import { readTrialOptions, type TrialOptions } from "#cli/trial-options.ts";
-import { openStore } from "#adapters/store/store.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const ID = "trial-0a1b2c3d";
 const ASKED = { repository: "acme/web", last: 20, routes: ["light", "codex"], budget: null };
@@ -172,7 +172,7 @@ describe("`agent-pool trial`, at a terminal or without one", () => {
 
 describe("the store, asked of trials", () => {
   it("takes what is well-formed alone, and knows none that never was", async () => {
-    const store = await openStore({ directory: ":memory:" });
+    const { store } = await openFresh("PGlite");
 
     const made = await ask(store, "trial-ask", JSON.stringify(ASKED));
     const read = await ask(store, "trial", made.ok ? String(made.value) : "");

@@ -14,7 +14,7 @@ import { createWorld, PRODUCT, RUNNER, SIX_LINES, type World } from "#playground
 import { checkBooks } from "../kit/invariants.ts";
 import { extractPreviousRelease, presentMigrations, type Release } from "../kit/previous-release.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { connectFresh, ENGINES, freshDatabase } from "../kit/stores.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-pool-upgrade-"));
 let previous: Release;
@@ -158,7 +158,7 @@ describe.each(ENGINES)("a store on %s that the previous release leaves with an a
   });
 
   it("has the schema of a new store", async () => {
-    const fresh = databaseUrl === undefined ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
+    const fresh = databaseUrl === undefined ? await connectFresh() : connectPostgres(await freshDatabase());
     await migrate(fresh.db);
     const wanted = await catalogOf(fresh.db);
     await fresh.close();

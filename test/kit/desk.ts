@@ -4,7 +4,6 @@ import { DeliveryId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import type { Outcome } from "#core/wire/contract.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { Notice } from "#core/task/notice.ts";
-import { connectEmbedded } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import type { Schema } from "#adapters/store/schema.ts";
 import { bindStore } from "#adapters/store/store.ts";
@@ -17,6 +16,7 @@ import type { LeaseRow, Store, TaskRow } from "#ports/store.ts";
 import { makeBrief } from "./briefs.ts";
 import { fakeGitHub } from "./fake-github.ts";
 import { makeRuntime } from "./runtime.ts";
+import { connectFresh } from "./stores.ts";
 
 /** The app without processes: its worker, on a store in memory, before whatever GitHub a test hands it. All is of issue 1 in acme/web. */
 export type Desk = {
@@ -46,7 +46,7 @@ export type Desk = {
 const TABLES = ["decisions", "credentials", "consents", "cooldowns", "allowances", "uses", "teams", "seen", "spend", "ledger", "holds", "leases", "attempts", "comments", "tasks", "owners", "deliveries"]; // prettier-ignore
 
 export async function openDesk(): Promise<Desk> {
-  const connection = await connectEmbedded(":memory:");
+  const connection = await connectFresh();
   const { db } = connection;
   await migrate(db);
   const store = bindStore(connection);

@@ -3,12 +3,13 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pick } from "#core/pool/pick.ts";
 import { DeliveryId, OwnerId, RunId, TaskId } from "#core/wire/ids.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import { blocked } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
 import { checkBooks, findViolations } from "../kit/invariants.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 
@@ -20,7 +21,7 @@ describe("the check that runs after every test of the store", () => {
   let connection: Connection;
   /** One task an issue: 1 runs, 2 is judged, 3 has ended, 4 waits for a runner, 5 for its grant. */
   beforeAll(async () => {
-    connection = await connectEmbedded(":memory:");
+    connection = await connectFresh();
     await migrate(connection.db);
     const store = bindStore(connection);
     await sql`

@@ -3,15 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATTEMPT_STATES, LEASE_STATES, TASK_STATES } from "#core/task/lifecycle.ts";
 import { ALLOWANCES } from "#core/pool/windows.ts";
 import { TRIAL_STATES } from "#core/trial/lifecycle.ts";
-import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
+import { connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { NewerSchema } from "#adapters/store/newer-schema.ts";
-import { ENGINES, freshDatabase } from "../kit/stores.ts";
+import { connectFresh, ENGINES, freshDatabase } from "../kit/stores.ts";
 
 describe.each(ENGINES)("the schema on %s", (engine) => {
   let connection: Connection;
   beforeAll(async () => {
-    connection = engine === "PGlite" ? await connectEmbedded(":memory:") : connectPostgres(await freshDatabase());
+    connection = engine === "PGlite" ? await connectFresh() : connectPostgres(await freshDatabase());
     await migrate(connection.db);
   });
   afterAll(() => connection.close());

@@ -7,7 +7,7 @@ import type { Decision } from "#core/pool/decision.ts";
 import { pick } from "#core/pool/pick.ts";
 import { ActorId, DeliveryId, type LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import { MicroUsd } from "#core/wire/units.ts";
-import { connectEmbedded, type Connection } from "#adapters/store/connect.ts";
+import type { Connection } from "#adapters/store/connect.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { CurrentPolicy, Settlement, Store } from "#ports/store.ts";
@@ -19,6 +19,7 @@ import { makeWorkload, type Job, type Workload } from "../../bench/pool/workload
 import { beat, ran } from "../kit/outcomes.ts";
 import { decide } from "../kit/decide.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 
@@ -78,7 +79,7 @@ function traced(trace: Step[]): PolicyMaker {
 
 /** A store in a database whose clock is ours: its functions of the time stand before the system's in the search path. */
 async function openVirtual(): Promise<{ store: Store; connection: Connection; setTime: (ms: number) => Promise<void> }> {
-  const connection = await connectEmbedded(":memory:");
+  const connection = await connectFresh();
   const { db } = connection;
   await migrate(db);
   await sql`create schema virtual`.execute(db);

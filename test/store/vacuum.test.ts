@@ -1,9 +1,10 @@
 import { sql } from "kysely";
 import { expect, it } from "vitest";
-import { connectEmbedded, vacuum } from "#adapters/store/connect.ts";
+import { vacuum } from "#adapters/store/connect.ts";
+import { connectFresh } from "../kit/stores.ts";
 
 it("uses the room of changed rows again, which nobody else frees in the embedded store", async () => {
-  const { db, close } = await connectEmbedded(":memory:");
+  const { db, close } = await connectFresh();
   await sql`create table queue (id int primary key, due_at int)`.execute(db);
   await sql`create index queue_due on queue (due_at)`.execute(db);
   await sql`insert into queue select i, 0 from generate_series(1, 1000) as i`.execute(db);

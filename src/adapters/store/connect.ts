@@ -26,11 +26,10 @@ export function connectPostgres(url: string): Connection {
   return { db, close: () => db.destroy() };
 }
 
-/** The embedded default: PGlite in a folder of this process alone. `":memory:"` leaves nothing behind. */
+/** The embedded default: PGlite in a folder of this process alone. */
 export async function connectEmbedded(directory: string): Promise<Connection> {
-  const memory = directory === ":memory:";
-  const guard = memory ? undefined : await guardDirectory(directory);
-  const pglite = await PGlite.create({ ...(memory ? {} : { dataDir: `${directory}/postgres` }), parsers: { [INT8]: toNumber } });
+  const guard = await guardDirectory(directory);
+  const pglite = await PGlite.create({ dataDir: `${directory}/postgres`, parsers: { [INT8]: toNumber } });
   const dialect = new PGliteDialect({ pglite, onCreateConnection: (connection) => Promise.resolve(takeTurns(connection)) });
   const db = new Kysely<Schema>({ dialect });
   let vacuumed = Promise.resolve();
@@ -43,7 +42,7 @@ export async function connectEmbedded(directory: string): Promise<Connection> {
       await vacuumed;
       await db.destroy();
       if (!pglite.closed) await pglite.close();
-      await guard?.[Symbol.asyncDispose]();
+      await guard[Symbol.asyncDispose]();
     },
   };
 }
