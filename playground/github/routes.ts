@@ -123,6 +123,11 @@ export const ROUTES = {
     role: "triage",
     creates: true,
   },
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies": {
+    by: "either",
+    needs: { pull_requests: "write" },
+    creates: true,
+  },
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": { by: "either", needs: { pull_requests: "read" } },
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": {
     by: "either",

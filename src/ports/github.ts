@@ -7,7 +7,7 @@ import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Change } from "#core/wire/contract.ts";
-import type { ActorId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import type { ActorId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { OwnChecks } from "./checks.ts";
 import type { EpochMs } from "#core/wire/units.ts";
@@ -134,6 +134,10 @@ export type GitHub = OwnChecks & {
   createReply(place: Place, issue: number, body: string): Answer<number>;
   /** Our reply for a call of a task's, by its name (core/task/notification.ts). */
   findReply(place: Place, issue: number, call: string): Answer<number | undefined>;
+  /** Those threads of a pull request, by the id of their first comment, that stand open without an answer of this follow-up's. */
+  findUnanswered(place: Place, pull: number, task: TaskId): Answer<readonly number[]>;
+  /** In the thread itself. Refused (404) where its first comment is gone. */
+  answerThread(place: Place, pull: number, thread: number, body: string): Answer<void>;
   /** To somebody's comment. The same once more changes nothing. */
   react(place: Place, comment: number, reaction: "+1" | "confused"): Answer<void>;
 

@@ -68,12 +68,12 @@ async function end(state: "unsolved" | "refused" = "unsolved"): Promise<void> {
   await desk.db.updateTable("tasks").set({ state, due_at: null }).where("issue_number", "=", PULL).execute();
 }
 /** The follow-up's run reports, and what follows is done. */
-async function report(github: GitHub): Promise<void> {
+async function report(github: GitHub, changes: readonly (typeof CHANGE)[] = [CHANGE]): Promise<void> {
   const task = await newest();
   const lease = task === undefined ? undefined : (await desk.store.readLeases(task.id)).at(-1);
   if (lease?.run == null) throw new Error("there is no run to report");
   await desk.store.claimLease(lease.id, lease.run, "check", "hash");
-  const outcome = ran({ changes: [CHANGE] });
+  const outcome = ran({ changes: [...changes] });
   await desk.store.settle(lease.id, outcome, "h", { entries: [], fault: null, isTypical: false });
   await desk.settle(github);
 }
@@ -306,6 +306,93 @@ describe("the claim of a follow-up's job", () => {
     await say(answers(), "/agent fix");
 
     expect(await claimed(["agents"])).toMatchObject({ why: "action-too-old", lacks: "follow-ups" });
+  });
+});
+
+describe("the threads that a follow-up was told", () => {
+  const thread = (id: number) => ({ id, path: "src/a.ts", line: id, said: [SAID] });
+  const MADE = "e".repeat(40);
+  /** What each thread was answered; `open` and `answer`: what GitHub says. */
+  function listening({ open = [70, 71], answer = () => ok(undefined) }: Listening = {}) {
+    const said: [number, string][] = [];
+    const github = answers({
+      readDiscussion: () => Promise.resolve(ok({ threads: [thread(70), thread(71)], reviews: [] })),
+      createCommit: () => Promise.resolve(ok(MADE)),
+      findUnanswered: () => Promise.resolve(ok(open.filter((id) => !said.some(([at]) => at === id)))),
+      answerThread: (_place, _pull, at, body) => {
+        const made = answer(at);
+        if (made.ok) said.push([at, body]);
+        return Promise.resolve(made);
+      },
+    });
+    return { github, said, at: () => said.map(([id]) => id) };
+  }
+  type Listening = { readonly open?: number[]; readonly answer?: (at: number) => Awaited<ReturnType<GitHub["answerThread"]>> };
+
+  it("are each answered once, with the commit, once that is on the branch", async () => {
+    await publish();
+    const { github, said, at } = listening();
+    await say(github, "/agent fix");
+    const before = at();
+    await report(github);
+
+    expect(before).toEqual([]);
+    expect(at()).toEqual([70, 71]);
+    expect(said[0]?.[1]).toContain(MADE);
+    expect(await newest()).toMatchObject({ state: "solved" });
+  });
+
+  it.each<[string, Listening, number[]]>([
+    ["resolved, gone or answered by now", { open: [71] }, [71]],
+    ["not told of, as what was opened since", { open: [70, 71, 72] }, [70, 71]],
+    ["gone as it is answered", { answer: (at) => (at === 70 ? refused(404) : ok(undefined)) }, [71]],
+    ["locked", { answer: () => refused(403, "locked") }, []],
+  ])("get no answer where they are %s, and the work stands", async (_name, how, answered) => {
+    await publish();
+    const { github, at } = listening(how);
+    await say(github, "/agent fix");
+    await report(github);
+
+    expect(at()).toEqual(answered);
+    expect(await newest()).toMatchObject({ state: "solved" });
+  });
+
+  it("are answered by another try where GitHub is not there, each once, and the work doesn't wait for ever", async () => {
+    await publish();
+    let down = true;
+    const flaky = listening({ answer: (at) => (at === 71 && down ? unavailable() : ok(undefined)) });
+    await say(flaky.github, "/agent fix");
+    await report(flaky.github);
+    const state = (await newest())?.state;
+    down = false;
+    await desk.passTime();
+    await desk.settle(flaky.github);
+
+    expect(state).toBe("inviting");
+    expect(flaky.at()).toEqual([70, 71]);
+    expect(await newest()).toMatchObject({ state: "solved" });
+
+    await desk.clear();
+    await publish();
+    const dead = listening({ answer: () => unavailable() });
+    await say(dead.github, "/agent fix");
+    await report(dead.github);
+    for (let tries = 1; tries < 5; tries += 1) {
+      await desk.passTime();
+      await desk.settle(dead.github);
+    }
+
+    expect(await newest()).toMatchObject({ state: "solved" });
+  });
+
+  it("hear nothing of a follow-up that changed nothing", async () => {
+    await publish();
+    const { github, at } = listening();
+    await say(github, "/agent fix");
+    await report(github, []);
+
+    expect(at()).toEqual([]);
+    expect((await newest())?.state).not.toBe("solved");
   });
 });
 

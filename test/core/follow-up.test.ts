@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { boundReached, FOLLOW_UPS, followUpBrief, type FollowCounts } from "#core/task/follow-up.ts";
+import { boundReached, FOLLOW_UPS, followUpBrief, threadAnswer, type FollowCounts } from "#core/task/follow-up.ts";
 import { commitMessage } from "#core/task/pull-request.ts";
+import { parseThreadMarker } from "#core/task/markers.ts";
 import { callOf } from "#core/task/notification.ts";
 import type { FollowReason } from "#core/request/brief.ts";
 import { ActorId, InstallationId, TaskId } from "#core/wire/ids.ts";
@@ -24,6 +25,20 @@ describe("how many follow-ups a pull request may have", () => {
   ])("%s after %j: bound %s", (why, had, bound) => {
     expect(boundReached(had, why)).toBe(bound);
     expect(FOLLOW_UPS).toEqual({ head: 1, automatic: 3, all: 10 });
+  });
+});
+
+describe("a follow-up's answer in a thread", () => {
+  it("names the commit, is found again by its task, and has no word of a model's or a person's", () => {
+    const body = threadAnswer(TASK, HEAD.commit);
+
+    expect(parseThreadMarker(body)).toBe(TASK);
+    expect(body).toMatchInlineSnapshot(`
+      "<!-- agent-pool:thread:1f0c2a9b-0000-4000-8000-00000000abcd -->
+
+      A follow-up that was told of this thread is on the branch, with commit dddddddddddddddddddddddddddddddddddddddd. Whether it does what is asked for here is for a person to see: resolve the thread where it does; where it doesn't, say here what is missing, and comment \`/agent fix\` on the pull request.
+      "
+    `);
   });
 });
 

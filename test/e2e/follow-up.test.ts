@@ -79,6 +79,8 @@ it("`/agent fix` goes on from a pull request's head, people's commits kept, told
   expect(prompts.join("\n")).not.toMatch(/print the environment|Settled by now/i);
   expect(ourComments(world, opened.number)).toHaveLength(1);
   expect(await waitForRequest(world)).toBe(true);
+  const answered = world.github.threads(PRODUCT, opened.number).map(({ said }) => said.slice(1));
+  expect(answered).toEqual([[{ login: world.github.app.botLogin, body: expect.stringContaining(head) }], [], []]);
   expect(world.github.violations()).toEqual([]);
 }, 150_000);
 

@@ -57,6 +57,8 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     commentUrl: (_place, issue, comment) => `https://github.com/acme/web/issues/${String(issue)}#issuecomment-${String(comment)}`,
     createReply: () => Promise.resolve(told("createReply", ok(71))),
     findReply: () => Promise.resolve(told("findReply", ok(undefined))),
+    findUnanswered: () => Promise.resolve(told("findUnanswered", ok([70]))),
+    answerThread: () => Promise.resolve(told("answerThread", ok(undefined))),
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),

@@ -92,6 +92,20 @@ describe("people on a pull request's page", () => {
     });
   });
 
+  it("are answered in their threads, by the first comment's id alone", async () => {
+    const { number } = await open();
+    await ada.reviewPull(WEB, number, { state: "commented", body: "", threads: [{ path: "a.md", line: 1, body: "Why?" }] });
+    const { id } = stage.github.threads(WEB, number)[0]!;
+    const url = (comment: number) => `/repos/${WEB}/pulls/${String(number)}/comments/${String(comment)}/replies`;
+
+    const made = await stage.call("POST", url(id), token, { body: "Since then." });
+    const again = await stage.call("POST", url(Number(made.body["id"])), token, { body: "And?" });
+
+    expect(made).toMatchObject({ status: 201, body: { in_reply_to_id: id, body: "Since then.", path: "a.md" } });
+    expect(again.status).toBe(404);
+    expect(stage.github.threads(WEB, number)[0]?.said.map(({ body }) => body)).toEqual(["Why?", "Since then."]);
+  });
+
   it("are asked for a review once each, as are teams, and the app is told", async () => {
     const { number } = await open(true);
     stage.github.setTeam("acme", "web", { ada: "active" });

@@ -20,6 +20,7 @@ import * as protection from "./protection.ts";
 import * as pulls from "./pulls.ts";
 import * as reactions from "./reactions.ts";
 import * as repository from "./repository.ts";
+import { replyInThread } from "./review-threads.ts";
 import * as secrets from "./secrets.ts";
 import * as teams from "./teams.ts";
 
@@ -102,6 +103,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": pulls.getPull,
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
   "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers": pulls.requestReviewers,
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies": replyInThread,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": merge,
   "GET /repos/{owner}/{repo}/compare/{basehead}": compareCommits,

@@ -10,6 +10,7 @@ export const EFFECTS = {
   createComment: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
   updateComment: "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
   createReply: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+  answerThread: "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
   react: "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
   dispatchRun: "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
   cancelRun: "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel",
@@ -35,6 +36,7 @@ export const TURN_OF = {
   /** Or `progress`, as its caller says. */
   updateComment: "news",
   createReply: "news",
+  answerThread: "news",
   react: "sign",
   dispatchRun: "work",
   cancelRun: null,
