@@ -135,6 +135,13 @@ export const ROUTES = {
     role: "write",
     hides: true,
   },
+  "POST /repos/{owner}/{repo}/merges": {
+    by: "either",
+    needs: { contents: "write" },
+    role: "write",
+    hides: true,
+    creates: true,
+  },
   "GET /repos/{owner}/{repo}/compare/{basehead}": { by: "either", needs: { contents: "read" } },
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { by: "either", needs: { checks: "read" } },
   // Apps alone make check runs; whose repository it is makes none by hand.

@@ -70,6 +70,8 @@ export function withinBudget(github: GitHub, store: Pick<Store, "takeTurn" | "re
       ),
     updateBranch: (place, branch, commit) =>
       take("updateBranch", place.installation, [id(place), branch, commit], () => github.updateBranch(place, branch, commit)),
+    mergeBase: (place, branch, merge) =>
+      take("mergeBase", place.installation, [id(place), branch, merge.commit], () => github.mergeBase(place, branch, merge)),
     // Asked for by the App, of no installation.
     redeliver: (id) => github.redeliver(id),
   } satisfies Pick<GitHub, Effect>;

@@ -1,5 +1,6 @@
 import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Reviewers } from "#core/plan/plan.ts";
+import type { Behind } from "#core/plan/base-update.ts";
 import type { Discussion } from "#core/plan/told.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Labelling, Tried } from "#core/request/missed.ts";
@@ -179,6 +180,17 @@ export type GitHub = OwnChecks & {
   readCommit(place: Place, commit: string): Answer<Commit>;
   /** On to a commit that has the branch's own among its parents. Refused (422) where it has moved meanwhile. */
   updateBranch(place: Place, branch: string, commit: string): Answer<void>;
+  /** How a pull request stands to its base. */
+  readBehind(place: Place, pull: number): Answer<Behind>;
+  /**
+   * A merge of that commit into the branch as it stands, by GitHub; undefined: it is in there. Refused where the two conflict (409), and
+   * where workflow files would come in.
+   */
+  mergeBase(
+    place: Place,
+    branch: string,
+    merge: { readonly commit: string; readonly message: string },
+  ): Answer<{ readonly commit: string; readonly tree: string } | undefined>;
   /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
   readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
   findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;

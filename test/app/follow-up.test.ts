@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
+import type { Behind } from "#core/plan/base-update.ts";
 import type { Discussion } from "#core/plan/told.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -393,6 +394,104 @@ describe("the threads that a follow-up was told", () => {
 
     expect(at()).toEqual([]);
     expect((await newest())?.state).not.toBe("solved");
+  });
+});
+
+describe("a base that has moved on", () => {
+  const MERGE = "9".repeat(40);
+  const TIP = "7".repeat(40);
+  const behind = (more: Partial<Behind> = {}) => ({
+    readBehind: () => Promise.resolve(ok({ branch: "main", commit: TIP, brings: ["src/a.ts"], touches: ["src/a.ts"], ...more })),
+  });
+  const merging = (merged: Awaited<ReturnType<GitHub["mergeBase"]>>, more: Partial<GitHub> = {}) => {
+    const asked: unknown[] = [];
+    const github = answers({
+      ...behind(),
+      mergeBase: (_place, branch, { commit, message }) => {
+        asked.push([branch, commit, message.split("\n")[0]]);
+        return Promise.resolve(merged);
+      },
+      ...more,
+    });
+    return { github, asked };
+  };
+  const MERGED = ok({ commit: MERGE, tree: "8".repeat(40) });
+
+  it("is merged in first, at the commit that was looked at, and the work begins from there", async () => {
+    await publish({ ci: "approved" });
+    const { github, asked } = merging(MERGED);
+    await say(github, "/agent fix");
+
+    expect(asked).toEqual([[BRANCH, TIP, `Merge main into ${BRANCH} [skip ci]`]]);
+    expect((await newest())?.plan).toMatchObject({
+      base: { branch: BRANCH, commit: MERGE, tree: "8".repeat(40) },
+      baseUpdate: { branch: "main", merge: MERGE },
+    });
+  });
+
+  it.each<[string, Partial<GitHub>, object | undefined]>([
+    ["has changed other files", behind({ brings: ["b.ts"] }), undefined],
+    ["brings workflows", behind({ brings: ["src/a.ts", ".github/workflows/ci.yml"] }), { why: "workflows" }],
+    ["brings more than is listed", behind({ brings: null }), { why: "workflows" }],
+    ["conflicts", { mergeBase: () => Promise.resolve(refused(409, "Merge conflict")) }, { why: "conflicts" }],
+    ["is kept out by a rule", { mergeBase: () => Promise.resolve(refused(403)) }, { why: "refused" }],
+    ["can't be compared", { readBehind: () => Promise.resolve(refused(404)) }, undefined],
+  ])(
+    "is left where it is when it %s: a person is asked where it matters, and the work begins all the same",
+    async (_name, more, update) => {
+      await publish();
+      const { github, asked } = merging(MERGED, more);
+      await say(github, "/agent fix");
+      const task = await newest();
+
+      expect(asked).toEqual([]);
+      expect(task).toMatchObject({ state: "awaiting", plan: { base: { commit: HEAD } } });
+      expect(task?.plan?.baseUpdate).toEqual(
+        update === undefined ? undefined : { reason: "base-not-merged", branch: "main", ...update },
+      );
+    },
+  );
+
+  it("is not touched for what is refused", async () => {
+    await publish();
+    const { github, asked } = merging(MERGED, { readDiscussion: () => Promise.resolve(ok({ threads: [], reviews: [] })) });
+    await say(github, "/agent fix");
+
+    expect(asked).toEqual([]);
+    expect(await newest()).toMatchObject({ state: "refused" });
+  });
+
+  it("is found merged in by a try whose answer was lost", async () => {
+    await publish();
+    const lost = merging(unavailable());
+    await say(lost.github, "/agent fix");
+    const after = merging(MERGED, {
+      ...headAt({ commit: MERGE }),
+      ...behind({ brings: [] }),
+      readCommit: () => Promise.resolve(ok({ tree: "8".repeat(40), parents: [HEAD, TIP], at: AT })),
+    });
+    await desk.passTime();
+    await desk.settle(after.github);
+
+    expect([lost.asked.length, after.asked.length]).toEqual([1, 0]);
+    expect((await newest())?.plan).toMatchObject({
+      base: { commit: MERGE, tree: "8".repeat(40) },
+      baseUpdate: { branch: "main", merge: MERGE },
+    });
+  });
+
+  it("is looked at anew where a person has merged it in meanwhile, and holds nothing up for ever", async () => {
+    await publish();
+    await say(merging(ok(undefined)).github, "/agent fix");
+    const waits = (await newest())?.state;
+    const down = merging(unavailable());
+    for (let tries = 1; tries < 6; tries += 1) {
+      await desk.passTime();
+      await desk.settle(down.github);
+    }
+
+    expect(waits).toBe("planning");
+    expect(await newest()).toMatchObject({ state: "awaiting", plan: { base: { commit: HEAD } } });
   });
 });
 

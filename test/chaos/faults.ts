@@ -24,7 +24,17 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** How the app is brought to an effect. */
-type Case = "flow" | "command" | "ci" | "reviewers" | "no-runner" | "review" | "no-review" | "missed" | "follow-up";
+type Case =
+  | "flow"
+  | "command"
+  | "ci"
+  | "reviewers"
+  | "no-runner"
+  | "review"
+  | "no-review"
+  | "missed"
+  | "follow-up"
+  | "base-moved";
 
 /** One case an effect. Most come up in the plain flow; an effect without a case doesn't compile. */
 const CASES: Record<Effect, Case> = {
@@ -39,6 +49,7 @@ const CASES: Record<Effect, Case> = {
   createCommit: "flow",
   createBranch: "flow",
   updateBranch: "ci",
+  mergeBase: "base-moved",
   openPullRequest: "flow",
   createCheckRun: "review",
   updateCheckRun: "review",
@@ -93,6 +104,12 @@ async function approve(world: World, issue: number): Promise<void> {
 
 const FOLLOW_UP: Script = [{ write: { path: "NOTES.md", content: "The last page.\n" } }, { say: "Named the limit." }];
 
+/** The base goes on, in a file that the pull request changes as well. */
+async function moveBase(world: World): Promise<void> {
+  const path = "src/pages.js";
+  await world.github.push(PRODUCT, "main", { [path]: `${sampleFiles()[path] ?? ""}\n// All of it.\n` }, "Say so", "maintainer");
+}
+
 /** Somebody asks in a thread for more, and for that to be done. */
 async function askInThread(world: World): Promise<void> {
   const { number } = (await world.github.pulls(PRODUCT))[0]!;
@@ -102,14 +119,17 @@ async function askInThread(world: World): Promise<void> {
   await world.maintainer.comment(PRODUCT, number, "/agent fix");
 }
 
-/** One commit on the branch, and one answer in the thread that asked. */
-async function expectOneFollowUp(world: World): Promise<void> {
+/** One commit on the branch, the base merged in once or not at all, and one answer in the thread that asked. */
+async function expectOneFollowUp(world: World, merges: 0 | 1): Promise<void> {
   const number = (await world.github.pulls(PRODUCT))[0]!.number;
   const says = (body: string) => body.includes("a follow-up is on this branch");
   expect(await waitForComment(world, PRODUCT, number, says, 60_000), world.app.output().slice(-4_000)).toBe(true);
   const { headSha } = (await world.github.pulls(PRODUCT))[0]!;
   const gitDir = join(world.dataDir, "repositories", `${PRODUCT}.git`);
-  expect((await git(gitDir, "log", "--format=%s", `main..${headSha}`)).split("\n")).toHaveLength(2);
+  expect((await git(gitDir, "log", "--format=%s", `main..${headSha}`)).split("\n")).toHaveLength(2 + merges);
+  expect(await git(gitDir, "log", "--format=%s", "--merges", `main..${headSha}`)).toMatch(
+    merges === 0 ? /^$/ : /^Merge main into \S+$/,
+  );
   const [thread] = world.github.threads(PRODUCT, number);
   expect(thread?.said.map(({ login }) => login)).toEqual(["maintainer", world.github.app.botLogin]);
   expect(thread?.said[1]?.body).toContain(headSha);
@@ -147,6 +167,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
       async (effect, by) => {
         const databaseUrl = engine === "Postgres" ? await freshDatabase() : undefined;
         const settings = SETTINGS[by];
+        const isFollowUp = by === "follow-up" || by === "base-moved";
         await using world = await createWorld({
           ...(databaseUrl === undefined ? {} : { databaseUrl }),
           product: {
@@ -181,8 +202,9 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-4_000)).toBe(true);
           await world.maintainer.comment(PRODUCT, (await world.github.pulls(PRODUCT))[0]!.number, "/agent ci");
         }
-        if (by === "follow-up") {
+        if (isFollowUp) {
           expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-4_000)).toBe(true);
+          if (by === "base-moved") await moveBase(world);
           await askInThread(world);
         }
         if (by === "missed") {
@@ -212,7 +234,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
             : (await world.github.pulls(PRODUCT)).some(({ requested }) => requested.includes("maintainer"));
         await expect.poll(called, { timeout: 30_000 }).toBe(true);
         if (by === "ci") await expectOneCiCommit(world);
-        if (by === "follow-up") await expectOneFollowUp(world);
+        if (isFollowUp) await expectOneFollowUp(world, by === "base-moved" ? 1 : 0);
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);
@@ -222,8 +244,8 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         expect((await world.github.branches(PRODUCT)).map((branch) => branch.name.split("/")[0])).toEqual(["agent-pool", "main"]);
         const asked = [...(by === "reviewers" ? ["rea"] : []), ...(isReply ? [] : ["maintainer"])];
         expect((await world.github.pulls(PRODUCT)).map(({ requested }) => requested)).toEqual([asked]);
-        expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(by === "follow-up" ? 5 : 3);
-        const charges = by === "follow-up" ? ["model", "model", "runner", "runner"] : ["model", "runner"];
+        expect(world.model.requests().filter((request) => request.usage !== undefined)).toHaveLength(isFollowUp ? 5 : 3);
+        const charges = isFollowUp ? ["model", "model", "runner", "runner"] : ["model", "runner"];
         const runs = charges.length / 2;
         expect(await readBooks(world, databaseUrl)).toEqual({ claimed: runs, settled: runs, charges, holds: 0 });
         expect(world.github.violations()).toEqual([]);

@@ -14,6 +14,7 @@ import type { Handler, RepositoryHandler } from "./handler.ts";
 import * as hook from "./hook.ts";
 import * as issue from "./issue.ts";
 import * as labels from "./labels.ts";
+import { mergeBranch } from "./merge-branch.ts";
 import { merge } from "./merge.ts";
 import * as organization from "./organization.ts";
 import * as protection from "./protection.ts";
@@ -106,6 +107,7 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies": replyInThread,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": merge,
+  "POST /repos/{owner}/{repo}/merges": mergeBranch,
   "GET /repos/{owner}/{repo}/compare/{basehead}": compareCommits,
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": checks.listCheckRuns,
   "POST /repos/{owner}/{repo}/check-runs": checks.createCheckRun,
