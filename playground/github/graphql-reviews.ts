@@ -4,7 +4,7 @@ import { protectionOf, rulesOf } from "./protection.ts";
 import type { ReviewThread } from "./review-threads.ts";
 import { isPull, type PullIssue } from "./shapes/pull.ts";
 import { atLeast } from "./rank.ts";
-import { iso, roleOf, type Account, type GitHub, type Repository, type Review } from "./state.ts";
+import { iso, nowOf, roleOf, type Account, type GitHub, type Repository, type Review } from "./state.ts";
 
 type Node = Readonly<Record<string, unknown>>;
 type Page = { readonly first?: number };
@@ -21,7 +21,9 @@ export function toReviewedPull(github: GitHub, repository: Repository, number: n
     latestOpinionatedReviews: ({ first = 0, writersOnly = false }: Page & { readonly writersOnly?: boolean }) => ({
       nodes: latest(github, repository, issue, writersOnly).slice(0, first).map(toReviewNode),
     }),
-    reviewThreads: ({ first = 0 }: Page) => ({ nodes: issue.pull.threads.slice(0, first).map(toThreadNode) }),
+    reviewThreads: ({ first = 0 }: Page) => ({
+      nodes: issue.pull.threads.slice(0, first).flatMap((thread) => toThreadNode(github, thread)),
+    }),
     commits: async ({ first = 0 }: Page) => {
       const shas = await commitsBetween(repository.git, baseSha, headSha);
       const nodes = shas.slice(0, first).map(async (sha) => ({ commit: await toCommitNode(github, repository, sha) }));
@@ -65,22 +67,21 @@ function toAuthor(user: Account): Node {
   return { __typename: user.type, login: user.login, databaseId: user.id };
 }
 
-function toThreadNode({ path, line, resolved, comments }: ReviewThread): Node {
-  const nodes = comments.map(({ id, user, body, at, editedAt }) => ({
+/** None where its first comment is not seen yet. */
+function toThreadNode(github: GitHub, { path, line, resolved, comments }: ReviewThread): readonly Node[] {
+  const seen = comments.filter(({ at }) => at <= nowOf(github) - github.listingLagMs);
+  if (seen.length === 0) return [];
+  const nodes = seen.map(({ id, user, body, at, editedAt }) => ({
     databaseId: id,
     body,
     createdAt: iso(at),
     lastEditedAt: editedAt === null ? null : iso(editedAt),
     author: toAuthor(user),
   }));
-  return {
-    isResolved: resolved,
-    path,
-    line,
-    comments: ({ first, last }: Page & { readonly last?: number }) => ({
-      nodes: last === undefined ? nodes.slice(0, first) : nodes.slice(-last),
-    }),
-  };
+  const page = ({ first, last }: Page & { readonly last?: number }) => ({
+    nodes: last === undefined ? nodes.slice(0, first) : nodes.slice(-last),
+  });
+  return [{ isResolved: resolved, path, line, comments: page }];
 }
 
 const NO_REPLY = /(\d+)\+[\w.[\]-]+@users\.noreply\.github\.com/;

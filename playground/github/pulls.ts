@@ -221,7 +221,7 @@ export async function revertPull(github: GitHub, repository: Repository, issue: 
 }
 
 /** undefined where the two conflict. */
-function mergedTree(repository: Repository, one: string, other: string): Promise<string | undefined> {
+export function mergedTree(repository: Repository, one: string, other: string): Promise<string | undefined> {
   return git(repository.git, ["merge-tree", "--write-tree", one, other]).then(
     (text) => text.trim(),
     () => undefined,

@@ -46,6 +46,8 @@ export function withinBudget(github: GitHub, store: Pick<Store, "takeTurn" | "re
       take("updateComment", place.installation, [comment], () => github.updateComment(place, comment, body, turn), turn),
     createReply: (place, issue, body) =>
       take("createReply", place.installation, [id(place), issue], () => github.createReply(place, issue, body)),
+    answerThread: (place, pull, thread, body) =>
+      take("answerThread", place.installation, [id(place), thread], () => github.answerThread(place, pull, thread, body)),
     react: (place, comment, reaction) =>
       take("react", place.installation, [comment], () => github.react(place, comment, reaction)),
     dispatchRun: (installation, runner, workflow, inputs) =>
@@ -68,6 +70,8 @@ export function withinBudget(github: GitHub, store: Pick<Store, "takeTurn" | "re
       ),
     updateBranch: (place, branch, commit) =>
       take("updateBranch", place.installation, [id(place), branch, commit], () => github.updateBranch(place, branch, commit)),
+    mergeBase: (place, branch, merge) =>
+      take("mergeBase", place.installation, [id(place), branch, merge.commit], () => github.mergeBase(place, branch, merge)),
     // Asked for by the App, of no installation.
     redeliver: (id) => github.redeliver(id),
   } satisfies Pick<GitHub, Effect>;

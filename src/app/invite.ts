@@ -4,6 +4,7 @@ import { codeReviewers, toInvite, type Invited } from "#core/task/reviewers.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
 import type { ClaimedTask, LeaseRow } from "#ports/store.ts";
+import { answerThreads } from "./answer-threads.ts";
 import type { Deps, Next } from "./deps.ts";
 
 /** The work is there for all to see: after so many tries in vain it is left to people to find. */
@@ -11,9 +12,12 @@ const MAX_TRIES = 5;
 
 /** inviting → solved: those are asked for a review whom the settings name, or who own the changed files. Asked twice is asked once. */
 export async function invite(deps: Deps, task: ClaimedTask, lease: LeaseRow): Promise<Next> {
-  // Who reviews it was asked when it was opened.
-  if (task.brief.follows !== undefined) return { go: "invite" };
   const isLast = task.tries >= MAX_TRIES;
+  if (task.brief.follows !== undefined) {
+    // Who reviews it was asked when it was opened.
+    const answered = await answerThreads(deps, task);
+    return answered.ok || isLast ? { go: "invite" } : { failed: answered.error };
+  }
   const found = await findReviewers(deps, task, lease);
   if (!found.ok && found.error.reason === "github-unavailable" && !isLast) return { failed: found.error };
   const reviewers = found.ok ? toInvite(found.value, task.brief.requester) : { people: [], teams: [] };

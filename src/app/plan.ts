@@ -29,6 +29,7 @@ import { readFollowed, type Followed } from "./follow-up.ts";
 import { knownOf, readLedger, type Ledger } from "./known.ts";
 import { minutePrice, readPolicy, unholdable, type ReadPolicy } from "./policy.ts";
 import { readSignals } from "./signals.ts";
+import { updateFromBase } from "./update-from-base.ts";
 import { isTrustedAuthor, readRequester, readStanding, readUnseenEdit } from "./who-may.ts";
 
 /**
@@ -46,12 +47,14 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
   if (!ruled.ok) return refuse(ruled.error);
   const usedUp = await tasksUsedUp(store, task, mayStart, readAt);
   if (usedUp !== undefined) return refuse(usedUp);
+  const updated = await updateFromBase(deps, task, ruled.value);
+  if (!updated.ok) return { failed: updated.error };
   // Last of all that may fail, so that no step tried again pays for a second answer.
   const made = makeOf(await classify(deps, task, ruled.value));
   if (!made.ok) return refuse(made.error);
   const { size, route } = made.value;
   runtime.log.info({ task: task.id, size, tier: route.tier, harness: route.harness, model: route.model }, "task planned");
-  return { go: "plan", patch: { plan: made.value } };
+  return { go: "plan", patch: { plan: { ...made.value, ...updated.value } } };
 }
 
 /** What a request would come to now, by the rules alone: nothing is kept or spent. */

@@ -81,7 +81,9 @@ async function followCi(deps: Deps, brief: Brief, task: TaskRow, askedAt: EpochM
     await store.notice(brief, { reason: "ci-needs-write", login, role: role.value?.name ?? "none" }, true);
     return { note: "the actor may not start CI" };
   }
-  const started = await startCi(github, brief, task, askedAt);
+  const update = (await store.findNewest(issueAt(brief)))?.plan?.baseUpdate;
+  const merge = update !== undefined && "merge" in update ? update.merge : undefined;
+  const started = await startCi(github, brief, task, { askedAt, merge });
   if (!started.ok) {
     if (started.error.reason === "github-unavailable") return { failed: started.error };
     await store.notice(brief, started.error, false);
@@ -95,13 +97,13 @@ async function followCi(deps: Deps, brief: Brief, task: TaskRow, askedAt: EpochM
 /**
  * The commit on which CI runs: one of no change, on top of the one that holds it back, and only where that stood there for the
  * person to read: the webhook doesn't say, but GitHub dates both. Where one stands there already, by a try whose answer was
- * lost or a person's hand, it is that one.
+ * lost or a person's hand, it is that one. `merge`: of the base, by a follow-up that may have brought nothing more.
  */
 async function startCi(
   github: GitHub,
   brief: Brief,
   { plan, commit, ciCommit }: TaskRow,
-  askedAt: EpochMs,
+  { askedAt, merge }: { readonly askedAt: EpochMs; readonly merge: string | undefined },
 ): Promise<Result<string, GitHubFailure | Failure>> {
   const { login } = brief.requester;
   const refuse = (reason: "ci-not-held" | "head-moved") => ({ ok: false, error: { reason, login } }) as const;
@@ -112,14 +114,21 @@ async function startCi(
   const stands = await github.readCommit(brief, head.value.commit);
   if (!stands.ok) return stands;
   const { tree, parents, at } = stands.value;
-  if (head.value.commit !== commit) {
-    if (parents.length !== 1 || parents[0] !== commit) return refuse("head-moved");
-    const ours = await github.readCommit(brief, commit);
+  const isOurs = (one: string | undefined): one is string => one !== undefined && (one === commit || one === merge);
+  if (!isOurs(head.value.commit)) {
+    const [parent, ...others] = parents;
+    if (others.length > 0 || !isOurs(parent)) return refuse("head-moved");
+    const ours = await github.readCommit(brief, parent);
     if (!ours.ok) return ours;
     return ours.value.tree === tree ? ok(head.value.commit) : refuse("head-moved");
   }
   if (at > askedAt) return refuse("head-moved");
-  const made = await github.createCommit(brief, { message: ciMessage(brief), parent: commit, baseTree: tree, changes: [] });
+  const made = await github.createCommit(brief, {
+    message: ciMessage(brief),
+    parent: head.value.commit,
+    baseTree: tree,
+    changes: [],
+  });
   if (!made.ok) return made;
   const moved = await github.updateBranch(brief, head.value.branch, made.value);
   if (moved.ok) return made;

@@ -1,13 +1,14 @@
 import type { Brief, Edit } from "#core/request/brief.ts";
 import type { Reviewers } from "#core/plan/plan.ts";
 import type { Discussion, FailedCheckRun } from "#core/plan/told.ts";
+import type { Behind } from "#core/plan/base-update.ts";
 import type { Surroundings } from "#core/plan/signals/signals.ts";
 import type { Labelling, Tried } from "#core/request/missed.ts";
 import type { Role } from "#core/request/role.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Files, MergedPull } from "#core/trial/choice.ts";
 import type { Change } from "#core/wire/contract.ts";
-import type { ActorId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
+import type { ActorId, InstallationId, LeaseId, OwnerId, RepositoryId, RunId, TaskId } from "#core/wire/ids.ts";
 import type { Result } from "#core/wire/result.ts";
 import type { OwnChecks } from "./checks.ts";
 import type { EpochMs } from "#core/wire/units.ts";
@@ -134,6 +135,10 @@ export type GitHub = OwnChecks & {
   createReply(place: Place, issue: number, body: string): Answer<number>;
   /** Our reply for a call of a task's, by its name (core/task/notification.ts). */
   findReply(place: Place, issue: number, call: string): Answer<number | undefined>;
+  /** Those threads of a pull request, by the id of their first comment, that stand open without an answer of this follow-up's. */
+  findUnanswered(place: Place, pull: number, task: TaskId): Answer<readonly number[]>;
+  /** In the thread itself. Refused (404) where its first comment is gone. */
+  answerThread(place: Place, pull: number, thread: number, body: string): Answer<void>;
   /** To somebody's comment. The same once more changes nothing. */
   react(place: Place, comment: number, reaction: "+1" | "confused"): Answer<void>;
 
@@ -175,6 +180,17 @@ export type GitHub = OwnChecks & {
   readCommit(place: Place, commit: string): Answer<Commit>;
   /** On to a commit that has the branch's own among its parents. Refused (422) where it has moved meanwhile. */
   updateBranch(place: Place, branch: string, commit: string): Answer<void>;
+  /** How a pull request stands to its base. */
+  readBehind(place: Place, pull: number): Answer<Behind>;
+  /**
+   * A merge of that commit into the branch as it stands, by GitHub; undefined: it is in there. Refused where the two conflict (409), and
+   * where workflow files would come in.
+   */
+  mergeBase(
+    place: Place,
+    branch: string,
+    merge: { readonly commit: string; readonly message: string },
+  ): Answer<{ readonly commit: string; readonly tree: string } | undefined>;
   /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
   readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
   /** Of the runs that failed on a commit, the first `TOLD.checks`, each with the end of its log where that can be read. Others' text. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ActorId, DeliveryId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
+import type { Behind } from "#core/plan/base-update.ts";
 import type { Discussion } from "#core/plan/told.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -68,12 +69,12 @@ async function end(state: "unsolved" | "refused" = "unsolved"): Promise<void> {
   await desk.db.updateTable("tasks").set({ state, due_at: null }).where("issue_number", "=", PULL).execute();
 }
 /** The follow-up's run reports, and what follows is done. */
-async function report(github: GitHub): Promise<void> {
+async function report(github: GitHub, changes: readonly (typeof CHANGE)[] = [CHANGE]): Promise<void> {
   const task = await newest();
   const lease = task === undefined ? undefined : (await desk.store.readLeases(task.id)).at(-1);
   if (lease?.run == null) throw new Error("there is no run to report");
   await desk.store.claimLease(lease.id, lease.run, "check", "hash");
-  const outcome = ran({ changes: [CHANGE] });
+  const outcome = ran({ changes: [...changes] });
   await desk.store.settle(lease.id, outcome, "h", { entries: [], fault: null, isTypical: false });
   await desk.settle(github);
 }
@@ -306,6 +307,191 @@ describe("the claim of a follow-up's job", () => {
     await say(answers(), "/agent fix");
 
     expect(await claimed(["agents"])).toMatchObject({ why: "action-too-old", lacks: "follow-ups" });
+  });
+});
+
+describe("the threads that a follow-up was told", () => {
+  const thread = (id: number) => ({ id, path: "src/a.ts", line: id, said: [SAID] });
+  const MADE = "e".repeat(40);
+  /** What each thread was answered; `open` and `answer`: what GitHub says. */
+  function listening({ open = [70, 71], answer = () => ok(undefined) }: Listening = {}) {
+    const said: [number, string][] = [];
+    const github = answers({
+      readDiscussion: () => Promise.resolve(ok({ threads: [thread(70), thread(71)], reviews: [] })),
+      createCommit: () => Promise.resolve(ok(MADE)),
+      findUnanswered: () => Promise.resolve(ok(open.filter((id) => !said.some(([at]) => at === id)))),
+      answerThread: (_place, _pull, at, body) => {
+        const made = answer(at);
+        if (made.ok) said.push([at, body]);
+        return Promise.resolve(made);
+      },
+    });
+    return { github, said, at: () => said.map(([id]) => id) };
+  }
+  type Listening = { readonly open?: number[]; readonly answer?: (at: number) => Awaited<ReturnType<GitHub["answerThread"]>> };
+
+  it("are each answered once, with the commit, once that is on the branch", async () => {
+    await publish();
+    const { github, said, at } = listening();
+    await say(github, "/agent fix");
+    const before = at();
+    await report(github);
+
+    expect(before).toEqual([]);
+    expect(at()).toEqual([70, 71]);
+    expect(said[0]?.[1]).toContain(MADE);
+    expect(await newest()).toMatchObject({ state: "solved" });
+  });
+
+  it.each<[string, Listening, number[]]>([
+    ["resolved, gone or answered by now", { open: [71] }, [71]],
+    ["not told of, as what was opened since", { open: [70, 71, 72] }, [70, 71]],
+    ["gone as it is answered", { answer: (at) => (at === 70 ? refused(404) : ok(undefined)) }, [71]],
+    ["locked", { answer: () => refused(403, "locked") }, []],
+  ])("get no answer where they are %s, and the work stands", async (_name, how, answered) => {
+    await publish();
+    const { github, at } = listening(how);
+    await say(github, "/agent fix");
+    await report(github);
+
+    expect(at()).toEqual(answered);
+    expect(await newest()).toMatchObject({ state: "solved" });
+  });
+
+  it("are answered by another try where GitHub is not there, each once, and the work doesn't wait for ever", async () => {
+    await publish();
+    let down = true;
+    const flaky = listening({ answer: (at) => (at === 71 && down ? unavailable() : ok(undefined)) });
+    await say(flaky.github, "/agent fix");
+    await report(flaky.github);
+    const state = (await newest())?.state;
+    down = false;
+    await desk.passTime();
+    await desk.settle(flaky.github);
+
+    expect(state).toBe("inviting");
+    expect(flaky.at()).toEqual([70, 71]);
+    expect(await newest()).toMatchObject({ state: "solved" });
+
+    await desk.clear();
+    await publish();
+    const dead = listening({ answer: () => unavailable() });
+    await say(dead.github, "/agent fix");
+    await report(dead.github);
+    for (let tries = 1; tries < 5; tries += 1) {
+      await desk.passTime();
+      await desk.settle(dead.github);
+    }
+
+    expect(await newest()).toMatchObject({ state: "solved" });
+  });
+
+  it("hear nothing of a follow-up that changed nothing", async () => {
+    await publish();
+    const { github, at } = listening();
+    await say(github, "/agent fix");
+    await report(github, []);
+
+    expect(at()).toEqual([]);
+    expect((await newest())?.state).not.toBe("solved");
+  });
+});
+
+describe("a base that has moved on", () => {
+  const MERGE = "9".repeat(40);
+  const TIP = "7".repeat(40);
+  const behind = (more: Partial<Behind> = {}) => ({
+    readBehind: () => Promise.resolve(ok({ branch: "main", commit: TIP, brings: ["src/a.ts"], touches: ["src/a.ts"], ...more })),
+  });
+  const merging = (merged: Awaited<ReturnType<GitHub["mergeBase"]>>, more: Partial<GitHub> = {}) => {
+    const asked: unknown[] = [];
+    const github = answers({
+      ...behind(),
+      mergeBase: (_place, branch, { commit, message }) => {
+        asked.push([branch, commit, message.split("\n")[0]]);
+        return Promise.resolve(merged);
+      },
+      ...more,
+    });
+    return { github, asked };
+  };
+  const MERGED = ok({ commit: MERGE, tree: "8".repeat(40) });
+
+  it("is merged in first, at the commit that was looked at, and the work begins from there", async () => {
+    await publish({ ci: "approved" });
+    const { github, asked } = merging(MERGED);
+    await say(github, "/agent fix");
+
+    expect(asked).toEqual([[BRANCH, TIP, `Merge main into ${BRANCH} [skip ci]`]]);
+    expect((await newest())?.plan).toMatchObject({
+      base: { branch: BRANCH, commit: MERGE, tree: "8".repeat(40) },
+      baseUpdate: { branch: "main", merge: MERGE },
+    });
+  });
+
+  it.each<[string, Partial<GitHub>, object | undefined]>([
+    ["has changed other files", behind({ brings: ["b.ts"] }), undefined],
+    ["brings workflows", behind({ brings: ["src/a.ts", ".github/workflows/ci.yml"] }), { why: "workflows" }],
+    ["brings more than is listed", behind({ brings: null }), { why: "workflows" }],
+    ["conflicts", { mergeBase: () => Promise.resolve(refused(409, "Merge conflict")) }, { why: "conflicts" }],
+    ["is kept out by a rule", { mergeBase: () => Promise.resolve(refused(403)) }, { why: "refused" }],
+    ["can't be compared", { readBehind: () => Promise.resolve(refused(404)) }, undefined],
+  ])(
+    "is left where it is when it %s: a person is asked where it matters, and the work begins all the same",
+    async (_name, more, update) => {
+      await publish();
+      const { github, asked } = merging(MERGED, more);
+      await say(github, "/agent fix");
+      const task = await newest();
+
+      expect(asked).toEqual([]);
+      expect(task).toMatchObject({ state: "awaiting", plan: { base: { commit: HEAD } } });
+      expect(task?.plan?.baseUpdate).toEqual(
+        update === undefined ? undefined : { reason: "base-not-merged", branch: "main", ...update },
+      );
+    },
+  );
+
+  it("is not touched for what is refused", async () => {
+    await publish();
+    const { github, asked } = merging(MERGED, { readDiscussion: () => Promise.resolve(ok({ threads: [], reviews: [] })) });
+    await say(github, "/agent fix");
+
+    expect(asked).toEqual([]);
+    expect(await newest()).toMatchObject({ state: "refused" });
+  });
+
+  it("is found merged in by a try whose answer was lost", async () => {
+    await publish();
+    const lost = merging(unavailable());
+    await say(lost.github, "/agent fix");
+    const after = merging(MERGED, {
+      ...headAt({ commit: MERGE }),
+      ...behind({ brings: [] }),
+      readCommit: () => Promise.resolve(ok({ tree: "8".repeat(40), parents: [HEAD, TIP], at: AT })),
+    });
+    await desk.passTime();
+    await desk.settle(after.github);
+
+    expect([lost.asked.length, after.asked.length]).toEqual([1, 0]);
+    expect((await newest())?.plan).toMatchObject({
+      base: { commit: MERGE, tree: "8".repeat(40) },
+      baseUpdate: { branch: "main", merge: MERGE },
+    });
+  });
+
+  it("is looked at anew where a person has merged it in meanwhile, and holds nothing up for ever", async () => {
+    await publish();
+    await say(merging(ok(undefined)).github, "/agent fix");
+    const waits = (await newest())?.state;
+    const down = merging(unavailable());
+    for (let tries = 1; tries < 6; tries += 1) {
+      await desk.passTime();
+      await desk.settle(down.github);
+    }
+
+    expect(waits).toBe("planning");
+    expect(await newest()).toMatchObject({ state: "awaiting", plan: { base: { commit: HEAD } } });
   });
 });
 

@@ -138,6 +138,37 @@ describe("what is said on a pull request of ours", () => {
     expect((await ciCommit()) ?? "").toBe(kept);
   });
 
+  it("starts it on the base that was merged in for a follow-up, and on top of that alone", async () => {
+    const MERGE = "9".repeat(40);
+    const parents: string[] = [];
+    await say("/agent status");
+    const follow = TaskId(randomUUID());
+    await store.openTask(follow, makeBrief(PULL), DeliveryId(randomUUID()));
+    const plan = makePlanRow({ ci: "approved", baseUpdate: { branch: "main", merge: MERGE } });
+    await connection.db
+      .updateTable("tasks")
+      .set({ state: "unsolved", due_at: null, plan: JSON.stringify(plan) })
+      .where("id", "=", follow)
+      .execute();
+    const answers: Answers = {
+      ...headAt(MERGE),
+      ...commits({ [MERGE]: { parents: [OURS, "f".repeat(40)] }, [OTHER]: { parents: [MERGE] } }),
+      createCommit: (_place, { parent }) => {
+        parents.push(parent);
+        return Promise.resolve(ok(OTHER));
+      },
+    };
+
+    const { notice } = await again("/agent ci", answers);
+    await connection.db.updateTable("tasks").set({ ci_commit_sha: null }).where("id", "=", task).execute();
+    const lost = await again("/agent ci", { ...answers, ...headAt(OTHER) });
+
+    expect(parents).toEqual([MERGE]);
+    expect(notice).toEqual({ answer: "ci-started", login: "ada" });
+    expect(lost.notice).toEqual(notice);
+    expect(await ciCommit()).toBe(OTHER);
+  });
+
   it.each<[string, Answers, "approved" | "auto", object]>([
     ["of somebody who reads", roleOf("read", "triage"), "approved", { reason: "ci-needs-write", login: "ada", role: "triage" }],
     ["where nothing holds it back", {}, "auto", { reason: "ci-not-held", login: "ada" }],

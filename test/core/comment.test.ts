@@ -284,6 +284,7 @@ const FAILURES: { readonly [R in Failure["reason"]]: Extract<Failure, { reason: 
   "follow-ups-used-up": { reason: "follow-ups-used-up", bound: "head", most: 1 },
   "nothing-to-follow": { reason: "nothing-to-follow", login: "pat" },
   "pull-closed": { reason: "pull-closed" },
+  "base-not-merged": { reason: "base-not-merged", branch: "main", why: "workflows" },
   "branch-moved": { reason: "branch-moved", branch: "agent-pool/issue-1-1f0c2a9b" },
   "head-moved": { reason: "head-moved", login: "pat" },
   "route-not-served": {
@@ -607,6 +608,18 @@ const COMMENTS: Readonly<Record<string, CommentView>> = {
     plan: FOLLOWING,
     leases: [lease({ ...RUN, verdict: "solved", checks: NPM_TEST, verification: [checked("npm test")] })],
     pullRequest: { number: 13, draft: false },
+    isFollowUp: true,
+  }),
+  "running-a-follow-up-on-a-merge": view({
+    state: "running",
+    plan: { ...FOLLOWING, baseUpdate: { branch: "main", merge: "d".repeat(40) } },
+    leases: [lease({ runUrl: RUN.runUrl })],
+    isFollowUp: true,
+  }),
+  "running-a-follow-up-without-its-base": view({
+    state: "running",
+    plan: { ...FOLLOWING, baseUpdate: FAILURES["base-not-merged"] },
+    leases: [lease({ runUrl: RUN.runUrl })],
     isFollowUp: true,
   }),
   "unsolved-follow-up": {

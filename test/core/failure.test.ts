@@ -193,6 +193,11 @@ const FAILURES: {
     next: /and no failing check\. Say what is to be done/,
   },
   "pull-closed": { failure: { reason: "pull-closed" }, facts: [], next: /Reopen it, then comment/ },
+  "base-not-merged": {
+    failure: { reason: "base-not-merged", branch: "main", why: "conflicts" },
+    facts: ["main"],
+    next: /Merge `main` into it by hand/,
+  },
   "branch-moved": {
     failure: { reason: "branch-moved", branch: "agent-pool/issue-1-1f0c2a9b" },
     facts: ["agent-pool/issue-1-1f0c2a9b"],

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { boundReached, failedAnew, FOLLOW_UPS, followUpBrief, type FollowCounts } from "#core/task/follow-up.ts";
+import { boundReached, failedAnew, FOLLOW_UPS, followUpBrief, threadAnswer, type FollowCounts } from "#core/task/follow-up.ts";
 import type { CheckRun } from "#core/task/ci-checks.ts";
 import type { Told } from "#core/plan/told.ts";
 import { commitMessage } from "#core/task/pull-request.ts";
+import { parseThreadMarker } from "#core/task/markers.ts";
 import { callOf } from "#core/task/notification.ts";
 import type { FollowReason } from "#core/request/brief.ts";
 import { ActorId, InstallationId, TaskId } from "#core/wire/ids.ts";
@@ -47,6 +48,20 @@ describe("what a follow-up begins with by itself", () => {
     ["not what was tried, by its name as that was told", [{ ...UNIT, name: "u\u200Bnit \n" }], [], tried(UNIT), []],
   ])("is %s", (_name, failed, onBase, told, names) => {
     expect(failedAnew(failed, { onBase, told }).map(({ name }) => name)).toEqual(names);
+  });
+});
+
+describe("a follow-up's answer in a thread", () => {
+  it("names the commit, is found again by its task, and has no word of a model's or a person's", () => {
+    const body = threadAnswer(TASK, HEAD.commit);
+
+    expect(parseThreadMarker(body)).toBe(TASK);
+    expect(body).toMatchInlineSnapshot(`
+      "<!-- agent-pool:thread:1f0c2a9b-0000-4000-8000-00000000abcd -->
+
+      A follow-up that was told of this thread is on the branch, with commit dddddddddddddddddddddddddddddddddddddddd. Whether it does what is asked for here is for a person to see: resolve the thread where it does; where it doesn't, say here what is missing, and comment \`/agent fix\` on the pull request.
+      "
+    `);
   });
 });
 

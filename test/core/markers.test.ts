@@ -7,8 +7,10 @@ import {
   isOurBranch,
   parseCommentMarker,
   parseRunTitle,
+  parseThreadMarker,
   runTitle,
   showsOpenTask,
+  threadMarker,
 } from "#core/task/markers.ts";
 import { publishable } from "#core/change/publishable.ts";
 import { LeaseId, TaskId } from "#core/wire/ids.ts";
@@ -39,6 +41,16 @@ describe("markers", () => {
     }
     expect(showsOpenTask(commentMarker(null, true))).toBe(false);
     expect(showsOpenTask(`as it said: ${commentMarker(TaskId(ID), true)}`)).toBe(false);
+  });
+
+  it("know for which follow-up a thread was answered", () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.string(), (id, text) => {
+        expect(parseThreadMarker(`${threadMarker(TaskId(id))}\n\n${text}`)).toBe(id);
+        expect(parseThreadMarker(`> ${threadMarker(TaskId(id))}`)).toBeUndefined();
+        expect(parseCommentMarker(threadMarker(TaskId(id)))).toBeUndefined();
+      }),
+    );
   });
 
   it("find the lease of a run again", () => {

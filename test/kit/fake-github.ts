@@ -57,6 +57,8 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     commentUrl: (_place, issue, comment) => `https://github.com/acme/web/issues/${String(issue)}#issuecomment-${String(comment)}`,
     createReply: () => Promise.resolve(told("createReply", ok(71))),
     findReply: () => Promise.resolve(told("findReply", ok(undefined))),
+    findUnanswered: () => Promise.resolve(told("findUnanswered", ok([70]))),
+    answerThread: () => Promise.resolve(told("answerThread", ok(undefined))),
     findRun: () => Promise.resolve(told("findRun", ok(undefined))),
     readRun: (_installation, _runner, run) =>
       Promise.resolve(ok({ id: run, url: "https://x/run", status: "in_progress", conclusion: null })),
@@ -77,6 +79,8 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     readDiscussion: () => Promise.resolve(told("readDiscussion", ok({ threads: [], reviews: [] }))),
     readCommit: () => Promise.resolve(ok({ tree: "b".repeat(40), parents: ["a".repeat(40)], at: EpochMs(0) })),
     updateBranch: () => Promise.resolve(told("updateBranch", ok(undefined))),
+    readBehind: () => Promise.resolve(ok({ branch: "main", commit: "a".repeat(40), brings: [], touches: [] })),
+    mergeBase: () => Promise.resolve(told("mergeBase", ok({ commit: "9".repeat(40), tree: "8".repeat(40) }))),
     readCheckRuns: () => Promise.resolve(told("readCheckRuns", ok([]))),
     readFailedChecks: () => Promise.resolve(told("readFailedChecks", ok([]))),
     findPullRequest: () => Promise.resolve(told("findPullRequest", ok(undefined))),

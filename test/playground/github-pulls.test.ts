@@ -92,6 +92,44 @@ describe("people on a pull request's page", () => {
     });
   });
 
+  it("are answered in their threads, by the first comment's id alone", async () => {
+    const { number } = await open();
+    await ada.reviewPull(WEB, number, { state: "commented", body: "", threads: [{ path: "a.md", line: 1, body: "Why?" }] });
+    const { id } = stage.github.threads(WEB, number)[0]!;
+    const url = (comment: number) => `/repos/${WEB}/pulls/${String(number)}/comments/${String(comment)}/replies`;
+
+    const made = await stage.call("POST", url(id), token, { body: "Since then." });
+    const again = await stage.call("POST", url(Number(made.body["id"])), token, { body: "And?" });
+
+    expect(made).toMatchObject({ status: 201, body: { in_reply_to_id: id, body: "Since then.", path: "a.md" } });
+    expect(again.status).toBe(404);
+    expect(stage.github.threads(WEB, number)[0]?.said.map(({ body }) => body)).toEqual(["Why?", "Since then."]);
+  });
+
+  it("take in what their base has new, but for conflicts and workflows", async () => {
+    const { number, head, file } = await open();
+    const merge = async (from: Record<string, string>) => {
+      const branch = `from-${String((count += 1))}`;
+      await stage.github.push(WEB, branch, from, branch);
+      const compared = await stage.call("GET", `/repos/${WEB}/compare/${head}...${branch}`, token);
+      const made = await stage.call("POST", `/repos/${WEB}/merges`, token, { base: head, head: branch, commit_message: "Merge" });
+      return { status: made.status, made: made.body, files: compared.body["files"] };
+    };
+    const tip = async () => (await stage.github.pulls(WEB)).find((pull) => pull.number === number)?.headSha;
+    const before = await tip();
+
+    const clean = await merge({ "base.txt": "base\n" });
+    const after = await tip();
+    const again = await stage.call("POST", `/repos/${WEB}/merges`, token, { base: head, head: before });
+    const conflict = await merge({ [file]: "other\n" });
+    const workflow = await merge({ ".github/workflows/new.yml": "on: push\n" });
+
+    expect(clean).toMatchObject({ status: 201, files: [{ filename: "base.txt", status: "added" }] });
+    expect(clean.made).toMatchObject({ sha: after, parents: [{ sha: before }, {}], commit: { message: "Merge" } });
+    expect([again.status, conflict.status, workflow.status]).toEqual([204, 409, 403]);
+    expect(await tip()).toBe(after);
+  });
+
   it("are asked for a review once each, as are teams, and the app is told", async () => {
     const { number } = await open(true);
     stage.github.setTeam("acme", "web", { ada: "active" });

@@ -1,11 +1,15 @@
 import { answer, notFound, page, refusal } from "../answers.ts";
-import { commitsBetween, mergeBase } from "../git-diff.ts";
+import { commitsBetween, diffFiles, mergeBase } from "../git-diff.ts";
 import { readCommit, resolve } from "../git-repository.ts";
 import { toBranchCommit } from "../shapes/git.ts";
 import { repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
 import type { RepositoryHandler } from "./handler.ts";
+import { toFile } from "./pulls.ts";
 
-/** Two commits and where they went apart. The files between them are left out: nothing here asks for them. */
+/** Source: docs.github.com, REST, "Compare two commits": the first page alone has files, and no more than these. */
+const MAX_FILES = 300;
+
+/** Two commits, where they went apart, and what one has changed since. */
 export const compareCommits: RepositoryHandler = async (github, request) => {
   const { repository, params } = request;
   const basehead = params["basehead"] ?? "";
@@ -19,6 +23,9 @@ export const compareCommits: RepositoryHandler = async (github, request) => {
   const html = `${repositoryHtmlUrl(github, repository)}/compare/${basehead}`;
   const { items, headers } = page(request, url, ahead);
   const status = ahead.length === 0 ? (behind.length === 0 ? "identical" : "behind") : behind.length === 0 ? "ahead" : "diverged";
+  const isFirst = (request.query["page"] ?? "1") === "1";
+  const changed = isFirst ? await diffFiles(repository.git, from, head) : undefined;
+  const files = changed?.slice(0, MAX_FILES).map((file) => toFile(github, repository, { from, to: head }, file));
   const compared = {
     url,
     html_url: html,
@@ -32,6 +39,7 @@ export const compareCommits: RepositoryHandler = async (github, request) => {
     behind_by: behind.length,
     total_commits: ahead.length,
     commits: await Promise.all(items.map(commit)),
+    ...(files === undefined ? {} : { files: await Promise.all(files) }),
   };
   return answer(200, compared, headers);
 };

@@ -14,12 +14,14 @@ import type { Handler, RepositoryHandler } from "./handler.ts";
 import * as hook from "./hook.ts";
 import * as issue from "./issue.ts";
 import * as labels from "./labels.ts";
+import { mergeBranch } from "./merge-branch.ts";
 import { merge } from "./merge.ts";
 import * as organization from "./organization.ts";
 import * as protection from "./protection.ts";
 import * as pulls from "./pulls.ts";
 import * as reactions from "./reactions.ts";
 import * as repository from "./repository.ts";
+import { replyInThread } from "./review-threads.ts";
 import * as secrets from "./secrets.ts";
 import * as teams from "./teams.ts";
 
@@ -102,8 +104,10 @@ export const HANDLERS: { readonly [R in OfNoRepository]: Handler } & {
   "GET /repos/{owner}/{repo}/pulls/{pull_number}": pulls.getPull,
   "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": pulls.updatePull,
   "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers": pulls.requestReviewers,
+  "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies": replyInThread,
   "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": pulls.listPullFiles,
   "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": merge,
+  "POST /repos/{owner}/{repo}/merges": mergeBranch,
   "GET /repos/{owner}/{repo}/compare/{basehead}": compareCommits,
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": checks.listCheckRuns,
   "POST /repos/{owner}/{repo}/check-runs": checks.createCheckRun,

@@ -10,14 +10,15 @@ import {
   type RepositoryRequest,
 } from "../answers.ts";
 import { actorOf } from "../credentials.ts";
-import { commitsBetween, diffFiles, mergeBase, patchOf } from "../git-diff.ts";
+import { commitsBetween, diffFiles, mergeBase, patchOf, type FileDiff } from "../git-diff.ts";
 import { resolve } from "../git-repository.ts";
 import { holds } from "../permissions.ts";
 import { hasAll } from "../plans.ts";
 import { openPull, requestReview, setPullState } from "../pulls.ts";
+import type { Shape } from "../shapes/account.ts";
 import { isPull, toPull, toPullSimple, type PullIssue } from "../shapes/pull.ts";
 import { nodeId, repositoryHtmlUrl, repositoryUrl } from "../shapes/urls.ts";
-import { accountOf, fullName, listed, nowOf, roleOf, type Account, type Repository, type Team } from "../state.ts";
+import { accountOf, fullName, listed, nowOf, roleOf, type Account, type GitHub, type Repository, type Team } from "../state.ts";
 import type { RepositoryHandler } from "./handler.ts";
 import { mayChange } from "./issue.ts";
 
@@ -137,28 +138,34 @@ export const listPullFiles: RepositoryHandler = async (github, request) => {
   const from = (await mergeBase(repository.git, baseSha, headSha)) ?? baseSha;
   const url = `${repositoryUrl(github, repository)}/pulls/${String(issue.number)}/files`;
   const { items, headers } = page(request, url, await diffFiles(repository.git, from, headSha));
-  const html = repositoryHtmlUrl(github, repository);
-  const files = await Promise.all(
-    items.map(async (file) => {
-      const patch = await patchOf(repository.git, from, headSha, file);
-      const path = encodeURI(file.path);
-      return {
-        sha: file.sha,
-        filename: file.path,
-        status: file.status,
-        additions: file.additions,
-        deletions: file.deletions,
-        changes: file.additions + file.deletions,
-        blob_url: `${html}/blob/${headSha}/${path}`,
-        raw_url: `${html}/raw/${headSha}/${path}`,
-        contents_url: `${repositoryUrl(github, repository)}/contents/${path}?ref=${headSha}`,
-        ...(patch === undefined ? {} : { patch }),
-        ...(file.previousPath === undefined ? {} : { previous_filename: file.previousPath }),
-      };
-    }),
-  );
+  const files = await Promise.all(items.map((file) => toFile(github, repository, { from, to: headSha }, file)));
   return answer(200, files, headers) satisfies Answer;
 };
+
+/** A file that differs between two commits. */
+export async function toFile(
+  github: GitHub,
+  repository: Repository,
+  { from, to }: { readonly from: string; readonly to: string },
+  file: FileDiff,
+): Promise<Shape> {
+  const html = repositoryHtmlUrl(github, repository);
+  const patch = await patchOf(repository.git, from, to, file);
+  const path = encodeURI(file.path);
+  return {
+    sha: file.sha,
+    filename: file.path,
+    status: file.status,
+    additions: file.additions,
+    deletions: file.deletions,
+    changes: file.additions + file.deletions,
+    blob_url: `${html}/blob/${to}/${path}`,
+    raw_url: `${html}/raw/${to}/${path}`,
+    contents_url: `${repositoryUrl(github, repository)}/contents/${path}?ref=${to}`,
+    ...(patch === undefined ? {} : { patch }),
+    ...(file.previousPath === undefined ? {} : { previous_filename: file.previousPath }),
+  };
+}
 
 function pullsOf(repository: Repository): PullIssue[] {
   return [...repository.issues.values()].filter(isPull);

@@ -4,6 +4,7 @@ import { parseCommentMarker, parseReplyMarker } from "#core/task/markers.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
+import { findUnanswered } from "./discussion.ts";
 import { writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
@@ -25,7 +26,18 @@ export function commenting({
   readBot,
   meet,
   pageOf,
-}: Deps): Pick<GitHub, "findComment" | "createComment" | "updateComment" | "react" | "commentUrl" | "createReply" | "findReply"> {
+}: Deps): Pick<
+  GitHub,
+  | "findComment"
+  | "createComment"
+  | "updateComment"
+  | "react"
+  | "commentUrl"
+  | "createReply"
+  | "findReply"
+  | "findUnanswered"
+  | "answerThread"
+> {
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
 
   /** Our oldest comment that is one of these. Listed oldest first. */
@@ -81,5 +93,24 @@ export function commenting({
     commentUrl: (place, issue, comment) => `${pageOf(place)}/issues/${String(issue)}#issuecomment-${String(comment)}`,
     findReply: (place, issue, call) => findOwn(place, issue, (body) => parseReplyMarker(body) === call),
     createReply: (place, issue, body) => create("createReply", place, issue, body),
+    async findUnanswered(place, pull, task) {
+      const self = await readBot(place);
+      if (!self.ok) return self;
+      return under(writePurpose(place), (client) => findUnanswered(client, place, { pull, task, bot: self.value.id }));
+    },
+    async answerThread(place, pull, thread, body) {
+      const made = await under(writePurpose(place), (client) =>
+        answer(EFFECTS.answerThread, () =>
+          client.request(EFFECTS.answerThread, {
+            ...at(place),
+            pull_number: pull,
+            comment_id: thread,
+            body,
+            request: timeout(),
+          }),
+        ),
+      );
+      return made.ok ? ok(undefined) : made;
+    },
   };
 }

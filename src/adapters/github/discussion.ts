@@ -1,6 +1,7 @@
 import type { Octokit } from "@octokit/rest";
 import type { Discussion, Said } from "#core/plan/told.ts";
-import { ActorId } from "#core/wire/ids.ts";
+import { parseThreadMarker } from "#core/task/markers.ts";
+import { ActorId, type TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Answer, Place } from "#ports/github.ts";
@@ -18,7 +19,7 @@ export const DISCUSSION_QUERY = `
             line
             first: comments(first: 1) { nodes { databaseId } }
             comments(last: 20) {
-              nodes { body createdAt lastEditedAt author { __typename login ... on User { databaseId } } }
+              nodes { body createdAt lastEditedAt author { __typename login ... on User { databaseId } ... on Bot { databaseId } } }
             }
           }
         }
@@ -53,21 +54,38 @@ type DiscussionData = {
   } | null;
 };
 
-export async function readDiscussion(client: Octokit, { owner, repository }: Place, pull: number): Answer<Discussion> {
+export async function readDiscussion(client: Octokit, place: Place, pull: number): Answer<Discussion> {
+  const read = await readOpen(client, place, pull);
+  if (!read.ok) return read;
+  const { threads, reviews } = read.value;
+  return ok({
+    threads: threads.map(({ id, path, line, comments }) => ({ id, path, line, said: comments.map(toSaid) })),
+    reviews: reviews.filter(({ state }) => state === "CHANGES_REQUESTED").map(toSaid),
+  });
+}
+
+/** The open threads in which this bot has not answered for the follow-up. */
+export async function findUnanswered(
+  client: Octokit,
+  place: Place,
+  { pull, task, bot }: { readonly pull: number; readonly task: TaskId; readonly bot: number },
+): Answer<readonly number[]> {
+  const read = await readOpen(client, place, pull);
+  if (!read.ok) return read;
+  const isAnswer = ({ author, body }: SaidNode) => author?.databaseId === bot && parseThreadMarker(body) === task;
+  return ok(read.value.threads.filter(({ comments }) => !comments.some(isAnswer)).map(({ id }) => id));
+}
+
+async function readOpen(client: Octokit, { owner, repository }: Place, pull: number) {
   const route = "POST /graphql";
   const variables = { owner: owner.login, name: repository.name, pull };
   const read = await answer(route, () => client.graphql<DiscussionData>(DISCUSSION_QUERY, { ...variables, request: timeout() }));
   if (!read.ok) return read;
   const found = read.value.repository?.pullRequest;
-  const threads = all(found?.reviewThreads).filter(({ isResolved }) => !isResolved);
-  const reviews = all(found?.latestOpinionatedReviews).filter(({ state }) => state === "CHANGES_REQUESTED");
-  return ok({
-    threads: threads.map(({ path, line, first, comments }) => {
-      const id = all(first)[0]?.databaseId ?? 0;
-      return { id, path, line, said: all(comments).map(toSaid) };
-    }),
-    reviews: reviews.map(toSaid),
-  });
+  const threads = all(found?.reviewThreads).flatMap(({ isResolved, path, line, first, comments }) =>
+    isResolved ? [] : [{ id: all(first)[0]?.databaseId ?? 0, path, line, comments: all(comments) }],
+  );
+  return ok({ threads, reviews: all(found?.latestOpinionatedReviews) });
 }
 
 function all<T>(list: Nodes<T> | undefined): T[] {

@@ -5,6 +5,7 @@ import { EFFECTS } from "#core/task/effects.ts";
 import { mayWrite } from "#core/request/role.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place } from "#ports/github.ts";
+import { followingBase } from "./base.ts";
 import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
 import { commenting, type Bot } from "./comments.ts";
 import { createCommit } from "./commit.ts";
@@ -172,6 +173,7 @@ export function createGitHub(app: GitHubApp): GitHub {
 
     ...checking(under, app.appId),
     ...movingHeads(under),
+    ...followingBase(under),
 
     readMerged: (place, after) => under(historyPurpose(place), (client) => readMerged(client, place, after)),
     readFiles: (place, tree) => under(historyPurpose(place), (client) => readFiles(client, place, tree)),

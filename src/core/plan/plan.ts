@@ -4,6 +4,7 @@ import type { MicroUsd } from "../wire/units.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Guards } from "../change/guards.ts";
 import type { PlannedAgent } from "./agent.ts";
+import type { BaseUpdate } from "./base-update.ts";
 import type { Ladder } from "./ladder.ts";
 import type { Route, RouteReason } from "./route.ts";
 import type { SizeReason } from "./size.ts";
@@ -99,6 +100,8 @@ export type Plan = {
   readonly reviewers?: Reviewers;
   /** Of a follow-up: what it is told of the pull request. */
   readonly told?: Told;
+  /** Of a follow-up whose base had moved on. Absent: that is nothing to it. */
+  readonly baseUpdate?: BaseUpdate;
 };
 
 /** As this version makes one. */

@@ -1,8 +1,10 @@
 import type { ActorId } from "../wire/ids.ts";
+import { describe } from "../wire/failure.ts";
 import type { EpochMs } from "../wire/units.ts";
 import { relevantPart, withoutColours } from "../wire/failing-log.ts";
 import { redact } from "../wire/redact.ts";
 import { cut, cutFront, storable, stripInvisible } from "../wire/text.ts";
+import type { BaseUpdate } from "./base-update.ts";
 import { cleanText, type Follows, type Requester } from "../request/brief.ts";
 
 /** Something said in a review. `by` null: a bot, an App, or an account that is gone. `at`: when it last changed, by GitHub's clock. */
@@ -90,6 +92,13 @@ export function summarizeTold({ words, reviews, threads, more, checks }: Told): 
   ];
   const left = more === 0 ? "" : ` ${String(more)} more threads wait for another follow-up.`;
   return `It goes by ${parts.join(", ").replace(/, (?=[^,]*$)/, " and ")}, as they stood when it was planned.${left}`;
+}
+
+/** What came of a base that had moved on, for people: Markdown. Pure. */
+export function describeUpdate(update: BaseUpdate): string {
+  if ("reason" in update) return describe(update);
+  const { branch, merge } = update;
+  return `\`${branch.replaceAll("`", "'")}\` had moved on, and was merged into the branch first, with commit ${merge}.`;
 }
 
 /** Plain text for the harness, at most some 110,000 characters; what others wrote is indented. Pure. */

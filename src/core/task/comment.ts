@@ -7,7 +7,7 @@ import { unreachable } from "../wire/result.ts";
 import { formatUsd, type MicroUsd } from "../wire/units.ts";
 import { paidBySubscription, type Drawn } from "../pool/ledger.ts";
 import type { Plan } from "../plan/plan.ts";
-import { summarizeTold } from "../plan/told.ts";
+import { describeUpdate, summarizeTold } from "../plan/told.ts";
 import type { Route, RouteReason } from "../plan/route.ts";
 import { oneLine, publishable } from "../change/publishable.ts";
 import { ASKING } from "./asking.ts";
@@ -115,6 +115,7 @@ function taskSections(view: TaskView): string[] {
   if (view.plan !== null) sections.push(planTable(view.plan));
   if (view.leases.length > 0) sections.push(leaseTable(view.leases, view.plan));
   if (view.plan?.told !== undefined) sections.push(publishable(summarizeTold(view.plan.told)));
+  if (view.plan?.baseUpdate !== undefined) sections.push(withoutFences(publishable(describeUpdate(view.plan.baseUpdate))));
   if (!view.isFollowUp && view.plan?.draft === true && view.pullRequest?.draft === false)
     sections.push("Take it for a draft until you have read it: GitHub has no drafts in this repository, under its owner's plan.");
   if (view.invited !== null) sections.push(...describeInvited(view.invited));

@@ -5,6 +5,7 @@ import { issueOf, type Brief, type FollowReason, type Requester } from "../reque
 import type { Plan } from "../plan/plan.ts";
 import { checkName, type Told } from "../plan/told.ts";
 import { mayBeMended, type CheckRun, type CiChecks } from "./ci-checks.ts";
+import { threadMarker } from "./markers.ts";
 
 /** How many follow-ups a pull request may have: that start by themselves, on one head and in all; and with those that people ask for. */
 export const FOLLOW_UPS: Readonly<Record<FollowBound, number>> = { head: 1, automatic: 3, all: 10 };
@@ -39,6 +40,14 @@ export type Asking = {
   readonly askedAt: EpochMs;
   readonly installation: InstallationId;
 };
+
+/** A follow-up's answer in a thread that it was told: GitHub makes a link of the commit. Nothing of it is a model's. Pure. */
+export function threadAnswer(task: TaskId, commit: string): string {
+  return `${threadMarker(task)}
+
+A follow-up that was told of this thread is on the branch, with commit ${commit}. Whether it does what is asked for here is for a person to see: resolve the thread where it does; where it doesn't, say here what is missing, and comment \`/agent fix\` on the pull request.
+`;
+}
 
 /**
  * The brief of a follow-up on a pull request's head: the text, the specialist and the route that were asked for before, by whoever asks

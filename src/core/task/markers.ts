@@ -6,6 +6,7 @@ import { LeaseId, TaskId } from "../wire/ids.ts";
  */
 const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36})(:open)?)? -->/;
 const REPLY_MARKER = /^<!-- agent-pool:reply:([0-9a-f-]{36}:[a-z]+) -->/;
+const THREAD_MARKER = /^<!-- agent-pool:thread:([0-9a-f-]{36}) -->/;
 const RUN_TITLE = /^agent-pool ([0-9a-f-]{36})$/;
 const BRANCH_NAME = /^agent-pool\/issue-\d+-[0-9a-f]{8}$/;
 
@@ -37,6 +38,17 @@ export function replyMarker(call: string): string {
 /** The call that a comment of ours is a reply for; undefined where it is none. */
 export function parseReplyMarker(body: string): string | undefined {
   return REPLY_MARKER.exec(body)?.[1];
+}
+
+/** Invisible first line of a follow-up's answer in a review thread. */
+export function threadMarker(task: TaskId): string {
+  return `<!-- agent-pool:thread:${task} -->`;
+}
+
+/** The follow-up that a comment of ours in a review thread answers for; undefined where it is no such answer. */
+export function parseThreadMarker(body: string): TaskId | undefined {
+  const id = THREAD_MARKER.exec(body)?.[1];
+  return id === undefined ? undefined : TaskId(id);
 }
 
 /** The workflow's `run-name`, with the dispatch's input `attempt`; a run is looked up by it when the answer was lost. */

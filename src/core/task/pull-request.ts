@@ -68,6 +68,17 @@ export function ciMessage(asked: Brief): string {
   return `Start CI\n\nAsked for by ${who} on pull request ${String(asked.issue.number)}: the files are those of the commit before.`;
 }
 
+/**
+ * Of the merge by which a follow-up's base comes in. Where CI is held back it is here too: GitHub's own message would start it.
+ * `base`: what is merged.
+ */
+export function mergeMessage({ requester, issue, follows }: Brief, base: string, ci: Plan["ci"]): string {
+  const skip = ci === "approved" ? " [skip ci]" : "";
+  const who = isLogin(requester.login) ? requester.login : "somebody";
+  const what = `Merge ${oneLine(base, 100)} into ${oneLine(follows?.branch ?? "", 100)}${skip}`;
+  return `${what}\n\nBefore a follow-up on pull request ${String(issue.number)}, asked for by ${who}.`;
+}
+
 /** GitHub takes 65,536 characters; what the model said is the only part that can be long. */
 const MAX_SAID = 10_000;
 

@@ -25,6 +25,15 @@ export const TRIAL_OVER = {
   "proves-nothing": "The tests of its merge pass without its change, so no route can be judged by them. Nothing is to be done.",
 } as const;
 
+export const NOT_MERGED = {
+  workflows: (base: string) =>
+    `${base} has moved on, and the app didn't merge it in: that would bring changes of workflows or their actions (below \`.github\`), or of more files than can be told, and the App has no right over workflows. Merge ${base} into this branch (*Update branch*, where GitHub shows it), once you have read what it brings: CI starts by itself on what a person brings in. The follow-up goes by the branch as it stood.`,
+  conflicts: (base: string) =>
+    `${base} has moved on, and conflicts with this branch. Merge ${base} into it by hand, or resolve the conflicts on the pull request's page; the follow-up goes by the branch as it stood.`,
+  refused: (base: string) =>
+    `${base} has moved on, and GitHub didn't let the app merge it in: a rule on this branch may stand against that. Merge ${base} into it (*Update branch*, where GitHub shows it); the follow-up goes by the branch as it stood.`,
+} as const;
+
 export const USED_UP = {
   head: (most: number) =>
     `${most === 1 ? "One follow-up has" : `${String(most)} follow-ups have`} started by itself on this commit, and no other does. Comment \`/agent fix\` to go on, or change it by hand.`,

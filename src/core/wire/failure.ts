@@ -1,5 +1,5 @@
 import type { Tier } from "./contract.ts";
-import { CANCELLED, TRIAL_OVER, UNFIT, USED_UP } from "./failure-words.ts";
+import { CANCELLED, NOT_MERGED, TRIAL_OVER, UNFIT, USED_UP } from "./failure-words.ts";
 import { unreachable } from "./result.ts";
 import { formatUsd, type EpochMs, type MicroUsd } from "./units.ts";
 
@@ -85,6 +85,8 @@ export type Failure =
   | { readonly reason: "nothing-to-follow"; readonly login: string | null }
   | { readonly reason: "pull-closed" }
   | { readonly reason: "branch-moved"; readonly branch: string }
+  /** A follow-up goes on without what its base has new. `branch`: the base. */
+  | { readonly reason: "base-not-merged"; readonly branch: string; readonly why: keyof typeof NOT_MERGED }
   | { readonly reason: "route-not-served"; readonly asked: string; readonly served: readonly string[] }
   /** `parts`: what the issue itself lists as its parts. */
   | { readonly reason: "too-big"; readonly parts?: readonly string[] }
@@ -229,6 +231,8 @@ export function describe(failure: Failure): string {
       return "The pull request is not open any more, so nothing was done on it. Reopen it, then comment `/agent fix`.";
     case "branch-moved":
       return `Somebody has changed the branch ${quoted(failure.branch)} since this was begun, or deleted it: what was done would not go on from there, and the branch was left as it is. Comment \`/agent fix\` to have it done from there.`;
+    case "base-not-merged":
+      return NOT_MERGED[failure.why](quoted(failure.branch));
     case "route-not-served":
       return failure.served.length === 0
         ? `Nothing in the pool serves \`${failure.asked}\`: no credential is of a provider whose models the policy's \`tiers\` name. Add one to \`pool\`, or name models of the pool's providers under \`tiers\`, then label the issue again.`
