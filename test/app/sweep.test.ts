@@ -259,7 +259,7 @@ describe("the sweep for what was never told", () => {
           wanted.push(labels);
           return Promise.resolve(ok([{ ...known, labelled }]));
         },
-        readIssue: () => Promise.resolve(ok({ isOpen: true, labels: ["Agent:Proofs"] })),
+        readIssue: () => Promise.resolve(ok({ isOpen: true, isLocked: false, labels: ["Agent:Proofs"] })),
       });
       await sweepAfter(github, 2 * HOUR_MS);
 
@@ -386,7 +386,8 @@ describe("the sweep for what was never told", () => {
     }
     const asked: DeliveryEvent = { kind: "request", brief: makeBrief(7) };
     const stopped: DeliveryEvent = { kind: "stopped", repositories: [RepositoryId(20)], issue: 7, why: "closed", login: "ada" };
-    const shows = (issue: { isOpen: boolean; labels: string[] }) => fakeGitHub({ readIssue: () => Promise.resolve(ok(issue)) });
+    const shows = (issue: { isOpen: boolean; labels: string[] }) =>
+      fakeGitHub({ readIssue: () => Promise.resolve(ok({ isLocked: false, ...issue })) });
 
     it.each<[string, DeliveryEvent, GitHub, string]>([
       ["a label that is still on", asked, fakeGitHub(), "a task was opened"],

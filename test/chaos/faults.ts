@@ -4,13 +4,14 @@ import { afterAll, describe, expect, it } from "vitest";
 import { CONFIG_FILE } from "#core/config/policy.ts";
 import { EFFECTS, type Effect } from "#core/task/effects.ts";
 import { LEASE } from "#core/pool/lease.ts";
+import { RECEIPTS_ISSUE } from "#core/pool/receipt-words.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { parseReplyMarker } from "#core/task/markers.ts";
 import { isRecord } from "#playground/github/answers.ts";
 import type { CountedRoute } from "#playground/github/emulated-github.ts";
 import { git } from "#playground/independent.ts";
 import { waitForComment, waitForEnd } from "#playground/watch.ts";
-import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
+import { createWorld, CREDENTIAL, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { freshDatabase, type Engine } from "../kit/stores.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
@@ -22,22 +23,24 @@ import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 export type Moment = "killed before" | "killed after" | "answer lost at";
 
 /** One case an effect: how to bring the app to it. Most come up in the plain flow; an effect without a case doesn't compile. */
-const CASES: Record<Effect, "flow" | "command" | "ci" | "reviewers" | "no-runner" | "review" | "no-review" | "missed"> = {
-  createComment: "flow",
-  updateComment: "flow",
-  createReply: "no-review",
-  react: "command",
-  dispatchRun: "flow",
-  cancelRun: "no-runner",
-  redeliver: "missed",
-  createCommit: "flow",
-  createBranch: "flow",
-  updateBranch: "ci",
-  openPullRequest: "flow",
-  createCheckRun: "review",
-  updateCheckRun: "review",
-  requestReview: "reviewers",
-};
+const CASES: Record<Effect, "flow" | "lend" | "command" | "ci" | "reviewers" | "no-runner" | "review" | "no-review" | "missed"> =
+  {
+    openIssue: "lend",
+    createComment: "flow",
+    updateComment: "flow",
+    createReply: "no-review",
+    react: "command",
+    dispatchRun: "flow",
+    cancelRun: "no-runner",
+    redeliver: "missed",
+    createCommit: "flow",
+    createBranch: "flow",
+    updateBranch: "ci",
+    openPullRequest: "flow",
+    createCheckRun: "review",
+    updateCheckRun: "review",
+    requestReview: "reviewers",
+  };
 
 /** The repository's settings, where a case needs some. */
 const SETTINGS: Partial<Record<(typeof CASES)[Effect], string>> = {
@@ -47,12 +50,28 @@ const SETTINGS: Partial<Record<(typeof CASES)[Effect], string>> = {
   review: "version: 1\nverify: [npm test]\nsecond-person: true\n",
 };
 
+/** A seat to lend, beside a key that does the work. */
+const WITH_A_SEAT = `version: 1
+pool:
+  - { name: ${CREDENTIAL}, provider: anthropic }
+  - { name: ada-max, provider: anthropic, kind: seat, owner: ada }
+runner: ${RUNNER}
+budget: $200/month
+`;
+const POLICY = "acme/.github";
+const SEAT_AND_KEY = [
+  { name: CREDENTIAL, kind: "api-key" },
+  { name: "ada-max", kind: "seat", owner: "ada" },
+];
+
 /** The fault at the effect's first call. Says how often it struck. */
 function strikeAt(world: World, effect: Effect, moment: Moment): { times: number } {
   const seen = { times: 0 };
   world.github.onCall(EFFECTS[effect] satisfies CountedRoute, async ({ phase, request: { body } }) => {
     const isReply = isRecord(body) && parseReplyMarker(String(body["body"])) !== undefined;
     if (isReply !== (effect === "createReply")) return undefined;
+    // The maintainer opens one, too.
+    if (effect === "openIssue" && !(isRecord(body) && body["title"] === RECEIPTS_ISSUE.title)) return undefined;
     if (phase !== (moment === "killed before" ? "before" : "after")) return undefined;
     seen.times += 1;
     if (moment !== "answer lost at") await world.app.kill();
@@ -90,6 +109,16 @@ async function expectOneCiCommit(world: World): Promise<void> {
   expect(await git(gitDir, "log", "--format=%s", `main..${headSha}`)).toMatch(/^Start CI\n[^\n]+ \[skip ci\]$/);
 }
 
+/** A call that the app was killed before made none. */
+async function expectOneReceipt(world: World, moment: Moment): Promise<void> {
+  const ours = () => world.github.comments(POLICY, 1).filter(({ body }) => body.includes("`ada-max` · "));
+  expect(await until(() => ours().length > 0, 60_000), world.app.output().slice(-4_000)).toBe(true);
+  const opened = world.github.callList().filter(({ route, party }) => route === EFFECTS.openIssue && party === "installation");
+  expect(opened).toHaveLength(moment === "killed before" ? 2 : 1);
+  expect(world.github.comments(POLICY, 2)).toEqual([]);
+  expect(ours()).toHaveLength(1);
+}
+
 async function connect(world: World, databaseUrl: string | undefined): Promise<Connection> {
   return databaseUrl === undefined ? connectEmbedded(join(world.dataDir, "store")) : connectPostgres(databaseUrl);
 }
@@ -117,6 +146,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
             files: settings === undefined ? sampleFiles() : { ...sampleFiles(), [CONFIG_FILE]: settings },
           },
           script: sampleScript(),
+          ...(CASES[effect] === "lend" ? { policy: WITH_A_SEAT, pool: SEAT_AND_KEY } : {}),
           runner: CASES[effect] !== "no-runner",
           // Listings lag: a look right after the restart misses what was done just before the kill.
           listingLagMs: 2_000,
@@ -134,6 +164,10 @@ export function describeFaults(moment: Moment, engine: Engine): void {
 
         const labels = CASES[effect] === "command" ? [] : ["agent"];
         const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels });
+        if (CASES[effect] === "lend") {
+          const ada = world.seatOwners[0]!.person;
+          await ada.comment(PRODUCT, (await ada.openIssue(PRODUCT, { title: "Seats", body: "" })).number, "/agent lend ada-max");
+        }
         if (CASES[effect] === "command") await world.maintainer.comment(PRODUCT, number, "/agent");
         if (CASES[effect] === "no-runner") {
           expect(await until(() => world.github.runs(RUNNER).length > 0, 20_000)).toBe(true);
@@ -172,6 +206,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
             : (await world.github.pulls(PRODUCT)).some(({ requested }) => requested.includes("maintainer"));
         await expect.poll(called, { timeout: 30_000 }).toBe(true);
         if (CASES[effect] === "ci") await expectOneCiCommit(world);
+        if (CASES[effect] === "lend") await expectOneReceipt(world, moment);
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);

@@ -1,4 +1,4 @@
-import { LeaseId, TaskId } from "../wire/ids.ts";
+import { LeaseId, TaskId, type ActorId } from "../wire/ids.ts";
 
 /**
  * Names by which an effect whose answer was lost is found again. Each is made and read here, so that what was
@@ -37,6 +37,14 @@ export function replyMarker(call: string): string {
 /** The call that a comment of ours is a reply for; undefined where it is none. */
 export function parseReplyMarker(body: string): string | undefined {
   return REPLY_MARKER.exec(body)?.[1];
+}
+
+/** Invisible first line of the issue that holds the receipts for who lends a seat (pool/receipt-words.ts). */
+export const RECEIPTS_MARKER = "<!-- agent-pool:receipts -->";
+
+/** Invisible first line of one lender's receipt in it. */
+export function receiptMarker(lender: ActorId): string {
+  return `<!-- agent-pool:receipt:${String(lender)} -->`;
 }
 
 /** The workflow's `run-name`, with the dispatch's input `attempt`; a run is looked up by it when the answer was lost. */
