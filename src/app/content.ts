@@ -40,6 +40,8 @@ export function withinBudget(github: GitHub, store: Pick<Store, "takeTurn" | "re
   }
   const id = ({ repository }: Place) => repository.id;
   const effects = {
+    openIssue: (place, issue) =>
+      take("openIssue", place.installation, [id(place), issue.title], () => github.openIssue(place, issue)),
     createComment: (place, issue, body) =>
       take("createComment", place.installation, [id(place), issue], () => github.createComment(place, issue, body)),
     updateComment: (place, comment, body, turn) =>

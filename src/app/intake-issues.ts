@@ -3,8 +3,9 @@ import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.t
 import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
-import { addedCommands, commandLines } from "#core/request/command.ts";
+import { addedCommands, commandLines, NOTHING_NAMED, parseCommand } from "#core/request/command.ts";
 import { askedBy, asksForWork } from "#core/request/label.ts";
+import { RECEIPTS_MARKER } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -26,7 +27,7 @@ export const Instant = z.iso.datetime({ offset: true }).transform((text) => Epoc
 const Issue = z.object({
   number: z.number(),
   title: z.string(),
-  user: z.object({ id: z.number(), login: z.string() }).nullable(),
+  user: z.object({ id: z.number(), login: z.string(), type: z.string().optional() }).nullable(),
   body: z.string().nullable(),
   state: z.string().optional(),
   labels: z.array(z.object({ name: z.string() })).optional(),
@@ -56,7 +57,7 @@ function readIssue(payload: unknown): DeliveryEvent | undefined {
     const { sender, repository, issue } = event;
     return { kind: "stopped", repositories: [RepositoryId(repository.id)], issue: issue.number, why: over, login: sender.login };
   }
-  if (!isOpen(event) || isOnPull(event)) return undefined;
+  if (!isOpen(event) || isOnPull(event) || isForReceipts(event)) return undefined;
   const { action, label } = event;
   // Of an issue opened with several, the first specialist's counts: who opens it has set them all at once.
   const set = action === "opened" ? labelsOf(event).filter(asksForWork) : [label?.name ?? ""].filter(asksForWork);
@@ -82,6 +83,7 @@ function readComment(payload: unknown): DeliveryEvent | undefined {
   const said = cleanText(comment.body);
   const commands = action === "created" ? commandLines(said) : addedCommands(said, cleanText(changes?.body.from ?? ""));
   if (commands.length === 0) return undefined;
+  if (isForReceipts(parsed.data) && !startsNothing(commands)) return undefined;
   const brief = briefOf(parsed.data, comment.updated_at, action === "created" ? said : commands.join("\n"));
   const asked = { kind: "request", brief, comment: comment.id } as const;
   return isOnPull(parsed.data) ? { ...asked, pull: { askedAt: comment.updated_at } } : asked;
@@ -97,6 +99,18 @@ function isOnPull({ issue }: Event): boolean {
 /** Asked by a person, on what is open. Bots and Apps never start work: ours included, whose own comments and labels come back as events. */
 function isOpen({ issue, repository, sender }: Event): boolean {
   return sender.type === "User" && issue.state !== "closed" && repository.archived !== true;
+}
+
+/** The app's own issue, where lenders have their receipts (receipts.ts): nobody's request, whoever labels it. */
+function isForReceipts({ issue }: Event): boolean {
+  return issue.user?.type !== "User" && issue.body?.startsWith(RECEIPTS_MARKER) === true;
+}
+
+/** What a receipt names: a seat is lent or taken back there, the pool paused or resumed. */
+const ON_RECEIPTS = ["lend", "unlend", "pause", "resume"];
+function startsNothing(commands: readonly string[]): boolean {
+  const command = parseCommand(commands.join("\n"), NOTHING_NAMED);
+  return command?.ok === true && ON_RECEIPTS.includes(command.value.kind);
 }
 
 function labelsOf({ issue }: Event): readonly string[] {

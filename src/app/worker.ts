@@ -9,6 +9,7 @@ import { unreachable } from "#core/wire/result.ts";
 import type { ClaimedComment } from "#ports/comments.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { GitHubFailure } from "#ports/github.ts";
+import type { ClaimedReceipts } from "#ports/receipts.ts";
 import type { ClaimedReview } from "#ports/reviews.ts";
 import type { ClaimedSweep } from "#ports/sweep.ts";
 import type { ClaimedTrial } from "#ports/trial.ts";
@@ -25,6 +26,7 @@ import { planTrial } from "./plan-trial.ts";
 import { judgeOutcome } from "./judge.ts";
 import { branch, commit, open } from "./publish.ts";
 import { reconcile } from "./reconcile.ts";
+import { writeReceipts } from "./receipts.ts";
 import { say } from "./say.ts";
 import { lookForSecondPerson } from "./second-person.ts";
 import { whyGivenUp, workOnTrial } from "./trial.ts";
@@ -56,7 +58,7 @@ export type Worker = AsyncDisposable & {
   giveWay(webhook: Promise<unknown>): void;
 };
 
-/** Works off the seven queues until disposed; disposing waits for the actions under way. */
+/** Works off the eight queues until disposed; disposing waits for the actions under way. */
 export function startWorker(deps: Deps): Worker {
   let stopping = false;
   /** Lanes that found nothing to do, the one that has rested longest first. */
@@ -180,6 +182,11 @@ const QUEUES = [
     claim: (store) => store.claimSweep(),
     work: sweep,
     giveUp: ({ store }, row) => store.rest(row, HOUR_MS),
+  }),
+  queue<ClaimedReceipts>({
+    claim: (store) => store.claimReceipts(),
+    work: writeReceipts,
+    giveUp: ({ store }, row) => store.rest(row, DAY_MS),
   }),
 ];
 

@@ -72,6 +72,9 @@ export type LabelledIssue = Labelling & {
   readonly author: { readonly id: ActorId; readonly login: string } | null;
 };
 
+/** `isLocked`: its conversation is. */
+export type IssueState = { readonly isOpen: boolean; readonly isLocked: boolean; readonly labels: readonly string[] };
+
 export type OwnComment = { readonly id: number; readonly issue: number; readonly body: string };
 
 /** `mergedAt` in epoch milliseconds. `next`: where the following page begins; null: there is none. */
@@ -124,7 +127,12 @@ export type GitHub = OwnChecks & {
   redeliver(id: number): Answer<void>;
   /** Open issues with one of these labels, whatever its case, that were changed since then. */
   readLabelled(place: Place, labels: readonly string[], since: EpochMs): Answer<readonly LabelledIssue[]>;
-  readIssue(place: Place, issue: number): Answer<{ readonly isOpen: boolean; readonly labels: readonly string[] }>;
+  readIssue(place: Place, issue: number): Answer<IssueState>;
+  /** Our own issue for receipts, the oldest should there be several; a closed one as well. */
+  findReceipts(place: Place): Answer<number | undefined>;
+  openIssue(place: Place, issue: { readonly title: string; readonly body: string }): Answer<number>;
+  /** Our comment there that is this lender's receipt. */
+  findReceipt(place: Place, issue: number, lender: ActorId): Answer<number | undefined>;
   /** Our own comment on the issue, the oldest should there be several. */
   findComment(place: Place, issue: number): Answer<number | undefined>;
   createComment(place: Place, issue: number, body: string): Answer<number>;

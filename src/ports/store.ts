@@ -33,13 +33,14 @@ import type { Delivery } from "./delivery.ts";
 import type { PullRequest } from "./github.ts";
 import type { Publishing } from "./publishing.ts";
 import type { KeptDecision, PoolReading } from "./reading.ts";
+import type { ReceiptStore } from "./receipts.ts";
 import type { Results } from "./results.ts";
 import type { SweepStore } from "./sweep.ts";
 import type { TrialPart, TrialStore } from "./trial.ts";
 
 /** A row of a queue that this process works on as long as it renews the claim. `tries` counts this action, from 1. */
 export type Held = {
-  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "reviews" | "trials" | "sweeps";
+  readonly queue: "deliveries" | "owners" | "tasks" | "comments" | "reviews" | "trials" | "sweeps" | "receipts";
   readonly key: string | number;
   readonly holder: string;
   readonly tries: number;
@@ -196,6 +197,7 @@ export type Opened = "opened" | "busy" | "known";
 export type Store = Comments &
   Conversation &
   Publishing &
+  ReceiptStore &
   Results &
   SweepStore &
   TrialStore & {

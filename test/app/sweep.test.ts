@@ -6,7 +6,7 @@ import { ok } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MINUTE_MS } from "#core/wire/units.ts";
 import type { Tried } from "#core/request/missed.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { commentMarker } from "#core/task/markers.ts";
+import { commentMarker, RECEIPTS_MARKER } from "#core/task/markers.ts";
 import { migrate } from "#adapters/store/migrations.ts";
 import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
@@ -260,7 +260,7 @@ describe("the sweep for what was never told", () => {
           wanted.push(labels);
           return Promise.resolve(ok([{ ...known, labelled }]));
         },
-        readIssue: () => Promise.resolve(ok({ isOpen: true, labels: ["Agent:Proofs"] })),
+        readIssue: () => Promise.resolve(ok({ isOpen: true, isLocked: false, labels: ["Agent:Proofs"] })),
       });
       await sweepAfter(github, 2 * HOUR_MS);
 
@@ -285,6 +285,16 @@ describe("the sweep for what was never told", () => {
       await sweepAfter(showing([known]), null);
 
       expect(await notes()).toEqual([]);
+    });
+
+    it("leaves the app's own issue for receipts alone, whoever set the label, and takes a person's with its text", async () => {
+      const receipts = { body: `${RECEIPTS_MARKER}\nHere.`, author: null };
+      await sweepAfter(showing([await issue(receipts)]), 2 * HOUR_MS);
+      expect(await tasks()).toEqual([]);
+
+      await sweepAfter(showing([await issue({ body: receipts.body })]), 2 * HOUR_MS);
+
+      expect(await tasks()).toHaveLength(1);
     });
 
     it("leaves one alone that a task has followed, however that ended, and takes one that was set again since", async () => {
@@ -387,7 +397,8 @@ describe("the sweep for what was never told", () => {
     }
     const asked: DeliveryEvent = { kind: "request", brief: makeBrief(7) };
     const stopped: DeliveryEvent = { kind: "stopped", repositories: [RepositoryId(20)], issue: 7, why: "closed", login: "ada" };
-    const shows = (issue: { isOpen: boolean; labels: string[] }) => fakeGitHub({ readIssue: () => Promise.resolve(ok(issue)) });
+    const shows = (issue: { isOpen: boolean; labels: string[] }) =>
+      fakeGitHub({ readIssue: () => Promise.resolve(ok({ isLocked: false, ...issue })) });
 
     it.each<[string, DeliveryEvent, GitHub, string]>([
       ["a label that is still on", asked, fakeGitHub(), "a task was opened"],

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { CONFIG_FILE } from "#core/config/policy.ts";
 import { EFFECTS, type Effect } from "#core/task/effects.ts";
 import { LEASE } from "#core/pool/lease.ts";
+import { RECEIPTS_ISSUE } from "#core/pool/receipt-words.ts";
 import { connectEmbedded, connectPostgres, type Connection } from "#adapters/store/connect.ts";
 import { parseReplyMarker } from "#core/task/markers.ts";
 import { isRecord } from "#playground/github/answers.ts";
@@ -12,7 +13,7 @@ import type { CountedRoute } from "#playground/github/emulated-github.ts";
 import { git } from "#playground/independent.ts";
 import type { Script } from "#playground/model/script.ts";
 import { waitForComment, waitForEnd } from "#playground/watch.ts";
-import { createWorld, PRODUCT, RUNNER, type World } from "#playground/world.ts";
+import { createWorld, CREDENTIAL, PRODUCT, RUNNER, type World } from "#playground/world.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { freshDatabase, type Engine } from "../kit/stores.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
@@ -34,10 +35,12 @@ type Case =
   | "no-review"
   | "missed"
   | "follow-up"
-  | "base-moved";
+  | "base-moved"
+  | "lend";
 
 /** One case an effect. Most come up in the plain flow; an effect without a case doesn't compile. */
 const CASES: Record<Effect, Case> = {
+  openIssue: "lend",
   createComment: "flow",
   updateComment: "flow",
   createReply: "no-review",
@@ -68,6 +71,19 @@ const SETTINGS: Partial<Record<Case, string>> = {
 };
 
 const LISTING_LAG_MS = 2_000;
+/** A seat to lend, beside a key that does the work. */
+const WITH_A_SEAT = `version: 1
+pool:
+  - { name: ${CREDENTIAL}, provider: anthropic }
+  - { name: ada-max, provider: anthropic, kind: seat, owner: ada }
+runner: ${RUNNER}
+budget: $200/month
+`;
+const POLICY = "acme/.github";
+const SEAT_AND_KEY = [
+  { name: CREDENTIAL, kind: "api-key" },
+  { name: "ada-max", kind: "seat", owner: "ada" },
+];
 
 /** The fault at the effect's first call. Says how often it struck. */
 function strikeAt(world: World, effect: Effect, moment: Moment): { times: number } {
@@ -75,6 +91,8 @@ function strikeAt(world: World, effect: Effect, moment: Moment): { times: number
   world.github.onCall(EFFECTS[effect] satisfies CountedRoute, async ({ phase, request: { body } }) => {
     const isReply = isRecord(body) && parseReplyMarker(String(body["body"])) !== undefined;
     if (isReply !== (effect === "createReply")) return undefined;
+    // The maintainer opens one, too.
+    if (effect === "openIssue" && !(isRecord(body) && body["title"] === RECEIPTS_ISSUE.title)) return undefined;
     if (phase !== (moment === "killed before" ? "before" : "after")) return undefined;
     seen.times += 1;
     if (moment !== "answer lost at") await world.app.kill();
@@ -145,6 +163,16 @@ async function expectOneCiCommit(world: World): Promise<void> {
   expect(await git(gitDir, "log", "--format=%s", `main..${headSha}`)).toMatch(/^Start CI\n[^\n]+ \[skip ci\]$/);
 }
 
+/** A call that the app was killed before made none. */
+async function expectOneReceipt(world: World, moment: Moment): Promise<void> {
+  const ours = () => world.github.comments(POLICY, 1).filter(({ body }) => body.includes("`ada-max` · "));
+  expect(await until(() => ours().length > 0, 60_000), world.app.output().slice(-4_000)).toBe(true);
+  const opened = world.github.callList().filter(({ route, party }) => route === EFFECTS.openIssue && party === "installation");
+  expect(opened).toHaveLength(moment === "killed before" ? 2 : 1);
+  expect(world.github.comments(POLICY, 2)).toEqual([]);
+  expect(ours()).toHaveLength(1);
+}
+
 async function connect(world: World, databaseUrl: string | undefined): Promise<Connection> {
   return databaseUrl === undefined ? connectEmbedded(join(world.dataDir, "store")) : connectPostgres(databaseUrl);
 }
@@ -175,6 +203,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
           },
           script: ({ prompt }) => (prompt.includes("What is said of the pull request:") ? FOLLOW_UP : sampleScript()),
           runner: by !== "no-runner",
+          ...(by === "lend" ? { policy: WITH_A_SEAT, pool: SEAT_AND_KEY } : {}),
           // Listings lag: a look right after the restart misses what was done just before the kill.
           listingLagMs: LISTING_LAG_MS,
         });
@@ -192,6 +221,10 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         const labels = by === "command" ? [] : ["agent"];
         const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels });
         if (by === "command") await world.maintainer.comment(PRODUCT, number, "/agent");
+        if (by === "lend") {
+          const ada = world.seatOwners[0]!.person;
+          await ada.comment(PRODUCT, (await ada.openIssue(PRODUCT, { title: "Seats", body: "" })).number, "/agent lend ada-max");
+        }
         if (by === "no-runner") {
           expect(await until(() => world.github.runs(RUNNER).length > 0, 20_000)).toBe(true);
           await outwaitTheOffer(world, databaseUrl);
@@ -235,6 +268,7 @@ export function describeFaults(moment: Moment, engine: Engine): void {
         await expect.poll(called, { timeout: 30_000 }).toBe(true);
         if (by === "ci") await expectOneCiCommit(world);
         if (isFollowUp) await expectOneFollowUp(world, by === "base-moved" ? 1 : 0);
+        if (by === "lend") await expectOneReceipt(world, moment);
         await world.runner?.idle();
         await world.app.stop();
         met.add(effect);

@@ -271,6 +271,13 @@ const POLICY_CASES: readonly (readonly [at: string, before: string, after: strin
   ["routing.worth", "", "routing: { worth: $9 }", "A verified result is worth $9."],
   ["task.budget", "", "task: { budget: $15 }", "All attempts of a task together may cost $15; it was $5."],
   ["task.attempts", "", "task: { attempts: 4 }", "A task has at most 4 attempts; it was 3."],
+  ["receipts", "", "receipts: false", "!Whoever lends a seat isn't told any more what it was used for."],
+  [
+    "receipts",
+    "receipts: false",
+    "",
+    "Whoever lends a seat is told, in an issue of the policy repository, what it was used for.",
+  ],
   ["task.moves", "", "task: { moves: 1 }", "A limit moves an attempt to another credential at most 1 times; it was 3."],
 ];
 

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EFFECTS } from "#core/task/effects.ts";
 import { waitForComment, waitForEnd } from "#playground/watch.ts";
 import { createWorld, PRODUCT, type World } from "#playground/world.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 
+const POLICY_REPOSITORY = "acme/.github";
 const POLICY = `version: 1
 pool:
   - name: ada-max
@@ -16,6 +18,7 @@ budget: $200/month
 
 describe("a pool of one seat", () => {
   let world: World;
+  let receipt = "";
   const asked: Record<"before" | "lent" | "after", string> = { before: "", lent: "", after: "" };
   let lends = 0;
 
@@ -34,6 +37,9 @@ describe("a pool of one seat", () => {
     asked.lent = await ask();
     await say("/agent unlend ada-max", ada, /lends `ada-max` no longer/);
     asked.after = await ask();
+    const isLast = (body: string) => body.includes("this is the last receipt");
+    await waitForComment(world, POLICY_REPOSITORY, 1, isLast, 30_000);
+    receipt = world.github.comments(POLICY_REPOSITORY, 1)[0]?.body ?? "";
     await world.runner?.idle();
     await world.app.stop();
   });
@@ -63,6 +69,19 @@ describe("a pool of one seat", () => {
   it("works for others while it is lent", () => {
     expect(asked.lent).toContain("is ready for review");
     expect(asked.lent).toMatch(/\| ada-max \| solved \| .* \| ≈ \$0\.0102 at list price, paid by subscription \|/);
+  });
+
+  it("tells its owner in the policy repository what it was used for, and that it is taken back", () => {
+    const { login } = world.seatOwners[0]!.person;
+    expect(receipt).toContain(`what the seats of \`${login}\` were lent for`);
+    expect(receipt).toContain("### `ada-max` · taken back: it serves nobody else");
+    expect(receipt).toMatch(/\| tasks served \| none \| 1, in 1 repository \|/);
+    expect(receipt).toMatch(/\| for whom \| nobody \| `maintainer` 1 \|/);
+    expect(receipt).toMatch(/nothing of \$0\.0102 drawn at list price/);
+    expect(receipt).not.toContain("web");
+    const opened = world.github.callList().filter(({ route, party }) => route === EFFECTS.openIssue && party === "installation");
+    expect(opened).toHaveLength(1);
+    expect(world.github.comments(POLICY_REPOSITORY, 1)).toHaveLength(1);
   });
 
   it("shows the provider its token and nothing else, as the CLI does", () => {

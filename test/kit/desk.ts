@@ -43,7 +43,7 @@ export type Desk = {
   close(): Promise<void>;
 };
 
-const TABLES = ["decisions", "credentials", "consents", "cooldowns", "allowances", "uses", "teams", "seen", "spend", "ledger", "holds", "leases", "attempts", "comments", "tasks", "owners", "deliveries"]; // prettier-ignore
+const TABLES = ["decisions", "credentials", "consents", "receipt_comments", "receipts", "cooldowns", "allowances", "uses", "teams", "seen", "spend", "ledger", "holds", "leases", "attempts", "comments", "tasks", "owners", "deliveries"]; // prettier-ignore
 
 export async function openDesk(): Promise<Desk> {
   const connection = await connectFresh();

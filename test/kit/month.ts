@@ -30,6 +30,8 @@ const TIMES = {
   trials: ["created_at", "due_at", "held_until"],
   trial_pulls: [],
   sweeps: ["swept_until", "due_at", "held_until"],
+  receipts: ["due_at", "held_until"],
+  receipt_comments: ["written_at"],
   late_deliveries: ["said_at", "asked_at"],
 } as const satisfies { [Table in keyof Schema]: readonly (keyof Schema[Table])[] };
 

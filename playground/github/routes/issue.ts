@@ -30,6 +30,7 @@ export const listIssues: RepositoryHandler = (github, request) => {
     .filter((issue) => state === "all" || issue.state === state)
     .filter((issue) => labels.every((name) => issue.labels.some((label) => label.name.toLowerCase() === name.toLowerCase())))
     .filter((issue) => issue.updatedAt >= since)
+    .filter(({ user }) => user.login === (query["creator"] ?? user.login))
     .toSorted((one, other) => (query["direction"] === "asc" ? one.number - other.number : other.number - one.number));
   const { items, headers } = page(request, `${repositoryUrl(github, repository)}/issues`, chosen);
   return answer(

@@ -1,12 +1,17 @@
 import type { Octokit } from "@octokit/rest";
 import { EFFECTS } from "#core/task/effects.ts";
-import { parseCommentMarker, parseReplyMarker } from "#core/task/markers.ts";
+import { parseCommentMarker, parseReplyMarker, receiptMarker, RECEIPTS_MARKER } from "#core/task/markers.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
+import { createAsking, everyPage } from "./asking.ts";
 import { answer, timeout } from "./client.ts";
 import { findUnanswered } from "./discussion.ts";
 import { writePurpose } from "./purposes.ts";
+import { sayPurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
+
+/** Of what we have opened in one repository, so many pages are looked at. */
+const MAX_PAGES = 10;
 
 export type Bot = { readonly id: number; readonly login: string };
 
@@ -20,14 +25,7 @@ type Deps = {
   readonly pageOf: (place: Place) => string;
 };
 
-/** What the app says on issues, how it is found again, and how it shows that it has heard. */
-export function commenting({
-  under,
-  readBot,
-  meet,
-  pageOf,
-}: Deps): Pick<
-  GitHub,
+type Said =
   | "findComment"
   | "createComment"
   | "updateComment"
@@ -37,7 +35,12 @@ export function commenting({
   | "findReply"
   | "findUnanswered"
   | "answerThread"
-> {
+  | "findReceipts"
+  | "openIssue"
+  | "findReceipt";
+
+/** What the app says on issues, how it is found again, and how it shows that it has heard. */
+export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub, Said> {
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
 
   /** Our oldest comment that is one of these. Listed oldest first. */
@@ -45,7 +48,7 @@ export function commenting({
     const self = await readBot(place);
     if (!self.ok) return self;
     const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
-    const pages = await under(writePurpose(place), (client) =>
+    const pages = await under(sayPurpose(place), (client) =>
       answer(route, () =>
         client.paginate(client.rest.issues.listComments, {
           ...at(place),
@@ -60,7 +63,7 @@ export function commenting({
   }
 
   async function create(effect: "createComment" | "createReply", place: Place, issue: number, body: string): Answer<number> {
-    const made = await under(writePurpose(place), (client) =>
+    const made = await under(sayPurpose(place), (client) =>
       answer(EFFECTS[effect], () =>
         client.request(EFFECTS[effect], { ...at(place), issue_number: issue, body, request: timeout() }),
       ),
@@ -75,7 +78,7 @@ export function commenting({
     findComment: (place, issue) => findOwn(place, issue, (body) => parseCommentMarker(body) !== undefined),
     createComment: (place, issue, body) => create("createComment", place, issue, body),
     async updateComment(place, comment, body) {
-      const done = await under(writePurpose(place), (client) =>
+      const done = await under(sayPurpose(place), (client) =>
         answer(EFFECTS.updateComment, () =>
           client.request(EFFECTS.updateComment, { ...at(place), comment_id: comment, body, request: timeout() }),
         ),
@@ -83,7 +86,7 @@ export function commenting({
       return done.ok ? ok(undefined) : done;
     },
     async react(place, comment, content) {
-      const done = await under(writePurpose(place), (client) =>
+      const done = await under(sayPurpose(place), (client) =>
         answer(EFFECTS.react, () =>
           client.request(EFFECTS.react, { ...at(place), comment_id: comment, content, request: timeout() }),
         ),
@@ -112,5 +115,25 @@ export function commenting({
       );
       return made.ok ? ok(undefined) : made;
     },
+
+    async findReceipts(place) {
+      const self = await readBot(place);
+      if (!self.ok) return self;
+      const listed = await under(sayPurpose(place), (client) => {
+        const { ask } = createAsking(client);
+        const own = { creator: self.value.login, state: "all", sort: "created", direction: "asc" } as const;
+        return everyPage((paging) => ask("GET /repos/{owner}/{repo}/issues", { ...at(place), ...own, ...paging }), MAX_PAGES);
+      });
+      if (!listed.ok) return listed;
+      const isIt = (body: string | null | undefined) => body?.startsWith(RECEIPTS_MARKER) === true;
+      return ok(listed.value.find(({ user, body }) => Number(user?.id) === self.value.id && isIt(body))?.number);
+    },
+    async openIssue(place, issue) {
+      const made = await under(sayPurpose(place), (client) =>
+        answer(EFFECTS.openIssue, () => client.request(EFFECTS.openIssue, { ...at(place), ...issue, request: timeout() })),
+      );
+      return made.ok ? ok(made.value.data.number) : made;
+    },
+    findReceipt: (place, issue, lender) => findOwn(place, issue, (body) => body.startsWith(receiptMarker(lender))),
   };
 }

@@ -59,9 +59,9 @@ export function findingMissed(
         const at = { owner: place.owner.login, repo: place.repository.name, issue_number: issue };
         const read = await answer(route, () => client.request(route, { ...at, request: timeout() }));
         if (!read.ok) return read;
-        const { state, labels } = read.value.data;
+        const { state, locked, labels } = read.value.data;
         const names = labels.map((label) => (typeof label === "string" ? label : (label.name ?? "")));
-        return ok({ isOpen: state === "open", labels: names });
+        return ok({ isOpen: state === "open", isLocked: locked, labels: names });
       }),
   };
 }

@@ -1,4 +1,5 @@
 import type { InstallationId } from "#core/wire/ids.ts";
+import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import type { Place } from "#ports/github.ts";
 import type { Purpose } from "./tokens.ts";
 
@@ -7,6 +8,16 @@ export function writePurpose(place: Place): Purpose {
     installation: place.installation,
     repositoryIds: [place.repository.id],
     permissions: { contents: "write", issues: "write", pull_requests: "write", metadata: "read" },
+  };
+}
+
+/** Saying something on its issues and pull requests: with what else is written there, but for the policy, which nothing said may change. */
+export function sayPurpose(place: Place): Purpose {
+  if (place.repository.name !== POLICY_REPOSITORY) return writePurpose(place);
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { issues: "write", pull_requests: "write", metadata: "read" },
   };
 }
 

@@ -5,6 +5,7 @@ import type { Lender } from "#ports/conversation.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./lock.ts";
 import { wakeAdmission } from "./queue.ts";
+import { wakeReceipts } from "./receipts.ts";
 import type { Schema } from "./schema.ts";
 
 export async function giveConsent(
@@ -36,6 +37,7 @@ export async function giveConsent(
       .values({ owner_id: owner, credential, actor_id: id, login, notice_hash: NOTICE_HASH })
       .execute();
     await wakeAdmission(tx, owner);
+    await wakeReceipts(tx, owner);
     return true;
   });
 }
@@ -60,6 +62,7 @@ export async function revokeConsent(
       .execute();
     if (revoked.length > 0) {
       await wakeAdmission(tx, owner);
+      await wakeReceipts(tx, owner);
       return true;
     }
     const before = await tx

@@ -9,6 +9,7 @@ import { CLASSIFIED } from "./classified-schema.ts";
 import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
 import { FOLLOW_UPS } from "./follow-ups-schema.ts";
+import { RECEIPTS } from "./receipts-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
 import { PUBLISHING } from "./publishing-schema.ts";
 import { STANDBY } from "./standby-schema.ts";
@@ -297,6 +298,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0011_sweep": SWEEP,
   "0012_follow_ups": FOLLOW_UPS,
   "0013_standby": STANDBY,
+  "0014_receipts": RECEIPTS,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

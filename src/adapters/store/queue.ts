@@ -7,7 +7,7 @@ import { NOW } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
 /**
- * Seven tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
+ * Eight tables are queues, each row a piece of work: `due_at` says when, `held_by` and `held_until` who works on it now.
  * Whoever claims a row has it until the claim runs out, and what its holder writes to it says `where held_by = …`.
  *
  * No action is tried again sooner than GitHub's listings lag behind its writes (LISTING_LAG_MS), so that a second try
@@ -24,6 +24,7 @@ const KEYS = {
   reviews: "task_id",
   trials: "id",
   sweeps: "id",
+  receipts: "owner_id",
 } as const satisfies Record<Queue, string>;
 
 /**

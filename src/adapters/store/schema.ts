@@ -159,6 +159,18 @@ export type Schema = {
   content_waits: { installation_id: number; call: string; turn: Turn; asked_at: number; due_at: number };
   /** One row: the search for what was never told. `swept_until`: when the last one began that found all there was. */
   sweeps: Queue & { id: string; swept_until: number | null };
+  /** One row an owner whose seats were lent: the issue in which lenders have their receipts. */
+  receipts: Queue & { owner_id: number; issue_number: ColumnType<number | null, never, number | null> };
+  /** A lender's comment there, as it was last written. */
+  receipt_comments: {
+    owner_id: number;
+    actor_id: number;
+    comment_id: number;
+    comment_hash: string;
+    standing: string;
+    written_at: number;
+    is_last: boolean;
+  };
   /** What is told late: when it was said, and when GitHub was last asked to deliver it anew. */
   late_deliveries: { id: string; said_at: number; asked_at: number | null };
   attempts: {

@@ -14,6 +14,7 @@ import { expectMigrated, migrate, NOW } from "./migrations.ts";
 import { release, releaseRows, renew } from "./queue.ts";
 import * as pool from "./pool.ts";
 import * as publishing from "./publishing.ts";
+import * as receipts from "./receipts.ts";
 import * as reports from "./reports.ts";
 import * as reviews from "./reviews.ts";
 import * as runs from "./runs.ts";
@@ -142,6 +143,10 @@ export function bindStore({ db, close }: Connection): Store {
     expectLate: (delivery, when) => sweeps.expectLate(db, delivery, when),
     recordAsked: (delivery) => sweeps.recordAsked(db, delivery),
     readLate: (delivery, issue) => sweeps.readLate(db, delivery, issue),
+    claimReceipts: () => receipts.claimReceipts(db),
+    readLendings: (owner, since) => receipts.readLendings(db, owner, since),
+    recordReceiptsIssue: (row, issue) => receipts.recordReceiptsIssue(db, row, issue),
+    recordReceipt: (row, written) => receipts.recordReceipt(db, row, written),
     async now() {
       const row = await db.selectNoFrom(NOW.as("now")).executeTakeFirstOrThrow();
       return EpochMs(row.now);

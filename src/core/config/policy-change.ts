@@ -136,6 +136,14 @@ export const POLICY_ROWS: readonly Row<View>[] = [
     say: (before, after) => `A task has at most ${String(after.task.attempts)} attempts; it was ${String(before.task.attempts)}.`,
   },
   {
+    at: "receipts",
+    say: (_before, after) =>
+      after.receipts
+        ? "Whoever lends a seat is told, in an issue of the policy repository, what it was used for."
+        : "Whoever lends a seat isn't told any more what it was used for.",
+    warns: (_before, after) => !after.receipts,
+  },
+  {
     at: "task.moves",
     say: (before, after) =>
       `A limit moves an attempt to another credential at most ${String(after.task.moves)} times; it was ${String(before.task.moves)}.`,

@@ -279,6 +279,12 @@ export const Policy = z
       })
       .prefault({})
       .describe("Of each task."),
+    receipts: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether each owner of a seat that is lent has a comment in the policy repository that tells what it was used for.",
+      ),
     agents: Agents.default({}).describe("Specialists, by name: what each is told, and what it is kept to."),
   })
   .superRefine(({ pool, teams, agents, tiers }, context) => {

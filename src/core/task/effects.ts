@@ -7,6 +7,7 @@ import type { Turn } from "./content-budget.ts";
  * Blobs and trees are left out: they are addressed by content and invisible until a commit is; minting a token leaves nothing behind.
  */
 export const EFFECTS = {
+  openIssue: "POST /repos/{owner}/{repo}/issues",
   createComment: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
   updateComment: "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
   createReply: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
@@ -33,6 +34,7 @@ export type Effect = keyof typeof EFFECTS;
  * run leaves nothing, and must not wait while the run costs money.
  */
 export const TURN_OF = {
+  openIssue: "news",
   createComment: "work",
   /** Or `progress`, as its caller says. */
   updateComment: "news",

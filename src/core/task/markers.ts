@@ -1,4 +1,4 @@
-import { LeaseId, TaskId } from "../wire/ids.ts";
+import { LeaseId, TaskId, type ActorId } from "../wire/ids.ts";
 
 /**
  * Names by which an effect whose answer was lost is found again. Each is made and read here, so that what was
@@ -49,6 +49,14 @@ export function threadMarker(task: TaskId): string {
 export function parseThreadMarker(body: string): TaskId | undefined {
   const id = THREAD_MARKER.exec(body)?.[1];
   return id === undefined ? undefined : TaskId(id);
+}
+
+/** Invisible first line of the issue that holds the receipts for who lends a seat (pool/receipt-words.ts). */
+export const RECEIPTS_MARKER = "<!-- agent-pool:receipts -->";
+
+/** Invisible first line of one lender's receipt in it. */
+export function receiptMarker(lender: ActorId): string {
+  return `<!-- agent-pool:receipt:${String(lender)} -->`;
 }
 
 /** The workflow's `run-name`, with the dispatch's input `attempt`; a run is looked up by it when the answer was lost. */
