@@ -189,9 +189,9 @@ describe("agent-pool report routing", () => {
   const asked = { what: "report" as const, of: undefined, json: false };
 
   it("shows each route's record, how well chances were predicted, and what might have been", () => {
-    const pull = { fate: mergedAfter(2, 1), reverted: false };
+    const pull = { fate: mergedAfter(2, 1), reverted: false, followUps: MicroUsd(0) };
     const light = many(10, (at) => attempted("light", { chance: 0.75, worth: MicroUsd(5_000_000), verified: at < 8, pull }), "a");
-    const frontier = attempted("frontier", { repository: "api", pull: { fate: null, reverted: true } });
+    const frontier = attempted("frontier", { repository: "api", pull: { fate: null, reverted: true, followUps: MicroUsd(0) } });
 
     const text = render(asked, [{ owner: "acme", routing: routingReport([...light, frontier]) }]);
 

@@ -32,10 +32,10 @@ describe("the scoreboard", () => {
   it("counts what came of pull requests: one that was reverted was merged all the same", () => {
     const closed = { ...mergedAfter(1), merged: null, closedAt: EpochMs(2_000) };
     const pulls: readonly Attempted["pull"][] = [
-      { fate: mergedAfter(1), reverted: false },
-      { fate: mergedAfter(2), reverted: true },
-      { fate: closed, reverted: false },
-      { fate: null, reverted: false },
+      { fate: mergedAfter(1), reverted: false, followUps: MicroUsd(0) },
+      { fate: mergedAfter(2), reverted: true, followUps: MicroUsd(0) },
+      { fate: closed, reverted: false, followUps: MicroUsd(0) },
+      { fate: null, reverted: false, followUps: MicroUsd(0) },
     ];
 
     const sums = tally(pulls.map((pull) => attempted("light", { pull })));
@@ -44,18 +44,23 @@ describe("the scoreboard", () => {
   });
 
   it("charges what was merged with everything that was spent, and says the middle time and the mean of rounds", () => {
-    const merged = many(ENOUGH, (at) => attempted("light", { pull: { fate: mergedAfter(at + 1, at % 2), reverted: false } }));
+    const merged = many(ENOUGH, (at) =>
+      attempted("light", { pull: { fate: mergedAfter(at + 1, at % 2), reverted: false, followUps: MicroUsd(0) } }),
+    );
     const failed = many(5, () => attempted("light", { verified: false, cost: dollars(2) }));
+    const closed = attempted("light", { cost: dollars(0), pull: { fate: null, reverted: false, followUps: dollars(5) } });
 
-    const sums = tally([...merged, ...failed]);
+    const sums = tally([...merged, ...failed, closed]);
 
-    expect(sums.costPerMerged).toEqual({ value: 2_000_000, of: 10 });
+    expect(sums.costPerMerged).toEqual({ value: 2_500_000, of: 10 });
     expect(sums.msToMerge).toEqual({ value: 5.5 * HOUR_MS, of: 10 });
     expect(sums.roundsPerMerged).toEqual({ value: 0.5, of: 10 });
   });
 
   it("says nothing of fewer than ten, but their number", () => {
-    const sums = tally(many(ENOUGH - 1, () => attempted("light", { pull: { fate: mergedAfter(1), reverted: false } })));
+    const sums = tally(
+      many(ENOUGH - 1, () => attempted("light", { pull: { fate: mergedAfter(1), reverted: false, followUps: MicroUsd(0) } })),
+    );
 
     const none = { value: null, of: 9 };
     expect([sums.costPerMerged, sums.msToMerge, sums.roundsPerMerged]).toEqual([none, none, none]);

@@ -145,11 +145,13 @@ describe.each(ENGINES)("what routes have come to, on %s", (engine) => {
     expect(await store.readScores(OWNER, WEB)).toEqual({ repository: [], owner: [] });
   });
 
-  it("are told attempt by attempt, with what all leases cost and what came of the pull request", async () => {
+  it("are told attempt by attempt, with what all leases cost, what came of the pull request and what its follow-ups cost", async () => {
     const task = await attempt({ ...failed({ why: "checks-failed", failed: [] }), costs: [5, 6], name: "old-name", pull: 7 });
     await another(task, 2, { model: "claude-opus-5-5", costs: [100] });
     await attempt({ state: "lost", why: { why: "silent" }, pull: null, name: "web" });
     await store.hearPull(OWNER, news(task, 7, merged));
+    const followUp = await attempt({ costs: [40, 50], pull: null });
+    await sql`update tasks set follows = ${task}, issue_number = 7 where id = ${followUp}`.execute(connection.db);
 
     const attempts = await store.readAttempts(OWNER);
 
@@ -163,7 +165,11 @@ describe.each(ENGINES)("what routes have come to, on %s", (engine) => {
         tried: true,
         verified: true,
         cost: 101,
-        pull: { fate: expect.objectContaining({ merged: { at: merged.at, commit: MERGE } }) as unknown, reverted: false },
+        pull: {
+          fate: expect.objectContaining({ merged: { at: merged.at, commit: MERGE } }) as unknown,
+          reverted: false,
+          followUps: 92,
+        },
       },
     ]);
     expect(attempts.find((each) => each.task !== task)).toMatchObject({ tried: false, verified: false, cost: 0, pull: null });

@@ -1,6 +1,5 @@
 import { sql, type Kysely } from "kysely";
 import type { OwnerId, RepositoryId } from "#core/wire/ids.ts";
-import type { Fate } from "#core/plan/fate.ts";
 import type { Score } from "#core/plan/score.ts";
 import { NO_FAULT_ENDINGS, SCORE_MS, type Attempted } from "#core/plan/scoreboard.ts";
 import { NOW, words } from "./migrations.ts";
@@ -46,17 +45,24 @@ export async function readScores(
 }
 
 export async function readAttempts(db: Kysely<Schema>, owner: OwnerId): Promise<readonly Attempted[]> {
-  const { rows } = await sql<Omit<Attempted, "pull"> & { opened: boolean; fate: Fate | null; reverted: boolean }>`
+  const { rows } = await sql<Omit<Attempted, "pull"> & { opened: boolean } & NonNullable<Attempted["pull"]>>`
     select task_id as task, tried, verified, opened, fate, chance,
       first_value(brief #>> '{repository,name}') over (partition by repository_id order by created_at desc, number desc) as repository,
       plan ->> 'size' as size, (plan #>> '{ladder,worth}')::bigint as worth,
       jsonb_build_object('tier', route -> 'tier', 'harness', route -> 'harness', 'model', route -> 'model') as route,
       coalesce((select sum(ledger.listed) from ledger join leases on leases.id = ledger.lease_id
         where leases.attempt_id = judged.id), 0)::bigint as cost,
+      case when opened then coalesce((select sum(ledger.listed) from tasks as followers
+        join leases on leases.task_id = followers.id join ledger on ledger.lease_id = leases.id
+        where followers.owner_id = judged.owner_id and followers.repository_id = judged.repository_id
+          and followers.issue_number = judged.pull_number and followers.follows is not null), 0) else 0 end::bigint as "followUps",
       opened and exists (
         select from reverts where reverts.owner_id = judged.owner_id and reverts.repository_id = judged.repository_id
           and reverted in ('#' || pull_number, commit_sha, fate #>> '{merged,commit}')) as reverted
     from (${judgedOf(owner)}) as judged
     order by task_id, number`.execute(db);
-  return rows.map(({ opened, fate, reverted, ...attempted }) => ({ ...attempted, pull: opened ? { fate, reverted } : null }));
+  return rows.map(({ opened, fate, reverted, followUps, ...attempted }) => ({
+    ...attempted,
+    pull: opened ? { fate, reverted, followUps } : null,
+  }));
 }

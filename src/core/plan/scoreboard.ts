@@ -35,8 +35,8 @@ export type Attempted = {
   readonly verified: boolean;
   /** Model at list price, whoever paid, and runner minutes. */
   readonly cost: MicroUsd;
-  /** Of the attempt that opened one. */
-  readonly pull: { readonly fate: Fate | null; readonly reverted: boolean } | null;
+  /** Of the attempt that opened one. `followUps`: what its follow-ups cost, which say nothing of how hard the issue is. */
+  readonly pull: { readonly fate: Fate | null; readonly reverted: boolean; readonly followUps: MicroUsd } | null;
 };
 
 /** Counts are of attempts, then of pull requests. Money in micro-dollars, times in milliseconds. */
@@ -49,7 +49,7 @@ export type Tally = {
   readonly closed: number;
   readonly reverted: number;
   readonly cost: number;
-  /** All that was spent, on what failed too, for each pull request that was merged. */
+  /** All that was spent, on what failed and on follow-ups too, for each pull request that was merged. */
   readonly costPerMerged: Figure;
   /** The mean number of commits on which a person asked for changes. */
   readonly roundsPerMerged: Figure;
@@ -73,7 +73,7 @@ export function tally(attempts: readonly Attempted[]): Tally {
   const pulls = attempts.flatMap(({ pull }) => (pull === null ? [] : [pull]));
   const fates = pulls.flatMap(({ fate }) => (fate === null ? [] : [fate]));
   const merged = fates.filter((fate) => endOf(fate) === "merged");
-  const cost = sum(attempts, (attempt) => attempt.cost);
+  const cost = sum(attempts, (attempt) => attempt.cost) + sum(pulls, ({ followUps }) => followUps);
   const times = merged.map(({ merged: by, openedAt }) => (by?.at ?? openedAt) - openedAt);
   return {
     attempts: attempts.length,
