@@ -81,7 +81,7 @@ describe("what GitHub tells of what nobody heard", () => {
       ],
     });
     expect(later).toEqual({ ok: true, value: [] });
-    expect(state).toEqual({ ok: true, value: { isOpen: false, labels: ["Agent"] } });
+    expect(state).toEqual({ ok: true, value: { isOpen: false, isLocked: false, labels: ["Agent"] } });
     expect(stage.github.violations()).toEqual([]);
   });
 

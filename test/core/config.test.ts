@@ -316,6 +316,7 @@ describe("policy", () => {
         strategy: "paced",
         agents: {},
         approve: "anyone",
+        receipts: true,
         teams: {},
         people: {},
         repositories: {},
