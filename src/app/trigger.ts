@@ -63,8 +63,9 @@ async function hear(deps: Deps, delivery: Claimed<Delivery>): Promise<Triggered>
       const heard = await deps.store.hearPull(delivery.owner, event);
       // GitHub has told of it before our own answer to its opening was written.
       if (heard === "opening") return { restMs: LISTING_LAG_MS };
-      if (heard !== "kept") return { note: "not a pull request of ours" };
-      await endFollowUp(deps, delivery, event);
+      if (heard === "unknown") return { note: "not a pull request of ours" };
+      // Told late, it may be open again.
+      if (heard !== "open") await endFollowUp(deps, delivery, event);
       if (event.review !== undefined) return followReview(deps, delivery, event.number, event.repository, event.review);
       return { note: "what came of its pull request was kept" };
     }

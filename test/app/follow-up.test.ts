@@ -258,6 +258,25 @@ describe("`/agent fix`", () => {
     expect(await newest()).toMatchObject({ state: "cancelled", failure: { why: "pull-closed", login: "rea" } });
   });
 
+  it("goes on where its pull request's closing is told late, and it is open again", async () => {
+    await publish();
+    await say(answers(), "/agent fix");
+    for (const news of [{ what: "reopened", at: EpochMs(AT + 1_000) } as const, { what: "closed", at: AT } as const])
+      await desk.hear(answers(), {
+        kind: "pull-news",
+        repository: WHERE.repository,
+        number: PULL,
+        branch: BRANCH,
+        openedAt: AT,
+        news,
+        by: "rea",
+      });
+    await desk.passTime();
+    await desk.settle(answers());
+
+    expect(await newest()).toMatchObject({ state: "awaiting", failure: null });
+  });
+
   it("names the issue, not the pull request, where a command belongs there, after a follow-up too", async () => {
     await publish();
     await say(answers(), "/agent fix");
@@ -540,10 +559,31 @@ describe("a review that requests changes", () => {
   it("of somebody who may not start work starts nothing, without a word", async () => {
     await publish();
     const reader = { readRole: () => Promise.resolve(ok({ permission: "read", name: "read", userId: 30 })) };
-    const note = await review(answers({ ...FIX, ...reader }));
+    const note = await review(answers({ ...FIX, ...reader, readDiscussion: said }));
 
     expect(note).toBe("the actor may not start work");
     expect({ task: await newest(), notice: await notice() }).toEqual({ task: undefined, notice: null });
+  });
+
+  it("told late starts nothing where its author requests nothing any more, or a follow-up was opened since", async () => {
+    await publish();
+    const taken = await review(answers(FIX));
+    const none = await newest();
+    const id = DeliveryId(randomUUID());
+    await desk.store.expectLate(id, { saidAt: AT, failedAt: AT });
+    await say(answers(), "/agent fix");
+    await end();
+    const event = { kind: "pull-news", repository: WHERE.repository, number: PULL, branch: BRANCH, openedAt: AT } as const;
+    const asked = { what: "changes-requested", commit: HEAD } as const;
+    const by = { by: ADA, at: AT, installation: makeBrief().installation };
+    await desk.store.recordDelivery({ id, owner: WHERE.owner, event: { ...event, news: asked, review: by } });
+    await desk.settle(answers({ ...FIX, readDiscussion: said }));
+    const { note } = await desk.db.selectFrom("deliveries").select("note").where("id", "=", id).executeTakeFirstOrThrow();
+
+    expect(taken).toBe("the review was told late, and its author requests nothing any more");
+    expect(none).toBeUndefined();
+    expect(note).toBe("the review was told late, and a follow-up was opened since");
+    expect((await newest())?.brief.follows?.why).toBe("asked");
   });
 
   it("starts one on a commit and three on a pull request; a command goes on", async () => {

@@ -202,7 +202,7 @@ describe.each(ENGINES)("what routes have come to, on %s", (engine) => {
         const task = await attempt();
         const heard = [];
         for (const told of order) heard.push(await store.hearPull(OWNER, news(task, count, told)));
-        expect(new Set(heard)).toEqual(new Set(["kept"]));
+        expect(heard.at(-1)).toBe("merged");
         fates.push(await fate(task));
       }
 

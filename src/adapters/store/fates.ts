@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { TaskId, type OwnerId, type RepositoryId } from "#core/wire/ids.ts";
-import { hear } from "#core/plan/fate.ts";
+import { endOf, hear, type PullEnd } from "#core/plan/fate.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 import { wakeReview } from "./reviews.ts";
@@ -10,7 +10,7 @@ export async function hearPull(
   db: Kysely<Schema>,
   owner: OwnerId,
   { repository, number, branch, openedAt, news }: Extract<DeliveryEvent, { kind: "pull-news" }>,
-): Promise<"kept" | "opening" | "unknown"> {
+): Promise<PullEnd | "opening" | "unknown"> {
   return db.transaction().execute(async (tx) => {
     // One look at both: between two a task would have opened it.
     const tasks = await tx
@@ -28,10 +28,14 @@ export async function hearPull(
       return tasks.some(({ id, issue_number }) => branchName(issue_number, TaskId(id)) === branch) ? "opening" : "unknown";
     // Whatever is told of it may be news of its review.
     await wakeReview(tx, task.id, news.what === "pushed" ? news.by : null);
-    if (news.what === "pushed" || news.what === "reviewed") return "kept";
-    const fate = JSON.stringify(hear(task.fate, openedAt, news));
-    await tx.updateTable("tasks").set({ fate }).where("id", "=", task.id).execute();
-    return "kept";
+    if (news.what === "pushed" || news.what === "reviewed") return task.fate === null ? "open" : endOf(task.fate);
+    const fate = hear(task.fate, openedAt, news);
+    await tx
+      .updateTable("tasks")
+      .set({ fate: JSON.stringify(fate) })
+      .where("id", "=", task.id)
+      .execute();
+    return endOf(fate);
   });
 }
 

@@ -41,8 +41,10 @@ export function hear(before: Fate | null, openedAt: EpochMs, news: PullNews): Fa
   }
 }
 
+export type PullEnd = "merged" | "closed" | "open";
+
 /** Closed and opened again within one second counts as open: it has not ended as far as is known. Pure. */
-export function endOf({ merged, closedAt, reopenedAt }: Fate): "merged" | "closed" | "open" {
+export function endOf({ merged, closedAt, reopenedAt }: Fate): PullEnd {
   if (merged !== null) return "merged";
   return closedAt !== null && (reopenedAt === null || reopenedAt < closedAt) ? "closed" : "open";
 }
