@@ -22,7 +22,7 @@ import { emit, emitLater } from "./webhooks.ts";
 
 /** What people and the app do to pull requests. Each changes the state and sends what GitHub would send. */
 
-/** As it is once the payload is made: of two acts in a row each waits for the one before. */
+/** As it is when this is called. Of two acts in a row each waits for the one before. */
 async function tell(github: GitHub, repository: Repository, issue: PullIssue, action: string, sender: Account): Promise<void> {
   const pull = await toWebhookPull(github, repository, issue);
   emit(github, "pull_request", repository, sender, { action, number: issue.number, pull_request: pull });

@@ -78,20 +78,23 @@ export function toPullSimple(github: GitHub, repository: Repository, issue: Pull
 
 /** `pull-request`: the simple one with what GitHub computes from the commits. `mergeable` is null: never computed here. */
 export async function toPull(github: GitHub, repository: Repository, issue: PullIssue, repo?: Shape): Promise<Shape> {
-  const { headSha, baseSha, merged } = issue.pull;
+  const { headSha, baseSha, merged, draft } = issue.pull;
+  // As it is now: while git is read it may go on.
+  const simple = toPullSimple(github, repository, issue, repo);
+  const comments = [...repository.comments.values()].filter((comment) => comment.issue === issue).length;
   const from = (await mergeBase(repository.git, baseSha, headSha)) ?? baseSha;
   const [commits, files] = await Promise.all([
     commitsBetween(repository.git, baseSha, headSha),
     diffFiles(repository.git, from, headSha),
   ]);
   return {
-    ...toPullSimple(github, repository, issue, repo),
+    ...simple,
     merged: merged !== null,
     mergeable: null,
     rebaseable: null,
-    mergeable_state: issue.pull.draft ? "draft" : "unknown",
+    mergeable_state: draft ? "draft" : "unknown",
     merged_by: merged === null ? null : toUser(github, merged.by),
-    comments: [...repository.comments.values()].filter((comment) => comment.issue === issue).length,
+    comments,
     review_comments: 0,
     maintainer_can_modify: false,
     commits: commits.length,
