@@ -1,13 +1,18 @@
+import { checkName } from "#core/plan/told.ts";
 import { judgeCiChecks, mayBeMended, type CheckRun } from "#core/task/ci-checks.ts";
 import { LISTING_LAG_MS } from "#core/task/effects.ts";
-import { failedAnew } from "#core/task/follow-up.ts";
+import { failedAnew, isAwaitedOnBase } from "#core/task/follow-up.ts";
 import { isTerminal } from "#core/task/lifecycle.ts";
 import { ok } from "#core/wire/result.ts";
+import { MINUTE_MS } from "#core/wire/units.ts";
 import type { Delivery, DeliveryEvent } from "#ports/delivery.ts";
 import type { TaskRow } from "#ports/store.ts";
 import type { Deps, Triggered } from "./deps.ts";
 import { followUp } from "./follow-up.ts";
 import { configure } from "./plan.ts";
+
+/** The base's CI is looked at again. */
+const BASE_AGAIN_MS = 5 * MINUTE_MS;
 
 /**
  * CI that has failed on a commit of ours starts a follow-up where the repository's settings say so, as if who asked for the work had asked.
@@ -22,6 +27,9 @@ export async function followChecks(
   heard?: readonly CheckRun[],
 ): Promise<Triggered | undefined> {
   const { store, github } = deps;
+  // A quick one ends before the pull request is open.
+  if (task.pullRequest === null)
+    return isTerminal(task.state) ? { note: "its pull request was not opened" } : { restMs: LISTING_LAG_MS };
   const place = { ...task.brief, installation };
   const setUp = await github.readSetUp(place);
   if (!setUp.ok) return { failed: setUp.error };
@@ -31,15 +39,20 @@ export async function followChecks(
   if (!runs.ok) return { failed: runs.error };
   const failed = judgeCiChecks(runs.value)?.failed.filter(mayBeMended) ?? [];
   if (failed.length === 0) return undefined;
-  // A quick one ends before the pull request is open.
-  if (task.pullRequest === null)
-    return isTerminal(task.state) ? { note: "its pull request was not opened" } : { restMs: LISTING_LAG_MS };
+  const { number } = task.pullRequest;
+  const head = await github.readHead(place, number);
+  if (!head.ok) return { failed: head.error };
+  if (!head.value.isOpen) return { note: "its pull request is closed, or another's" };
+  if (head.value.commit !== commit) return { note: "its pull request has moved on" };
   // As that stands now: workflows of a pull request run on it merged with the branch.
   const onBase = await github.readCheckRuns(place, configured.value.base.commit);
   if (!onBase.ok) return { failed: onBase.error };
-  if (failedAnew(failed, { onBase: onBase.value, told: task.plan?.told?.checks ?? [] }).length === 0)
-    return { note: "what failed of its CI fails on its base too, or was tried" };
+  const anew = failedAnew(failed, { onBase: onBase.value, told: task.plan?.told?.checks ?? [] });
+  if (anew.length === 0) return { note: "what failed of its CI fails on its base too, or was tried" };
+  // GitHub ends what hasn't within 14 days.
+  if (isAwaitedOnBase(anew, onBase.value)) return { restMs: BASE_AGAIN_MS };
   const { requester } = task.brief;
-  const asking = { why: "checks", requester, words: null, head: commit, askedAt: await store.now(), installation } as const;
-  return followUp(deps, task, task.pullRequest.number, asking, id);
+  const checks = anew.map(({ name }) => checkName(name));
+  const asked = { why: "checks", words: null, head: commit, checks } as const;
+  return followUp(deps, task, number, { ...asked, requester, askedAt: await store.now(), installation }, id);
 }

@@ -1,6 +1,7 @@
 import { TaskId, type ActorId, type DeliveryId } from "#core/wire/ids.ts";
 import type { Failure } from "#core/wire/failure.ts";
 import { ok, type Result } from "#core/wire/result.ts";
+import { isBaseMerge } from "#core/plan/base-update.ts";
 import { toTell, isTold, type Discussion, type Told } from "#core/plan/told.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import type { Brief } from "#core/request/brief.ts";
@@ -65,21 +66,25 @@ export type Followed = Pick<Plan, "base" | "ci"> & { readonly told: Told };
  */
 export async function readFollowed(
   { store, github }: Deps,
-  brief: Brief,
-  { branch, task, words, why, head: asked }: NonNullable<Brief["follows"]>,
+  { brief, baseMerge }: Pick<TaskRow, "brief" | "baseMerge">,
+  { branch, task, words, why, checks: names, head: asked }: NonNullable<Brief["follows"]>,
 ): Promise<Result<Followed | Failure, GitHubFailure>> {
   const { requester, issue } = brief;
   const head = await github.readHead(brief, issue.number);
   if (!head.ok) return head;
   const { commit } = head.value;
   if (!isOurs(head.value) || head.value.branch !== branch) return ok({ reason: "pull-closed" });
-  const isByCi = why === "checks";
-  if (isByCi && commit !== asked) return ok({ reason: "branch-moved", branch });
   const stands = await github.readCommit(brief, commit);
   if (!stands.ok) return stands;
+  // What it has merged itself is no news: it is about what that was put on.
+  const { parents } = stands.value;
+  const isMerged = baseMerge !== null && isBaseMerge(baseMerge, commit, parents);
+  const about = isMerged ? (parents[0] ?? commit) : commit;
+  const isByCi = why === "checks";
+  if (isByCi && about !== asked) return ok({ reason: "branch-moved", branch });
   const discussion = isByCi ? ok({ threads: [], reviews: [] }) : await github.readDiscussion(brief, issue.number);
   if (!discussion.ok) return discussion;
-  const checks = await github.readFailedChecks(brief, commit);
+  const checks = await github.readFailedChecks(brief, about, names ?? null);
   if (!checks.ok) return checks;
   const trusted = await readTrusted(github, brief, discussion.value);
   if (!trusted.ok) return trusted;

@@ -59,7 +59,7 @@ export async function plan(deps: Deps, task: ClaimedTask): Promise<Next> {
 
 /** What a request would come to now, by the rules alone: nothing is kept or spent. */
 export async function dryRun(deps: Deps, brief: Brief): Promise<Result<FullPlan | Failure, GitHubFailure>> {
-  const prepared = await prepare(deps, { id: TaskId(deps.runtime.newId()), brief });
+  const prepared = await prepare(deps, { id: TaskId(deps.runtime.newId()), brief, baseMerge: null });
   if (!prepared.ok) return prepared;
   if ("reason" in prepared.value) return ok(prepared.value);
   const made = prepared.value.makeOf(null);
@@ -73,7 +73,10 @@ type Prepared = {
 };
 
 /** All that a plan is made of: who asks, under which policy, with what is known. */
-async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Promise<Result<Prepared | Failure, GitHubFailure>> {
+async function prepare(
+  deps: Deps,
+  task: Pick<ClaimedTask, "id" | "brief" | "baseMerge">,
+): Promise<Result<Prepared | Failure, GitHubFailure>> {
   const { brief } = task;
   const { store, github } = deps;
   const role = await readRequester(github, brief);
@@ -97,7 +100,7 @@ async function prepare(deps: Deps, task: Pick<ClaimedTask, "id" | "brief">): Pro
   if (specialist.value !== undefined && "reason" in specialist.value) return ok(specialist.value);
   const { value: by } = specialist;
   const { follows } = brief;
-  const followed = follows === undefined ? ok(undefined) : await readFollowed(deps, brief, follows);
+  const followed = follows === undefined ? ok(undefined) : await readFollowed(deps, task, follows);
   if (!followed.ok) return followed;
   if (followed.value !== undefined && "reason" in followed.value) return ok(followed.value);
   const from = followed.value;

@@ -81,9 +81,8 @@ async function followCi(deps: Deps, brief: Brief, task: TaskRow, askedAt: EpochM
     await store.notice(brief, { reason: "ci-needs-write", login, role: role.value?.name ?? "none" }, true);
     return { note: "the actor may not start CI" };
   }
-  const update = (await store.findNewest(issueAt(brief)))?.plan?.baseUpdate;
-  const merge = update !== undefined && "merge" in update ? update.merge : undefined;
-  const started = await startCi(github, brief, task, { askedAt, merge });
+  const pull = { owner: brief.owner.id, repository: brief.repository.id, pull: brief.issue.number };
+  const started = await startCi(github, brief, task, { askedAt, merges: await store.readBaseMerges(pull) });
   if (!started.ok) {
     if (started.error.reason === "github-unavailable") return { failed: started.error };
     await store.notice(brief, started.error, false);
@@ -97,13 +96,13 @@ async function followCi(deps: Deps, brief: Brief, task: TaskRow, askedAt: EpochM
 /**
  * The commit on which CI runs: one of no change, on top of the one that holds it back, and only where that stood there for the
  * person to read: the webhook doesn't say, but GitHub dates both. Where one stands there already, by a try whose answer was
- * lost or a person's hand, it is that one. `merge`: of the base, by a follow-up that may have brought nothing more.
+ * lost or a person's hand, it is that one. `merges`: of the base, by follow-ups that may have brought nothing more.
  */
 async function startCi(
   github: GitHub,
   brief: Brief,
   { plan, commit, ciCommit }: TaskRow,
-  { askedAt, merge }: { readonly askedAt: EpochMs; readonly merge: string | undefined },
+  { askedAt, merges }: { readonly askedAt: EpochMs; readonly merges: readonly string[] },
 ): Promise<Result<string, GitHubFailure | Failure>> {
   const { login } = brief.requester;
   const refuse = (reason: "ci-not-held" | "head-moved") => ({ ok: false, error: { reason, login } }) as const;
@@ -114,7 +113,7 @@ async function startCi(
   const stands = await github.readCommit(brief, head.value.commit);
   if (!stands.ok) return stands;
   const { tree, parents, at } = stands.value;
-  const isOurs = (one: string | undefined): one is string => one !== undefined && (one === commit || one === merge);
+  const isOurs = (one: string | undefined): one is string => one !== undefined && (one === commit || merges.includes(one));
   if (!isOurs(head.value.commit)) {
     const [parent, ...others] = parents;
     if (others.length > 0 || !isOurs(parent)) return refuse("head-moved");

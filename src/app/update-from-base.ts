@@ -1,10 +1,9 @@
-import { judgeBehind, type BaseUpdate, type Behind } from "#core/plan/base-update.ts";
+import { isBaseMerge, judgeBehind, type BaseUpdate } from "#core/plan/base-update.ts";
 import type { Plan } from "#core/plan/plan.ts";
-import type { Brief } from "#core/request/brief.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { mergeMessage } from "#core/task/pull-request.ts";
 import { err, ok } from "#core/wire/result.ts";
-import type { Answer, GitHub } from "#ports/github.ts";
+import type { Answer } from "#ports/github.ts";
 import type { ClaimedTask } from "#ports/store.ts";
 import type { Deps } from "./deps.ts";
 import { notYet } from "./not-yet.ts";
@@ -20,38 +19,49 @@ type Updated = Pick<Plan, "base" | "baseUpdate"> | undefined;
  * the base at one commit. Where the app may not, or the two conflict, the comment asks a person. undefined: nothing is new.
  */
 export async function updateFromBase(
-  { github, runtime }: Pick<Deps, "github" | "runtime">,
-  { id, brief, tries }: Pick<ClaimedTask, "id" | "brief" | "tries">,
+  { github, store, runtime }: Pick<Deps, "github" | "store" | "runtime">,
+  { id, brief, tries, baseMerge }: Pick<ClaimedTask, "id" | "brief" | "tries" | "baseMerge">,
   { base, ci }: Pick<Plan, "base" | "ci">,
 ): Answer<Updated> {
   const { follows, issue } = brief;
-  if (follows === undefined || tries > MAX_TRIES) return ok(undefined);
+  if (follows === undefined) return ok(undefined);
+  const known = await findMerge({ github, store }, { id, brief, baseMerge }, base);
+  if (!known.ok || known.value !== undefined || tries > MAX_TRIES) return known;
   const behind = await github.readBehind(brief, issue.number);
   // Two that have nothing in common, or a base that is gone: nothing to bring in.
   if (!behind.ok) return behind.error.reason === "github-refused" ? ok(undefined) : behind;
-  const { branch, commit } = behind.value;
+  const { branch, commit: tip } = behind.value;
   const judged = judgeBehind(behind.value, follows.why);
-  if (judged === "leave") return findMerge(github, brief, base, behind.value);
+  if (judged === "leave") return ok(undefined);
   if (judged === "workflows") return ok(notMerged(base, branch, judged));
-  const merged = await github.mergeBase(brief, base.branch, { commit, message: mergeMessage(brief, branch, ci) });
+  const begun = { branch, onto: base.commit, tip, merge: null };
+  await store.keepBaseMerge(id, begun);
+  const merged = await github.mergeBase(brief, base.branch, { commit: tip, message: mergeMessage(brief, branch, ci) });
   if (!merged.ok)
     return merged.error.reason === "github-unavailable"
       ? merged
       : ok(notMerged(base, branch, merged.error.status === 409 ? "conflicts" : "refused"));
   if (merged.value === undefined) return err(notYet(EFFECTS.mergeBase, "the branch has the base by now").failed);
-  runtime.log.info({ task: id, branch, merge: merged.value.commit }, "the base was merged in");
-  return ok({ base: { ...base, ...merged.value }, baseUpdate: { branch, merge: merged.value.commit } });
+  const { commit: merge, tree } = merged.value;
+  await store.keepBaseMerge(id, { ...begun, merge });
+  runtime.log.info({ task: id, branch, merge }, "the base was merged in");
+  return ok({ base: { ...base, commit: merge, tree }, baseUpdate: { branch, merge } });
 }
 
 function notMerged(base: Plan["base"], branch: string, why: Extract<BaseUpdate, { why: unknown }>["why"]): Updated {
   return { base, baseUpdate: { reason: "base-not-merged", branch, why } };
 }
 
-/** The merge of a try before this one, whose answer was lost, or whose plan was made anew. */
-async function findMerge(github: GitHub, { follows, ...place }: Brief, base: Plan["base"], { branch }: Behind): Answer<Updated> {
-  if (base.commit === follows?.head) return ok(undefined);
-  const stands = await github.readCommit(place, base.commit);
+/** The merge of a try before this one, whose answer was lost, or whose plan was made anew: once is enough. */
+async function findMerge(
+  { github, store }: Pick<Deps, "github" | "store">,
+  { id, brief, baseMerge }: Pick<ClaimedTask, "id" | "brief" | "baseMerge">,
+  base: Plan["base"],
+): Answer<Updated> {
+  if (baseMerge === null) return ok(undefined);
+  const stands = await github.readCommit(brief, base.commit);
   if (!stands.ok) return stands;
-  const [onto, ...others] = stands.value.parents;
-  return ok(onto === follows?.head && others.length === 1 ? { base, baseUpdate: { branch, merge: base.commit } } : undefined);
+  if (!isBaseMerge(baseMerge, base.commit, stands.value.parents)) return ok(undefined);
+  if (baseMerge.merge === null) await store.keepBaseMerge(id, { ...baseMerge, merge: base.commit });
+  return ok({ base, baseUpdate: { branch: baseMerge.branch, merge: base.commit } });
 }

@@ -201,8 +201,11 @@ export type GitHub = OwnChecks & {
   ): Answer<{ readonly commit: string; readonly tree: string } | undefined>;
   /** Of a commit, each run the last time that it ran, without this App's own: up to `MAX_CHECK_RUNS`, and some beyond where there are more. */
   readCheckRuns(place: Place, commit: string): Answer<readonly CheckRun[]>;
-  /** Of the runs that failed on a commit, the first `TOLD.checks`, each with the end of its log where that can be read. Others' text. */
-  readFailedChecks(place: Place, commit: string): Answer<readonly FailedCheckRun[]>;
+  /**
+   * Of the runs that failed on a commit, the first `TOLD.checks`, each with the end of its log where that can be read. Others' text.
+   * `names`: of these alone, as `checkName` has them; null: of all.
+   */
+  readFailedChecks(place: Place, commit: string, names: readonly string[] | null): Answer<readonly FailedCheckRun[]>;
   findPullRequest(place: Place, head: string): Answer<PullRequest | undefined>;
   /** A page of merged pull requests, those first that were changed last, with the issues that they closed. */
   readMerged(place: Place, after: string | null): Answer<MergedPage>;

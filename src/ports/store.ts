@@ -1,3 +1,4 @@
+import type { BaseMerge } from "#core/plan/base-update.ts";
 import type { Change, Heartbeat, Outcome, Price } from "#core/wire/contract.ts";
 import type { Session } from "#core/wire/session.ts";
 import type {
@@ -64,6 +65,8 @@ export type TaskRow = {
   readonly commit: string | null;
   /** On top of it, where a person has started CI: the same files. */
   readonly ciCommit: string | null;
+  /** Of a follow-up: its merge of the base; null: it has begun none. */
+  readonly baseMerge: BaseMerge | null;
   readonly pullRequest: PullRequest | null;
   /** Who was asked to review it; null before that. */
   readonly invited: Invited | null;

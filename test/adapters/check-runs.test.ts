@@ -97,7 +97,7 @@ describe("the check runs of a commit", () => {
     });
     stage.github.resetCalls();
 
-    const read = await github.readFailedChecks(place, commit);
+    const read = await github.readFailedChecks(place, commit, null);
 
     expect(read).toEqual({
       ok: true,
@@ -109,8 +109,10 @@ describe("the check runs of a commit", () => {
         { name: "coverage", conclusion: "failure", log: "Too low\n\n79 % of 80 %" },
       ],
     });
+    const named = await github.readFailedChecks(place, commit, ["coverage", "green"]);
+    expect(named).toMatchObject({ ok: true, value: [{ name: "coverage" }] });
     const grants = stage.github.callList().flatMap(({ route, grant }) => (route === LIST || route === LOG ? [grant] : []));
-    expect(grants).toHaveLength(5);
+    expect(grants).toHaveLength(6);
     for (const grant of grants)
       expect(grant).toEqual({
         permissions: { checks: "read", actions: "read", metadata: "read" },
@@ -124,9 +126,9 @@ describe("the check runs of a commit", () => {
     const read: unknown[] = [];
     for (const answer of ["drop", { status: 410 }, { status: 503 }] as const) {
       stage.github.onCall(LOG, ({ phase }) => (phase === "before" ? answer : undefined));
-      read.push(await github.readFailedChecks(place, commit));
+      read.push(await github.readFailedChecks(place, commit, null));
     }
-    const whole = await github.readFailedChecks(place, commit);
+    const whole = await github.readFailedChecks(place, commit, null);
 
     const without = { ok: true, value: [{ name: "unit", conclusion: "failure", log: null }] };
     expect(read).toEqual([without, without, without]);
@@ -134,7 +136,7 @@ describe("the check runs of a commit", () => {
   });
 
   it("that failed are a failure where GitHub doesn't know the commit", async () => {
-    expect(await github.readFailedChecks(place, "0".repeat(40))).toMatchObject({ ok: false });
+    expect(await github.readFailedChecks(place, "0".repeat(40), null)).toMatchObject({ ok: false });
   });
 
   it("keep GitHub's contract", async () => {

@@ -50,11 +50,13 @@ function world({ runs = { [HEAD]: { unit: "failure" } }, settings = FIX, head, m
     },
     readHead: () => Promise.resolve(ok({ branch: BRANCH, commit: HEAD, isOpen: true, isOwn: true, ...head })),
     readCheckRuns: (_place, commit) => Promise.resolve(ok(of(commit))),
-    readFailedChecks: (_place, commit) =>
+    readFailedChecks: (_place, commit, names) =>
       Promise.resolve(
         ok(
           of(commit).flatMap(({ name, conclusion }) =>
-            conclusion === "failure" ? [{ name, conclusion, log: `not ok 1 - ${name}` }] : [],
+            conclusion === "failure" && (names === null || names.includes(name))
+              ? [{ name, conclusion, log: `not ok 1 - ${name}` }]
+              : [],
           ),
         ),
       ),
@@ -91,6 +93,13 @@ async function publish({ isOpen = true, byJob = false }: { isOpen?: boolean; byJ
 
 const hear = (github: GitHub, commit = HEAD) =>
   desk.hear(github, { kind: "ci-ended", installation: InstallationId(6), repository: WHERE.repository, commit });
+const fix = (github: GitHub) =>
+  desk.hear(github, {
+    kind: "request",
+    brief: makeBrief(PULL, { comment: "/agent fix", requester: ADA, askedAt: EpochMs(1) }),
+    comment: 400,
+    pull: { askedAt: EpochMs(1) },
+  });
 const newest = () => desk.store.findNewest({ ...WHERE, issue: PULL });
 const notice = async () =>
   (await desk.db.selectFrom("comments").select("notice").where("issue_number", "=", PULL).executeTakeFirst())?.notice ?? null;
@@ -248,11 +257,82 @@ describe("CI that fails on the head", () => {
     const then = world(later);
     await hear({
       ...first,
-      readHead: (place, pull) => ((reads += 1) === 1 ? first : then).readHead(place, pull),
-      readFailedChecks: (place, commit) => then.readFailedChecks(place, commit),
+      readHead: (place, pull) => ((reads += 1) <= 2 ? first : then).readHead(place, pull),
+      readFailedChecks: (...asked) => then.readFailedChecks(...asked),
     });
 
     expect(await newest()).toMatchObject({ state: "refused", failure });
+  });
+
+  it("is told of what it is for alone, however much fails on the base too", async () => {
+    await publish();
+    const old = Object.fromEntries(["a", "b", "c", "d", "e", "f"].map((name) => [name, "failure"]));
+    await hear(world({ runs: { [HEAD]: { ...old, mine: "failure" }, [BASE]: old } }));
+
+    expect((await newest())?.plan?.told?.checks.map(({ name }) => name)).toEqual(["mine"]);
+  });
+
+  it("waits until its base's own has ended, which tells whose doing it is", async () => {
+    await publish();
+    const waits = await hear(world({ runs: { [HEAD]: { unit: "failure" }, [BASE]: { unit: null, other: "success" } } }));
+    const none = await followUps();
+    await desk.passTime();
+    await desk.settle(world({ runs: { [HEAD]: { unit: "failure" }, [BASE]: { unit: "failure" } } }));
+
+    expect(waits).toBeNull();
+    expect([none, await followUps()]).toEqual([[], []]);
+  });
+
+  describe("that has merged its base in first", () => {
+    const MERGE = "9".repeat(40);
+    const TIP = "7".repeat(40);
+    /** The branch with the merge in it once GitHub has made it, whose answer is lost at first. */
+    function merging(settings: string) {
+      const now = { head: HEAD, isLost: true, merges: 0 };
+      const more: Partial<GitHub> = {
+        readHead: () => Promise.resolve(ok({ branch: BRANCH, commit: now.head, isOpen: true, isOwn: true })),
+        readBehind: () => Promise.resolve(ok({ branch: "main", commit: TIP, brings: ["src/a.ts"], touches: ["src/a.ts"] })),
+        mergeBase: () => {
+          now.merges += 1;
+          now.head = MERGE;
+          return Promise.resolve(now.isLost ? unavailable() : ok({ commit: MERGE, tree: "8".repeat(40) }));
+        },
+        readCommit: (_place, commit) =>
+          Promise.resolve(ok({ tree: "8".repeat(40), parents: commit === MERGE ? [HEAD, TIP] : [BASE], at: EpochMs(0) })),
+      };
+      return { github: world({ settings, more }), now };
+    }
+    const MERGED = { state: "awaiting", failure: null, plan: { base: { commit: MERGE }, baseUpdate: { merge: MERGE } } };
+
+    it.each<[string, (github: GitHub) => Promise<unknown>, string]>([
+      ["by itself", (github) => hear(github), FIX],
+      ["by a command", (github) => fix(github), "version: 1\n"],
+    ])("goes on, begun %s, where the answer to that was lost", async (_name, begin, settings) => {
+      await publish();
+      const { github, now } = merging(settings);
+      await begin(github);
+      now.isLost = false;
+      await desk.passTime();
+      await desk.settle(github);
+
+      expect(await newest()).toMatchObject(MERGED);
+      expect(now.merges).toBe(1);
+    });
+
+    it("goes on where its plan is made anew, and merges once", async () => {
+      await publish();
+      const { github, now } = merging(FIX);
+      now.isLost = false;
+      await desk.store.pause(WHERE.owner, "ada");
+      await hear(github);
+      const queued = await newest();
+      await desk.store.replanQueued(WHERE.owner, "f".repeat(40));
+      await desk.settle(github);
+
+      expect(queued?.state).toBe("queued");
+      expect(await newest()).toMatchObject({ ...MERGED, state: "queued" });
+      expect(now.merges).toBe(1);
+    });
   });
 
   it("is looked at again where GitHub can't be reached", async () => {
@@ -267,14 +347,6 @@ describe("CI that fails on the head", () => {
 });
 
 describe("`/agent fix` where nothing but CI speaks", () => {
-  const fix = (github: GitHub) =>
-    desk.hear(github, {
-      kind: "request",
-      brief: makeBrief(PULL, { comment: "/agent fix", requester: ADA, askedAt: EpochMs(1) }),
-      comment: 400,
-      pull: { askedAt: EpochMs(1) },
-    });
-
   it("goes by the failing checks, of a person's commit and of what fails on the default branch too", async () => {
     await publish();
     const theirs = "9".repeat(40);

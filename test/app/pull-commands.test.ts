@@ -144,12 +144,16 @@ describe("what is said on a pull request of ours", () => {
     await say("/agent status");
     const follow = TaskId(randomUUID());
     await store.openTask(follow, makeBrief(PULL), DeliveryId(randomUUID()));
-    const plan = makePlanRow({ ci: "approved", baseUpdate: { branch: "main", merge: MERGE } });
     await connection.db
       .updateTable("tasks")
-      .set({ state: "unsolved", due_at: null, plan: JSON.stringify(plan) })
+      .set({ state: "unsolved", due_at: null, plan: JSON.stringify(makePlanRow({ ci: "approved" })) })
       .where("id", "=", follow)
       .execute();
+    await store.keepBaseMerge(follow, { branch: "main", onto: OURS, tip: "f".repeat(40), merge: MERGE });
+    // A second one, which has merged nothing and brought nothing.
+    const second = TaskId(randomUUID());
+    await store.openTask(second, makeBrief(PULL), DeliveryId(randomUUID()));
+    await connection.db.updateTable("tasks").set({ state: "unsolved", due_at: null }).where("id", "=", second).execute();
     const answers: Answers = {
       ...headAt(MERGE),
       ...commits({ [MERGE]: { parents: [OURS, "f".repeat(40)] }, [OTHER]: { parents: [MERGE] } }),

@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import { TOLD, type FailedCheckRun } from "#core/plan/told.ts";
+import { checkName, TOLD, type FailedCheckRun } from "#core/plan/told.ts";
 import { cleanText } from "#core/request/brief.ts";
 import { mayBeMended, MAX_CHECK_RUNS, type CheckRun } from "#core/task/ci-checks.ts";
 import { jobLog } from "#core/wire/failing-log.ts";
@@ -46,12 +46,14 @@ async function listRuns<T>(
 export async function readFailedChecks(
   client: Octokit,
   at: At,
-  commit: string,
+  { commit, names }: { readonly commit: string; readonly names: readonly string[] | null },
   ownApp: number,
 ): Promise<Result<readonly FailedCheckRun[], GitHubFailure>> {
   const listed = await listRuns(client, at, commit, ownApp, (run) => run);
   if (!listed.ok) return listed;
-  const failed = listed.value.filter((run) => run.status === "completed" && mayBeMended(run)).slice(0, TOLD.checks);
+  const failed = listed.value
+    .filter((run) => run.status === "completed" && mayBeMended(run) && (names === null || names.includes(checkName(run.name))))
+    .slice(0, TOLD.checks);
   return ok(
     await Promise.all(
       failed.map(async (run) => {

@@ -19,8 +19,8 @@ const at = ({ owner, repository }: Place) => ({ owner: owner.login, repo: reposi
 export function checking(under: Under, ownApp: number): OwnChecks & Pick<GitHub, "readCheckRuns" | "readFailedChecks"> {
   return {
     readCheckRuns: (place, commit) => under(checksPurpose(place), (client) => readCheckRuns(client, at(place), commit, ownApp)),
-    readFailedChecks: (place, commit) =>
-      under(failedChecksPurpose(place), (client) => readFailedChecks(client, at(place), commit, ownApp)),
+    readFailedChecks: (place, commit, names) =>
+      under(failedChecksPurpose(place), (client) => readFailedChecks(client, at(place), { commit, names }, ownApp)),
     readConfigFile: (place, commit, against) =>
       under(ownChecksPurpose(place), (client) => readConfigFile(client, place, commit, against)),
     // With the token that has just opened it, which saves minting another.

@@ -8,7 +8,7 @@ import type { Schema } from "./schema.ts";
 import { CLASSIFIED } from "./classified-schema.ts";
 import { CONTENT } from "./content-schema.ts";
 import { CONVERSATION } from "./conversation-schema.ts";
-import { FOLLOW_UPS } from "./follow-ups-schema.ts";
+import { BASE_MERGES, FOLLOW_UPS } from "./follow-ups-schema.ts";
 import { RECEIPTS } from "./receipts-schema.ts";
 import { REVIEWS } from "./reviews-schema.ts";
 import { PUBLISHING } from "./publishing-schema.ts";
@@ -299,6 +299,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0012_follow_ups": FOLLOW_UPS,
   "0013_standby": STANDBY,
   "0014_receipts": RECEIPTS,
+  "0015_base_merges": BASE_MERGES,
 };
 
 function migratorOf(db: Kysely<Schema>): Migrator {

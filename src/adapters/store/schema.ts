@@ -1,3 +1,4 @@
+import type { BaseMerge } from "#core/plan/base-update.ts";
 import type { ColumnType, Generated } from "kysely";
 import type { Change, Heartbeat, Price, Usage } from "#core/wire/contract.ts";
 import type { Session } from "#core/wire/session.ts";
@@ -78,6 +79,8 @@ export type Schema = {
     commit_sha: string | null;
     /** On top of it, and of no change: CI runs on it. */
     ci_commit_sha: string | null;
+    /** Of a follow-up: its merge of the base. */
+    base_merge: NullableJson<BaseMerge>;
     pull_number: number | null;
     pull_draft: boolean | null;
     /** Who was asked to review it. */

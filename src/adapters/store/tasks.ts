@@ -77,7 +77,13 @@ export async function findByCommit(
     .selectAll()
     .where("owner_id", "=", owner)
     .where("repository_id", "=", repository)
-    .where((is) => is.or([is("commit_sha", "=", commit), is("ci_commit_sha", "=", commit)]))
+    .where((is) =>
+      is.or([
+        is("commit_sha", "=", commit),
+        is("ci_commit_sha", "=", commit),
+        sql<boolean>`base_merge is not null and base_merge ->> 'merge' = ${commit}`,
+      ]),
+    )
     .orderBy("created_at", "desc")
     .limit(1)
     .executeTakeFirst();
@@ -134,6 +140,7 @@ export function toTask(row: Selectable<Schema["tasks"]>): TaskRow {
     waiting: row.waiting,
     commit: row.commit_sha,
     ciCommit: row.ci_commit_sha,
+    baseMerge: row.base_merge,
     pullRequest: row.pull_number === null ? null : { number: row.pull_number, draft: row.pull_draft === true },
     invited: row.invited,
     ciChecks: row.ci_checks,

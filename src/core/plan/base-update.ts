@@ -17,6 +17,22 @@ export type BaseUpdate =
   | { readonly branch: string; readonly merge: string }
   | Extract<Failure, { readonly reason: "base-not-merged" }>;
 
+/**
+ * What a follow-up keeps of its merge of the base, from before the call on: `tip`, of `branch`, is merged onto that commit of the head's
+ * branch. `merge`: the commit that this has come to; null: not known, its answer may be lost.
+ */
+export type BaseMerge = {
+  readonly branch: string;
+  readonly onto: string;
+  readonly tip: string;
+  readonly merge: string | null;
+};
+
+/** Whether the head is that merge: by its id, or where that was never heard by its parents. Pure. */
+export function isBaseMerge({ onto, tip, merge }: BaseMerge, commit: string, parents: readonly string[]): boolean {
+  return merge === null ? parents.length === 2 && parents[0] === onto && parents[1] === tip : merge === commit;
+}
+
 /** What an App without `workflows` may not bring in (mergify#5055, kodiak#853), and what such files call. */
 const WORKFLOWS = /^\.github\/(?:workflows|actions)(?:\/|$)/i;
 

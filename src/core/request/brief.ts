@@ -53,6 +53,8 @@ export type Follows = {
   readonly why: FollowReason;
   /** What the command says beside itself. */
   readonly words: string | null;
+  /** Where CI began it: the checks that it is about, as a follow-up is told their names. */
+  readonly checks?: readonly string[];
 };
 
 /** The issue that a request is for, a follow-up's too. Pure. */

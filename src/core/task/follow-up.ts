@@ -31,12 +31,19 @@ export function failedAnew(
   return failed.filter((check) => mayBeMended(check) && !known.has(checkName(check.name)));
 }
 
-/** What asks for a follow-up. `words`: a command's own; `head`: the one commit that it is about. */
+/** Whether a check that failed on a head has not ended on the base yet: nobody knows whose doing it is. Pure. */
+export function isAwaitedOnBase(failed: CiChecks["failed"], onBase: readonly CheckRun[]): boolean {
+  const names = new Set(failed.map(({ name }) => checkName(name)));
+  return onBase.some(({ name, status }) => status !== "completed" && names.has(checkName(name)));
+}
+
+/** What asks for a follow-up. `words`: a command's own; `head`, `checks`: the one commit and what failed on it that it is about. */
 export type Asking = {
   readonly why: FollowReason;
   readonly requester: Requester;
   readonly words: string | null;
   readonly head?: string;
+  readonly checks?: readonly string[];
   readonly askedAt: EpochMs;
   readonly installation: InstallationId;
 };
@@ -56,7 +63,7 @@ A follow-up that was told of this thread is on the branch, with commit ${commit}
 export function followUpBrief(
   { id, brief, plan }: { readonly id: TaskId; readonly brief: Brief; readonly plan: Plan | null },
   { number, branch, commit }: { readonly number: number; readonly branch: string; readonly commit: string },
-  { why, requester, words, askedAt, installation }: Asking,
+  { why, requester, words, checks, askedAt, installation }: Asking,
 ): Brief {
   const { approval, label: _label, follows: _follows, ...before } = brief;
   const label = plan?.agent?.label ?? brief.label;
@@ -68,6 +75,6 @@ export function followUpBrief(
     askedAt,
     ...(label === undefined ? {} : { label }),
     ...(approval === undefined || approval.id === requester.id ? {} : { approval }),
-    follows: { task: id, issue: issueOf(brief), branch, head: commit, why, words },
+    follows: { task: id, issue: issueOf(brief), branch, head: commit, why, words, ...(checks === undefined ? {} : { checks }) },
   };
 }
