@@ -97,8 +97,17 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
   }
   const limitMs = options.live === undefined ? 10 * MINUTE_MS : HOUR_MS + 15 * MINUTE_MS;
   const ended = await waitForOutcome(world, number, limitMs, stopped);
-  if (stopped.aborted) return { code: STOPPED, issue: number };
-  if (ended === "waits") line("the request waits for a credential with room, as its comment says: the demo doesn't wait with it");
+  if (stopped.aborted) {
+    show(saidOn(world, number));
+    return { code: STOPPED, issue: number };
+  }
+  if (ended === "answered" || ended === "ignored") {
+    await world.app.stop();
+    show(saidOn(world, number));
+    line(ended === "answered" ? "ANSWERED: nothing was asked to be started" : IGNORED);
+    return { code: 0, issue: number };
+  }
+  if (ended === "waits") line("the request waits, as its comment says: the demo doesn't wait with it");
   if (ended === "late")
     line(`no end within ${String(limitMs / SECOND_MS)} s; the app's last lines:\n${world.app.output().slice(-3_000)}`);
   // GitHub counts what it was asked up to here; the rest is our own looking.
@@ -111,12 +120,16 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
   const summary = { ...result, comment, problems, ...calls, contractViolations: violations.length };
   if (explanation !== undefined && (options.pool?.length ?? 0) > 1)
     process.stdout.write(`\nWhy these credentials (agent-pool why):\n\n${explanation}`);
-  process.stdout.write(`\nThe app's comment on the issue:\n\n${comment.replace(/^<!--.*-->\n+/, "") || "(none)"}\n`);
+  show(comment);
   if (diff !== "") process.stdout.write(`The pull request's change:\n\n${diff}\n\n`);
   for (const text of problems) line(`PROBLEM: ${text}`);
   line(problems.length === 0 ? pass(summary) : "FAILED, for the reasons above");
   if (options.json) process.stdout.write(`${JSON.stringify({ ok: problems.length === 0, ...summary })}\n`);
   return { code: problems.length === 0 ? 0 : 1, issue: number };
+}
+
+function show(comment: string): void {
+  process.stdout.write(`\nThe app's comment on the issue:\n\n${comment.replace(/^<!--.*-->\n+/, "") || "(none)"}\n`);
 }
 
 /** The app's comment on an issue. */
@@ -126,20 +139,27 @@ function saidOn({ github }: World, issue: number): string {
 
 /** What only waits after this long waits for hours. */
 const WAITS_MS = 15 * SECOND_MS;
+/** Whoever is answered is by now. */
+const ANSWERED_MS = MINUTE_MS;
+const IGNORED =
+  "IGNORED: the app says nothing to this. A command is a line that begins with `/agent`, outside quotations and code blocks";
 
-/** Until the comment says that it is over, or has said for a while that it waits. */
+/** Until the comment says that it is over, has said for a while that it waits, or is an answer to what starts nothing. */
 async function waitForOutcome(
   world: World,
   issue: number,
   forMs: number,
   stopped: AbortSignal,
-): Promise<"ended" | "waits" | "late"> {
-  const isWaiting = (body: string) => body.includes("· waiting, number");
+): Promise<"ended" | "answered" | "ignored" | "waits" | "late"> {
+  const isWaiting = (body: string) => body.includes("· waiting, number") || body.includes("· waiting for approval");
+  const isAnswer = (body: string) => /^<!-- agent-pool -->/.test(body) && !ENDED.test(body);
+  if (!(await waitForComment(world, PRODUCT, issue, () => true, Math.min(ANSWERED_MS, forMs), stopped))) return "ignored";
   const end = performance.now() + forMs;
   for (;;) {
     const left = end - performance.now();
-    if (!(await waitForComment(world, PRODUCT, issue, (body) => ENDED.test(body) || isWaiting(body), left, stopped)))
-      return "late";
+    const isSettled = (body: string) => ENDED.test(body) || isWaiting(body) || isAnswer(body);
+    if (!(await waitForComment(world, PRODUCT, issue, isSettled, left, stopped))) return "late";
+    if (isAnswer(saidOn(world, issue))) return "answered";
     const goesOn = (body: string) => !isWaiting(body);
     if (!(await waitForComment(world, PRODUCT, issue, goesOn, Math.min(WAITS_MS, left), stopped))) return "waits";
     if (ENDED.test(saidOn(world, issue))) return "ended";

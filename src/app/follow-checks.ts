@@ -27,9 +27,10 @@ export async function followChecks(
   heard?: readonly CheckRun[],
 ): Promise<Triggered | undefined> {
   const { store, github } = deps;
+  const failedOf = (runs: readonly CheckRun[]) => judgeCiChecks(runs)?.failed.filter(mayBeMended) ?? [];
+  if (heard !== undefined && failedOf(heard).length === 0) return undefined;
   // A quick one ends before the pull request is open.
-  if (task.pullRequest === null)
-    return isTerminal(task.state) ? { note: "its pull request was not opened" } : { restMs: LISTING_LAG_MS };
+  if (task.pullRequest === null) return isTerminal(task.state) ? undefined : { restMs: LISTING_LAG_MS };
   const place = { ...task.brief, installation };
   const setUp = await github.readSetUp(place);
   if (!setUp.ok) return { failed: setUp.error };
@@ -37,7 +38,7 @@ export async function followChecks(
   if (!configured.ok || configured.value.settings["on-ci"] === "ask") return undefined;
   const runs = heard === undefined ? await github.readCheckRuns(place, commit) : ok(heard);
   if (!runs.ok) return { failed: runs.error };
-  const failed = judgeCiChecks(runs.value)?.failed.filter(mayBeMended) ?? [];
+  const failed = failedOf(runs.value);
   if (failed.length === 0) return undefined;
   const { number } = task.pullRequest;
   const head = await github.readHead(place, number);
@@ -49,10 +50,11 @@ export async function followChecks(
   if (!onBase.ok) return { failed: onBase.error };
   const anew = failedAnew(failed, { onBase: onBase.value, told: task.plan?.told?.checks ?? [] });
   if (anew.length === 0) return { note: "what failed of its CI fails on its base too, or was tried" };
-  // GitHub ends what hasn't within 14 days.
-  if (isAwaitedOnBase(anew, onBase.value)) return { restMs: BASE_AGAIN_MS };
+  // Of the others nobody knows yet whose doing it is. GitHub ends what hasn't within 14 days.
+  const certain = anew.filter((check) => !isAwaitedOnBase(check, onBase.value));
+  if (certain.length === 0) return { restMs: BASE_AGAIN_MS };
   const { requester } = task.brief;
-  const checks = anew.map(({ name }) => checkName(name));
+  const checks = certain.map(({ name }) => checkName(name));
   const asked = { why: "checks", words: null, head: commit, checks } as const;
   return followUp(deps, task, number, { ...asked, requester, askedAt: await store.now(), installation }, id);
 }

@@ -66,7 +66,7 @@ export type Followed = Pick<Plan, "base" | "ci"> & { readonly told: Told };
  */
 export async function readFollowed(
   { store, github }: Deps,
-  { brief, baseMerge }: Pick<TaskRow, "brief" | "baseMerge">,
+  { id, brief, baseMerge }: Pick<TaskRow, "id" | "brief" | "baseMerge">,
   { branch, task, words, why, checks: names, head: asked }: NonNullable<Brief["follows"]>,
 ): Promise<Result<Followed | Failure, GitHubFailure>> {
   const { requester, issue } = brief;
@@ -79,6 +79,7 @@ export async function readFollowed(
   // What it has merged itself is no news: it is about what that was put on.
   const { parents } = stands.value;
   const isMerged = baseMerge !== null && isBaseMerge(baseMerge, commit, parents);
+  if (isMerged && baseMerge.merge === null) await store.keepBaseMerge(id, { ...baseMerge, merge: commit });
   const about = isMerged ? (parents[0] ?? commit) : commit;
   const isByCi = why === "checks";
   if (isByCi && about !== asked) return ok({ reason: "branch-moved", branch });

@@ -20,12 +20,13 @@ type Updated = Pick<Plan, "base" | "baseUpdate"> | undefined;
  */
 export async function updateFromBase(
   { github, store, runtime }: Pick<Deps, "github" | "store" | "runtime">,
-  { id, brief, tries, baseMerge }: Pick<ClaimedTask, "id" | "brief" | "tries" | "baseMerge">,
+  task: ClaimedTask,
   { base, ci }: Pick<Plan, "base" | "ci">,
 ): Answer<Updated> {
+  const { id, brief, tries } = task;
   const { follows, issue } = brief;
   if (follows === undefined) return ok(undefined);
-  const known = await findMerge({ github, store }, { id, brief, baseMerge }, base);
+  const known = await findMerge({ github }, task, base);
   if (!known.ok || known.value !== undefined || tries > MAX_TRIES) return known;
   const behind = await github.readBehind(brief, issue.number);
   // Two that have nothing in common, or a base that is gone: nothing to bring in.
@@ -35,7 +36,7 @@ export async function updateFromBase(
   if (judged === "leave") return ok(undefined);
   if (judged === "workflows") return ok(notMerged(base, branch, judged));
   const begun = { branch, onto: base.commit, tip, merge: null };
-  await store.keepBaseMerge(id, begun);
+  if (!(await store.beginBaseMerge(task, begun))) return err(notYet(EFFECTS.mergeBase, "the task is another's by now").failed);
   const merged = await github.mergeBase(brief, base.branch, { commit: tip, message: mergeMessage(brief, branch, ci) });
   if (!merged.ok)
     return merged.error.reason === "github-unavailable"
@@ -54,14 +55,13 @@ function notMerged(base: Plan["base"], branch: string, why: Extract<BaseUpdate, 
 
 /** The merge of a try before this one, whose answer was lost, or whose plan was made anew: once is enough. */
 async function findMerge(
-  { github, store }: Pick<Deps, "github" | "store">,
-  { id, brief, baseMerge }: Pick<ClaimedTask, "id" | "brief" | "baseMerge">,
+  { github }: Pick<Deps, "github">,
+  { brief, baseMerge }: Pick<ClaimedTask, "brief" | "baseMerge">,
   base: Plan["base"],
 ): Answer<Updated> {
   if (baseMerge === null) return ok(undefined);
   const stands = await github.readCommit(brief, base.commit);
   if (!stands.ok) return stands;
   if (!isBaseMerge(baseMerge, base.commit, stands.value.parents)) return ok(undefined);
-  if (baseMerge.merge === null) await store.keepBaseMerge(id, { ...baseMerge, merge: base.commit });
   return ok({ base, baseUpdate: { branch: baseMerge.branch, merge: base.commit } });
 }

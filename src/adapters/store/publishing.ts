@@ -1,4 +1,5 @@
 import type { BaseMerge } from "#core/plan/base-update.ts";
+import type { Held } from "#ports/store.ts";
 import type { PullAt } from "#ports/conversation.ts";
 import { sql, type Kysely } from "kysely";
 import type { OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
@@ -11,6 +12,17 @@ const DRAFTLESS_MS = 30 * DAY_MS;
 
 export async function keepCiCommit(db: Kysely<Schema>, task: TaskId, commit: string): Promise<void> {
   await db.updateTable("tasks").set({ ci_commit_sha: commit }).where("id", "=", task).execute();
+}
+
+export async function beginBaseMerge(db: Kysely<Schema>, { key, holder }: Held, merge: BaseMerge): Promise<boolean> {
+  const begun = await db
+    .updateTable("tasks")
+    .set({ base_merge: JSON.stringify(merge) })
+    .where("id", "=", String(key))
+    .where("held_by", "=", holder)
+    .returning("id")
+    .executeTakeFirst();
+  return begun !== undefined;
 }
 
 export async function keepBaseMerge(db: Kysely<Schema>, task: TaskId, merge: BaseMerge): Promise<void> {

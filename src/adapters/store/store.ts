@@ -81,6 +81,7 @@ export function bindStore({ db, close }: Connection): Store {
     findByCommit: (owner, repository, commit) => tasks.findByCommit(db, owner, repository, commit),
     hearCiChecks: (task, checks) => tasks.hearCiChecks(db, task, checks),
     keepCiCommit: (task, commit) => publishing.keepCiCommit(db, task, commit),
+    beginBaseMerge: (task, merge) => publishing.beginBaseMerge(db, task, merge),
     keepBaseMerge: (task, merge) => publishing.keepBaseMerge(db, task, merge),
     readBaseMerges: (at) => publishing.readBaseMerges(db, at),
     recordDraftless: (owner, repository) => publishing.recordDraftless(db, owner, repository),

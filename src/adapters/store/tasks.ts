@@ -81,7 +81,9 @@ export async function findByCommit(
       is.or([
         is("commit_sha", "=", commit),
         is("ci_commit_sha", "=", commit),
-        sql<boolean>`base_merge is not null and base_merge ->> 'merge' = ${commit}`,
+        // By a follow-up that may come to nothing more: it stands on what this task has put there.
+        sql<boolean>`tasks.id in (select merging.follows from tasks as merging where merging.repository_id = ${repository}
+          and merging.base_merge is not null and merging.base_merge ->> 'merge' = ${commit})`,
       ]),
     )
     .orderBy("created_at", "desc")

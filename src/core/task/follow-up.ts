@@ -32,9 +32,8 @@ export function failedAnew(
 }
 
 /** Whether a check that failed on a head has not ended on the base yet: nobody knows whose doing it is. Pure. */
-export function isAwaitedOnBase(failed: CiChecks["failed"], onBase: readonly CheckRun[]): boolean {
-  const names = new Set(failed.map(({ name }) => checkName(name)));
-  return onBase.some(({ name, status }) => status !== "completed" && names.has(checkName(name)));
+export function isAwaitedOnBase({ name }: CiChecks["failed"][number], onBase: readonly CheckRun[]): boolean {
+  return onBase.some((run) => run.status !== "completed" && checkName(run.name) === checkName(name));
 }
 
 /** What asks for a follow-up. `words`: a command's own; `head`, `checks`: the one commit and what failed on it that it is about. */

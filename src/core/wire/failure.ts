@@ -184,13 +184,13 @@ export function describe(failure: Failure): string {
     case "pull-open":
       return `@${failure.login} asked again, and pull request #${String(failure.pull)} is open for this. Review it, or close it first; \`/agent retry fresh\` has another made beside it.`;
     case "operators-decide":
-      return `\`${failure.asked}\` is an operator's to say here, and @${failure.login} is none. Ask one: \`roles\` in the policy names them.`;
+      return `\`${failure.asked}\` is an operator's to say here, and @${failure.login} is none. Ask one: \`roles\` in the policy names them; where it has none, have one named there.`;
     case "approval-of-another":
       return `Under the policy (\`approve: other\`) nobody approves what they have asked for themselves, as @${failure.login} did. Ask somebody else to comment \`/agent approve\`.`;
     case "not-approved":
       return `Nobody approved this within ${String(failure.days)} days, so it was not started. Comment \`/agent\` to ask again.`;
     case "cancelled":
-      return `${CANCELLED[failure.why](failure.login === null ? "somebody" : `@${failure.login}`)} Comment \`/agent\` to start anew.`;
+      return `${CANCELLED[failure.why](failure.login === null ? "somebody" : `@${failure.login}`)} ${failure.why === "closed" ? "Reopen it, then comment" : "Comment"} \`/agent\` to start anew.`;
     case "seat-not-yours":
       return `The policy has no seat \`${failure.seat}\` whose \`owner\` is @${failure.login}, and only its owner lends a seat. Compare \`pool\` in \`${failure.file}\` of \`${failure.repository}\`, then comment again.`;
     case "nothing-lent":
@@ -200,7 +200,7 @@ export function describe(failure: Failure): string {
     case "command-unknown":
       return failure.nearest === undefined
         ? `I don't know \`${failure.word}\`. Valid: ${failure.valid}. Comment again, like \`/agent use standard\`.`
-        : `I don't know \`${failure.word}\`. Did you mean \`${failure.nearest}\`? Valid: ${failure.valid}. Comment again.`;
+        : `I don't know \`${failure.word}\`. Did you mean \`${failure.nearest}\`? Comment again; \`/agent help\` lists all there is.`;
     case "agent-unknown":
       return failure.labels.length === 0
         ? `The label ${quoted(failure.label)} would start a specialist, and the policy has none (\`agents\`). Set the label \`agent\` instead.`
@@ -284,7 +284,7 @@ function describeElsewhere({ asked, on, number }: Extract<Failure, { reason: "co
   const there = number === null ? "" : ` #${String(number)}`;
   return on === "issue"
     ? `\`${asked}\` is said on the issue: comment it on${there}. Here, on its pull request, there are \`/agent fix\` and \`/agent ci\`.`
-    : `\`${asked}\` is said on the pull request: comment it on${there || " that one, once there is one"}${asked === "/agent ci" ? ", when you have read the changes" : ""}.`;
+    : `\`${asked}\` is said on the pull request: comment it on${there || " that one, once there is one (`/agent` starts work that leads to one)"}${asked === "/agent ci" ? ", when you have read the changes" : ""}.`;
 }
 
 /** How it could be split, as its own list has it. */
