@@ -6,6 +6,7 @@ import type { DeliveryEvent, ReviewNews } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
 import { readConfigChange } from "./intake-config.ts";
 import { Account, Installation, Instant, readIssueEvent, readPlaceEvent, Repository } from "./intake-issues.ts";
+import { isServed } from "./places.ts";
 
 const RunEvent = z.object({
   action: z.literal("completed"),
@@ -208,7 +209,7 @@ export async function intake(
   if (event === undefined && change === undefined) return false;
   const owner = readOwner(delivery.payload);
   if (owner === undefined) return false;
-  if (allowedOwners.length > 0 && !allowedOwners.includes(owner.login.toLowerCase())) {
+  if (!isServed({ allowedOwners }, owner.login)) {
     deps.runtime.log.warn({ owner: owner.login }, "an owner outside ALLOWED_OWNERS has the App installed; its event is ignored");
     return false;
   }

@@ -11,6 +11,7 @@ import type { EpochMs } from "#core/wire/units.ts";
 import type { GitHubFailure, Place } from "#ports/github.ts";
 import type { ClaimedReceipts, Lending, WrittenReceipt } from "#ports/receipts.ts";
 import type { Deps, Worked } from "./deps.ts";
+import { readServed } from "./places.ts";
 import { readPolicy } from "./policy.ts";
 
 /** What one lender is to be told. `standing`: what is lent, in short. */
@@ -26,7 +27,7 @@ type Told = {
  * back. Each has one comment in one issue of the policy repository, written again only where it says something else.
  */
 export async function writeReceipts(deps: Deps, row: ClaimedReceipts): Promise<Worked> {
-  const { store, github, runtime, allowedOwners = [] } = deps;
+  const { store, runtime } = deps;
   const now = await store.now();
   const tomorrow = { restMs: periodOf("day", now).end - now };
   const skip = (why: string, facts: object = {}): Worked => {
@@ -35,11 +36,10 @@ export async function writeReceipts(deps: Deps, row: ClaimedReceipts): Promise<W
   };
   const lendings = (await store.readLendings(row.owner, sinceOfReceipt(now))).filter((lending) => isAwaited(lending, row));
   if (lendings.length === 0) return { restMs: null };
-  const places = await github.readPlaces();
+  const places = await readServed(deps);
   if (!places.ok) return { failed: places.error };
   const place = places.value.find(({ owner, repository }) => owner.id === row.owner && repository.name === POLICY_REPOSITORY);
   if (place === undefined) return skip("the App is not installed on the policy repository");
-  if (allowedOwners.length > 0 && !allowedOwners.includes(place.owner.login.toLowerCase())) return tomorrow;
   const policy = await readCurrent(deps, place, now);
   if (!policy.ok) return { failed: policy.error };
   if ("unfit" in policy.value) return skip("the policy can't be read", { why: policy.value.unfit });

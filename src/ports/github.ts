@@ -86,6 +86,12 @@ export type MergedPage = {
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
 
+/** `refused`: owners whose repositories GitHub doesn't tell us, whatever they may be: an IP allow list leaves us out. */
+export type Places = {
+  readonly places: readonly Place[];
+  readonly refused: readonly { readonly owner: Place["owner"]; readonly failure: GitHubFailure }[];
+};
+
 export type Around = Pick<Surroundings, "codeOwners" | "links"> & { readonly edit: Edit | null };
 
 export type GitHub = OwnChecks & {
@@ -117,8 +123,8 @@ export type GitHub = OwnChecks & {
   /** Whether GitHub answers and knows the App's key. */
   readApp(): Answer<{ readonly slug: string }>;
 
-  /** Every repository that the App is installed on, but those of suspended installations. */
-  readPlaces(): Answer<readonly Place[]>;
+  /** Every repository of these owners that the App is installed on, but those of suspended installations. */
+  readPlaces(isWanted: (owner: Place["owner"]) => boolean): Answer<Places>;
   /** Our comments on issues of a repository that were written or edited in the last `withinMs`, the newest first. */
   readOwnComments(place: Place, withinMs: number): Answer<readonly OwnComment[]>;
   /** Tries to deliver that failed since then; of a server that can't choose these, those that succeeded as well. */

@@ -14,7 +14,7 @@ import { bindStore } from "#adapters/store/store.ts";
 import type { GitHub, Place } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
-import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { fakeGitHub, placesOf, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { startVirtualClock, type VirtualClock } from "../kit/virtual-clock.ts";
 
@@ -48,7 +48,7 @@ function gitHub(policy = POLICY) {
   const find = <T extends { body: string }>(all: ReadonlyMap<number, T>, begins: string) =>
     [...all].find(([, { body }]) => body.startsWith(begins))?.[0];
   const answers: Partial<GitHub> = {
-    readPlaces: () => Promise.resolve(ok([PLACE])),
+    readPlaces: placesOf(PLACE),
     readSetUp: () =>
       Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: board.policy } } })),
     readIssue: (_place, number) => {
@@ -321,7 +321,7 @@ describe("receipts for who lends a seat", () => {
   it.each<[string, Partial<GitHub>]>([
     ["the policy says `receipts: false`", { readSetUp: () => Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: `${POLICY}receipts: false\n` } } })) }],
     ["the policy is broken", { readSetUp: () => Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: "version: 2" } } })) }],
-    ["the App isn't installed on the policy repository", { readPlaces: () => Promise.resolve(ok([])) }],
+    ["the App isn't installed on the policy repository", { readPlaces: placesOf() }],
     ["its issues are switched off", { openIssue: () => Promise.resolve(refused(410)) }],
   ])("writes nothing where %s, and is asked again tomorrow", async (_why, answers) => {
     const board = gitHub();

@@ -15,7 +15,7 @@ import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub, LabelledIssue, Place } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
-import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { fakeGitHub, placesOf, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { connectFresh } from "../kit/stores.ts";
 
@@ -222,7 +222,7 @@ describe("the sweep for what was never told", () => {
     }
     function showing(issues: readonly LabelledIssue[], answers: Partial<GitHub> = {}): ReturnType<typeof fakeGitHub> {
       return fakeGitHub({
-        readPlaces: () => Promise.resolve(ok([PLACE])),
+        readPlaces: placesOf(PLACE),
         readLabelled: () => Promise.resolve(ok(issues)),
         ...answers,
       });
@@ -364,12 +364,24 @@ describe("the sweep for what was never told", () => {
       const other = { ...PLACE, repository: { ...PLACE.repository, id: RepositoryId(19), name: "gone" } };
       const known = await issue();
       const github = showing([], {
-        readPlaces: () => Promise.resolve(ok([other, PLACE])),
+        readPlaces: placesOf(other, PLACE),
         readLabelled: (place) => Promise.resolve(place === other ? refused(404) : ok([known])),
       });
       await sweepAfter(github, 2 * HOUR_MS);
 
       expect(await tasks()).toHaveLength(1);
+    });
+
+    it("goes on with the other owners where GitHub refuses one, to the end of the sweep, and says whose it is", async () => {
+      const corp = { id: OwnerId(11), login: "corp" };
+      const { error: failure } = refused(403, "the `corp` organization has an IP allow list enabled");
+      const readPlaces = () => Promise.resolve(ok({ places: [PLACE], refused: [{ owner: corp, failure }] }));
+      await sweepAfter(showing([await issue()], { readPlaces }), 2 * HOUR_MS);
+
+      expect(await tasks()).toHaveLength(1);
+      expect(await dueInMs()).toBeGreaterThan(59 * MINUTE_MS);
+      expect((await connection.db.selectFrom("sweeps").selectAll().executeTakeFirstOrThrow()).swept_until).toBeGreaterThan((await store.now()) - MINUTE_MS); // prettier-ignore
+      expect(logged).toContainEqual([{ owner: "corp", failure }, expect.stringContaining("does not tell") as string]);
     });
 
     it("tells of an outage of more than three days with a list of what was found", async () => {
