@@ -36,9 +36,9 @@ export async function writeReceipts(deps: Deps, row: ClaimedReceipts): Promise<W
   };
   const lendings = (await store.readLendings(row.owner, sinceOfReceipt(now))).filter((lending) => isAwaited(lending, row));
   if (lendings.length === 0) return { restMs: null };
-  const places = await readServed(deps);
+  const places = await readServed(deps, row.owner);
   if (!places.ok) return { failed: places.error };
-  const place = places.value.find(({ owner, repository }) => owner.id === row.owner && repository.name === POLICY_REPOSITORY);
+  const place = places.value.find(({ repository }) => repository.name === POLICY_REPOSITORY);
   if (place === undefined) return skip("the App is not installed on the policy repository");
   const policy = await readCurrent(deps, place, now);
   if (!policy.ok) return { failed: policy.error };

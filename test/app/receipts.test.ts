@@ -334,6 +334,23 @@ describe("receipts for who lends a seat", () => {
     expect(board.of(ADA)).toContain("### `ada-max` · lent");
   }); // prettier-ignore
 
+  it("asks GitHub for the repositories of its own owner alone", async () => {
+    const board = gitHub();
+    const asked: string[] = [];
+    const owners = [PLACE.owner, { id: OwnerId(11), login: "corp" }];
+    await lend("ada-max", ADA);
+
+    await settle(board, {
+      readPlaces: (isWanted) => {
+        asked.push(...owners.filter(isWanted).map(({ login }) => login));
+        return placesOf(PLACE)(isWanted);
+      },
+    });
+
+    expect(asked).toEqual(["acme"]);
+    expect(board.of(ADA)).toContain("### `ada-max` · lent");
+  });
+
   it("writes nothing at all for an owner outside ALLOWED_OWNERS", async () => {
     const board = gitHub();
     await lend("ada-max", ADA);
