@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
+import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines, NOTHING_NAMED, parseCommand } from "#core/request/command.ts";
 import { askedBy, asksForWork } from "#core/request/label.ts";
@@ -169,6 +170,13 @@ export function readPlaceEvent(name: string, payload: unknown): DeliveryEvent | 
   if (!parsed.success) return undefined;
   const repositories = parsed.data.repositories_removed.map(({ id }) => RepositoryId(id));
   return { kind: "stopped", repositories, issue: null, why: "uninstalled", login: parsed.data.sender.login };
+}
+
+/** Whether the owner's policy repository is from now on read by all the world, and what stands in its issues with it. Pure. */
+export function isPolicyPublicized(name: string, payload: unknown): boolean {
+  if (name !== "repository") return false;
+  const parsed = RepositoryEvent.safeParse(payload);
+  return parsed.success && parsed.data.action === "publicized" && parsed.data.repository.name === POLICY_REPOSITORY;
 }
 
 const GONE: Readonly<Record<string, Cancelled>> = { archived: "archived", transferred: "gone", deleted: "gone" };

@@ -40,6 +40,7 @@ const MONDAY = Date.UTC(2027, 0, 4);
 function gitHub(policy = POLICY) {
   const board = {
     policy,
+    isPublic: false,
     issues: new Map<number, { body: string; isOpen: boolean; isLocked: boolean }>(),
     comments: new Map<number, { issue: number; body: string }>(),
     written: [] as string[],
@@ -48,7 +49,7 @@ function gitHub(policy = POLICY) {
   const find = <T extends { body: string }>(all: ReadonlyMap<number, T>, begins: string) =>
     [...all].find(([, { body }]) => body.startsWith(begins))?.[0];
   const answers: Partial<GitHub> = {
-    readPlaces: placesOf(PLACE),
+    readPlaces: (isWanted) => placesOf({ ...PLACE, repository: { ...PLACE.repository, private: !board.isPublic } })(isWanted),
     readSetUp: () =>
       Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: board.policy } } })),
     readIssue: (_place, number) => {
@@ -394,6 +395,50 @@ describe("receipts for who lends a seat", () => {
     await goOn(board);
 
     expect(board.of(ADA)).toContain("### `ada-max` · lent by you; the policy does not say that it serves everyone");
+  });
+
+  it("names nobody any more once the policy repository is public, as soon as GitHub tells of it, in last receipts neither", async () => {
+    const board = gitHub();
+    await lend("ada-max", ADA);
+    await lend("bob-max", BOB);
+    await serve("ada-max", BOB, 2);
+    await serve("bob-max", ADA, 2);
+    await settle(board);
+    await clock.moveTo(clock.now() + HOUR_MS);
+    await unlend("bob-max", BOB);
+    await settle(board);
+    const before = [board.of(ADA), board.of(BOB)];
+    board.news();
+
+    board.isPublic = true;
+    await clock.moveTo(clock.now() + HOUR_MS);
+    await store.lookAtReceipts(OWNER);
+    await settle(board);
+    const after = [board.of(ADA), board.of(BOB)];
+
+    expect(before).toEqual([expect.stringContaining("`bob` 1"), expect.stringContaining("`ada` 1")]);
+    expect(after).toEqual([expect.stringContaining("1 other 1"), expect.stringContaining("1 other 1")]);
+    expect(after.join("\n")).not.toMatch(/`(ada|bob)` 1/);
+    expect(board.news()).toHaveLength(2);
+    await goOn(board, 2);
+    expect(board.news()).toEqual([]);
+  });
+
+  it("looks once, and no more, where the policy repository is public and nobody lends", async () => {
+    const board = gitHub();
+    await lend("ada-max", ADA);
+    await settle(board);
+    await unlend("ada-max", ADA);
+    await settle(board);
+
+    let looks = 0;
+    await store.lookAtReceipts(OWNER);
+    const lookAt = placesOf();
+    await settle(board, { readPlaces: (isWanted) => ((looks += 1), lookAt(isWanted)) });
+    await clock.moveTo(clock.now() + DAY_MS);
+    await settle(board, { readPlaces: (isWanted) => ((looks += 1), lookAt(isWanted)) });
+
+    expect(looks).toBe(1);
   });
 
   it("tells who lent before there were receipts", async () => {
