@@ -6,7 +6,7 @@ import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines, NOTHING_NAMED, parseCommand } from "#core/request/command.ts";
 import { askedBy, asksForWork } from "#core/request/label.ts";
-import { RECEIPTS_MARKER } from "#core/task/markers.ts";
+import { isReceiptsIssue } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -104,7 +104,7 @@ function isOpen({ issue, repository, sender }: Event): boolean {
 
 /** The app's own issue, where lenders have their receipts (receipts.ts): nobody's request, whoever labels it. */
 function isForReceipts({ issue }: Event): boolean {
-  return issue.user?.type !== "User" && issue.body?.startsWith(RECEIPTS_MARKER) === true;
+  return isReceiptsIssue({ isByBot: issue.user?.type === "Bot", body: issue.body });
 }
 
 /** What a receipt names: a seat is lent or taken back there, the pool paused or resumed. */

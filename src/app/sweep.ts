@@ -5,7 +5,7 @@ import { labelOf, STANDBY_LABEL } from "#core/config/agents.ts";
 import { parsePolicy } from "#core/config/policy-file.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { TRIGGER_LABEL } from "#core/request/command.ts";
-import { RECEIPTS_MARKER } from "#core/task/markers.ts";
+import { isReceiptsIssue } from "#core/task/markers.ts";
 import { askedBy, asksForWork } from "#core/request/label.ts";
 import { findUndelivered, readMissedRequest, type MissedRequest } from "#core/request/missed.ts";
 import type { GitHubFailure, LabelledIssue, Place } from "#ports/github.ts";
@@ -92,7 +92,7 @@ async function findUnheardLabels(deps: Deps, row: ClaimedSweep, sweptUntil: Epoc
     }
     for (const issue of issues.value) {
       // The app's own, which asks for nothing.
-      if (issue.author === null && issue.body.startsWith(RECEIPTS_MARKER)) continue;
+      if (isReceiptsIssue(issue)) continue;
       const missed = readMissedRequest(issue, asksForWork, { from, until });
       if (missed === undefined) continue;
       const heard = await hearOf(deps, place, issue, missed);

@@ -64,12 +64,13 @@ export type ArtifactFile =
   | { readonly bytes: Uint8Array }
   | { readonly unfit: "expired" | "too-large" | "no-archive" | "not-the-file" };
 
-/** An open issue as it is now, with who has set its labels and changed its text. `author` null: a bot, an App, or nobody any more. */
+/** An open issue as it is now, with who has set its labels and changed its text. `author` null: a bot or an App (`isByBot`), or nobody any more. */
 export type LabelledIssue = Labelling & {
   readonly number: number;
   readonly title: string;
   readonly body: string;
   readonly author: { readonly id: ActorId; readonly login: string } | null;
+  readonly isByBot: boolean;
 };
 
 /** `isLocked`: its conversation is. */

@@ -73,6 +73,7 @@ describe("what GitHub tells of what nobody heard", () => {
           title: "The last page",
           body: "One row too many!",
           author: { id: grace.id, login: "grace" },
+          isByBot: false,
           labels: ["bug", "Agent"],
           labelled: [{ label: "bug" }, { label: "Agent", by: { id: ada.id, login: "ada" } }],
           // The body's, the newest first, with what was there at first; then the title's.

@@ -464,10 +464,10 @@ describe("receipts for who lends a seat", () => {
 });
 
 describe("the issue for receipts, in a webhook", () => {
-  const issue = (type: string, body = `${RECEIPTS_MARKER}\nHere.`) => ({
+  const issue = (type: string | null, body = `${RECEIPTS_MARKER}\nHere.`) => ({
     number: 2,
     title: RECEIPTS_ISSUE.title,
-    user: { id: 1, login: "agent-pool[bot]", type },
+    user: type === null ? null : { id: 1, login: "agent-pool[bot]", type },
     body,
     state: "open",
     labels: [{ name: "agent" }],
@@ -478,7 +478,7 @@ describe("the issue for receipts, in a webhook", () => {
     installation: { id: 5 },
     sender: { id: 40, login: "ada", type: "User" },
   };
-  const labelled = (type: string, body?: string) =>
+  const labelled = (type: string | null, body?: string) =>
     readDelivery("issues", { ...about, action: "labeled", label: { name: "agent" }, issue: issue(type, body) });
   const commented = (said: string, type = "Bot") =>
     readDelivery("issue_comment", {
@@ -488,10 +488,11 @@ describe("the issue for receipts, in a webhook", () => {
       comment: { id: 7, body: said, user: { id: 40 }, updated_at: "2027-01-04T09:00:00Z" },
     });
 
-  it("is no request, whoever labels it; another issue with its text is", () => {
+  it("is no request, whoever labels it; another issue with its text is, a deleted person's too", () => {
     expect(labelled("Bot")).toBeUndefined();
     expect(labelled("Bot", "Please.")).toMatchObject({ kind: "request" });
     expect(labelled("User")).toMatchObject({ kind: "request" });
+    expect(labelled(null)).toMatchObject({ kind: "request" });
   });
 
   it.each(["/agent", "/agent run", "/agent use light", "/agent retry", "/agent approve", "/agent plan", "/agent nonsense"])(

@@ -214,6 +214,7 @@ describe("the sweep for what was never told", () => {
         title: "Last page",
         body: "It shows\u200b one row too few.",
         author: { id: ActorId(31), login: "grace" },
+        isByBot: false,
         labels: ["Agent"],
         labelled: [{ id: `L${String(at)}`, at, label: "Agent", by: ADA }],
         edits: [],
@@ -287,14 +288,15 @@ describe("the sweep for what was never told", () => {
       expect(await notes()).toEqual([]);
     });
 
-    it("leaves the app's own issue for receipts alone, whoever set the label, and takes a person's with its text", async () => {
-      const receipts = { body: `${RECEIPTS_MARKER}\nHere.`, author: null };
+    it("leaves the app's own issue for receipts alone, whoever set the label, and takes a person's with its text, though they be gone", async () => {
+      const receipts = { body: `${RECEIPTS_MARKER}\nHere.`, author: null, isByBot: true };
       await sweepAfter(showing([await issue(receipts)]), 2 * HOUR_MS);
       expect(await tasks()).toEqual([]);
 
       await sweepAfter(showing([await issue({ body: receipts.body })]), 2 * HOUR_MS);
+      await sweepAfter(showing([await issue({ body: receipts.body, number: 8, author: null })]), 2 * HOUR_MS);
 
-      expect(await tasks()).toHaveLength(1);
+      expect(await tasks()).toHaveLength(2);
     });
 
     it("leaves one alone that a task has followed, however that ended, and takes one that was set again since", async () => {

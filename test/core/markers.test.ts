@@ -6,6 +6,7 @@ import {
   commentMarker,
   isOurBranch,
   isReceipt,
+  isReceiptsIssue,
   parseCommentMarker,
   parseRunTitle,
   parseThreadMarker,
@@ -60,6 +61,15 @@ describe("markers", () => {
     expect(isReceipt(`${receiptMarker(ActorId(40))}\nHers.`)).toBe(true);
     for (const other of [commentMarker(null), commentMarker(TaskId(ID)), RECEIPTS_MARKER, `> ${receiptMarker(ActorId(40))}`])
       expect(isReceipt(other)).toBe(false);
+  });
+
+  it.each([
+    [{ isByBot: true, body: `${RECEIPTS_MARKER}\nHere.` }, true],
+    [{ isByBot: false, body: `${RECEIPTS_MARKER}\nHere.` }, false],
+    [{ isByBot: true, body: `Here.\n${RECEIPTS_MARKER}` }, false],
+    [{ isByBot: true, body: null }, false],
+  ])("know the issue for receipts: %j", (issue, is) => {
+    expect(isReceiptsIssue(issue)).toBe(is);
   });
 
   it("find the lease of a run again", () => {

@@ -55,6 +55,11 @@ export function parseThreadMarker(body: string): TaskId | undefined {
 /** Invisible first line of the issue that holds the receipts for who lends a seat (pool/receipt-words.ts). */
 export const RECEIPTS_MARKER = "<!-- agent-pool:receipts -->";
 
+/** Whether an issue is that one, where nothing is asked for: an App's, as a person's may say anything. A person who is gone is no App. */
+export function isReceiptsIssue({ isByBot, body }: { readonly isByBot: boolean; readonly body: string | null }): boolean {
+  return isByBot && body?.startsWith(RECEIPTS_MARKER) === true;
+}
+
 /** Invisible first line of one lender's receipt in it. */
 export function receiptMarker(lender: ActorId): string {
   return `<!-- agent-pool:receipt:${String(lender)} -->`;
