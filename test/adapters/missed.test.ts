@@ -86,6 +86,16 @@ describe("what GitHub tells of what nobody heard", () => {
     expect(stage.github.violations()).toEqual([]);
   });
 
+  it("is whether an issue is an App's", async () => {
+    const own = await github.openIssue(place, { title: "own", body: "" });
+    await ada.label("acme/web", own.ok ? own.value : 0, "ours");
+
+    expect(await github.readLabelled(place, ["ours"], since(MINUTE_MS))).toMatchObject({
+      ok: true,
+      value: [{ title: "own", author: null, isByBot: true }],
+    });
+  });
+
   it("is that a repository is not the one it was", async () => {
     const other = { ...place, repository: { ...place.repository, name: "agent-runner" } };
 
