@@ -95,7 +95,7 @@ async function main(config: Config): Promise<void> {
   });
   const stopping = new AbortController();
   // Before anybody can ask anything; where that is much, the rest beside the work.
-  const adopted = adoptComments(deps, config.allowedOwners, stopping.signal)
+  const adopted = adoptComments(deps, stopping.signal)
     .then(wake)
     .catch((error: unknown) => {
       log.error({ err: error }, "comments of an earlier store could not be looked for");

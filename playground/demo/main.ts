@@ -152,7 +152,7 @@ async function waitForOutcome(
   stopped: AbortSignal,
 ): Promise<"ended" | "answered" | "ignored" | "waits" | "late"> {
   const isWaiting = (body: string) => body.includes("· waiting, number") || body.includes("· waiting for approval");
-  const isAnswer = (body: string) => /^<!-- agent-pool -->/.test(body) && !ENDED.test(body);
+  const isAnswer = (body: string) => body.startsWith("<!-- agent-pool -->") && !ENDED.test(body);
   if (!(await waitForComment(world, PRODUCT, issue, () => true, Math.min(ANSWERED_MS, forMs), stopped))) return "ignored";
   const end = performance.now() + forMs;
   for (;;) {

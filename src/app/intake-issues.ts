@@ -2,10 +2,11 @@ import { z } from "zod";
 import { ActorId, InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Cancelled } from "#core/wire/failure.ts";
+import { POLICY_REPOSITORY } from "#core/config/policy.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { addedCommands, commandLines, NOTHING_NAMED, parseCommand } from "#core/request/command.ts";
 import { askedBy, asksForWork } from "#core/request/label.ts";
-import { RECEIPTS_MARKER } from "#core/task/markers.ts";
+import { isReceiptsIssue } from "#core/task/markers.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
 
 export const Account = z.object({
@@ -103,7 +104,7 @@ function isOpen({ issue, repository, sender }: Event): boolean {
 
 /** The app's own issue, where lenders have their receipts (receipts.ts): nobody's request, whoever labels it. */
 function isForReceipts({ issue }: Event): boolean {
-  return issue.user?.type !== "User" && issue.body?.startsWith(RECEIPTS_MARKER) === true;
+  return isReceiptsIssue({ isByBot: issue.user?.type === "Bot", body: issue.body });
 }
 
 /** What a receipt names: a seat is lent or taken back there, the pool paused or resumed. */
@@ -169,6 +170,13 @@ export function readPlaceEvent(name: string, payload: unknown): DeliveryEvent | 
   if (!parsed.success) return undefined;
   const repositories = parsed.data.repositories_removed.map(({ id }) => RepositoryId(id));
   return { kind: "stopped", repositories, issue: null, why: "uninstalled", login: parsed.data.sender.login };
+}
+
+/** Whether the owner's policy repository is from now on read by all the world, and what stands in its issues with it. Pure. */
+export function isPolicyPublicized(name: string, payload: unknown): boolean {
+  if (name !== "repository") return false;
+  const parsed = RepositoryEvent.safeParse(payload);
+  return parsed.success && parsed.data.action === "publicized" && parsed.data.repository.name === POLICY_REPOSITORY;
 }
 
 const GONE: Readonly<Record<string, Cancelled>> = { archived: "archived", transferred: "gone", deleted: "gone" };

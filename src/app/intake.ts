@@ -5,7 +5,16 @@ import { isOurBranch, parseRunTitle } from "#core/task/markers.ts";
 import type { DeliveryEvent, ReviewNews } from "#ports/delivery.ts";
 import type { Deps } from "./deps.ts";
 import { readConfigChange } from "./intake-config.ts";
-import { Account, Installation, Instant, readIssueEvent, readPlaceEvent, Repository } from "./intake-issues.ts";
+import {
+  Account,
+  Installation,
+  Instant,
+  isPolicyPublicized,
+  readIssueEvent,
+  readPlaceEvent,
+  Repository,
+} from "./intake-issues.ts";
+import { isServed } from "./places.ts";
 
 const RunEvent = z.object({
   action: z.literal("completed"),
@@ -195,7 +204,7 @@ function toReverts(repository: z.infer<typeof Repository>, texts: readonly strin
 }
 
 /**
- * Records a delivery that concerns us: one insert, after which GitHub is answered. One that changes a configuration file may be
+ * Records a delivery that concerns us: one statement, after which GitHub is answered. One that changes a configuration file may be
  * two things, each with an id of its own.
  */
 export async function intake(
@@ -205,16 +214,19 @@ export async function intake(
 ): Promise<boolean> {
   const event = readDelivery(delivery.name, delivery.payload);
   const change = readConfigChange(delivery.name, delivery.payload);
-  if (event === undefined && change === undefined) return false;
+  const publicized = isPolicyPublicized(delivery.name, delivery.payload);
+  if (event === undefined && change === undefined && !publicized) return false;
   const owner = readOwner(delivery.payload);
   if (owner === undefined) return false;
-  if (allowedOwners.length > 0 && !allowedOwners.includes(owner.login.toLowerCase())) {
+  if (!isServed({ allowedOwners }, owner.login)) {
     deps.runtime.log.warn({ owner: owner.login }, "an owner outside ALLOWED_OWNERS has the App installed; its event is ignored");
     return false;
   }
   const record = async (id: string, found: DeliveryEvent): Promise<boolean> =>
     deps.store.recordDelivery({ id: DeliveryId(id), owner: OwnerId(owner.id), event: found });
-  const isNew = event !== undefined && (await record(delivery.id, event));
+  // Nothing becomes of it but that: there is no delivery to keep.
+  if (publicized) await deps.store.lookAtReceipts(OwnerId(owner.id));
+  const isNew = publicized || (event !== undefined && (await record(delivery.id, event)));
   return change === undefined ? isNew : (await record(change.id, change.event)) || isNew;
 }
 

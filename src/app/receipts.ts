@@ -11,6 +11,7 @@ import type { EpochMs } from "#core/wire/units.ts";
 import type { GitHubFailure, Place } from "#ports/github.ts";
 import type { ClaimedReceipts, Lending, WrittenReceipt } from "#ports/receipts.ts";
 import type { Deps, Worked } from "./deps.ts";
+import { readServed } from "./places.ts";
 import { readPolicy } from "./policy.ts";
 
 /** What one lender is to be told. `standing`: what is lent, in short. */
@@ -26,20 +27,21 @@ type Told = {
  * back. Each has one comment in one issue of the policy repository, written again only where it says something else.
  */
 export async function writeReceipts(deps: Deps, row: ClaimedReceipts): Promise<Worked> {
-  const { store, github, runtime, allowedOwners = [] } = deps;
+  const { store, runtime } = deps;
   const now = await store.now();
-  const tomorrow = { restMs: periodOf("day", now).end - now };
+  const known = await store.readLendings(row.owner, sinceOfReceipt(now));
+  const tomorrow = { restMs: known.some((lending) => isAwaited(lending, row)) ? periodOf("day", now).end - now : null };
   const skip = (why: string, facts: object = {}): Worked => {
     runtime.log.info({ owner: row.owner, ...facts }, `no receipts are written: ${why}`);
     return tomorrow;
   };
-  const lendings = (await store.readLendings(row.owner, sinceOfReceipt(now))).filter((lending) => isAwaited(lending, row));
-  if (lendings.length === 0) return { restMs: null };
-  const places = await github.readPlaces();
+  if (!known.some((lending) => !isOver(lending) || toldOf(lending, row) !== undefined)) return { restMs: null };
+  const places = await readServed(deps, row.owner);
   if (!places.ok) return { failed: places.error };
-  const place = places.value.find(({ owner, repository }) => owner.id === row.owner && repository.name === POLICY_REPOSITORY);
+  const place = places.value.find(({ repository }) => repository.name === POLICY_REPOSITORY);
   if (place === undefined) return skip("the App is not installed on the policy repository");
-  if (allowedOwners.length > 0 && !allowedOwners.includes(place.owner.login.toLowerCase())) return tomorrow;
+  const lendings = known.filter((lending) => isAwaited(lending, row) || isShown(lending, row, place));
+  if (lendings.length === 0) return { restMs: null };
   const policy = await readCurrent(deps, place, now);
   if (!policy.ok) return { failed: policy.error };
   if ("unfit" in policy.value) return skip("the policy can't be read", { why: policy.value.unfit });
@@ -70,10 +72,18 @@ function isOver({ seats }: Lending): boolean {
   return seats.every(({ state }) => state !== "lent");
 }
 
+function toldOf({ lender: { id } }: Lending, { written }: ClaimedReceipts): WrittenReceipt | undefined {
+  return written.find(({ lender }) => lender === id);
+}
+
 /** Who lends, and who has not been told yet that they no longer do. */
-function isAwaited(lending: Lending, { written }: ClaimedReceipts): boolean {
-  if (!isOver(lending)) return true;
-  return written.some(({ lender, isLast }) => lender === lending.lender.id && !isLast);
+function isAwaited(lending: Lending, row: ClaimedReceipts): boolean {
+  return !isOver(lending) || toldOf(lending, row)?.isLast === false;
+}
+
+/** What was written while nobody else read it, and all the world now reads: a last receipt, too, may name people. */
+function isShown(lending: Lending, row: ClaimedReceipts, { repository }: Place): boolean {
+  return !repository.private && toldOf(lending, row)?.standing.endsWith(IN_PUBLIC) === false;
 }
 
 function nextLook(lendings: readonly Lending[], tomorrow: Worked): Worked {
@@ -120,17 +130,22 @@ async function tellings(
     return {
       lender,
       body: `${receiptMarker(lender.id)}\n${renderReceipt(receipt, !place.repository.private)}`,
-      standing: standingOf(receipt),
+      standing: standingOf(receipt, place),
       isLast: isOver(lending) && live === 0,
     };
   });
 }
 
-function standingOf({ seats }: Receipt): string {
-  return seats.map(({ name, state }) => `${name} ${state}`).join(", ");
+/** What is lent, and that people are not named with it. */
+function standingOf({ seats }: Receipt, { repository }: Place): string {
+  return `${seats.map(({ name, state }) => `${name} ${state}`).join(", ")}${repository.private ? "" : IN_PUBLIC}`;
 }
+const IN_PUBLIC = "; in public";
 
-/** It says something else than what stands there, and either that is of what is lent, or nothing was written yet today. */
+/**
+ * It says something else than what stands there, and either that is of what is lent or of who may read it, or nothing was written yet
+ * today.
+ */
 function isDue({ runtime }: Deps, written: readonly WrittenReceipt[], told: Told, now: EpochMs): boolean {
   const known = written.find(({ lender }) => lender === told.lender.id);
   if (known === undefined) return true;

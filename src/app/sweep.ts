@@ -5,7 +5,7 @@ import { labelOf, STANDBY_LABEL } from "#core/config/agents.ts";
 import { parsePolicy } from "#core/config/policy-file.ts";
 import { cleanText, type Brief } from "#core/request/brief.ts";
 import { TRIGGER_LABEL } from "#core/request/command.ts";
-import { RECEIPTS_MARKER } from "#core/task/markers.ts";
+import { isReceiptsIssue } from "#core/task/markers.ts";
 import { askedBy, asksForWork } from "#core/request/label.ts";
 import { findUndelivered, readMissedRequest, type MissedRequest } from "#core/request/missed.ts";
 import type { GitHubFailure, LabelledIssue, Place } from "#ports/github.ts";
@@ -14,6 +14,7 @@ import type { Deps, Worked } from "./deps.ts";
 import { HEARD } from "./intake.ts";
 import { GHOST } from "./intake-issues.ts";
 import { wasHeardElsewhere } from "./late.ts";
+import { readServed } from "./places.ts";
 import { issueAt } from "./request.ts";
 
 const SWEEP_EVERY_MS = HOUR_MS;
@@ -75,14 +76,13 @@ async function askForUndelivered({ store, github, runtime }: Deps, row: ClaimedS
 
 /** Issues whose label was set and never heard of: each becomes the request that it is, or says why not. */
 async function findUnheardLabels(deps: Deps, row: ClaimedSweep, sweptUntil: EpochMs): Promise<Result<void, GitHubFailure>> {
-  const { github, runtime, allowedOwners = [] } = deps;
+  const { github, runtime } = deps;
   const from = EpochMs(Math.max(row.now - LOOKS_BACK_MS, sweptUntil - OVERLAP_MS));
   const until = EpochMs(row.now - ON_ITS_WAY_MS);
-  const places = await github.readPlaces();
+  const places = await readServed(deps);
   if (!places.ok) return places;
   const found: string[] = [];
   for (const place of places.value) {
-    if (allowedOwners.length > 0 && !allowedOwners.includes(place.owner.login.toLowerCase())) continue;
     const issues = await github.readLabelled(place, await labelsOf(deps, place.owner), from);
     if (!issues.ok) {
       if (issues.error.reason === "github-unavailable") return issues;
@@ -92,7 +92,7 @@ async function findUnheardLabels(deps: Deps, row: ClaimedSweep, sweptUntil: Epoc
     }
     for (const issue of issues.value) {
       // The app's own, which asks for nothing.
-      if (issue.author === null && issue.body.startsWith(RECEIPTS_MARKER)) continue;
+      if (isReceiptsIssue(issue)) continue;
       const missed = readMissedRequest(issue, asksForWork, { from, until });
       if (missed === undefined) continue;
       const heard = await hearOf(deps, place, issue, missed);

@@ -83,9 +83,12 @@ async function prepare(
   { github }: Deps,
   { repository, routes }: ClaimedTrial,
 ): Promise<Prepared | { readonly why: string } | { readonly failed: GitHubFailure }> {
-  const places = await github.readPlaces();
-  if (!places.ok) return { failed: places.error };
-  const place = places.value.find((each) => nameOf(each).toLowerCase() === repository.toLowerCase());
+  const [owner] = repository.toLowerCase().split("/");
+  const read = await github.readPlaces(({ login }) => login.toLowerCase() === owner);
+  if (!read.ok) return { failed: read.error };
+  const { places, refused } = read.value;
+  if (refused[0] !== undefined) return { failed: refused[0].failure };
+  const place = places.find((each) => nameOf(each).toLowerCase() === repository.toLowerCase());
   if (place === undefined) return { why: `the App is not installed on ${repository}` };
   const bot = await github.readBot(place);
   if (!bot.ok) return { failed: bot.error };

@@ -64,12 +64,13 @@ export type ArtifactFile =
   | { readonly bytes: Uint8Array }
   | { readonly unfit: "expired" | "too-large" | "no-archive" | "not-the-file" };
 
-/** An open issue as it is now, with who has set its labels and changed its text. `author` null: a bot, an App, or nobody any more. */
+/** An open issue as it is now, with who has set its labels and changed its text. `author` null: a bot or an App (`isByBot`), or nobody any more. */
 export type LabelledIssue = Labelling & {
   readonly number: number;
   readonly title: string;
   readonly body: string;
   readonly author: { readonly id: ActorId; readonly login: string } | null;
+  readonly isByBot: boolean;
 };
 
 /** `isLocked`: its conversation is. */
@@ -85,6 +86,12 @@ export type MergedPage = {
 
 /** Where an issue and the code behind it live. */
 export type Place = Pick<Brief, "installation" | "owner" | "repository">;
+
+/** `refused`: owners whose repositories GitHub doesn't tell us, whatever they may be: an IP allow list leaves us out. */
+export type Places = {
+  readonly places: readonly Place[];
+  readonly refused: readonly { readonly owner: Place["owner"]; readonly failure: GitHubFailure }[];
+};
 
 export type Around = Pick<Surroundings, "codeOwners" | "links"> & { readonly edit: Edit | null };
 
@@ -117,8 +124,8 @@ export type GitHub = OwnChecks & {
   /** Whether GitHub answers and knows the App's key. */
   readApp(): Answer<{ readonly slug: string }>;
 
-  /** Every repository that the App is installed on, but those of suspended installations. */
-  readPlaces(): Answer<readonly Place[]>;
+  /** Every repository of these owners that the App is installed on, but those of suspended installations. */
+  readPlaces(isWanted: (owner: Place["owner"]) => boolean): Answer<Places>;
   /** Our comments on issues of a repository that were written or edited in the last `withinMs`, the newest first. */
   readOwnComments(place: Place, withinMs: number): Answer<readonly OwnComment[]>;
   /** Tries to deliver that failed since then; of a server that can't choose these, those that succeeded as well. */

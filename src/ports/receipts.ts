@@ -3,7 +3,7 @@ import type { EpochMs } from "#core/wire/units.ts";
 import type { Draw, LendingState } from "#core/pool/receipt.ts";
 import type { Claimed } from "./store.ts";
 
-/** A lender's comment as it was last written. `standing`: what is lent, in short: a change of it is told at once. */
+/** A lender's comment as it was last written. `standing`: what is lent, in short, and whether to all the world: a change of it is told at once. */
 export type WrittenReceipt = {
   readonly lender: ActorId;
   readonly comment: number;
@@ -30,6 +30,8 @@ export type Lending = {
 };
 
 export type ReceiptStore = {
+  /** Who may read what was written has changed: it is looked at now. */
+  lookAtReceipts(owner: OwnerId): Promise<void>;
   claimReceipts(): Promise<ClaimedReceipts | undefined>;
   /** All who have ever lent a seat here, with what was drawn on each since then while they lent it. */
   readLendings(owner: OwnerId, since: EpochMs): Promise<readonly Lending[]>;

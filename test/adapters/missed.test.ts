@@ -73,6 +73,7 @@ describe("what GitHub tells of what nobody heard", () => {
           title: "The last page",
           body: "One row too many!",
           author: { id: grace.id, login: "grace" },
+          isByBot: false,
           labels: ["bug", "Agent"],
           labelled: [{ label: "bug" }, { label: "Agent", by: { id: ada.id, login: "ada" } }],
           // The body's, the newest first, with what was there at first; then the title's.
@@ -83,6 +84,16 @@ describe("what GitHub tells of what nobody heard", () => {
     expect(later).toEqual({ ok: true, value: [] });
     expect(state).toEqual({ ok: true, value: { isOpen: false, isLocked: false, labels: ["Agent"] } });
     expect(stage.github.violations()).toEqual([]);
+  });
+
+  it("is whether an issue is an App's", async () => {
+    const own = await github.openIssue(place, { title: "own", body: "" });
+    await ada.label("acme/web", own.ok ? own.value : 0, "ours");
+
+    expect(await github.readLabelled(place, ["ours"], since(MINUTE_MS))).toMatchObject({
+      ok: true,
+      value: [{ title: "own", author: null, isByBot: true }],
+    });
   });
 
   it("is that a repository is not the one it was", async () => {

@@ -6,8 +6,6 @@ import type { GitHub, Place } from "#ports/github.ts";
 import { makeStage, type Stage } from "../playground/github-kit.ts";
 import { connect, placeOf } from "./kit.ts";
 
-const MINT = "POST /app/installations/{installation_id}/access_tokens";
-
 describe("the issue for receipts on GitHub", () => {
   let stage: Stage;
   let github: GitHub;
@@ -46,19 +44,32 @@ describe("the issue for receipts on GitHub", () => {
     expect(await github.findComment(place, 2)).toEqual({ ok: true, value: undefined });
   });
 
-  it("is written in with tokens that can't change the policy", async () => {
-    const asked: unknown[] = [];
-    const stop = stage.github.onCall(MINT, ({ phase, request: { body } }) => void (phase === "before" && asked.push(body)), "always"); // prettier-ignore
+  it("is found and written with tokens for issues and nothing else, which can change no policy and no pull request", async () => {
+    const receipt = `${receiptMarker(ActorId(5))}\n`;
     const fresh = connect(stage);
+    stage.github.resetCalls();
 
     await fresh.findReceipts(place);
     await fresh.openIssue(place, { title: "another", body: "" });
-    await fresh.createComment(place, 2, "said");
-    stop();
+    await fresh.findReceipt(place, 2, ActorId(5));
+    const made = await fresh.createComment(place, 2, `${receipt}Said.`);
+    await fresh.updateComment(place, made.ok ? made.value : 0, `${receipt}Said anew.`, "news");
 
-    expect(stage.github.calls()[EFFECTS.openIssue]).toBeGreaterThan(0);
-    expect(asked).toContainEqual(expect.objectContaining({ permissions: { issues: "write", pull_requests: "write", metadata: "read" } }));
-    expect(JSON.stringify(asked)).not.toContain('"contents":"write"');
+    const written = stage.github.callList().filter(({ route }) => route.includes("/issues"));
+    expect(written.map(({ status }) => status)).toEqual([200, 201, 200, 201, 200]);
+    for (const { grant } of written) {
+      const permissions = { issues: "write", metadata: "read" };
+      expect(grant).toEqual({ permissions, repositoryIds: [place.repository.id] });
+    }
     expect(stage.github.violations()).toEqual([]);
   });
-}); // prettier-ignore
+
+  it("lies beside what else is said in `.github`, with tokens that can't change the policy", async () => {
+    stage.github.resetCalls();
+
+    await connect(stage).createComment(place, 2, "said");
+
+    const [said] = stage.github.callList().filter(({ route }) => route === EFFECTS.createComment);
+    expect(said?.grant?.permissions).toEqual({ issues: "write", pull_requests: "write", metadata: "read" });
+  });
+});

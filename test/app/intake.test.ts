@@ -385,6 +385,21 @@ describe("intake", () => {
     expect(kept).toMatchObject([{ owner: 71, event: { kind: "stopped", why: "gone" } }]);
   });
 
+  it.each([
+    ["of the policy repository, once that is public", ".github", "publicized", [71]],
+    ["of no other repository", "web", "publicized", []],
+    ["of nothing else that happens to it", ".github", "privatized", []],
+  ])("has receipts looked at %s", async (_which, name, action, looked) => {
+    const asked: number[] = [];
+    const store = { lookAtReceipts: (owner: number) => Promise.resolve(void asked.push(owner)) };
+    const owner = { id: 71, login: "acme", type: "Organization" };
+    const payload = change({ ...example("repository", "renamed"), action }, "repository", { name, owner });
+
+    const isNew = await intake({ store, runtime: { log: console } } as never, [], { id: "1", name: "repository", payload });
+
+    expect({ isNew, asked }).toEqual({ isNew: looked.length > 0, asked: looked });
+  });
+
   it("takes a command on a pull request for one, with when it was said", () => {
     const said = change(comment("/agent ci"), "comment", { updated_at: "2026-11-30T12:00:00Z" });
 

@@ -205,6 +205,23 @@ describe("a seat's owner", () => {
     expect(await notice()).toEqual({ reason: "nothing-lent", seat: "ada-max", login: "bob" });
   });
 
+  it("leaves nothing behind where it was never lent, whoever says so of whatever name, however often", async () => {
+    const outsider = gitHub(undefined, { readRole: () => Promise.resolve(ok(undefined)) });
+    const busy = gitHub(undefined, { readRole: () => Promise.resolve(unavailable()) });
+
+    for (const name of ["anything", "ada-max", "x"]) await say(`/agent unlend ${name}`, BOB, outsider);
+    await say("/agent unlend ada-max", ADA);
+    await say("/agent lend ada-max", BOB, busy);
+    expect(await store.claimDelivery()).toMatchObject({ event: { brief: { comment: "/agent lend ada-max" } } });
+    await say("/agent unlend ada-max", ADA, outsider, 2);
+    await say("/agent unlend x", BOB, outsider, 3);
+    expect(await consents()).toEqual([]);
+
+    // While the one command waits, the other is kept, once.
+    for (const issue of [4, 5]) await say("/agent unlend ada-max", BOB, outsider, issue);
+    expect(await consents()).toMatchObject([{ credential: "ada-max", actor_id: BOB.id, notice_hash: null }]);
+  });
+
   it("has taken it back, though a comment from before comes to its end only now", async () => {
     const down = gitHub(undefined, { readRole: () => Promise.resolve(unavailable()) });
     expect(await say("/agent lend ada-max", ADA, down)).toMatchObject({ failed: { reason: "github-unavailable" } });

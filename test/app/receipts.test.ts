@@ -14,7 +14,7 @@ import { bindStore } from "#adapters/store/store.ts";
 import type { GitHub, Place } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
-import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { fakeGitHub, placesOf, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { startVirtualClock, type VirtualClock } from "../kit/virtual-clock.ts";
 
@@ -40,6 +40,7 @@ const MONDAY = Date.UTC(2027, 0, 4);
 function gitHub(policy = POLICY) {
   const board = {
     policy,
+    isPublic: false,
     issues: new Map<number, { body: string; isOpen: boolean; isLocked: boolean }>(),
     comments: new Map<number, { issue: number; body: string }>(),
     written: [] as string[],
@@ -48,7 +49,7 @@ function gitHub(policy = POLICY) {
   const find = <T extends { body: string }>(all: ReadonlyMap<number, T>, begins: string) =>
     [...all].find(([, { body }]) => body.startsWith(begins))?.[0];
   const answers: Partial<GitHub> = {
-    readPlaces: () => Promise.resolve(ok([PLACE])),
+    readPlaces: (isWanted) => placesOf({ ...PLACE, repository: { ...PLACE.repository, private: !board.isPublic } })(isWanted),
     readSetUp: () =>
       Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: board.policy } } })),
     readIssue: (_place, number) => {
@@ -321,7 +322,7 @@ describe("receipts for who lends a seat", () => {
   it.each<[string, Partial<GitHub>]>([
     ["the policy says `receipts: false`", { readSetUp: () => Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: `${POLICY}receipts: false\n` } } })) }],
     ["the policy is broken", { readSetUp: () => Promise.resolve(ok({ base: null, settings: "missing", policy: { commit: "c".repeat(40), file: { text: "version: 2" } } })) }],
-    ["the App isn't installed on the policy repository", { readPlaces: () => Promise.resolve(ok([])) }],
+    ["the App isn't installed on the policy repository", { readPlaces: placesOf() }],
     ["its issues are switched off", { openIssue: () => Promise.resolve(refused(410)) }],
   ])("writes nothing where %s, and is asked again tomorrow", async (_why, answers) => {
     const board = gitHub();
@@ -333,6 +334,23 @@ describe("receipts for who lends a seat", () => {
 
     expect(board.of(ADA)).toContain("### `ada-max` · lent");
   }); // prettier-ignore
+
+  it("asks GitHub for the repositories of its own owner alone", async () => {
+    const board = gitHub();
+    const asked: string[] = [];
+    const owners = [PLACE.owner, { id: OwnerId(11), login: "corp" }];
+    await lend("ada-max", ADA);
+
+    await settle(board, {
+      readPlaces: (isWanted) => {
+        asked.push(...owners.filter(isWanted).map(({ login }) => login));
+        return placesOf(PLACE)(isWanted);
+      },
+    });
+
+    expect(asked).toEqual(["acme"]);
+    expect(board.of(ADA)).toContain("### `ada-max` · lent");
+  });
 
   it("writes nothing at all for an owner outside ALLOWED_OWNERS", async () => {
     const board = gitHub();
@@ -379,6 +397,50 @@ describe("receipts for who lends a seat", () => {
     expect(board.of(ADA)).toContain("### `ada-max` · lent by you; the policy does not say that it serves everyone");
   });
 
+  it("names nobody any more once the policy repository is public, as soon as GitHub tells of it, in last receipts neither", async () => {
+    const board = gitHub();
+    await lend("ada-max", ADA);
+    await lend("bob-max", BOB);
+    await serve("ada-max", BOB, 2);
+    await serve("bob-max", ADA, 2);
+    await settle(board);
+    await clock.moveTo(clock.now() + HOUR_MS);
+    await unlend("bob-max", BOB);
+    await settle(board);
+    const before = [board.of(ADA), board.of(BOB)];
+    board.news();
+
+    board.isPublic = true;
+    await clock.moveTo(clock.now() + HOUR_MS);
+    await store.lookAtReceipts(OWNER);
+    await settle(board);
+    const after = [board.of(ADA), board.of(BOB)];
+
+    expect(before).toEqual([expect.stringContaining("`bob` 1"), expect.stringContaining("`ada` 1")]);
+    expect(after).toEqual([expect.stringContaining("1 other 1"), expect.stringContaining("1 other 1")]);
+    expect(after.join("\n")).not.toMatch(/`(ada|bob)` 1/);
+    expect(board.news()).toHaveLength(2);
+    await goOn(board, 2);
+    expect(board.news()).toEqual([]);
+  });
+
+  it("looks once, and no more, where the policy repository is public and nobody lends", async () => {
+    const board = gitHub();
+    await lend("ada-max", ADA);
+    await settle(board);
+    await unlend("ada-max", ADA);
+    await settle(board);
+
+    let looks = 0;
+    await store.lookAtReceipts(OWNER);
+    const lookAt = placesOf();
+    await settle(board, { readPlaces: (isWanted) => ((looks += 1), lookAt(isWanted)) });
+    await clock.moveTo(clock.now() + DAY_MS);
+    await settle(board, { readPlaces: (isWanted) => ((looks += 1), lookAt(isWanted)) });
+
+    expect(looks).toBe(1);
+  });
+
   it("tells who lent before there were receipts", async () => {
     const board = gitHub();
     await lend("ada-max", ADA);
@@ -402,10 +464,10 @@ describe("receipts for who lends a seat", () => {
 });
 
 describe("the issue for receipts, in a webhook", () => {
-  const issue = (type: string, body = `${RECEIPTS_MARKER}\nHere.`) => ({
+  const issue = (type: string | null, body = `${RECEIPTS_MARKER}\nHere.`) => ({
     number: 2,
     title: RECEIPTS_ISSUE.title,
-    user: { id: 1, login: "agent-pool[bot]", type },
+    user: type === null ? null : { id: 1, login: "agent-pool[bot]", type },
     body,
     state: "open",
     labels: [{ name: "agent" }],
@@ -416,7 +478,7 @@ describe("the issue for receipts, in a webhook", () => {
     installation: { id: 5 },
     sender: { id: 40, login: "ada", type: "User" },
   };
-  const labelled = (type: string, body?: string) =>
+  const labelled = (type: string | null, body?: string) =>
     readDelivery("issues", { ...about, action: "labeled", label: { name: "agent" }, issue: issue(type, body) });
   const commented = (said: string, type = "Bot") =>
     readDelivery("issue_comment", {
@@ -426,10 +488,11 @@ describe("the issue for receipts, in a webhook", () => {
       comment: { id: 7, body: said, user: { id: 40 }, updated_at: "2027-01-04T09:00:00Z" },
     });
 
-  it("is no request, whoever labels it; another issue with its text is", () => {
+  it("is no request, whoever labels it; another issue with its text is, a deleted person's too", () => {
     expect(labelled("Bot")).toBeUndefined();
     expect(labelled("Bot", "Please.")).toMatchObject({ kind: "request" });
     expect(labelled("User")).toMatchObject({ kind: "request" });
+    expect(labelled(null)).toMatchObject({ kind: "request" });
   });
 
   it.each(["/agent", "/agent run", "/agent use light", "/agent retry", "/agent approve", "/agent plan", "/agent nonsense"])(

@@ -15,7 +15,7 @@ import type { DeliveryEvent } from "#ports/delivery.ts";
 import type { GitHub, LabelledIssue, Place } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
-import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
+import { fakeGitHub, placesOf, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { connectFresh } from "../kit/stores.ts";
 
@@ -214,6 +214,7 @@ describe("the sweep for what was never told", () => {
         title: "Last page",
         body: "It shows\u200b one row too few.",
         author: { id: ActorId(31), login: "grace" },
+        isByBot: false,
         labels: ["Agent"],
         labelled: [{ id: `L${String(at)}`, at, label: "Agent", by: ADA }],
         edits: [],
@@ -222,7 +223,7 @@ describe("the sweep for what was never told", () => {
     }
     function showing(issues: readonly LabelledIssue[], answers: Partial<GitHub> = {}): ReturnType<typeof fakeGitHub> {
       return fakeGitHub({
-        readPlaces: () => Promise.resolve(ok([PLACE])),
+        readPlaces: placesOf(PLACE),
         readLabelled: () => Promise.resolve(ok(issues)),
         ...answers,
       });
@@ -287,14 +288,15 @@ describe("the sweep for what was never told", () => {
       expect(await notes()).toEqual([]);
     });
 
-    it("leaves the app's own issue for receipts alone, whoever set the label, and takes a person's with its text", async () => {
-      const receipts = { body: `${RECEIPTS_MARKER}\nHere.`, author: null };
+    it("leaves the app's own issue for receipts alone, whoever set the label, and takes a person's with its text, though they be gone", async () => {
+      const receipts = { body: `${RECEIPTS_MARKER}\nHere.`, author: null, isByBot: true };
       await sweepAfter(showing([await issue(receipts)]), 2 * HOUR_MS);
       expect(await tasks()).toEqual([]);
 
       await sweepAfter(showing([await issue({ body: receipts.body })]), 2 * HOUR_MS);
+      await sweepAfter(showing([await issue({ body: receipts.body, number: 8, author: null })]), 2 * HOUR_MS);
 
-      expect(await tasks()).toHaveLength(1);
+      expect(await tasks()).toHaveLength(2);
     });
 
     it("leaves one alone that a task has followed, however that ended, and takes one that was set again since", async () => {
@@ -364,12 +366,24 @@ describe("the sweep for what was never told", () => {
       const other = { ...PLACE, repository: { ...PLACE.repository, id: RepositoryId(19), name: "gone" } };
       const known = await issue();
       const github = showing([], {
-        readPlaces: () => Promise.resolve(ok([other, PLACE])),
+        readPlaces: placesOf(other, PLACE),
         readLabelled: (place) => Promise.resolve(place === other ? refused(404) : ok([known])),
       });
       await sweepAfter(github, 2 * HOUR_MS);
 
       expect(await tasks()).toHaveLength(1);
+    });
+
+    it("goes on with the other owners where GitHub refuses one, to the end of the sweep, and says whose it is", async () => {
+      const corp = { id: OwnerId(11), login: "corp" };
+      const { error: failure } = refused(403, "the `corp` organization has an IP allow list enabled");
+      const readPlaces = () => Promise.resolve(ok({ places: [PLACE], refused: [{ owner: corp, failure }] }));
+      await sweepAfter(showing([await issue()], { readPlaces }), 2 * HOUR_MS);
+
+      expect(await tasks()).toHaveLength(1);
+      expect(await dueInMs()).toBeGreaterThan(59 * MINUTE_MS);
+      expect((await connection.db.selectFrom("sweeps").selectAll().executeTakeFirstOrThrow()).swept_until).toBeGreaterThan((await store.now()) - MINUTE_MS); // prettier-ignore
+      expect(logged).toContainEqual([{ owner: "corp", failure }, expect.stringContaining("does not tell") as string]);
     });
 
     it("tells of an outage of more than three days with a list of what was found", async () => {

@@ -22,7 +22,7 @@ import type { NewTrial } from "#ports/trial.ts";
 import type { Store } from "#ports/store.ts";
 import { blocked, checked, ran } from "../kit/outcomes.ts";
 import { makeBrief, makePlanRow, makePolicy, settlementOf } from "../kit/briefs.ts";
-import { fakeGitHub, refused } from "../kit/fake-github.ts";
+import { fakeGitHub, placesOf, refused } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { ENGINES, openFresh } from "../kit/stores.ts";
@@ -55,7 +55,7 @@ function withHistory(answers: Partial<GitHub> = {}): ReturnType<typeof fakeGitHu
     { pulls: [pull(1)], next: null },
   ];
   return fakeGitHub({
-    readPlaces: () => Promise.resolve(ok([{ installation, owner, repository }])),
+    readPlaces: placesOf({ installation, owner, repository }),
     readMerged: (_place, after) => Promise.resolve(ok(pages[after === null ? 0 : 1]!)),
     readFiles: (_place, tree) => Promise.resolve(ok(treeOf(tree))),
     readBlob: () => Promise.resolve(ok("dGVzdA==")),
@@ -431,7 +431,8 @@ describe.each(ENGINES)("a trial, with the store on %s", (engine) => {
   });
 
   it.each<[string, Partial<GitHub>, Partial<NewTrial>, RegExp]>([
-    ["the App isn't installed there", { readPlaces: () => Promise.resolve(ok([])) }, {}, /^the App is not installed on Acme\/web$/],
+    ["the App isn't installed there", { readPlaces: placesOf() }, {}, /^the App is not installed on Acme\/web$/],
+    ["GitHub refuses its owner", { readPlaces: () => Promise.resolve(ok({ places: [], refused: [{ owner: { id: OwnerId(10), login: "Acme" }, failure: refused(403, "an IP allow list").error }] })) }, {}, /^GitHub refused X \/x with 403: an IP allow list$/],
     ["a route is none of the policy's", {}, { routes: ["light", "codex"] }, /^Nothing in the pool serves `codex`/],
     ["no merge can be tried", { readMerged: () => Promise.resolve(ok({ pulls: [pull(4, { issues: [] })], next: null })) }, {}, /closed an issue, changed the code and added or changed tests/],
     ["its budget can't hold one run", {}, { budget: MicroUsd(1_000_000) }, /^one run may cost up to \$6\.80, and the budget is \$1\.00/],

@@ -5,15 +5,19 @@ import {
   branchName,
   commentMarker,
   isOurBranch,
+  isReceipt,
+  isReceiptsIssue,
   parseCommentMarker,
   parseRunTitle,
   parseThreadMarker,
+  receiptMarker,
+  RECEIPTS_MARKER,
   runTitle,
   showsOpenTask,
   threadMarker,
 } from "#core/task/markers.ts";
 import { publishable } from "#core/change/publishable.ts";
-import { LeaseId, TaskId } from "#core/wire/ids.ts";
+import { ActorId, LeaseId, TaskId } from "#core/wire/ids.ts";
 
 const ID = "1f0c2a9b-0000-4000-8000-00000000abcd";
 
@@ -51,6 +55,21 @@ describe("markers", () => {
         expect(parseCommentMarker(threadMarker(TaskId(id)))).toBeUndefined();
       }),
     );
+  });
+
+  it("tell a receipt from every other comment of ours", () => {
+    expect(isReceipt(`${receiptMarker(ActorId(40))}\nHers.`)).toBe(true);
+    for (const other of [commentMarker(null), commentMarker(TaskId(ID)), RECEIPTS_MARKER, `> ${receiptMarker(ActorId(40))}`])
+      expect(isReceipt(other)).toBe(false);
+  });
+
+  it.each([
+    [{ isByBot: true, body: `${RECEIPTS_MARKER}\nHere.` }, true],
+    [{ isByBot: false, body: `${RECEIPTS_MARKER}\nHere.` }, false],
+    [{ isByBot: true, body: `Here.\n${RECEIPTS_MARKER}` }, false],
+    [{ isByBot: true, body: null }, false],
+  ])("know the issue for receipts: %j", (issue, is) => {
+    expect(isReceiptsIssue(issue)).toBe(is);
   });
 
   it("find the lease of a run again", () => {

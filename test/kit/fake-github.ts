@@ -1,7 +1,7 @@
 import { OwnerId, RepositoryId, RunId } from "#core/wire/ids.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import { err, ok } from "#core/wire/result.ts";
-import type { GitHub, GitHubFailure, RunnerRepository } from "#ports/github.ts";
+import type { GitHub, GitHubFailure, Place, RunnerRepository } from "#ports/github.ts";
 
 export const RUNNER_REPOSITORY: RunnerRepository = {
   id: RepositoryId(21),
@@ -44,7 +44,7 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     cloneUrl: () => "https://github.com/acme/web.git",
     readBot: () => Promise.resolve(ok({ id: 1, login: "agent-pool[bot]" })),
     readApp: () => Promise.resolve(ok({ slug: "agent-pool" })),
-    readPlaces: () => Promise.resolve(told("readPlaces", ok([]))),
+    readPlaces: () => Promise.resolve(told("readPlaces", ok({ places: [], refused: [] }))),
     readOwnComments: () => Promise.resolve(told("readOwnComments", ok([]))),
     readFailedDeliveries: () => Promise.resolve(told("readFailedDeliveries", ok([]))),
     redeliver: () => Promise.resolve(told("redeliver", ok(undefined))),
@@ -94,6 +94,11 @@ export function fakeGitHub(answers: Partial<GitHub> = {}): GitHub & { readonly a
     requestReview: () => Promise.resolve(told("requestReview", ok(undefined))),
   };
   return { ...all, ...answers, asked };
+}
+
+/** The App is installed on these. */
+export function placesOf(...all: readonly Place[]): GitHub["readPlaces"] {
+  return (isWanted) => Promise.resolve(ok({ places: all.filter(({ owner }) => isWanted(owner)), refused: [] }));
 }
 
 export function refused(status: number, message = "no", route = "X /x"): ReturnType<typeof err<GitHubFailure>> {

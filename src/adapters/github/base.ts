@@ -4,7 +4,7 @@ import { EFFECTS } from "#core/task/effects.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
-import { writePurpose } from "./purposes.ts";
+import { pullPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 /** Of a comparison, on its first page alone. Source: docs.github.com, REST, "Compare two commits". */
@@ -16,7 +16,7 @@ type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answ
 export function followingBase(under: Under): Pick<GitHub, "readBehind" | "mergeBase"> {
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
   return {
-    readBehind: (place, pull) => under(writePurpose(place), (client) => readBehind(client, at(place), pull)),
+    readBehind: (place, pull) => under(pullPurpose(place), (client) => readBehind(client, at(place), pull)),
 
     async mergeBase(place, branch, { commit, message }) {
       const made = await under(writePurpose(place), (client) =>

@@ -1,13 +1,12 @@
 import type { Octokit } from "@octokit/rest";
 import { EFFECTS } from "#core/task/effects.ts";
-import { parseCommentMarker, parseReplyMarker, receiptMarker, RECEIPTS_MARKER } from "#core/task/markers.ts";
+import { isReceipt, parseCommentMarker, parseReplyMarker, receiptMarker, RECEIPTS_MARKER } from "#core/task/markers.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { createAsking, everyPage } from "./asking.ts";
 import { answer, timeout } from "./client.ts";
 import { findUnanswered } from "./discussion.ts";
-import { writePurpose } from "./purposes.ts";
-import { sayPurpose } from "./purposes.ts";
+import { pullPurpose, receiptsPurpose, sayPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 /** Of what we have opened in one repository, so many pages are looked at. */
@@ -43,12 +42,19 @@ type Said =
 export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub, Said> {
   const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
 
-  /** Our oldest comment that is one of these. Listed oldest first. */
-  async function findOwn(place: Place, issue: number, isIt: (body: string) => boolean): Answer<number | undefined> {
+  const purposeOf = (place: Place, body: string) => (isReceipt(body) ? receiptsPurpose(place) : sayPurpose(place));
+
+  /** Our oldest comment that is one of these, with the token that it will be written with. Listed oldest first. */
+  async function findOwn(
+    place: Place,
+    issue: number,
+    isIt: (body: string) => boolean,
+    purpose = sayPurpose(place),
+  ): Answer<number | undefined> {
     const self = await readBot(place);
     if (!self.ok) return self;
     const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
-    const pages = await under(sayPurpose(place), (client) =>
+    const pages = await under(purpose, (client) =>
       answer(route, () =>
         client.paginate(client.rest.issues.listComments, {
           ...at(place),
@@ -63,7 +69,7 @@ export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub,
   }
 
   async function create(effect: "createComment" | "createReply", place: Place, issue: number, body: string): Answer<number> {
-    const made = await under(sayPurpose(place), (client) =>
+    const made = await under(purposeOf(place, body), (client) =>
       answer(EFFECTS[effect], () =>
         client.request(EFFECTS[effect], { ...at(place), issue_number: issue, body, request: timeout() }),
       ),
@@ -78,7 +84,7 @@ export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub,
     findComment: (place, issue) => findOwn(place, issue, (body) => parseCommentMarker(body) !== undefined),
     createComment: (place, issue, body) => create("createComment", place, issue, body),
     async updateComment(place, comment, body) {
-      const done = await under(sayPurpose(place), (client) =>
+      const done = await under(purposeOf(place, body), (client) =>
         answer(EFFECTS.updateComment, () =>
           client.request(EFFECTS.updateComment, { ...at(place), comment_id: comment, body, request: timeout() }),
         ),
@@ -99,7 +105,7 @@ export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub,
     async findUnanswered(place, pull, task) {
       const self = await readBot(place);
       if (!self.ok) return self;
-      return under(writePurpose(place), (client) => findUnanswered(client, place, { pull, task, bot: self.value.id }));
+      return under(pullPurpose(place), (client) => findUnanswered(client, place, { pull, task, bot: self.value.id }));
     },
     async answerThread(place, pull, thread, body) {
       const made = await under(writePurpose(place), (client) =>
@@ -119,7 +125,7 @@ export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub,
     async findReceipts(place) {
       const self = await readBot(place);
       if (!self.ok) return self;
-      const listed = await under(sayPurpose(place), (client) => {
+      const listed = await under(receiptsPurpose(place), (client) => {
         const { ask } = createAsking(client);
         const own = { creator: self.value.login, state: "all", sort: "created", direction: "asc" } as const;
         return everyPage((paging) => ask("GET /repos/{owner}/{repo}/issues", { ...at(place), ...own, ...paging }), MAX_PAGES);
@@ -129,11 +135,12 @@ export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub,
       return ok(listed.value.find(({ user, body }) => Number(user?.id) === self.value.id && isIt(body))?.number);
     },
     async openIssue(place, issue) {
-      const made = await under(sayPurpose(place), (client) =>
+      const made = await under(receiptsPurpose(place), (client) =>
         answer(EFFECTS.openIssue, () => client.request(EFFECTS.openIssue, { ...at(place), ...issue, request: timeout() })),
       );
       return made.ok ? ok(made.value.data.number) : made;
     },
-    findReceipt: (place, issue, lender) => findOwn(place, issue, (body) => body.startsWith(receiptMarker(lender))),
+    findReceipt: (place, issue, lender) =>
+      findOwn(place, issue, (body) => body.startsWith(receiptMarker(lender)), receiptsPurpose(place)),
   };
 }

@@ -136,8 +136,8 @@ export function createGitHub(app: GitHubApp): GitHub {
     readBot,
     readApp,
 
-    readPlaces: () =>
-      readPlaces(octokit, (installation, read) => under({ installation, permissions: { metadata: "read" } }, read)),
+    readPlaces: (isWanted) =>
+      readPlaces(octokit, (installation, read) => under({ installation, permissions: { metadata: "read" } }, read), isWanted),
 
     async readOwnComments(place, withinMs) {
       const self = await readBot(place);

@@ -5,7 +5,7 @@ import { EpochMs } from "#core/wire/units.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { answer, timeout } from "./client.ts";
 import { readDiscussion } from "./discussion.ts";
-import { teamReviewPurpose, writePurpose } from "./purposes.ts";
+import { pullPurpose, teamReviewPurpose, writePurpose } from "./purposes.ts";
 import type { Purpose } from "./tokens.ts";
 
 /** Where a pull request stands, on with it, and to whom. `under`: a purpose's client. */
@@ -16,7 +16,7 @@ export function movingHeads(
   return {
     async readHead(place, pull) {
       const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
-      const read = await under(writePurpose(place), (client) =>
+      const read = await under(pullPurpose(place), (client) =>
         answer(route, () => client.request(route, { ...at(place), pull_number: pull })),
       );
       if (!read.ok) return read;
@@ -26,7 +26,7 @@ export function movingHeads(
       return ok({ branch: head.ref, commit: head.sha, isOpen: state === "open", isOwn });
     },
 
-    readDiscussion: (place, pull) => under(writePurpose(place), (client) => readDiscussion(client, place, pull)),
+    readDiscussion: (place, pull) => under(pullPurpose(place), (client) => readDiscussion(client, place, pull)),
 
     async readCommit(place, commit) {
       const route = "GET /repos/{owner}/{repo}/git/commits/{commit_sha}";

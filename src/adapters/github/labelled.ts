@@ -119,6 +119,7 @@ function toIssue({ number, title, body, author, userContentEdits, labels, timeli
     title,
     body,
     author: toPerson(author),
+    isByBot: author?.__typename === "Bot",
     labels: nodesOf(labels).map(({ name }) => name),
     labelled: items.flatMap((item) =>
       item.__typename === "LabeledEvent"

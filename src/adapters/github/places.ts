@@ -2,7 +2,7 @@ import type { Octokit } from "@octokit/rest";
 import { InstallationId, OwnerId, RepositoryId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { parseCommentMarker } from "#core/task/markers.ts";
-import type { Answer, OwnComment, Place } from "#ports/github.ts";
+import type { Answer, OwnComment, Place, Places } from "#ports/github.ts";
 import { createAsking, everyPage, type Asking } from "./asking.ts";
 
 /** Ten thousand comments: a repository where more were edited is looked at as far as that. */
@@ -10,24 +10,38 @@ const MAX_PAGES = 100;
 
 type Under = <T>(installation: InstallationId, read: (client: Octokit) => Answer<T>) => Answer<T>;
 
-/** All that the App is installed on; `under`: a token of one installation. */
-export async function readPlaces(app: Octokit, under: Under): Answer<readonly Place[]> {
+/**
+ * What the App is installed on at the owners that are wanted; of no other is a token asked for. `under`: a token of one installation.
+ * One that GitHub refuses stops no other: who installs a public App may be anybody.
+ */
+export async function readPlaces(app: Octokit, under: Under, isWanted: (owner: Owner) => boolean): Answer<Places> {
   const installations = await readInstallations(app);
   if (!installations.ok) return installations;
   const places: Place[] = [];
-  for (const installation of installations.value) {
-    const read = await under(installation, (client) => readPlacesOf(client, installation));
-    if (!read.ok) return read;
-    places.push(...read.value);
+  const refused: Places["refused"][number][] = [];
+  for (const { id, owner } of installations.value) {
+    if (!isWanted(owner)) continue;
+    const read = await under(id, (client) => readPlacesOf(client, id));
+    if (read.ok) places.push(...read.value);
+    else if (read.error.reason === "github-unavailable") return read;
+    else refused.push({ owner, failure: read.error });
   }
-  return ok(places);
+  return ok({ places, refused });
 }
 
-/** Those that it gets tokens for. */
-async function readInstallations(app: Octokit): Answer<readonly InstallationId[]> {
+type Owner = Place["owner"];
+
+/** Those that it gets tokens for. An enterprise, which has no login, has no repositories either. */
+async function readInstallations(app: Octokit): Answer<readonly { readonly id: InstallationId; readonly owner: Owner }[]> {
   const listed = await listInstallations(createAsking(app));
   if (!listed.ok) return listed;
-  return ok(listed.value.filter((each) => each.suspended_at == null).map(({ id }) => InstallationId(id)));
+  return ok(
+    listed.value.flatMap(({ id, account, suspended_at: suspendedAt }) =>
+      suspendedAt == null && account !== null && "login" in account
+        ? [{ id: InstallationId(id), owner: { id: OwnerId(account.id), login: account.login } }]
+        : [],
+    ),
+  );
 }
 
 export function listInstallations({ ask }: Asking) {

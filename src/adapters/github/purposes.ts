@@ -21,6 +21,24 @@ export function sayPurpose(place: Place): Purpose {
   };
 }
 
+/** The issue for receipts and what stands in it: no pull request. */
+export function receiptsPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { issues: "write", metadata: "read" },
+  };
+}
+
+/** How a pull request stands, to its base as well, and what its reviews say. */
+export function pullPurpose(place: Place): Purpose {
+  return {
+    installation: place.installation,
+    repositoryIds: [place.repository.id],
+    permissions: { contents: "read", pull_requests: "read", metadata: "read" },
+  };
+}
+
 /** What has been said on its issues. */
 export function commentsPurpose(place: Place): Purpose {
   return {

@@ -3,10 +3,14 @@ import { PGlite } from "@electric-sql/pglite";
 import { Kysely, PGliteDialect, PostgresDialect, sql, type DatabaseConnection } from "kysely";
 import { Pool, TypeOverrides } from "pg";
 import { guardDirectory } from "./guard.ts";
-import { HOUR_MS } from "#core/wire/units.ts";
+import { HOUR_MS, MINUTE_MS } from "#core/wire/units.ts";
 import type { Schema } from "./schema.ts";
 
-/** PGlite has no autovacuum: without ours, 20,000 updates of a queue's rows leave 0.5 MB in its index, for good. */
+/**
+ * PGlite has no autovacuum: without ours, 20,000 updates of a queue's rows leave 0.5 MB in its index, for good. The first one comes soon,
+ * so that an app which is often started anew has one as well.
+ */
+const FIRST_VACUUM_MS = MINUTE_MS;
 const VACUUM_EVERY_MS = 6 * HOUR_MS;
 
 export type Connection = { readonly db: Kysely<Schema>; readonly close: () => Promise<void> };
@@ -34,11 +38,14 @@ export async function connectEmbedded(directory: string): Promise<Connection> {
   const db = new Kysely<Schema>({ dialect });
   let vacuumed = Promise.resolve();
   // One that fails is tried again in six hours: nothing depends on it.
-  const timer = setInterval(() => void (vacuumed = vacuum(db).catch(() => {})), VACUUM_EVERY_MS).unref();
+  const run = () => void (vacuumed = vacuumed.then(() => vacuum(db)).catch(() => {}));
+  const first = setTimeout(run, FIRST_VACUUM_MS).unref();
+  const rest = setInterval(run, VACUUM_EVERY_MS).unref();
   return {
     db,
     async close() {
-      clearInterval(timer);
+      clearTimeout(first);
+      clearInterval(rest);
       await vacuumed;
       await db.destroy();
       if (!pglite.closed) await pglite.close();
@@ -48,7 +55,7 @@ export async function connectEmbedded(directory: string): Promise<Connection> {
 }
 
 /** Room of rows that were changed is used again, and queries are planned by what there is. Table by table: each holds up all others. */
-export async function vacuum(db: Kysely<Schema>): Promise<void> {
+async function vacuum(db: Kysely<Schema>): Promise<void> {
   for (const { name } of await db.introspection.getTables()) await sql`vacuum (analyze) ${sql.table(name)}`.execute(db);
 }
 

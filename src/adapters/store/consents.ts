@@ -1,6 +1,7 @@
-import type { Kysely } from "kysely";
-import type { CredentialName, DeliveryId, OwnerId } from "#core/wire/ids.ts";
+import { sql, type Kysely } from "kysely";
+import type { ActorId, CredentialName, DeliveryId, OwnerId } from "#core/wire/ids.ts";
 import { NOTICE_HASH } from "#core/pool/consent.ts";
+import { NOTHING_NAMED, parseCommand } from "#core/request/command.ts";
 import type { Lender } from "#ports/conversation.ts";
 import { NOW } from "./migrations.ts";
 import { lockPool } from "./lock.ts";
@@ -65,18 +66,42 @@ export async function revokeConsent(
       await wakeReceipts(tx, owner);
       return true;
     }
-    const before = await tx
-      .selectFrom("consents")
-      .select("id")
-      .where("owner_id", "=", owner)
-      .where("credential", "=", credential)
-      .where("actor_id", "=", id)
-      .where("notice_hash", "is not", null)
-      .executeTakeFirst();
-    await tx
-      .insertInto("consents")
-      .values({ owner_id: owner, credential, actor_id: id, login, notice_hash: null, revoked_at: NOW })
-      .execute();
+    const said = () =>
+      tx.selectFrom("consents").where("owner_id", "=", owner).where("credential", "=", credential).where("actor_id", "=", id);
+    const before = await said().select("id").where("notice_hash", "is not", null).executeTakeFirst();
+    // It counts against a command of theirs that was said before and is followed only later. Of anybody else nothing is kept: who may
+    // comment is everybody, and the name may be any.
+    if (await isLendingAwaited(tx, owner, credential, id)) {
+      await tx
+        .deleteFrom("consents")
+        .where("id", "in", said().select("id").where("notice_hash", "is", null))
+        .execute();
+      await tx
+        .insertInto("consents")
+        .values({ owner_id: owner, credential, actor_id: id, login, notice_hash: null, revoked_at: NOW })
+        .execute();
+    }
     return before !== undefined;
+  });
+}
+
+/** A command of this person's to lend it has come, and its delivery has not come to its end. */
+async function isLendingAwaited(
+  tx: Kysely<Schema>,
+  owner: OwnerId,
+  credential: CredentialName,
+  lender: ActorId,
+): Promise<boolean> {
+  const waiting = await tx
+    .selectFrom("deliveries")
+    .select("event")
+    .where("owner_id", "=", owner)
+    .where("due_at", "is not", null)
+    .where(sql<string>`event -> 'brief' -> 'requester' ->> 'id'`, "=", String(lender))
+    .execute();
+  return waiting.some(({ event }) => {
+    if (event?.kind !== "request" || event.brief.comment === null) return false;
+    const command = parseCommand(event.brief.comment, NOTHING_NAMED);
+    return command?.ok === true && command.value.kind === "lend" && command.value.seat === credential;
   });
 }

@@ -19,6 +19,14 @@ export async function wakeReceipts(tx: Kysely<Schema>, owner: OwnerId): Promise<
     .execute();
 }
 
+export async function lookAtReceipts(db: Kysely<Schema>, owner: OwnerId): Promise<void> {
+  await db
+    .updateTable("receipts")
+    .set({ due_at: woken("receipts") })
+    .where("owner_id", "=", owner)
+    .execute();
+}
+
 export async function claimReceipts(db: Kysely<Schema>): Promise<ClaimedReceipts | undefined> {
   const row = await claimDue(db, "receipts");
   if (row === undefined) return undefined;

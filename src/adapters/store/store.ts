@@ -146,6 +146,7 @@ export function bindStore({ db, close }: Connection): Store {
     expectLate: (delivery, when) => sweeps.expectLate(db, delivery, when),
     recordAsked: (delivery) => sweeps.recordAsked(db, delivery),
     readLate: (delivery, issue) => sweeps.readLate(db, delivery, issue),
+    lookAtReceipts: (owner) => receipts.lookAtReceipts(db, owner),
     claimReceipts: () => receipts.claimReceipts(db),
     readLendings: (owner, since) => receipts.readLendings(db, owner, since),
     recordReceiptsIssue: (row, issue) => receipts.recordReceiptsIssue(db, row, issue),

@@ -7,6 +7,7 @@ import { LeaseId, TaskId, type ActorId } from "../wire/ids.ts";
 const COMMENT_MARKER = /^<!-- agent-pool(?::task:([0-9a-f-]{36})(:open)?)? -->/;
 const REPLY_MARKER = /^<!-- agent-pool:reply:([0-9a-f-]{36}:[a-z]+) -->/;
 const THREAD_MARKER = /^<!-- agent-pool:thread:([0-9a-f-]{36}) -->/;
+const RECEIPT_MARKER = /^<!-- agent-pool:receipt:\d+ -->/;
 const RUN_TITLE = /^agent-pool ([0-9a-f-]{36})$/;
 const BRANCH_NAME = /^agent-pool\/issue-\d+-[0-9a-f]{8}$/;
 
@@ -54,9 +55,19 @@ export function parseThreadMarker(body: string): TaskId | undefined {
 /** Invisible first line of the issue that holds the receipts for who lends a seat (pool/receipt-words.ts). */
 export const RECEIPTS_MARKER = "<!-- agent-pool:receipts -->";
 
+/** Whether an issue is that one, where nothing is asked for: an App's, as a person's may say anything. A person who is gone is no App. */
+export function isReceiptsIssue({ isByBot, body }: { readonly isByBot: boolean; readonly body: string | null }): boolean {
+  return isByBot && body?.startsWith(RECEIPTS_MARKER) === true;
+}
+
 /** Invisible first line of one lender's receipt in it. */
 export function receiptMarker(lender: ActorId): string {
   return `<!-- agent-pool:receipt:${String(lender)} -->`;
+}
+
+/** Whether a comment of ours is somebody's receipt, which stands on no pull request. */
+export function isReceipt(body: string): boolean {
+  return RECEIPT_MARKER.test(body);
 }
 
 /** The workflow's `run-name`, with the dispatch's input `attempt`; a run is looked up by it when the answer was lost. */
