@@ -103,8 +103,10 @@ async function tell(world: World, options: DemoOptions, stopped: AbortSignal): P
   }
   if (ended === "answered" || ended === "ignored") {
     await world.app.stop();
-    show(saidOn(world, number));
+    const comment = saidOn(world, number);
+    show(comment);
     line(ended === "answered" ? "ANSWERED: nothing was asked to be started" : IGNORED);
+    if (options.json) process.stdout.write(`${JSON.stringify({ ok: true, ended, comment })}\n`);
     return { code: 0, issue: number };
   }
   if (ended === "waits") line("the request waits, as its comment says: the demo doesn't wait with it");

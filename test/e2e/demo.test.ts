@@ -123,6 +123,14 @@ describe("the demo", () => {
     expect(ended.lines.join("\n")).toContain("attempts, each on another route, brought nothing that could be published");
   }, 180_000);
 
+  it("ends with the answer where a comment asks for that alone", async () => {
+    const ended = await demo(["--json", "--comment", "/agent help"]);
+
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.json).toMatchObject({ ok: true, ended: "answered" });
+    expect(ended.lines.join("\n")).toContain("| `/agent help` |");
+  });
+
   it("without bubblewrap says so in one line and runs the scripted model unsandboxed", async () => {
     const ended = await demo(["--json"], await pathWithout("bwrap"));
 
