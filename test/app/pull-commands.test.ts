@@ -146,7 +146,7 @@ describe("what is said on a pull request of ours", () => {
     await store.openTask(follow, makeBrief(PULL), DeliveryId(randomUUID()));
     await connection.db
       .updateTable("tasks")
-      .set({ state: "unsolved", due_at: null, plan: JSON.stringify(makePlanRow({ ci: "approved" })) })
+      .set({ state: "unsolved", due_at: null, follows: task, plan: JSON.stringify(makePlanRow({ ci: "approved" })) })
       .where("id", "=", follow)
       .execute();
     await store.keepBaseMerge(follow, { branch: "main", onto: OURS, tip: "f".repeat(40), merge: MERGE });
@@ -167,6 +167,8 @@ describe("what is said on a pull request of ours", () => {
     await connection.db.updateTable("tasks").set({ ci_commit_sha: null }).where("id", "=", task).execute();
     const lost = await again("/agent ci", { ...answers, ...headAt(OTHER) });
 
+    // How CI ends on it is news of the task whose work it stands on.
+    expect((await store.findByCommit(OwnerId(10), makeBrief().repository.id, MERGE))?.id).toBe(task);
     expect(parents).toEqual([MERGE]);
     expect(notice).toEqual({ answer: "ci-started", login: "ada" });
     expect(lost.notice).toEqual(notice);
