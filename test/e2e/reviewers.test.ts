@@ -1,11 +1,17 @@
 import { expect, it } from "vitest";
 import { waitForEnd } from "#playground/watch.ts";
-import { createWorld, PRODUCT } from "#playground/world.ts";
+import { createWorld, PRODUCT, type World } from "#playground/world.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { SAMPLE_ISSUE, sampleFiles, sampleScript } from "../kit/sample.ts";
 
 const SETTINGS = ".github/agent-pool.yml";
 const OWNERS = { ".github/CODEOWNERS": "* @maintainer\nsrc/ @Rea @acme/shop @gone shop@example.com\ndocs/ @acme/docs\n" };
+
+/** Those who are to review it, and once that is done who asked for the work, which calls them. */
+async function expectRequested(world: World, logins: readonly string[]): Promise<void> {
+  const requested = async () => (await world.github.pulls(PRODUCT)).flatMap((pull) => pull.requested).toSorted();
+  await expect.poll(requested, { timeout: 30_000 }).toEqual(logins);
+}
 
 it("the owners of the changed files are asked to review the draft, and what is protected asks a person first", async () => {
   await using world = await createWorld({
@@ -27,9 +33,10 @@ it("the owners of the changed files are asked to review the draft, and what is p
   const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels: ["agent"] });
   expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-3_000)).toBe(true);
 
+  await expectRequested(world, ["maintainer", "rea", "shop"]);
   const [pull, ...others] = await world.github.pulls(PRODUCT);
   const said = world.github.comments(PRODUCT, number)[0]?.body;
-  expect(pull).toMatchObject({ draft: true, state: "open", requested: ["rea", "shop"] });
+  expect(pull).toMatchObject({ draft: true, state: "open" });
   expect(pull?.body).toMatch(/^Closes #1\.\n\n### A person decides first\n[^]+\n- `src\/pages\.js`, by `\/src\/pages\.\*`\n/);
   expect(said).toContain("Asked to review it: `Rea`, `acme/shop`.");
   expect(said).toMatch(/Not asked, since .*: `gone`\./);
@@ -37,7 +44,7 @@ it("the owners of the changed files are asked to review the draft, and what is p
   expect(world.github.violations()).toEqual([]);
 }, 120_000);
 
-it("whom the settings name are asked in the owners' place, in one call", async () => {
+it("whom the settings name are asked in the owners' place, in one call; then who asked is", async () => {
   await using world = await createWorld({
     product: {
       files: {
@@ -56,7 +63,8 @@ it("whom the settings name are asked in the owners' place, in one call", async (
   const { number } = await world.maintainer.openIssue(PRODUCT, { ...SAMPLE_ISSUE, labels: ["agent"] });
   expect(await waitForEnd(world, PRODUCT, number, 60_000), world.app.output().slice(-3_000)).toBe(true);
 
-  expect(await world.github.pulls(PRODUCT)).toMatchObject([{ draft: true, requested: ["bo"] }]);
-  expect(world.github.calls()[EFFECTS.requestReview]).toBe(1);
+  await expectRequested(world, ["bo", "maintainer"]);
+  expect(await world.github.pulls(PRODUCT)).toMatchObject([{ draft: true }]);
+  expect(world.github.calls()[EFFECTS.requestReview]).toBe(2);
   expect(world.github.violations()).toEqual([]);
 }, 120_000);
