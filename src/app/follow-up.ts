@@ -58,7 +58,7 @@ function isOurs({ isOpen, isOwn }: Head): boolean {
 }
 
 /** What a follow-up begins from. */
-export type Followed = Pick<Plan, "base" | "ci"> & { readonly told: Told };
+export type Followed = Pick<Plan, "base" | "ci" | "baseUpdate"> & { readonly told: Told };
 
 /**
  * The head as it stands, what is said of it by people who may write and by its checks, and how CI was held back before; or why there is nothing
@@ -93,7 +93,8 @@ export async function readFollowed(
   const told = toTell({ words, by: requester }, discussion.value, checks.value, { trusted: trusted.value, until });
   if (!isTold(told)) return ok({ reason: "nothing-to-follow", login: isByCi ? null : requester.login });
   const before = (await store.readTask(task))?.plan;
-  return ok({ base: { branch, commit, tree: stands.value.tree }, ci: before?.ci ?? "approved", told });
+  const merged = isMerged ? { baseUpdate: { branch: baseMerge.branch, merge: commit } } : {};
+  return ok({ base: { branch, commit, tree: stands.value.tree }, ci: before?.ci ?? "approved", told, ...merged });
 }
 
 /** Of those who have said something there, who may write: what others say is no request. */

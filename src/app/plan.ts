@@ -126,8 +126,8 @@ async function prepare(
 /** CI stays held back where it was, whoever asks. */
 function goingOn(made: Result<FullPlan, Failure>, from: Followed | undefined): Result<FullPlan, Failure> {
   if (!made.ok || from === undefined) return made;
-  const { told, ci } = from;
-  return ok({ ...made.value, told, ci: ci === "approved" ? ci : made.value.ci });
+  const { base: _base, ci, ...followed } = from;
+  return ok({ ...made.value, ...followed, ci: ci === "approved" ? ci : made.value.ci });
 }
 
 /** What a person may do once somebody who decides has let it pass: as much as that one, if they decide still. */

@@ -1,4 +1,4 @@
-import { isBaseMerge, judgeBehind, type BaseUpdate } from "#core/plan/base-update.ts";
+import { judgeBehind, type BaseUpdate } from "#core/plan/base-update.ts";
 import type { Plan } from "#core/plan/plan.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { mergeMessage } from "#core/task/pull-request.ts";
@@ -21,13 +21,12 @@ type Updated = Pick<Plan, "base" | "baseUpdate"> | undefined;
 export async function updateFromBase(
   { github, store, runtime }: Pick<Deps, "github" | "store" | "runtime">,
   task: ClaimedTask,
-  { base, ci }: Pick<Plan, "base" | "ci">,
+  { base, ci, baseUpdate }: Pick<Plan, "base" | "ci" | "baseUpdate">,
 ): Answer<Updated> {
   const { id, brief, tries } = task;
   const { follows, issue } = brief;
-  if (follows === undefined) return ok(undefined);
-  const known = await findMerge({ github }, task, base);
-  if (!known.ok || known.value !== undefined || tries > MAX_TRIES) return known;
+  // Once is enough: by a try before this one, or for a plan that is made anew.
+  if (follows === undefined || baseUpdate !== undefined || tries > MAX_TRIES) return ok(undefined);
   const behind = await github.readBehind(brief, issue.number);
   // Two that have nothing in common, or a base that is gone: nothing to bring in.
   if (!behind.ok) return behind.error.reason === "github-refused" ? ok(undefined) : behind;
@@ -51,17 +50,4 @@ export async function updateFromBase(
 
 function notMerged(base: Plan["base"], branch: string, why: Extract<BaseUpdate, { why: unknown }>["why"]): Updated {
   return { base, baseUpdate: { reason: "base-not-merged", branch, why } };
-}
-
-/** The merge of a try before this one, whose answer was lost, or whose plan was made anew: once is enough. */
-async function findMerge(
-  { github }: Pick<Deps, "github">,
-  { brief, baseMerge }: Pick<ClaimedTask, "brief" | "baseMerge">,
-  base: Plan["base"],
-): Answer<Updated> {
-  if (baseMerge === null) return ok(undefined);
-  const stands = await github.readCommit(brief, base.commit);
-  if (!stands.ok) return stands;
-  if (!isBaseMerge(baseMerge, base.commit, stands.value.parents)) return ok(undefined);
-  return ok({ base, baseUpdate: { branch: baseMerge.branch, merge: base.commit } });
 }
