@@ -2,19 +2,16 @@ import type { Octokit } from "@octokit/rest";
 import type { Behind } from "#core/plan/base-update.ts";
 import { EFFECTS } from "#core/task/effects.ts";
 import { ok } from "#core/wire/result.ts";
-import type { Answer, GitHub, Place } from "#ports/github.ts";
-import { answer, timeout } from "./client.ts";
+import type { Answer, GitHub } from "#ports/github.ts";
+import { answer, at, timeout, type At } from "./client.ts";
 import { pullPurpose, writePurpose } from "./purposes.ts";
-import type { Purpose } from "./tokens.ts";
+import type { Under } from "./tokens.ts";
 
 /** Of a comparison, on its first page alone. Source: docs.github.com, REST, "Compare two commits". */
 const MAX_FILES = 300;
 
-type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
-
 /** How far a pull request's base has gone on, and that into its branch. */
 export function followingBase(under: Under): Pick<GitHub, "readBehind" | "mergeBase"> {
-  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
   return {
     readBehind: (place, pull) => under(pullPurpose(place), (client) => readBehind(client, at(place), pull)),
 
@@ -37,29 +34,27 @@ export function followingBase(under: Under): Pick<GitHub, "readBehind" | "mergeB
   };
 }
 
-type At = { readonly owner: string; readonly repo: string };
-
-async function readBehind(client: Octokit, at: At, pull: number): Answer<Behind> {
+async function readBehind(client: Octokit, place: At, pull: number): Answer<Behind> {
   const pullRoute = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
-  const read = await answer(pullRoute, () => client.request(pullRoute, { ...at, pull_number: pull, request: timeout() }));
+  const read = await answer(pullRoute, () => client.request(pullRoute, { ...place, pull_number: pull, request: timeout() }));
   if (!read.ok) return read;
   const { base, head } = read.value.data;
   // What the pull request says of its base is as old as its last change.
   const refRoute = "GET /repos/{owner}/{repo}/git/ref/{ref}";
-  const tip = await answer(refRoute, () => client.request(refRoute, { ...at, ref: `heads/${base.ref}`, request: timeout() }));
+  const tip = await answer(refRoute, () => client.request(refRoute, { ...place, ref: `heads/${base.ref}`, request: timeout() }));
   if (!tip.ok) return tip;
   const commit = tip.value.data.object.sha;
-  const brings = await readChanged(client, at, head.sha, commit);
+  const brings = await readChanged(client, place, head.sha, commit);
   if (!brings.ok) return brings;
-  const touches = brings.value?.length === 0 ? ok([]) : await readChanged(client, at, commit, head.sha);
+  const touches = brings.value?.length === 0 ? ok([]) : await readChanged(client, place, commit, head.sha);
   return touches.ok ? ok({ branch: base.ref, commit, brings: brings.value, touches: touches.value }) : touches;
 }
 
 /** The paths, old and new ones, that `to` has changed since it and `from` went apart. */
-async function readChanged(client: Octokit, at: At, from: string, to: string): Answer<readonly string[] | null> {
+async function readChanged(client: Octokit, place: At, from: string, to: string): Answer<readonly string[] | null> {
   const route = "GET /repos/{owner}/{repo}/compare/{basehead}";
   const compared = await answer(route, () =>
-    client.request(route, { ...at, basehead: `${from}...${to}`, per_page: 1, request: timeout() }),
+    client.request(route, { ...place, basehead: `${from}...${to}`, per_page: 1, request: timeout() }),
   );
   if (!compared.ok) return compared;
   const files = compared.value.data.files ?? [];

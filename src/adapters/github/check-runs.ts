@@ -5,12 +5,11 @@ import { mayBeMended, MAX_CHECK_RUNS, type CheckRun } from "#core/task/ci-checks
 import { jobLog } from "#core/wire/failing-log.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHubFailure } from "#ports/github.ts";
-import { answer, timeout } from "./client.ts";
+import { answer, timeout, type At } from "./client.ts";
 
 const LIST = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
 const LOG = "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs";
 
-type At = { readonly owner: string; readonly repo: string };
 type Listed = Awaited<ReturnType<Octokit["rest"]["checks"]["listForRef"]>>["data"]["check_runs"][number];
 
 /** Each run of the commit's as it ran last, page by page, but for this App's own. */

@@ -3,7 +3,7 @@ import { GraphqlResponseError } from "@octokit/graphql";
 import { Octokit } from "@octokit/rest";
 import { MINUTE_MS, SECOND_MS } from "#core/wire/units.ts";
 import { err, ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure } from "#ports/github.ts";
+import type { GitHubFailure, Place } from "#ports/github.ts";
 
 export type GitHubApp = { readonly appId: number; readonly privateKey: string; readonly apiUrl: string };
 
@@ -35,6 +35,12 @@ export function settingsFor(apiUrl: string) {
     userAgent: "agent-pool",
     log: { debug: silent, info: silent, warn: silent, error: silent },
   };
+}
+
+/** A repository, as routes name it. */
+export type At = { readonly owner: string; readonly repo: string };
+export function at({ owner, repository }: Pick<Place, "owner" | "repository">): At {
+  return { owner: owner.login, repo: repository.name };
 }
 
 export function timeout(): { signal: AbortSignal } {

@@ -1,13 +1,12 @@
-import type { Octokit } from "@octokit/rest";
 import { EFFECTS } from "#core/task/effects.ts";
-import { isReceipt, parseCommentMarker, parseReplyMarker, receiptMarker, RECEIPTS_MARKER } from "#core/task/markers.ts";
+import { isReceipt, isReceiptsIssue, parseCommentMarker, parseReplyMarker, receiptMarker } from "#core/task/markers.ts";
 import { ok } from "#core/wire/result.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { createAsking, everyPage } from "./asking.ts";
-import { answer, timeout } from "./client.ts";
+import { answer, at, timeout } from "./client.ts";
 import { findUnanswered } from "./discussion.ts";
 import { pullPurpose, receiptsPurpose, sayPurpose, writePurpose } from "./purposes.ts";
-import type { Purpose } from "./tokens.ts";
+import type { Under } from "./tokens.ts";
 
 /** Of what we have opened in one repository, so many pages are looked at. */
 const MAX_PAGES = 10;
@@ -15,8 +14,7 @@ const MAX_PAGES = 10;
 export type Bot = { readonly id: number; readonly login: string };
 
 type Deps = {
-  /** A purpose's client. */
-  readonly under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
+  readonly under: Under;
   readonly readBot: GitHub["readBot"];
   /** A comment of ours tells who we are. */
   readonly meet: (bot: Bot) => void;
@@ -40,8 +38,6 @@ type Said =
 
 /** What the app says on issues, how it is found again, and how it shows that it has heard. */
 export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub, Said> {
-  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
-
   const purposeOf = (place: Place, body: string) => (isReceipt(body) ? receiptsPurpose(place) : sayPurpose(place));
 
   /** Our oldest comment that is one of these, with the token that it will be written with. Listed oldest first. */
@@ -131,8 +127,10 @@ export function commenting({ under, readBot, meet, pageOf }: Deps): Pick<GitHub,
         return everyPage((paging) => ask("GET /repos/{owner}/{repo}/issues", { ...at(place), ...own, ...paging }), MAX_PAGES);
       });
       if (!listed.ok) return listed;
-      const isIt = (body: string | null | undefined) => body?.startsWith(RECEIPTS_MARKER) === true;
-      return ok(listed.value.find(({ user, body }) => Number(user?.id) === self.value.id && isIt(body))?.number);
+      return ok(
+        listed.value.find(({ user, body = null }) => isReceiptsIssue({ isByBot: Number(user?.id) === self.value.id, body }))
+          ?.number,
+      );
     },
     async openIssue(place, issue) {
       const made = await under(receiptsPurpose(place), (client) =>

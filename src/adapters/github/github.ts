@@ -6,7 +6,7 @@ import { mayWrite } from "#core/request/role.ts";
 import { ok, type Result } from "#core/wire/result.ts";
 import type { GitHub, GitHubFailure, Place } from "#ports/github.ts";
 import { followingBase } from "./base.ts";
-import { answer, connectApp, timeout, type GitHubApp } from "./client.ts";
+import { answer, connectApp, at, timeout, type GitHubApp } from "./client.ts";
 import { commenting, type Bot } from "./comments.ts";
 import { createCommit } from "./commit.ts";
 import { movingHeads } from "./heads.ts";
@@ -52,8 +52,6 @@ export function createGitHub(app: GitHubApp): GitHub {
   ): Promise<Result<T, GitHubFailure>> {
     return under(purpose, (client) => answer(route, async () => (await request(client)).data));
   }
-
-  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name });
 
   return {
     async readRole(place, login) {

@@ -1,23 +1,22 @@
-import type { Octokit } from "@octokit/rest";
 import { EFFECTS } from "#core/task/effects.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
-import type { Answer, GitHub, Place } from "#ports/github.ts";
-import { answer, timeout } from "./client.ts";
+import type { GitHub, Place } from "#ports/github.ts";
+import { answer, at, timeout } from "./client.ts";
 import { readDiscussion } from "./discussion.ts";
 import { pullPurpose, teamReviewPurpose, writePurpose } from "./purposes.ts";
-import type { Purpose } from "./tokens.ts";
+import type { Under } from "./tokens.ts";
 
-/** Where a pull request stands, on with it, and to whom. `under`: a purpose's client. */
+/** Where a pull request stands, on with it, and to whom. */
 export function movingHeads(
-  under: <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>,
+  under: Under,
 ): Pick<GitHub, "readHead" | "readDiscussion" | "readCommit" | "updateBranch" | "requestReview"> {
-  const at = (place: Place) => ({ owner: place.owner.login, repo: place.repository.name, request: timeout() });
+  const of = (place: Place) => ({ ...at(place), request: timeout() });
   return {
     async readHead(place, pull) {
       const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
       const read = await under(pullPurpose(place), (client) =>
-        answer(route, () => client.request(route, { ...at(place), pull_number: pull })),
+        answer(route, () => client.request(route, { ...of(place), pull_number: pull })),
       );
       if (!read.ok) return read;
       const { head, state } = read.value.data;
@@ -31,7 +30,7 @@ export function movingHeads(
     async readCommit(place, commit) {
       const route = "GET /repos/{owner}/{repo}/git/commits/{commit_sha}";
       const read = await under(writePurpose(place), (client) =>
-        answer(route, () => client.request(route, { ...at(place), commit_sha: commit })),
+        answer(route, () => client.request(route, { ...of(place), commit_sha: commit })),
       );
       if (!read.ok) return read;
       const { tree, parents, committer } = read.value.data;
@@ -41,7 +40,7 @@ export function movingHeads(
     async updateBranch(place, branch, commit) {
       const moved = await under(writePurpose(place), (client) =>
         answer(EFFECTS.updateBranch, () =>
-          client.request(EFFECTS.updateBranch, { ...at(place), ref: `heads/${branch}`, sha: commit, force: false }),
+          client.request(EFFECTS.updateBranch, { ...of(place), ref: `heads/${branch}`, sha: commit, force: false }),
         ),
       );
       return moved.ok ? ok(undefined) : moved;
@@ -51,7 +50,7 @@ export function movingHeads(
       const asked = await under(teams.length === 0 ? writePurpose(place) : teamReviewPurpose(place), (client) =>
         answer(EFFECTS.requestReview, () =>
           client.request(EFFECTS.requestReview, {
-            ...at(place),
+            ...of(place),
             pull_number: pull,
             ...(people.length === 0 ? {} : { reviewers: [...people] }),
             ...(teams.length === 0 ? {} : { team_reviewers: [...teams] }),

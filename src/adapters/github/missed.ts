@@ -4,13 +4,11 @@ import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Tried } from "#core/request/missed.ts";
 import { EFFECTS } from "#core/task/effects.ts";
-import type { Answer, GitHub } from "#ports/github.ts";
-import { answer, timeout } from "./client.ts";
+import type { GitHub } from "#ports/github.ts";
+import { answer, at, timeout } from "./client.ts";
 import { readLabelled } from "./labelled.ts";
 import { commentsPurpose } from "./purposes.ts";
-import type { Purpose } from "./tokens.ts";
-
-type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
+import type { Under } from "./tokens.ts";
 
 /** Five thousand failures, newest first: of an outage with more, the oldest are asked for once these are delivered. */
 const MAX_PAGES = 50;
@@ -56,8 +54,8 @@ export function findingMissed(
     readIssue: (place, issue) =>
       under(commentsPurpose(place), async (client) => {
         const route = "GET /repos/{owner}/{repo}/issues/{issue_number}";
-        const at = { owner: place.owner.login, repo: place.repository.name, issue_number: issue };
-        const read = await answer(route, () => client.request(route, { ...at, request: timeout() }));
+        const wanted = { ...at(place), issue_number: issue };
+        const read = await answer(route, () => client.request(route, { ...wanted, request: timeout() }));
         if (!read.ok) return read;
         const { state, locked, labels } = read.value.data;
         const names = labels.map((label) => (typeof label === "string" ? label : (label.name ?? "")));

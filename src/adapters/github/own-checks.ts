@@ -7,13 +7,9 @@ import { err, ok } from "#core/wire/result.ts";
 import type { Against, OwnChecks } from "#ports/checks.ts";
 import type { Answer, GitHub, Place } from "#ports/github.ts";
 import { readCheckRuns, readFailedChecks } from "./check-runs.ts";
-import { answer, timeout } from "./client.ts";
+import { answer, at, timeout } from "./client.ts";
 import { checksPurpose, failedChecksPurpose, ownChecksPurpose, writePurpose } from "./purposes.ts";
-import type { Purpose } from "./tokens.ts";
-
-type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
-
-const at = ({ owner, repository }: Place) => ({ owner: owner.login, repo: repository.name });
+import type { Under } from "./tokens.ts";
 
 /** How others' checks ended, and this App's own. */
 export function checking(under: Under, ownApp: number): OwnChecks & Pick<GitHub, "readCheckRuns" | "readFailedChecks"> {

@@ -7,9 +7,7 @@ import type { Answer, GitHub, RunnerRepository, WorkflowRun } from "#ports/githu
 import { readArtifactFile } from "./artifact.ts";
 import { answer, timeout } from "./client.ts";
 import { runnerPurpose } from "./purposes.ts";
-import type { Purpose } from "./tokens.ts";
-
-type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
+import type { Under } from "./tokens.ts";
 
 /** Runs of the workflow, under a token of the runner repository. */
 export function running(

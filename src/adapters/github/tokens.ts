@@ -2,7 +2,7 @@ import type { Octokit } from "@octokit/rest";
 import { OwnerId, RepositoryId, type InstallationId } from "#core/wire/ids.ts";
 import { HOUR_MS, MINUTE_MS } from "#core/wire/units.ts";
 import { ok, type Result } from "#core/wire/result.ts";
-import type { GitHubFailure, RunnerRepository } from "#ports/github.ts";
+import type { Answer, GitHubFailure, RunnerRepository } from "#ports/github.ts";
 import { answer, connectToken, timeout, type GitHubApp } from "./client.ts";
 
 /** What a token is for: the least permissions that do it, and the repositories it reaches. */
@@ -12,6 +12,9 @@ export type Purpose = {
   readonly repositoryIds?: readonly number[];
   readonly permissions: Readonly<Record<string, "read" | "write">>;
 };
+
+/** Work with a purpose's client. */
+export type Under = <T>(purpose: Purpose, work: (client: Octokit) => Answer<T>) => Answer<T>;
 
 export type Token = {
   readonly value: string;
