@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adoptComments } from "#app/adopt.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import { commentMarker } from "#core/task/markers.ts";
 import { InstallationId, OwnerId, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
@@ -10,7 +8,7 @@ import type { Place } from "#ports/github.ts";
 import type { Store } from "#ports/store.ts";
 import { fakeGitHub, refused } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const place = (name: string, id: number): Place => ({
   installation: InstallationId(5),
@@ -22,9 +20,7 @@ describe("a store that is new", () => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   afterAll(() => store.close());
 

@@ -6,8 +6,6 @@ import { ok } from "#core/wire/result.ts";
 import type { Claim } from "#core/wire/contract.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import { claim } from "#app/claim.ts";
 import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
@@ -17,7 +15,7 @@ import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, refused } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const POLICY = `version: 1
 pool: [{ name: platform-api, provider: anthropic }]
@@ -52,9 +50,7 @@ describe("a specialist", () => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   beforeEach(async () => {
     const tables = ["decisions", "credentials", "spend", "ledger", "holds", "leases", "attempts", "comments", "tasks", "owners"];

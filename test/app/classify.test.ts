@@ -3,8 +3,6 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createClassifier } from "#adapters/classifier/anthropic.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import { DAY_AT_MOST } from "#core/plan/classified.ts";
@@ -18,7 +16,7 @@ import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
 import { message, refusal, says, startProvider, type Provider, type Reply } from "../kit/provider.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const KEY = "sk-ant-api03-classifier";
 const COST = 450;
@@ -30,9 +28,7 @@ describe("a task of an app with a classifier", () => {
   let bodies: string[];
   let logged: object[];
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   beforeEach(async () => {
     bodies = [];

@@ -10,8 +10,6 @@ import type { Deps } from "#app/deps.ts";
 import { trigger } from "#app/trigger.ts";
 import { workOnce } from "#app/worker.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import { ActorId, DeliveryId, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import type { GitHub } from "#ports/github.ts";
@@ -19,7 +17,7 @@ import type { CurrentPolicy, Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const OWNER = OwnerId(10);
 const ADA = { id: ActorId(40), login: "Ada" };
@@ -55,9 +53,7 @@ describe("a seat's owner", () => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   beforeEach(async () => {
     for (const table of ["decisions", "credentials", "holds", "leases", "attempts", "comments", "tasks", "owners", "teams", "deliveries", "consents"])

@@ -9,8 +9,6 @@ import type { Plan } from "#core/plan/plan.ts";
 import { branchName } from "#core/task/markers.ts";
 import type { ReviewedPull } from "#core/task/second-person.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import type { CheckOutput, NewCheckRun } from "#ports/checks.ts";
@@ -20,7 +18,7 @@ import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const HEAD = "d".repeat(40);
 const [ASKER, OTHER] = [ActorId(30), ActorId(31)];
@@ -29,9 +27,7 @@ const approvalOf = (by: ActorId, commit = HEAD) => ({ by, approves: true, commit
 let connection: Connection;
 let store: Store;
 beforeAll(async () => {
-  connection = await connectFresh();
-  await migrate(connection.db);
-  store = bindStore(connection);
+  ({ connection, store } = await openFresh("PGlite"));
 });
 beforeEach(async () => {
   for (const table of ["comments", "tasks", "deliveries"]) await sql`delete from ${sql.table(table)}`.execute(connection.db);

@@ -4,8 +4,6 @@ import { ActorId, DeliveryId, OwnerId, TaskId } from "#core/wire/ids.ts";
 import { ok } from "#core/wire/result.ts";
 import { EpochMs } from "#core/wire/units.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import type { Commit, GitHub } from "#ports/github.ts";
@@ -13,7 +11,7 @@ import type { Store } from "#ports/store.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const OURS = "d".repeat(40);
 const OTHER = "e".repeat(40);
@@ -39,9 +37,7 @@ describe("what is said on a pull request of ours", () => {
   let store: Store;
   let task: TaskId;
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   afterAll(() => store.close());
 

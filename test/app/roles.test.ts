@@ -7,8 +7,6 @@ import { ok } from "#core/wire/result.ts";
 import type { Brief } from "#core/request/brief.ts";
 import type { Notice } from "#core/task/notice.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import type { GitHub } from "#ports/github.ts";
@@ -17,7 +15,7 @@ import { ran } from "../kit/outcomes.ts";
 import { makeBrief, SETTLED } from "../kit/briefs.ts";
 import { fakeGitHub, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const SIX_LINES =
   "version: 1\npool:\n  - name: platform-api\n    provider: anthropic\n    jobs: 100\nrunner: acme/agent-runner\nbudget: $900/month\n";
@@ -69,9 +67,7 @@ describe("roles", () => {
   let store: Store;
   let issues = 0;
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   beforeEach(async () => {
     for (const table of [

@@ -10,8 +10,6 @@ import type { Checks, Claim, EndingKind, Outcome } from "#core/wire/contract.ts"
 import { ok } from "#core/wire/result.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import type { Connection } from "#adapters/store/connect.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { claim } from "#app/claim.ts";
 import { report } from "#app/outcome.ts";
@@ -26,7 +24,7 @@ import { fakeGitHub, refused, RUNNER_REPOSITORY, unavailable } from "../kit/fake
 import { makeRuntime } from "../kit/runtime.ts";
 import { checkBooks } from "../kit/invariants.ts";
 import { turnMonth } from "../kit/month.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const CHANGED = ran({ changes: [{ status: "deleted", path: "a.txt" }] });
 
@@ -34,9 +32,7 @@ describe("the worker's steps", () => {
   let connection: Connection;
   let store: Store;
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   beforeEach(async () => {
     for (const table of [

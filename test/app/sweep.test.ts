@@ -7,8 +7,6 @@ import { DAY_MS, EpochMs, HOUR_MS, MINUTE_MS } from "#core/wire/units.ts";
 import type { Tried } from "#core/request/missed.ts";
 import type { Connection } from "#adapters/store/connect.ts";
 import { commentMarker, RECEIPTS_MARKER } from "#core/task/markers.ts";
-import { migrate } from "#adapters/store/migrations.ts";
-import { bindStore } from "#adapters/store/store.ts";
 import type { Deps } from "#app/deps.ts";
 import { workOnce } from "#app/worker.ts";
 import type { DeliveryEvent } from "#ports/delivery.ts";
@@ -17,7 +15,7 @@ import type { Store } from "#ports/store.ts";
 import { makeBrief } from "../kit/briefs.ts";
 import { fakeGitHub, placesOf, refused, unavailable } from "../kit/fake-github.ts";
 import { makeRuntime } from "../kit/runtime.ts";
-import { connectFresh } from "../kit/stores.ts";
+import { openFresh } from "../kit/stores.ts";
 
 const PLACE: Place = {
   installation: InstallationId(5),
@@ -31,9 +29,7 @@ describe("the sweep for what was never told", () => {
   let store: Store;
   let logged: [object, string][];
   beforeAll(async () => {
-    connection = await connectFresh();
-    await migrate(connection.db);
-    store = bindStore(connection);
+    ({ connection, store } = await openFresh("PGlite"));
   });
   beforeEach(async () => {
     logged = [];

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,10 +7,10 @@ import { renderComment, type TaskView } from "#core/task/comment.ts";
 import { TaskId } from "#core/wire/ids.ts";
 import type { DryRun } from "#cli/plan-words.ts";
 import { parseIssue, readPlanOptions, runPlan, type PlanOptions } from "#cli/plan.ts";
+import { golden } from "../kit/golden.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/cli/plan.test.ts` writes the files; read them before they are committed. */
 const GOLDEN = join(import.meta.dirname, "golden");
-const UPDATE = process.env["UPDATE_GOLDEN"] === "1";
 const ROOT = dirname(dirname(import.meta.dirname));
 
 const code = (lines: number) => "export const line = 1;\n".repeat(lines);
@@ -149,24 +149,20 @@ describe("agent-pool plan", () => {
     if (!made.ok) throw new Error(made.error);
     return made.value.replaceAll(folder, "/tmp");
   }
-  function golden(name: string, text: string): string {
-    const file = join(GOLDEN, `plan-${name}`);
-    if (UPDATE) writeFileSync(file, text);
-    return readFileSync(file, "utf8");
-  }
+  const goldenOf = (name: string, text: string): string => golden(join(GOLDEN, `plan-${name}`), text);
 
   it.each(Object.entries(ISSUES))("of %s reads as its golden files", async (name, issue) => {
     const options = issue.policy === true ? { policy } : {};
     const [text, json] = [await printed(issue.text, options), await printed(issue.text, { ...options, json: true })];
 
-    expect(text).toBe(golden(`${name}.txt`, text));
-    expect(json).toBe(golden(`${name}.json`, json));
+    expect(text).toBe(goldenOf(`${name}.txt`, text));
+    expect(json).toBe(goldenOf(`${name}.json`, json));
     const { plan: made, refused } = JSON.parse(json) as Pick<DryRun, "plan" | "refused">;
     const comment = renderComment({
       task: { ...VIEW, ...(refused === null ? {} : NOT_STARTED), failure: refused, plan: made },
       notice: null,
     });
-    expect(comment).toBe(golden(`${name}.md`, comment));
+    expect(comment).toBe(goldenOf(`${name}.md`, comment));
     expect(JSON.parse(json)).toMatchObject({ repository: { name: "shop" }, estimate: { size: /^size (\w+)/m.exec(text)?.[1] } });
   });
 

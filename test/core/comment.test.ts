@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -26,10 +26,10 @@ import { TaskId } from "#core/wire/ids.ts";
 import { EpochMs, MicroUsd, MINUTE_MS } from "#core/wire/units.ts";
 import { makeBrief, makePlanRow } from "../kit/briefs.ts";
 import { checked } from "../kit/outcomes.ts";
+import { golden } from "../kit/golden.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/core/comment.test.ts` writes the files; read them before they are committed. */
 const GOLDEN = join(import.meta.dirname, "golden");
-const UPDATE = process.env["UPDATE_GOLDEN"] === "1";
 
 const TASK = TaskId("1f0c2a9b-0000-4000-8000-00000000abcd");
 const PLAN = makePlanRow({
@@ -731,20 +731,13 @@ const PULLS: Readonly<Record<string, Finished>> = {
   }),
 };
 
-function golden(name: string, text: string): string {
-  const file = join(GOLDEN, `${name}.md`);
-  if (UPDATE) {
-    mkdirSync(GOLDEN, { recursive: true });
-    writeFileSync(file, text);
-  }
-  return readFileSync(file, "utf8");
-}
+const goldenOf = (name: string, text: string): string => golden(join(GOLDEN, `${name}.md`), text);
 
 describe("comment", () => {
   it.each(Object.entries(COMMENTS))("%s reads as its golden file", (name, shown) => {
     const text = renderComment(shown);
 
-    expect(text).toBe(golden(`comment-${name}`, text));
+    expect(text).toBe(goldenOf(`comment-${name}`, text));
   });
 
   it.each(TASK_STATES)("has a headline for %s, below its marker", (state) => {
@@ -791,7 +784,7 @@ describe("pull request", () => {
   it.each(Object.entries(PULLS))("%s reads as its golden file", (name, done) => {
     const text = `# ${pullRequestTitle(done.brief)}\n\n${pullRequestBody(done)}\n`;
 
-    expect(text).toBe(golden(name, text));
+    expect(text).toBe(goldenOf(name, text));
   });
 
   it("takes its title from the issue, without effect and on one line", () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -16,10 +16,10 @@ import { parseCommentMarker, receiptMarker, RECEIPTS_MARKER } from "#core/task/m
 import { ActorId, CredentialName, RepositoryId, TaskId } from "#core/wire/ids.ts";
 import type { WindowReading } from "#core/wire/observation.ts";
 import { DAY_MS, EpochMs, HOUR_MS, MicroUsd } from "#core/wire/units.ts";
+import { golden } from "../kit/golden.ts";
 
 /** `UPDATE_GOLDEN=1 npx vitest run test/core/receipt.test.ts` writes the files; read them before they are committed. */
 const GOLDEN = join(import.meta.dirname, "golden-receipts");
-const UPDATE = process.env["UPDATE_GOLDEN"] === "1";
 
 /** A Wednesday; the week under way began on 30 November. */
 const NOW = EpochMs(Date.UTC(2026, 11, 2, 12));
@@ -117,13 +117,8 @@ const CASES: Readonly<Record<string, ReceiptFacts>> = {
 describe("the receipt for who lends a seat", () => {
   it.each(Object.entries(CASES))("%s: is what the golden file holds", (name, given) => {
     const rendered = `${renderReceipt(receiptOf(given), name === "in-public")}\n`;
-    const file = join(GOLDEN, `${name}.md`);
-    if (UPDATE) {
-      mkdirSync(GOLDEN, { recursive: true });
-      writeFileSync(file, rendered);
-    }
 
-    expect(rendered).toBe(readFileSync(file, "utf8"));
+    expect(rendered).toBe(golden(join(GOLDEN, `${name}.md`), rendered));
   });
 
   it("has no golden file that no case makes", () => {
